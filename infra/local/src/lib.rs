@@ -1,0 +1,1 @@
+//! The whole of ioc in one process.

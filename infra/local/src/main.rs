@@ -1,0 +1,3 @@
+//! The command `ioc`: the whole product in one process.
+
+fn main() {}

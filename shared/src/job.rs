@@ -1,0 +1,92 @@
+//! The background jobs: a closed, versioned list that carries ids only. A job is a doorbell: it says "look at this row".
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::Error,
+    id::{SessionId, TenantId},
+};
+
+/// What there is to look at. Losing, repeating or delaying one changes nothing but time.
+#[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Job {
+    /// A session waits for a slot or is to be handed to its agent.
+    Dispatch { version: u8, tenant_id: TenantId, session_id: SessionId },
+    /// A session runs, or has something to finish: see how its agent does.
+    Observe { version: u8, tenant_id: TenantId, session_id: SessionId },
+    /// Ring again for every due row that nobody serves.
+    Sweep { version: u8 },
+}
+
+/// The version that this code writes; a newer one is refused (and redelivered to newer code), not guessed at.
+pub const VERSION: u8 = 1;
+
+/// Which queue a job travels on: one per function that consumes it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Lane {
+    Dispatch,
+    Observe,
+    Sweep,
+}
+
+impl Lane {
+    pub const ALL: [Self; 3] = [Self::Dispatch, Self::Observe, Self::Sweep];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dispatch => "dispatch",
+            Self::Observe => "observe",
+            Self::Sweep => "sweep",
+        }
+    }
+}
+
+impl Job {
+    pub fn dispatch(tenant_id: TenantId, session_id: SessionId) -> Self {
+        Self::Dispatch { version: VERSION, tenant_id, session_id }
+    }
+
+    pub fn observe(tenant_id: TenantId, session_id: SessionId) -> Self {
+        Self::Observe { version: VERSION, tenant_id, session_id }
+    }
+
+    pub fn sweep() -> Self {
+        Self::Sweep { version: VERSION }
+    }
+
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Dispatch { .. } => Lane::Dispatch,
+            Self::Observe { .. } => Lane::Observe,
+            Self::Sweep { .. } => Lane::Sweep,
+        }
+    }
+
+    /// The tenant, by which the queue keeps turns fair (SQS: the message group).
+    pub fn tenant_id(&self) -> Option<TenantId> {
+        match self {
+            Self::Dispatch { tenant_id, .. } | Self::Observe { tenant_id, .. } => Some(*tenant_id),
+            Self::Sweep { .. } => None,
+        }
+    }
+
+    pub fn version(&self) -> u8 {
+        match self {
+            Self::Dispatch { version, .. } | Self::Observe { version, .. } | Self::Sweep { version } => *version,
+        }
+    }
+}
+
+/// What a job's handler decided. An `Err` beside it means: try again after the queue's own pause.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Nothing more to do for this message.
+    Done,
+    /// Show the message again after this time.
+    Later(Duration),
+    /// It can never succeed: put it aside for a person to see.
+    Never(Error),
+}

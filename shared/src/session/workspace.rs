@@ -1,0 +1,211 @@
+//! Where an agent works: a git repository or a directory on the agent's own disk.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use crate::error::Refusals;
+
+/// Where the agent works. Two sessions of a tenant never run at once in one workspace.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Workspace {
+    /// An https or ssh git URL that is cloned, such as `https://git.example.com/team/app.git` or `git@host:team/app.git`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2048)]
+    pub repository: Option<String>,
+    /// The branch, tag or commit to start from; the repository's default branch when absent.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 255)]
+    pub reference: Option<String>,
+    /// With a repository: the folder in it to work in (relative). Without: an absolute directory on the agent's machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 1024)]
+    pub directory: Option<String>,
+}
+
+impl Workspace {
+    /// Refuses what could not be a workspace, or what a shell or git could take for something else.
+    pub fn check(&self, refusals: &mut Refusals) {
+        if self.repository.is_none() && self.directory.is_none() {
+            refusals.add("workspace", "names neither a repository nor a directory");
+        }
+        if let Some(repository) = &self.repository
+            && let Err(message) = check_repository(repository)
+        {
+            refusals.add("workspace.repository", message);
+        }
+        if let Some(reference) = &self.reference
+            && !is_reference(reference)
+        {
+            refusals.add("workspace.ref", "is not a git branch, tag or commit name");
+        }
+        if let Some(directory) = &self.directory
+            && let Err(message) = check_directory(directory, self.repository.is_some())
+        {
+            refusals.add("workspace.directory", message);
+        }
+    }
+
+    /// What two sessions must not share while they run: the SHA-256 of the place, in hexadecimal.
+    pub fn key(&self) -> String {
+        let mut hash = Sha256::new();
+        for part in [&self.repository, &self.reference, &self.directory] {
+            hash.update(part.as_deref().unwrap_or_default().trim_end_matches('/'));
+            hash.update([0]);
+        }
+        hex::encode(hash.finalize())
+    }
+}
+
+fn check_repository(url: &str) -> Result<(), &'static str> {
+    const FORM: &str =
+        "must be an https:// or ssh:// git URL, or user@host:path, without credentials, of at most 2048 characters";
+    let plain = url
+        .chars()
+        .all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '\\' | '`' | '<' | '>' | '{' | '}' | '|' | '^'));
+    if url.len() > 2048 || !plain {
+        return Err(FORM);
+    }
+    let host_and_path = |rest: &str, separator: char| -> bool {
+        rest.split_once(separator).is_some_and(|(host, path)| is_host(host) && !path.trim_matches('/').is_empty())
+    };
+    let good = if let Some(rest) = url.strip_prefix("https://") {
+        host_and_path(rest, '/')
+    } else if let Some(rest) = url.strip_prefix("ssh://") {
+        host_and_path(rest.split_once('@').map_or(rest, |(user, host)| if is_user(user) { host } else { "" }), '/')
+    } else if let Some((user, rest)) = url.split_once('@') {
+        is_user(user) && host_and_path(rest, ':')
+    } else {
+        false
+    };
+    if good { Ok(()) } else { Err(FORM) }
+}
+
+fn is_user(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        && !text.starts_with('-')
+}
+
+fn is_host(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('-')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']' | '_'))
+}
+
+/// The rules of git's check-ref-format, as far as they keep a name from being an option or a range.
+fn is_reference(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 255
+        && !text.starts_with(['-', '/', '.'])
+        && !text.ends_with(['/', '.'])
+        && !text.to_ascii_lowercase().ends_with(".lock")
+        && !text.contains("..")
+        && !text.contains("//")
+        && !text.contains("@{")
+        && text.chars().all(|c| {
+            c.is_ascii_graphic()
+                && !matches!(
+                    c,
+                    '~' | '^'
+                        | ':'
+                        | '?'
+                        | '*'
+                        | '['
+                        | '\\'
+                        | '"'
+                        | '\''
+                        | '`'
+                        | '$'
+                        | '&'
+                        | ';'
+                        | '<'
+                        | '>'
+                        | '|'
+                        | '('
+                        | ')'
+                        | '!'
+                        | '{'
+                        | '}'
+                        | '#'
+                )
+        })
+}
+
+fn check_directory(path: &str, in_repository: bool) -> Result<(), &'static str> {
+    if path.is_empty() || path.chars().count() > 1024 || path.chars().any(char::is_control) {
+        return Err("must have 1 to 1024 printable characters");
+    }
+    if path.split('/').any(|part| part == "..") {
+        return Err("must not hold `..`");
+    }
+    match (in_repository, path.starts_with('/')) {
+        (true, true) => Err("must be relative to the repository"),
+        (true, false) if path.split('/').any(|part| part == ".git") || path.starts_with('-') => {
+            Err("is not a folder to work in")
+        }
+        (false, false) => Err("must be absolute when no repository is named"),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(workspace: &Workspace) -> bool {
+        let mut refusals = Refusals::default();
+        workspace.check(&mut refusals);
+        refusals.finish().is_err()
+    }
+
+    #[test]
+    fn https_and_ssh_repositories_are_taken_and_others_refused() {
+        for (url, good) in [
+            ("https://git.example.com/team/app.git", true),
+            ("ssh://git@git.example.com:2222/team/app.git", true),
+            ("git@git.example.com:team/app.git", true),
+            ("http://git.example.com/team/app.git", false),
+            ("file:///etc", false),
+            ("ext::sh -c whoami", false),
+            ("https://user:secret@git.example.com/app", false),
+            ("--upload-pack=touch", false),
+            ("ssh://-oProxyCommand=x/app", false),
+            ("https://git.example.com/", false),
+            ("https://git.example.com/a b", false),
+        ] {
+            let workspace = Workspace { repository: Some(url.to_owned()), ..Workspace::default() };
+            assert_eq!(!refused(&workspace), good, "{url}");
+        }
+    }
+
+    #[test]
+    fn references_and_directories_cannot_leave_their_place() {
+        for (reference, good) in
+            [("main", true), ("feature/a-b", true), ("-x", false), ("a..b", false), ("a b", false), ("$(id)", false)]
+        {
+            let workspace = Workspace {
+                repository: Some("https://h/r".to_owned()),
+                reference: Some(reference.to_owned()),
+                directory: None,
+            };
+            assert_eq!(!refused(&workspace), good, "{reference}");
+        }
+        for (repository, directory, good) in [
+            (None, "/srv/app", true),
+            (None, "srv/app", false),
+            (None, "/srv/../etc", false),
+            (Some("https://h/r"), "crates/api", true),
+            (Some("https://h/r"), "/etc", false),
+            (Some("https://h/r"), "a/.git/hooks", false),
+        ] {
+            let workspace = Workspace {
+                repository: repository.map(str::to_owned),
+                reference: None,
+                directory: Some(directory.to_owned()),
+            };
+            assert_eq!(!refused(&workspace), good, "{directory}");
+        }
+    }
+}

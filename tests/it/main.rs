@@ -1,0 +1,1 @@
+//! The claims about ioc, in one test binary that mirrors the tree.
