@@ -3,6 +3,7 @@
 //! Read in this order: [`session`] (what it is all about), [`runtime`] (how work reaches an agent), [`job`] (how work
 //! goes on in the background).
 
+pub mod cache;
 pub mod clock;
 pub mod error;
 pub mod id;
