@@ -8,5 +8,6 @@ pub mod clock;
 pub mod error;
 pub mod id;
 pub mod job;
+pub mod lock;
 pub mod runtime;
 pub mod session;
