@@ -1,1 +1,3 @@
 //! The claims about ioc, in one test binary that mirrors the tree.
+
+mod lock;
