@@ -7,5 +7,6 @@ pub mod clock;
 pub mod error;
 pub mod id;
 pub mod job;
+pub mod queue;
 pub mod runtime;
 pub mod session;
