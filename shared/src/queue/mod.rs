@@ -22,8 +22,8 @@ use crate::{
 };
 use message::Outgoing;
 
-/// How long a received message stays hidden from others: at least six times what a worker function may take.
-pub const VISIBILITY: Duration = Duration::from_mins(1);
+/// How long a received message stays hidden from others: six times what a worker function may take, as AWS advises.
+pub const VISIBILITY: Duration = Duration::from_mins(3);
 
 /// How often a message is handed out before it is put aside.
 pub const MAX_RECEIVES: u32 = 5;
@@ -34,9 +34,12 @@ pub const MAX_DELAY: Duration = Duration::from_mins(15);
 /// What is kept of the reason why a job was given up, in characters: SQS counts it as part of the message.
 const LONGEST_REASON: usize = 1000;
 
-/// How long a failed job rests before it is shown again: 1 s, doubling with each time it was received, to at most 60.
+/// The sweep rings each minute anyhow.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// How long a failed job rests before it is shown again: 1 s, doubling with each time it was received.
 pub fn pause(receive_count: u32) -> Duration {
-    Duration::from_secs(1 << receive_count.saturating_sub(1).min(6)).min(VISIBILITY)
+    Duration::from_secs(1 << receive_count.saturating_sub(1).min(6)).min(LONGEST_PAUSE)
 }
 
 /// Where jobs travel. Cloning is cheap, and clones share the lanes. The calls to SQS are boxed: their futures are large,
@@ -160,9 +163,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_job_rests_longer_each_time_and_never_longer_than_a_lost_one() {
+    fn a_failed_job_rests_longer_each_time_and_at_most_a_minute() {
         let pauses: Vec<u64> = (0..10).map(|count| pause(count).as_secs()).collect();
         assert_eq!(pauses, [1, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!(pause(u32::MAX), VISIBILITY);
+        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
     }
 }
