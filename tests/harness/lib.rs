@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+pub mod ministack;
 pub mod valkey;
 
 /// The Redis that all tests share; each keeps to names of its own in it.

@@ -1,3 +1,7 @@
 //! The claims about ioc, in one test binary that mirrors the tree.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and shows the figures it took")]
+
+mod host;
 mod lock;
+mod ports;
