@@ -1,6 +1,8 @@
 //! How work reaches an agent: one trait, a member per kind of agent. Every call may be made again after a crash, with
 //! the same arguments, and must then have the effect of one call.
 
+pub mod opencode;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
