@@ -3,6 +3,7 @@
 //! Programs of the machine itself are taken only where `.local` has none, so that everybody runs the pinned versions.
 
 use std::{
+    ffi::OsString,
     fs::{self, DirBuilder},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -107,8 +108,34 @@ fn on_path(program: &str) -> Option<PathBuf> {
     clippy::disallowed_methods,
     reason = "PATH is no configuration of ours: it says where the machine's programs are"
 )]
-pub fn path() -> std::ffi::OsString {
+pub fn path() -> OsString {
     std::env::var_os("PATH").unwrap_or_default()
+}
+
+/// What of our environment a server that runs other programs may see: where things are and who we are, how to reach the
+/// network, and the model providers' keys. Nothing else, since an agent's tools see all of it.
+pub fn environment() -> Vec<(OsString, OsString)> {
+    let exact =
+        ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "TERM", "SSH_AUTH_SOCK", "NODE_EXTRA_CA_CERTS"];
+    let start = [
+        "LC_",
+        "GIT_AUTHOR_",
+        "GIT_COMMITTER_",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_SSH",
+        "CARGO_HOME",
+        "RUSTUP_",
+        "SSL_CERT_",
+        "ANTHROPIC_",
+        "OPENAI_",
+        "GOPATH",
+        "JAVA_HOME",
+    ];
+    let shown = |name: &str| {
+        let proxy = name.to_ascii_lowercase().ends_with("_proxy");
+        proxy || exact.contains(&name) || start.iter().any(|start| name.starts_with(start))
+    };
+    std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(shown)).collect()
 }
 
 #[cfg(test)]

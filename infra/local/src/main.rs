@@ -16,7 +16,7 @@ struct Ioc {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start private Postgres and Valkey with temporary data, run a command with TEST_DATABASE_URL and TEST_REDIS_URL
+    /// Run a command, such as tests, with a private Postgres and Valkey whose addresses stand in its environment
     Services(services_for::Arguments),
     /// Run a server that ends when its starter does
     #[command(hide = true)]

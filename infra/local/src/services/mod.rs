@@ -4,6 +4,7 @@
 //! Dropping one stops it too, without waiting for it.
 
 mod child;
+pub mod opencode;
 mod postgres;
 mod valkey;
 
@@ -12,6 +13,7 @@ use std::{fs, future::Future, net::TcpListener, path::Path, time::Duration};
 use anyhow::{Context, Result, bail};
 use child::{Program, Supervised};
 use nix::sys::signal::Signal;
+pub use opencode::{Model, OpenCode, OpenCodeOptions};
 pub use postgres::{Postgres, PostgresOptions};
 use rand::RngExt;
 use tokio::{
