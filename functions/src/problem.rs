@@ -105,7 +105,9 @@ pub(crate) fn render(mut response: Response<Body>, request_id: &str, route: &str
     let carried = response.extensions_mut().remove::<Carried>();
     let made_by_router = || match response.status() {
         StatusCode::NOT_FOUND => Some(Error::new(Code::RouteNotFound, "There is no such route.")),
-        StatusCode::METHOD_NOT_ALLOWED => Some(Error::new(Code::MethodNotAllowed, "The route does not take this method.")),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Some(Error::new(Code::MethodNotAllowed, "The route does not take this method."))
+        }
         _ => None,
     };
     let own;

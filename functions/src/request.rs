@@ -81,7 +81,9 @@ impl<R: AtLeast> FromRequestParts<App> for Creator<R> {
         let caller = who(parts, app).await?;
         require(&caller, R::ROLE)?;
         if !parts.headers.contains_key("x-tenant-id") {
-            return Err(Error::new(Code::TenantRequired, "This request creates something and must name its tenant.").into());
+            return Err(
+                Error::new(Code::TenantRequired, "This request creates something and must name its tenant.").into()
+            );
         }
         Ok(Self(caller, PhantomData))
     }
@@ -206,7 +208,8 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 
 fn malformed(error: &serde_json::Error) -> Error {
     let (line, column) = (error.line(), error.column());
-    Error::new(Code::BodyMalformed, format!("The body is not JSON (line {line}, column {column}).")).caused_by(error.to_string())
+    Error::new(Code::BodyMalformed, format!("The body is not JSON (line {line}, column {column})."))
+        .caused_by(error.to_string())
 }
 
 /// From serde's sentence to the field that it is about.
@@ -217,7 +220,8 @@ fn misshapen(path: &str, message: &str) -> Error {
     let below = |name: &str| if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") };
     if let Some(name) = named("unknown field `") {
         // The path of an unknown field may already end with its name.
-        let field = if parent == name || parent.ends_with(&format!(".{name}")) { parent.to_owned() } else { below(name) };
+        let field =
+            if parent == name || parent.ends_with(&format!(".{name}")) { parent.to_owned() } else { below(name) };
         return Error::field(clean(&field), "is not a field that can be sent here");
     }
     if let Some(name) = named("missing field `") {

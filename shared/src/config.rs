@@ -46,7 +46,11 @@ pub struct Variables(BTreeMap<String, String>);
 impl Variables {
     /// The process's own; what is not Unicode is left out.
     pub fn of_process() -> Self {
-        Self(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect())
+        Self(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+        )
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
@@ -69,7 +73,9 @@ impl Variables {
 
     /// Texts separated by colons.
     pub fn list(&self, name: &str) -> Vec<String> {
-        self.get(name).map(|text| text.split(':').filter(|part| !part.is_empty()).map(str::to_owned).collect()).unwrap_or_default()
+        self.get(name)
+            .map(|text| text.split(':').filter(|part| !part.is_empty()).map(str::to_owned).collect())
+            .unwrap_or_default()
     }
 }
 
@@ -138,7 +144,8 @@ impl Config {
             agents.push(PlatformAgent { name: name.to_owned(), kind, capacity, runtime });
         };
         if let Some(settings) = &self.opencode {
-            let runtime = opencode::OpenCode::new(settings.clone(), clock.clone()).map_err(|failure| Error::internal(failure.message))?;
+            let runtime = opencode::OpenCode::new(settings.clone(), clock.clone())
+                .map_err(|failure| Error::internal(failure.message))?;
             add("opencode", "opencode", Some(self.opencode_capacity), Arc::new(runtime));
         }
         if self.scripted {

@@ -7,12 +7,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use futures_util::FutureExt;
-use tokio_postgres::{
-    Config, NoTls, Row,
-    config::SslMode,
-    error::SqlState,
-    types::ToSql,
-};
+use tokio_postgres::{Config, NoTls, Row, config::SslMode, error::SqlState, types::ToSql};
 
 use crate::{
     error::{Code, Error, Result},
@@ -89,7 +84,10 @@ impl Db {
         if bound {
             Ok(())
         } else {
-            Err(Error::new(Code::DependencyUnavailable, "The database role can pass row-level security; connect as ioc_app."))
+            Err(Error::new(
+                Code::DependencyUnavailable,
+                "The database role can pass row-level security; connect as ioc_app.",
+            ))
         }
     }
 
@@ -164,16 +162,19 @@ impl Tx {
         Ok(())
     }
 
-    async fn first(&mut self, begin: &str, sql: &str, params: Params<'_>, last: bool) -> Result<Vec<Row>, tokio_postgres::Error> {
+    async fn first(
+        &mut self,
+        begin: &str,
+        sql: &str,
+        params: Params<'_>,
+        last: bool,
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
         let statement = self.client.prepare_cached(sql).await?;
         self.open = true;
         let begun = self.client.batch_execute(begin);
         if last {
-            let (begun, rows, committed) = futures_util::join!(
-                begun,
-                self.client.query(&statement, params),
-                self.client.batch_execute("commit")
-            );
+            let (begun, rows, committed) =
+                futures_util::join!(begun, self.client.query(&statement, params), self.client.batch_execute("commit"));
             begun?;
             let rows = rows?;
             committed?;
@@ -210,10 +211,15 @@ async fn run_and_commit(client: &Object, sql: &str, params: Params<'_>) -> Resul
 /// Whether the server or the connection went away, so that the same call may succeed on a new connection.
 fn is_gone(error: &tokio_postgres::Error) -> bool {
     match error.code() {
-        None => error.is_closed() || error.as_db_error().is_none() && std::error::Error::source(error).is_some_and(|s| s.is::<std::io::Error>()),
+        None => {
+            error.is_closed()
+                || error.as_db_error().is_none()
+                    && std::error::Error::source(error).is_some_and(|s| s.is::<std::io::Error>())
+        }
         Some(code) => {
             let class = &code.code()[..2];
-            class == "08" || matches!(*code, SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW)
+            class == "08"
+                || matches!(*code, SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW)
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, memory::InMemory, path::Path as Key};
+use object_store::{
+    ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, memory::InMemory, path::Path as Key,
+};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -32,7 +34,10 @@ impl Files {
     pub async fn put(&self, tenant_id: TenantId, session_id: SessionId, content: Vec<u8>) -> Result<String> {
         let hash = hex::encode(Sha256::digest(&content));
         let key = key(tenant_id, session_id, &hash);
-        self.store.put(&key, PutPayload::from(content)).await.map_err(|source| Error::unavailable("The file store", source))?;
+        self.store
+            .put(&key, PutPayload::from(content))
+            .await
+            .map_err(|source| Error::unavailable("The file store", source))?;
         Ok(hash)
     }
 

@@ -38,11 +38,13 @@ async fn observe_claimed(app: &App, claimed: Claimed) -> Result<()> {
         Status::Running | Status::Degraded => look(app, &claimed).await,
         Status::Paused => wake(app, session).await,
         Status::Queued => step::write(app, session, "dispatcher", progress::queue_limit).await,
-        Status::Pending => step::write(app, session, "observer", |change| {
-            change.session.next_step_at = None;
-            Ok(())
-        })
-        .await,
+        Status::Pending => {
+            step::write(app, session, "observer", |change| {
+                change.session.next_step_at = None;
+                Ok(())
+            })
+            .await
+        }
         _ => tidy_up(app, session).await,
     }
 }
@@ -110,7 +112,13 @@ async fn deliver(
 }
 
 /// Writes what a look showed, and does what it calls for.
-async fn take_in(app: &App, claimed: &Claimed, mut run: Run, seen: Observation, delivered: Vec<MessageId>) -> Result<()> {
+async fn take_in(
+    app: &App,
+    claimed: &Claimed,
+    mut run: Run,
+    seen: Observation,
+    delivered: Vec<MessageId>,
+) -> Result<()> {
     let session = &claimed.session;
     run.state = seen.state.clone();
     let turns = i32::try_from(seen.turns_with_changes).unwrap_or(i32::MAX);
@@ -174,7 +182,13 @@ fn next_month(now: crate::clock::Time) -> crate::clock::Time {
 }
 
 /// The agent did not answer.
-async fn missed(app: &App, session: &Session, state: RunState, failure: Failure, delivered: Vec<MessageId>) -> Result<()> {
+async fn missed(
+    app: &App,
+    session: &Session,
+    state: RunState,
+    failure: Failure,
+    delivered: Vec<MessageId>,
+) -> Result<()> {
     let pace = app.settings.pace;
     step::write(app, session, "observer", |change| {
         change.delivered = delivered;

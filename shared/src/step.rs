@@ -23,7 +23,12 @@ use crate::{
 };
 
 /// Runs `work` on a session that is due, if nobody else does.
-pub(crate) async fn run<F>(app: &App, tenant_id: TenantId, id: SessionId, work: impl FnOnce(Claimed) -> F) -> Result<Verdict>
+pub(crate) async fn run<F>(
+    app: &App,
+    tenant_id: TenantId,
+    id: SessionId,
+    work: impl FnOnce(Claimed) -> F,
+) -> Result<Verdict>
 where
     F: Future<Output = Result<()>>,
 {
@@ -120,7 +125,8 @@ pub(crate) async fn write_with<T>(
     if change.session.intent.is_some() && change.session.status.holds_slot() {
         // Asked for while this step was under way, or put off by it.
         let soon = change.session.next_step_at.map_or(change.now, |due| due.min(change.now));
-        change.session.next_step_at = Some(if change.session.attempts > 0 { change.session.next_step_at.unwrap_or(soon) } else { soon });
+        change.session.next_step_at =
+            Some(if change.session.attempts > 0 { change.session.next_step_at.unwrap_or(soon) } else { soon });
     }
     store::keep_artifacts(&mut tx, (claimed.tenant_id, claimed.id), artifacts).await?;
     service::save(app, tx, &mut change).await?;
@@ -142,8 +148,7 @@ pub(crate) async fn assignment(app: &App, session: &Session) -> Result<Assignmen
             None => Continuation::Start,
         },
         Some(Handover::Checkpoint { session_id, sequence }) => {
-            let (state, patch, summary) =
-                store::checkpoint(&app.db, session.tenant_id, *session_id, *sequence).await?;
+            let (state, patch, summary) = store::checkpoint(&app.db, session.tenant_id, *session_id, *sequence).await?;
             Continuation::Checkpoint { state, patch, summary, fork: *session_id != session.id }
         }
     };

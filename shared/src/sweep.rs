@@ -54,8 +54,13 @@ async fn resume_with_tokens(app: &App) -> Result<()> {
         let (tenant_id, id): (TenantId, SessionId) = (row.try_get("tenant_id")?, row.try_get("session_id")?);
         let until = service::queue_until(app, now);
         let resumed = go_on(app, tenant_id, id, Actor::system("sweep"), |change, free| {
-            let held = change.session.status == Status::Paused && change.session.pause_reason == Some(PauseReason::Quota);
-            if held { verbs::go_on(change, "there are tokens again", true, free, until) } else { Ok(verbs::Progress::Done) }
+            let held =
+                change.session.status == Status::Paused && change.session.pause_reason == Some(PauseReason::Quota);
+            if held {
+                verbs::go_on(change, "there are tokens again", true, free, until)
+            } else {
+                Ok(verbs::Progress::Done)
+            }
         });
         if let Err(error) = resumed.await {
             tracing::warn!(?error, session.id = %id, "a session could not be resumed; the next sweep tries again");

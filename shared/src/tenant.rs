@@ -65,7 +65,9 @@ pub async fn create(app: &App, new: &NewTenant) -> Result<TenantId> {
         refusals.add("name", "must have 2 to 100 characters");
     }
     let slug = &new.slug;
-    if !(2..=50).contains(&slug.len()) || !slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+    if !(2..=50).contains(&slug.len())
+        || !slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    {
         refusals.add("slug", "must have 2 to 50 characters of a-z, 0-9 and -");
     }
     refusals.finish()?;

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 
 use axum::{Router, http::header, routing::get};
 use shared::app::App;
-use utoipa_swagger_ui::{Config, SwaggerUi};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// `/health` and `/ready`.
 pub fn routes() -> OpenApiRouter<App> {

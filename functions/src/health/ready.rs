@@ -32,8 +32,11 @@ struct Check {
     (status = 503, description = "Something that we need does not answer.", body = Readiness),
 ))]
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
-    let (postgres, redis, queue) =
-        tokio::join!(check("postgres", app.db.ping()), check("redis", app.cache.ping()), check("queue", app.queue.ping()));
+    let (postgres, redis, queue) = tokio::join!(
+        check("postgres", app.db.ping()),
+        check("redis", app.cache.ping()),
+        check("queue", app.queue.ping())
+    );
     let ok = postgres.ok && redis.ok && queue.ok;
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if ok { "ready" } else { "unavailable" };

@@ -21,7 +21,11 @@ pub(super) async fn list(State(app): State<App>, caller: Caller<Viewer>, Id(id):
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/artifacts/{artifact_id}", tag = "sessions",
     params(("id" = uuid::Uuid, Path), ("artifact_id" = uuid::Uuid, Path)),
     responses((status = 200, description = "Its bytes, in its own media type.", content_type = "*/*", body = Vec<u8>), Problems))]
-pub(super) async fn get(State(app): State<App>, caller: Caller<Viewer>, ArtifactOf(id, artifact): ArtifactOf) -> Answer<Response> {
+pub(super) async fn get(
+    State(app): State<App>,
+    caller: Caller<Viewer>,
+    ArtifactOf(id, artifact): ArtifactOf,
+) -> Answer<Response> {
     let (artifact, content) = service::artifact(&app, &caller, id, artifact).await?;
     Ok(download(&artifact.mime_type, &artifact.path, content))
 }

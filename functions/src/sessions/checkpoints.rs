@@ -1,10 +1,6 @@
 //! `GET, POST /sessions/{id}/checkpoints`: the points that a session can be taken back to, and one more on request.
 
-use axum::{
-    Json as Body,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json as Body, extract::State, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use shared::{
@@ -33,7 +29,11 @@ pub(super) struct NewCheckpoint {
 
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/checkpoints", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     responses((status = 200, description = "The newest 100, newest first.", body = Items<Checkpoint>), Problems))]
-pub(super) async fn list(State(app): State<App>, caller: Caller<Viewer>, Id(id): Id) -> Answer<Body<Items<Checkpoint>>> {
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller<Viewer>,
+    Id(id): Id,
+) -> Answer<Body<Items<Checkpoint>>> {
     Ok(Body(Items::all(service::checkpoints(&app, &caller, id).await?)))
 }
 

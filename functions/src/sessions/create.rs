@@ -87,7 +87,11 @@ pub(super) enum PriorityWord {
     params(("X-Tenant-ID" = String, Header, description = "The caller's tenant: uuid or slug.")),
     responses((status = 201, description = "It was made.", body = SessionView,
         headers(("Location" = String, description = "Its place."), ("ETag" = String, description = "Its version."))), Problems))]
-pub(super) async fn create(State(app): State<App>, caller: Creator<Member>, Json(new): Json<NewSession>) -> Answer<Created> {
+pub(super) async fn create(
+    State(app): State<App>,
+    caller: Creator<Member>,
+    Json(new): Json<NewSession>,
+) -> Answer<Created> {
     let start = new.start;
     let draft = Draft::parse(new.into())?;
     let found = service::open(&app, &caller, draft, start).await?;

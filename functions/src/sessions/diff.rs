@@ -11,6 +11,10 @@ use crate::{
 
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/diff", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     responses((status = 200, description = "The changed files, by path.", body = Items<FileChange>), Problems))]
-pub(super) async fn diff(State(app): State<App>, caller: Caller<Viewer>, Id(id): Id) -> Answer<Json<Items<FileChange>>> {
+pub(super) async fn diff(
+    State(app): State<App>,
+    caller: Caller<Viewer>,
+    Id(id): Id,
+) -> Answer<Json<Items<FileChange>>> {
     Ok(Json(Items::all(service::diff(&app, &caller, id).await?)))
 }

@@ -66,13 +66,16 @@ pub(super) async fn events(
     let number = |field: &'static str, text: Option<String>, least: i64, most: i64, default: i64| match text {
         None => Ok(default),
         Some(text) => text.parse().ok().filter(|n| (least..=most).contains(n)).ok_or_else(|| {
-            let limits = if most == i64::MAX { "is not a seq".to_owned() } else { format!("must be {least} to {most}") };
+            let limits =
+                if most == i64::MAX { "is not a seq".to_owned() } else { format!("must be {least} to {most}") };
             Error::field(field, limits)
         }),
     };
     let limit = number("limit", query.limit, 1, 200, 50)?;
-    let streams = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/event-stream"));
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).filter(|_| streams).map(str::to_owned);
+    let streams =
+        headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/event-stream"));
+    let last =
+        headers.get("last-event-id").and_then(|value| value.to_str().ok()).filter(|_| streams).map(str::to_owned);
     let after = number("after", last.or(query.after), 0, i64::MAX, 0)?;
     let log = service::events(&app, &caller, id, after, limit).await?;
     if streams {
@@ -91,7 +94,13 @@ fn stream(app: App, caller: Identity, id: SessionId, after: i64) -> Response {
 
 /// All events after `after`, as they come. A host that cannot keep a connection open ends after what is there; the
 /// client comes back with the last id.
-fn frames(app: App, caller: Identity, id: SessionId, mut after: i64, open: bool) -> impl Stream<Item = Result<Frame, Infallible>> {
+fn frames(
+    app: App,
+    caller: Identity,
+    id: SessionId,
+    mut after: i64,
+    open: bool,
+) -> impl Stream<Item = Result<Frame, Infallible>> {
     async_stream::stream! {
         let mut news = app.news.listen();
         yield Ok(Frame::default().retry(Duration::from_secs(1)));

@@ -51,7 +51,9 @@ pub(super) async fn fail(
         refusals.add("message", "must have 1 to 2000 characters, none of them NUL");
     }
     let code = report.code.as_deref().unwrap_or("AGENT_FAILED");
-    if !(1..=100).contains(&code.len()) || !code.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) {
+    if !(1..=100).contains(&code.len())
+        || !code.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    {
         refusals.add("code", "must have 1 to 100 characters of A-Z a-z 0-9 _ - .");
     }
     if let Some(Err(why)) = report.context.as_ref().map(small_json) {

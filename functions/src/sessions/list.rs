@@ -74,9 +74,11 @@ fn parse(query: ListQuery) -> Result<(Filter, Page)> {
     let mut refusals = Refusals::default();
     let refused = &mut refusals;
     let status = words(refused, "status", query.status, |word| Status::parse(word).map(Status::name));
-    let session_type = words(refused, "session_type", query.session_type, |word| SessionType::parse(word).map(SessionType::name));
+    let session_type =
+        words(refused, "session_type", query.session_type, |word| SessionType::parse(word).map(SessionType::name));
     let priority = words(refused, "priority", query.priority, |word| Priority::parse(word).map(Priority::level));
-    let tag = words(refused, "tag", query.tag, |word| (!word.is_empty() && !word.contains('\0')).then(|| word.to_owned()));
+    let tag =
+        words(refused, "tag", query.tag, |word| (!word.is_empty() && !word.contains('\0')).then(|| word.to_owned()));
     let filter = Filter {
         status,
         session_type,

@@ -51,7 +51,9 @@ fn checked(new: NewMessage) -> shared::error::Result<Said> {
                 answer.text = Some(prompt(text).map_err(|why| Error::field("answer.text", why))?);
             }
             let choices = answer.choices.iter().flatten();
-            if answer.choices.iter().flatten().count() > 50 || choices.into_iter().any(|choice| choice.chars().count() > 1000 || choice.contains('\0')) {
+            if answer.choices.iter().flatten().count() > 50
+                || choices.into_iter().any(|choice| choice.chars().count() > 1000 || choice.contains('\0'))
+            {
                 return Err(Error::field("answer.choices", "must be at most 50, each of at most 1000 characters"));
             }
             if answer.question_id.contains('\0') {

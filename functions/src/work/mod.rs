@@ -1,6 +1,12 @@
 //! The background tasks, one function a job. Hosts hand them the messages of a lane, or call them on a schedule.
 
-use shared::{app::App, dispatch, error::Result, job::{Job, Verdict}, observe, sweep};
+use shared::{
+    app::App,
+    dispatch,
+    error::Result,
+    job::{Job, Verdict},
+    observe, sweep,
+};
 use tracing::Instrument;
 
 /// Does one job.

@@ -1,3 +1,42 @@
 //! The command `ioc`: the whole product in one process.
 
-fn main() {}
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use local::{services_for, supervise};
+
+/// The control plane for autonomous coding sessions, in one process.
+#[derive(Parser)]
+#[command(version)]
+struct Ioc {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a command, such as tests, with a private Postgres and Valkey whose addresses stand in its environment
+    Services(services_for::Arguments),
+    /// Run a server that ends when its starter does
+    #[command(hide = true)]
+    Supervise(supervise::Supervision),
+}
+
+fn main() -> ExitCode {
+    match run(Ioc::parse().command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("ioc: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(command: Command) -> Result<u8> {
+    match command {
+        Command::Services(arguments) => services_for::run(arguments).await,
+        Command::Supervise(supervision) => supervise::run(supervision).await,
+    }
+}

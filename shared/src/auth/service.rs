@@ -33,7 +33,12 @@ pub struct Keys {
 impl Keys {
     pub fn new(pepper: Pepper, environment: String) -> Self {
         let tenants = Cache::builder().max_capacity(1_000).time_to_live(KNOWN_FOR).build();
-        Self { pepper, environment, known: Cache::builder().max_capacity(10_000).time_to_live(KNOWN_FOR).build(), tenants }
+        Self {
+            pepper,
+            environment,
+            known: Cache::builder().max_capacity(10_000).time_to_live(KNOWN_FOR).build(),
+            tenants,
+        }
     }
 }
 
@@ -89,7 +94,8 @@ async fn known_key(app: &App, authorization: Option<&str>) -> Result<(KeyId, Arc
     };
     let now = app.clock.now();
     let alive = known.revoked_at.is_none_or(|at| at > now) && known.expires_at.is_none_or(|at| at > now);
-    if presented.environment != known.environment || !presented.matches(&app.keys.pepper, &known.secret_hash) || !alive {
+    if presented.environment != known.environment || !presented.matches(&app.keys.pepper, &known.secret_hash) || !alive
+    {
         return Err(wrong());
     }
     Ok((presented.id, known))

@@ -58,7 +58,9 @@ pub async fn find_key(db: &Db, id: KeyId) -> Result<Option<KnownKey>> {
 pub async fn find_tenant(db: &Db, named: &str) -> Result<Option<NamedTenant>> {
     let rows = db.directory("select * from find_tenant($1)", &[&named]).await?;
     rows.first()
-        .map(|row| Ok(NamedTenant { id: row.try_get("id")?, slug: row.try_get("slug")?, is_active: row.try_get("is_active")? }))
+        .map(|row| {
+            Ok(NamedTenant { id: row.try_get("id")?, slug: row.try_get("slug")?, is_active: row.try_get("is_active")? })
+        })
         .transpose()
 }
 

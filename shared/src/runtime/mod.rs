@@ -2,6 +2,7 @@
 //! the same arguments, and must then have the effect of one call.
 
 pub mod manual;
+pub mod opencode;
 pub mod scripted;
 
 use async_trait::async_trait;

@@ -22,8 +22,8 @@ use crate::{
 
 use self::script::{Step, parse};
 use super::{
-    AgentRuntime, Assignment, Continuation, Decision, Entry, FileChange, FileStatus, Finish, LogLevel, Made, Observation,
-    Phase, RunState, Said, Work,
+    AgentRuntime, Assignment, Continuation, Decision, Entry, FileChange, FileStatus, Finish, LogLevel, Made,
+    Observation, Phase, RunState, Said, Work,
 };
 
 /// The scripted agent.
@@ -102,7 +102,11 @@ impl AgentRuntime for Scripted {
         let script = parse(assignment)?;
         let mut memory = memory(run)?;
         let mut transcript = Vec::new();
-        let phase = if memory.resting { Phase::Finished(Finish::Aborted) } else { self.play(&script, &mut memory, &mut transcript)? };
+        let phase = if memory.resting {
+            Phase::Finished(Finish::Aborted)
+        } else {
+            self.play(&script, &mut memory, &mut transcript)?
+        };
         Ok(Observation {
             phase,
             transcript,
@@ -160,7 +164,11 @@ impl Scripted {
                     });
                     let Some(answer) = answer else { return Ok(Phase::Waiting(question.clone())) };
                     let denied = answer.decision == Some(Decision::Deny);
-                    let text = if denied { "It was denied.".to_owned() } else { answer.text.unwrap_or_else(|| "Approved.".to_owned()) };
+                    let text = if denied {
+                        "It was denied.".to_owned()
+                    } else {
+                        answer.text.unwrap_or_else(|| "Approved.".to_owned())
+                    };
                     transcript.push(message(memory.at, &text));
                 }
                 Step::Fail { category, message, .. } => {
@@ -176,7 +184,11 @@ impl Scripted {
                 Step::Partial { message } => {
                     let failure = Failure::new(Category::Agent, "PARTIAL", message.clone());
                     let result = json!({"text": message});
-                    return Ok(Phase::Finished(Finish::Partial { result, success_rate: Some(0.5), failure: Some(failure) }));
+                    return Ok(Phase::Finished(Finish::Partial {
+                        result,
+                        success_rate: Some(0.5),
+                        failure: Some(failure),
+                    }));
                 }
                 Step::Wait { .. } | Step::Refuse { .. } => {}
                 Step::Say { text } => transcript.push(message(memory.at, text)),
@@ -225,6 +237,8 @@ fn added(path: &str, content: &str) -> FileChange {
         status: FileStatus::Added,
         additions: i32::try_from(count).unwrap_or(i32::MAX),
         deletions: 0,
-        patch: format!("diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{count} @@\n{body}"),
+        patch: format!(
+            "diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{count} @@\n{body}"
+        ),
     }
 }

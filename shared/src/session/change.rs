@@ -120,7 +120,8 @@ impl Change {
         } else {
             session.outcome = None;
         }
-        self.orphans = matches!(to, Status::Failed | Status::Timeout | Status::Stopped | Status::Cancelled | Status::Orphaned);
+        self.orphans =
+            matches!(to, Status::Failed | Status::Timeout | Status::Stopped | Status::Cancelled | Status::Orphaned);
         self.event(EventType::StatusChanged, json!({"from": from, "to": to, "reason": reason}));
         Ok(())
     }

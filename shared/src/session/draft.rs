@@ -127,9 +127,9 @@ impl Patch {
         let mut refused = Refusals::default();
         let patch = Self {
             title: raw.title.and_then(|text| refused.take("title", title(&text))),
-            description: raw.description.and_then(|text| {
-                refused.take("description", text.map(|text| description(&text)).transpose())
-            }),
+            description: raw
+                .description
+                .and_then(|text| refused.take("description", text.map(|text| description(&text)).transpose())),
             priority: raw.priority.and_then(|value| refused.take("priority", priority(&value))),
             tags: raw.tags.and_then(|list| refused.take("tags", tags(list))),
             metadata: raw.metadata.and_then(|map| refused.take("metadata", metadata(map))),

@@ -129,9 +129,14 @@ pub enum IntentVerb {
 pub enum Handover {
     Start,
     /// Where it was held. `ask`: the agent is to be told to go on.
-    Resume { ask: bool },
+    Resume {
+        ask: bool,
+    },
     /// From a checkpoint of `session_id`: this session, or the one it was forked from.
-    Checkpoint { session_id: SessionId, sequence: i32 },
+    Checkpoint {
+        session_id: SessionId,
+        sequence: i32,
+    },
 }
 
 /// Where a fork came from.

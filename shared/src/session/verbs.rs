@@ -93,7 +93,10 @@ pub fn go_on(change: &mut Change, reason: &str, ask: bool, free: bool, queue_unt
 pub fn cancel(change: &mut Change, reason: Option<String>) -> Result<Progress> {
     let status = change.session.status;
     if status.holds_slot() {
-        return Err(refuse(&change.session, &format!("A {} session is not cancelled but stopped: use /stop.", status.name())));
+        return Err(refuse(
+            &change.session,
+            &format!("A {} session is not cancelled but stopped: use /stop.", status.name()),
+        ));
     }
     change.go(Status::Cancelled, reason.as_deref().unwrap_or("cancel"))?;
     clean_up_next(change);
@@ -151,7 +154,10 @@ fn bring_back(change: &mut Change, sequence: i32, reason: &str) -> Result<Progre
     }
     if !session.recoverable() {
         let why = if session.last_checkpoint == 0 { "it has no checkpoint" } else { "it was retried three times" };
-        return Err(refuse(session, &format!("The session cannot be brought back: {why}. Fork it, or create it anew.")));
+        return Err(refuse(
+            session,
+            &format!("The session cannot be brought back: {why}. Fork it, or create it anew."),
+        ));
     }
     let id = session.id;
     change.go(Status::Pending, reason)?;
@@ -303,8 +309,7 @@ fn intend(change: &mut Change, verb: IntentVerb, reason: Option<String>, pause_r
     if change.session.intent.as_ref().is_some_and(|intent| intent.verb == verb) {
         return;
     }
-    change.session.intent =
-        Some(Intent { verb, reason, pause_reason, resume_at: None, actor: change.actor.clone() });
+    change.session.intent = Some(Intent { verb, reason, pause_reason, resume_at: None, actor: change.actor.clone() });
     change.session.attempts = 0;
     change.session.version += 1;
     change.session.next_step_at = Some(change.now);

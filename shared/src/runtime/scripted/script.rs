@@ -16,10 +16,16 @@ use crate::{
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Step {
     /// Takes time.
-    Wait { ms: i64 },
+    Wait {
+        ms: i64,
+    },
     /// Says something.
-    Say { text: String },
-    Log { text: String },
+    Say {
+        text: String,
+    },
+    Log {
+        text: String,
+    },
     /// Writes a file; a turn that changed files.
     Write {
         path: String,
@@ -38,13 +44,22 @@ pub(super) enum Step {
         question: Question,
     },
     /// The run fails.
-    Fail { category: Category, message: String },
+    Fail {
+        category: Category,
+        message: String,
+    },
     /// Cannot be reached any more.
-    Crash { message: String },
+    Crash {
+        message: String,
+    },
     /// The provider asks to wait so long.
-    Limit { seconds: i64 },
+    Limit {
+        seconds: i64,
+    },
     /// Ends with part of the work done.
-    Partial { message: String },
+    Partial {
+        message: String,
+    },
     /// As the first step: does not take the work (before a given run).
     Refuse {
         category: Category,
@@ -67,7 +82,8 @@ impl Step {
 pub(super) fn parse(assignment: &Assignment) -> Result<Vec<Step>, Failure> {
     match assignment.agent_config.get("script") {
         None => Ok(vec![Step::Write { path: "PROMPT.md".to_owned(), content: assignment.prompt.clone(), ms: 0 }]),
-        Some(script) => Vec::deserialize(script as &Value)
-            .map_err(|error| Failure::new(Category::User, "SCRIPT_UNREADABLE", format!("agent_config.script: {error}"))),
+        Some(script) => Vec::deserialize(script as &Value).map_err(|error| {
+            Failure::new(Category::User, "SCRIPT_UNREADABLE", format!("agent_config.script: {error}"))
+        }),
     }
 }

@@ -83,7 +83,8 @@ pub async fn resume(app: &App, caller: &Caller, id: SessionId) -> Result<(Found,
 pub async fn say(app: &App, caller: &Caller, id: SessionId, said: Said) -> Result<Found> {
     let message = MessageId::new();
     let until = super::queue_until(app, app.clock.now());
-    go_on(app, caller.tenant_id, id, caller.actor(), |change, free| verbs::say(change, message, said, free, until)).await?;
+    go_on(app, caller.tenant_id, id, caller.actor(), |change, free| verbs::say(change, message, said, free, until))
+        .await?;
     super::shown(app, caller, id).await
 }
 

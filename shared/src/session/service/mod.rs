@@ -27,7 +27,10 @@ use crate::{
 pub(crate) use self::drive::go_on;
 pub use self::{
     create::{Fork, fork, open},
-    drive::{cancel, complete, fail, patch, pause, remove, restore, resume, retry, say, start, stop, take_checkpoint, unqueue},
+    drive::{
+        cancel, complete, fail, patch, pause, remove, restore, resume, retry, say, start, stop, take_checkpoint,
+        unqueue,
+    },
     read::{Log, artifact, artifacts, checkpoints, diff, events, get, list, stats, tree},
 };
 

@@ -31,11 +31,13 @@ pub(super) async fn write(tx: &mut Tx, change: &Change) -> Result<()> {
     }
     let session = &change.session;
     for (id, said) in &change.said {
-        let sql = "insert into session_messages (tenant_id, session_id, id, said, actor, at) values ($1, $2, $3, $4, $5, $6)";
+        let sql =
+            "insert into session_messages (tenant_id, session_id, id, said, actor, at) values ($1, $2, $3, $4, $5, $6)";
         tx.query(sql, &[&session.tenant_id, &session.id, id, &Json(said), &Json(&change.actor), &change.now]).await?;
     }
     if !change.delivered.is_empty() {
-        let sql = "update session_messages set delivered_at = $4 where tenant_id = $1 and session_id = $2 and id = any($3)";
+        let sql =
+            "update session_messages set delivered_at = $4 where tenant_id = $1 and session_id = $2 and id = any($3)";
         tx.query(sql, &[&session.tenant_id, &session.id, &change.delivered, &change.now]).await?;
     }
     let (tokens, cost) = (change.spent.tokens(), change.spent.cost_micros);
@@ -158,14 +160,23 @@ pub async fn checkpoint(
                where tenant_id = $1 and session_id = $2 and sequence = $3";
     let rows = db.read(tenant_id, sql, &[&tenant_id, &id, &sequence]).await?;
     let row = rows.first().ok_or_else(|| {
-        Error::new(Code::CheckpointNotFound, format!("The session has no checkpoint {sequence}; the newest 100 are kept."))
+        Error::new(
+            Code::CheckpointNotFound,
+            format!("The session has no checkpoint {sequence}; the newest 100 are kept."),
+        )
     })?;
     let state: Option<Json<RunState>> = row.try_get("run_state")?;
     Ok((state.map(|json| json.0), row.try_get("patch")?, row.try_get("summary")?))
 }
 
 /// The log after `after`, `limit` entries at most. `None` when there is no such session.
-pub async fn events(db: &Db, tenant_id: TenantId, id: SessionId, after: i64, limit: i64) -> Result<Option<(Vec<Event>, i64)>> {
+pub async fn events(
+    db: &Db,
+    tenant_id: TenantId,
+    id: SessionId,
+    after: i64,
+    limit: i64,
+) -> Result<Option<(Vec<Event>, i64)>> {
     let sql = "
         select s.last_event_seq, s.ended_at is not null as over, e.id, e.seq, e.type, e.actor, e.at, e.payload
         from sessions s
@@ -238,7 +249,9 @@ pub async fn artifact(db: &Db, tenant_id: TenantId, id: SessionId, artifact: Art
     let sql = "select id, path, mime_type, size, sha256, at from session_artifacts
                where tenant_id = $1 and session_id = $2 and id = $3";
     let rows = db.read(tenant_id, sql, &[&tenant_id, &id, &artifact]).await?;
-    let row = rows.first().ok_or_else(|| Error::new(Code::ArtifactNotFound, format!("The session has no artifact {artifact}.")))?;
+    let row = rows
+        .first()
+        .ok_or_else(|| Error::new(Code::ArtifactNotFound, format!("The session has no artifact {artifact}.")))?;
     read_artifact(row)
 }
 
@@ -249,7 +262,11 @@ pub async fn keep_artifacts(tx: &mut Tx, session: (TenantId, SessionId), artifac
                    values ($1, $2, $3, $4, $5, $6, $7, $8)
                    on conflict (tenant_id, session_id, path) do update
                    set mime_type = excluded.mime_type, size = excluded.size, sha256 = excluded.sha256, at = excluded.at";
-        tx.query(sql, &[&session.0, &session.1, &made.id, &made.path, &made.mime_type, &made.size, &made.sha256, &made.at]).await?;
+        tx.query(
+            sql,
+            &[&session.0, &session.1, &made.id, &made.path, &made.mime_type, &made.size, &made.sha256, &made.at],
+        )
+        .await?;
     }
     Ok(())
 }

@@ -40,7 +40,8 @@ pub struct Page {
 /// Sessions, newest first. One more than the limit is read, which says whether there are more.
 pub async fn list(db: &Db, tenant_id: TenantId, filter: &Filter, page: Page, now: Time) -> Result<Vec<Found>> {
     let more = page.limit + 1;
-    let pattern = filter.q.as_ref().map(|q| format!("%{}%", q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
+    let pattern =
+        filter.q.as_ref().map(|q| format!("%{}%", q.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")));
     let mut conditions: Vec<(&str, &(dyn ToSql + Sync))> = Vec::new();
     if let Some(before) = &page.before {
         conditions.push(("s.id < $?", before));
@@ -70,7 +71,8 @@ pub async fn list(db: &Db, tenant_id: TenantId, filter: &Filter, page: Page, now
         conditions.push(("s.created_at < $?", before));
     }
     if let Some(pattern) = &pattern {
-        let anywhere = "(s.id::text ilike $? or s.title ilike $? or s.description ilike $? or s.initial_prompt ilike $?)";
+        let anywhere =
+            "(s.id::text ilike $? or s.title ilike $? or s.description ilike $? or s.initial_prompt ilike $?)";
         conditions.push((anywhere, pattern));
     }
     let mut params: Vec<&(dyn ToSql + Sync)> = vec![&now, &tenant_id, &more];
@@ -80,8 +82,9 @@ pub async fn list(db: &Db, tenant_id: TenantId, filter: &Filter, page: Page, now
         narrowed.push_str(" and ");
         narrowed.push_str(&condition.replace("$?", &format!("${}", params.len())));
     }
-    let sql =
-        format!("select {COLUMNS}, {BESIDE} from sessions s where s.tenant_id = $2{narrowed} order by s.id desc limit $3");
+    let sql = format!(
+        "select {COLUMNS}, {BESIDE} from sessions s where s.tenant_id = $2{narrowed} order by s.id desc limit $3"
+    );
     let rows = db.read(tenant_id, &sql, &params).await?;
     rows.iter().map(row::found).collect()
 }

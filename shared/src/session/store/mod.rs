@@ -18,13 +18,14 @@ use crate::{
     runtime::Said,
 };
 
+use self::row::COLUMNS;
 pub use self::{
     extras::{
-        Artifact, Checkpoint, TreeNode, artifact, artifacts, checkpoint, checkpoints, events, files, keep_artifacts, tree,
+        Artifact, Checkpoint, TreeNode, artifact, artifacts, checkpoint, checkpoints, events, files, keep_artifacts,
+        tree,
     },
     list::{Filter, Page, Stats, list, stats},
 };
-use self::row::COLUMNS;
 use super::{Session, WaitingFor, change::Change};
 
 /// The error for an id that is unknown, or another tenant's: nobody can tell which.
@@ -97,7 +98,14 @@ pub struct Claimed {
 
 /// Takes the step of a session, if it is due and nobody else has it. `fence` must be above the row's; without one (no
 /// Redis) the row's own is counted up.
-pub async fn claim(db: &Db, tenant_id: TenantId, id: SessionId, now: Time, until: Time, fence: Option<i64>) -> Result<Option<Claimed>> {
+pub async fn claim(
+    db: &Db,
+    tenant_id: TenantId,
+    id: SessionId,
+    now: Time,
+    until: Time,
+    fence: Option<i64>,
+) -> Result<Option<Claimed>> {
     static SQL: OnceLock<String> = OnceLock::new();
     let sql = SQL.get_or_init(|| {
         format!(
@@ -143,7 +151,8 @@ pub async fn save(mut tx: Tx, change: &Change) -> Result<()> {
     static SQL: OnceLock<String> = OnceLock::new();
     extras::write(&mut tx, change).await?;
     let session = &change.session;
-    let mut values: Vec<row::Field<'_>> = vec![("tenant_id", Box::new(session.tenant_id)), ("id", Box::new(session.id))];
+    let mut values: Vec<row::Field<'_>> =
+        vec![("tenant_id", Box::new(session.tenant_id)), ("id", Box::new(session.id))];
     values.extend(row::changing(session));
     let sql = SQL.get_or_init(|| {
         let sets = values.iter().enumerate().skip(2).map(|(at, (name, _))| format!("{name} = ${}", at + 1));
@@ -201,7 +210,8 @@ impl<'a> Events<'a> {
 /// Removes a session and all that belongs to it.
 pub async fn delete(mut tx: Tx, session: &Session) -> Result<()> {
     if let Some(parent) = session.parent_id {
-        let sql = "update sessions set child_count = child_count - 1 where tenant_id = $1 and id = $2 and child_count > 0";
+        let sql =
+            "update sessions set child_count = child_count - 1 where tenant_id = $1 and id = $2 and child_count > 0";
         tx.query(sql, &[&session.tenant_id, &parent]).await?;
     }
     if session.root_id != session.id {
@@ -219,7 +229,12 @@ pub struct Parent {
 }
 
 /// Takes a place below a parent: `None` when there is no such session, or its tree has all the sessions that it may.
-pub async fn take_place_below(tx: &mut Tx, tenant_id: TenantId, parent: SessionId, most: i32) -> Result<Option<(Parent, bool)>> {
+pub async fn take_place_below(
+    tx: &mut Tx,
+    tenant_id: TenantId,
+    parent: SessionId,
+    most: i32,
+) -> Result<Option<(Parent, bool)>> {
     let sql = "with parent as (
                    update sessions set child_count = child_count + 1 where tenant_id = $1 and id = $2 returning root_id, depth)
                select p.root_id, p.depth, (select r.tree_size from sessions r where r.tenant_id = $1 and r.id = p.root_id) as size
@@ -268,7 +283,13 @@ impl Room {
 }
 
 /// Counts, from rows, what a start or a resume is decided by. Run under the tenant's slot lock.
-pub async fn room(tx: &mut Tx, tenant_id: TenantId, agent: &str, workspace_key: Option<&str>, now: Time) -> Result<Room> {
+pub async fn room(
+    tx: &mut Tx,
+    tenant_id: TenantId,
+    agent: &str,
+    workspace_key: Option<&str>,
+    now: Time,
+) -> Result<Room> {
     let sql = "
         select t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
             t.admission = 'reject' as rejects,

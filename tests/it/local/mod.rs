@@ -1,0 +1,6 @@
+//! The local host: the servers it starts, the scripted model, its setup.
+
+mod opencode;
+mod scripted_model;
+mod services;
+mod setup;
