@@ -13,7 +13,7 @@ use std::{fs, future::Future, net::TcpListener, path::Path, time::Duration};
 use anyhow::{Context, Result, bail};
 use child::{Program, Supervised};
 use nix::sys::signal::Signal;
-pub use opencode::{Model, OpenCode, OpenCodeOptions};
+pub use opencode::{Model, OpenCode, OpenCodeOptions, OwnModel};
 pub use postgres::{Postgres, PostgresOptions};
 use rand::RngExt;
 use tokio::{
