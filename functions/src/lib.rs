@@ -1,1 +1,3 @@
 //! Every endpoint and background task of ioc.
+
+pub mod host;
