@@ -246,7 +246,7 @@ impl<T> OnConstraint<T> for Result<T> {
     }
 }
 
-fn tls(ca_file: Option<&str>) -> Result<tokio_postgres_rustls::MakeRustlsConnect> {
+pub(crate) fn tls(ca_file: Option<&str>) -> Result<tokio_postgres_rustls::MakeRustlsConnect> {
     use rustls::pki_types::{CertificateDer, pem::PemObject};
 
     let mut roots = rustls::RootCertStore::empty();

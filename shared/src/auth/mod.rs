@@ -7,7 +7,7 @@ pub mod store;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::id::{KeyId, RequestId, TenantId};
+use crate::id::{KeyId, TenantId};
 
 /// What a caller may do. Each role may do all that the ones before it may.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize, ToSchema)]
@@ -73,7 +73,7 @@ pub struct Caller {
     pub role: Role,
     pub key_id: KeyId,
     pub name: String,
-    pub request_id: RequestId,
+    pub request_id: std::sync::Arc<str>,
 }
 
 impl Caller {

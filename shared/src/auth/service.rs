@@ -8,7 +8,7 @@ use crate::{
     app::App,
     clock::Time,
     error::{Code, Error, Result},
-    id::{KeyId, RequestId, TenantId},
+    id::{KeyId, TenantId},
 };
 
 use super::{
@@ -47,7 +47,7 @@ pub struct Credentials<'a> {
 }
 
 /// Who calls, for which tenant; or why the call is refused.
-pub async fn identify(app: &App, credentials: Credentials<'_>, request_id: RequestId) -> Result<Caller> {
+pub async fn identify(app: &App, credentials: Credentials<'_>, request_id: Arc<str>) -> Result<Caller> {
     let (id, known) = known_key(app, credentials.authorization).await?;
     let tenant = match credentials.tenant {
         None => None,

@@ -1,6 +1,6 @@
 //! What people and agents may ask of a session, decided purely. `Changed` says whether the agent must act first.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     clock::Time,
@@ -173,7 +173,11 @@ pub fn complete(change: &mut Change, outcome: Outcome) -> Result<Progress> {
 }
 
 /// The end that somebody who drives the session reports: failed.
-pub fn fail(change: &mut Change, failure: Failure) -> Result<Progress> {
+pub fn fail(change: &mut Change, failure: Failure, context: Option<Map<String, Value>>) -> Result<Progress> {
+    if let Some(context) = context {
+        let payload = json!({"level": "error", "message": failure.message, "context": context});
+        change.event(EventType::Log, payload);
+    }
     change.go(Status::Failed, "fail")?;
     finish(change, Outcome { error: Some(failure), ..Outcome::default() });
     Ok(Progress::Done)

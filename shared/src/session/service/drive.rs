@@ -1,6 +1,6 @@
 //! Driving sessions: the verbs, by people and by agents.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     app::App,
@@ -60,8 +60,15 @@ pub async fn complete(app: &App, caller: &Caller, id: SessionId, outcome: Outcom
     changed(app, caller, id, |change| verbs::complete(change, outcome)).await
 }
 
-pub async fn fail(app: &App, caller: &Caller, id: SessionId, failure: Failure) -> Result<(Found, Progress)> {
-    changed(app, caller, id, |change| verbs::fail(change, failure)).await
+/// `context` is kept with the log: the outcome stays short.
+pub async fn fail(
+    app: &App,
+    caller: &Caller,
+    id: SessionId,
+    failure: Failure,
+    context: Option<Map<String, Value>>,
+) -> Result<(Found, Progress)> {
+    changed(app, caller, id, |change| verbs::fail(change, failure, context)).await
 }
 
 /// Lets a paused session go on: at once when a slot, its workspace and its agent are free, else through the queue.
