@@ -4,7 +4,7 @@ mod claim;
 mod host;
 mod running;
 
-use std::path::Path;
+use std::{ffi::OsString, path::Path};
 
 use anyhow::{Context, Result};
 use running::Running;
@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{checkout, demo, env_file::EnvFile, say::say};
+use crate::{checkout, demo, env_file::EnvFile, log, say::say};
 
 /// What can be set.
 #[derive(Clone, Debug, clap::Args)]
@@ -31,9 +31,17 @@ pub struct Arguments {
     /// The model where a session names none, as provider/model; `scripted` for the scripted one despite keys
     #[arg(long, env = "IOC_MODEL")]
     model: Option<String>,
+    /// The folders that a session's workspace.directory may lie in, separated by colons
+    #[arg(long, env = "OPENCODE_DIRECTORIES", default_value_os_t = own_folder())]
+    directories: OsString,
     /// Leave out the shown job
     #[arg(long)]
     no_demo: bool,
+}
+
+/// By default everything of the user's own.
+fn own_folder() -> OsString {
+    std::env::home_dir().unwrap_or_default().into()
 }
 
 /// Runs until Ctrl-C, SIGTERM or SIGHUP; whatever was started has ended then.
@@ -61,6 +69,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 async fn live(arguments: Arguments, end: CancellationToken) -> Result<()> {
     let local = checkout::local()?;
     let _claim = claim::take(&local)?;
+    log::start(&local)?;
     let listener = claim::listen(arguments.port).await?;
     // Ended while starting: what has started by then is dropped, and ends with it.
     let Some(running) = end.run_until_cancelled(Box::pin(Running::start(&arguments, &local))).await else {

@@ -24,6 +24,7 @@ pub(super) struct Running {
     valkey: Option<Valkey>,
     database_url: String,
     redis_url: String,
+    directories: String,
     opencode: OpenCode,
     scripted: Option<ScriptedModel>,
 }
@@ -38,7 +39,8 @@ impl Running {
         let given = |url: &Option<String>| url.clone().unwrap_or_default();
         let database_url = postgres.as_ref().map_or_else(|| given(&arguments.database_url), Postgres::url);
         let redis_url = valkey.as_ref().map_or_else(|| given(&arguments.redis_url), Valkey::url);
-        Ok(Self { postgres, valkey, database_url, redis_url, opencode, scripted })
+        let directories = arguments.directories.to_string_lossy().into_owned();
+        Ok(Self { postgres, valkey, database_url, redis_url, directories, opencode, scripted })
     }
 
     pub(super) fn places(&self, local: &Path) -> Places {
@@ -47,6 +49,7 @@ impl Running {
             redis_url: self.redis_url.clone(),
             opencode_url: self.opencode.url(),
             opencode_password: self.opencode.password().to_owned(),
+            directories: self.directories.clone(),
             local: local.to_path_buf(),
         }
     }
