@@ -54,7 +54,7 @@ async fn keep_checkpoint(tx: &mut Tx, change: &Change, new: &NewCheckpoint) -> R
     let session = &change.session;
     // A checkpoint without a diff of its own carries the last one on.
     let sql = "
-        with dropped as (delete from session_checkpoints where tenant_id = $1 and session_id = $2 and sequence <= $3 - $4)
+        with dropped as (delete from session_checkpoints where tenant_id = $1 and session_id = $2 and sequence <= $3::int - $4::int)
         insert into session_checkpoints
             (tenant_id, session_id, sequence, cause, event_seq, run_state, patch, summary, usage, data, note, actor, at)
         select $1, $2, $3, $5, $6, $7, coalesce($8, last.patch, ''), case when $8::text is null then coalesce(last.summary, '') else $9 end,
