@@ -30,7 +30,8 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) async fn start(arguments: &Arguments, local: &Path) -> Result<Self> {
+    pub(super) async fn start(arguments: &Arguments) -> Result<Self> {
+        let local = &arguments.local;
         let (postgres, valkey, (opencode, scripted)) = tokio::try_join!(
             postgres(arguments.database_url.as_deref(), local),
             valkey(arguments.redis_url.as_deref(), local),
