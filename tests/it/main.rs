@@ -6,3 +6,4 @@ mod host;
 mod local;
 mod lock;
 mod ports;
+mod sessions;
