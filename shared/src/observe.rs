@@ -142,6 +142,8 @@ async fn take_in(
             change.event(EventType::Artifact, serde_json::to_value(artifact)?);
         }
         match next {
+            // What a person asked for meanwhile goes first: the next step carries it out.
+            Next::Ask(_) | Next::Rest { .. } | Next::Continue if change.session.intent.is_some() => Ok(()),
             Next::Ask(question) => progress::ask(change, question, work),
             Next::Rest { message, resume_at } => {
                 let intent = by_system(PauseReason::RateLimit, message, resume_at);
@@ -278,15 +280,19 @@ async fn end_by_force(
 
 /// A paused session whose time has come goes on.
 async fn wake(app: &App, session: &Session) -> Result<()> {
+    let due = session.resume_at.is_some_and(|at| at <= app.clock.now());
     step::write(app, session, "observer", |change| {
-        change.session.next_step_at = None;
+        change.session.next_step_at = change.session.resume_at.filter(|_| !due);
         Ok(())
     })
     .await?;
+    if !due {
+        return Ok(());
+    }
     let until = service::queue_until(app, app.clock.now());
     let actor = Actor::system("observer");
     let woken = go_on(app, session.tenant_id, session.id, actor, |change, free| {
-        if change.session.status != Status::Paused {
+        if change.session.status != Status::Paused || change.session.resume_at.is_none() {
             return Ok(verbs::Progress::Done);
         }
         verbs::go_on(change, "its time has come", true, free, until)

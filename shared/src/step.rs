@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use crate::{
     app::App,
     auth::Actor,
+    clock::Time,
     error::{Code, Error, Result},
     id::{RequestId, SessionId, TenantId},
     job::Verdict,
@@ -124,18 +125,32 @@ pub(crate) async fn write_with<T>(
     if session.fence != claimed.fence {
         return Err(Error::new(Code::DependencyUnavailable, "The step was taken over by another worker."));
     }
+    let asked_meanwhile = session.next_step_at.filter(|due| Some(*due) != claimed.next_step_at);
     let mut change = Change::new(session, Actor::system(actor), app.clock.now());
     change.session.lease_until = None;
     let answer = decide(&mut change)?;
-    if change.session.intent.is_some() && change.session.status.holds_slot() {
-        // Asked for while this step was under way, or put off by it.
-        let soon = change.session.next_step_at.map_or(change.now, |due| due.min(change.now));
-        change.session.next_step_at =
-            Some(if change.session.attempts > 0 { change.session.next_step_at.unwrap_or(soon) } else { soon });
-    }
+    plan_next(app, claimed, asked_meanwhile, &mut change);
     store::keep_artifacts(&mut tx, (claimed.tenant_id, claimed.id), artifacts).await?;
     service::save(app, tx, &mut change).await?;
     Ok(answer)
+}
+
+/// When the next step is due, beyond what the rules decided.
+fn plan_next(app: &App, claimed: &Session, asked_meanwhile: Option<Time>, change: &mut Change) {
+    let session = &mut change.session;
+    // Somebody asked for a step while this one was under way, and its bell found the row taken.
+    if let Some(asked) = asked_meanwhile.filter(|_| !session.status.is_over()) {
+        session.next_step_at = Some(session.next_step_at.map_or(asked, |due| due.min(asked)));
+    }
+    // It has just ended and its agent rests: the workspace is kept for a while, then given back.
+    if session.status.is_over()
+        && !claimed.status.is_over()
+        && session.next_step_at.is_none()
+        && session.run_state.is_some()
+    {
+        let kept = TimeDelta::from_std(app.settings.workspace_retention).unwrap_or(TimeDelta::MAX);
+        session.next_step_at = change.now.checked_add_signed(kept);
+    }
 }
 
 /// The runtime of a session's agent.
