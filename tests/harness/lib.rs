@@ -1,5 +1,7 @@
 //! What the tests stand on.
 
+pub mod cargo_lambda;
+pub mod kept;
 pub mod ministack;
 pub mod valkey;
 
