@@ -5,8 +5,6 @@ mod ready;
 
 use std::sync::LazyLock;
 
-pub use live::started;
-
 use axum::{Router, http::header, routing::get};
 use shared::app::App;
 use utoipa_axum::{router::OpenApiRouter, routes};

@@ -21,7 +21,7 @@ use shared::{
     telemetry,
 };
 
-use crate::{health, work};
+use crate::work;
 
 pub use batch::{Batch, handle};
 pub use settle::{Settled, attempt, settle};
@@ -34,9 +34,11 @@ pub type Ended = std::result::Result<(), Error>;
 
 /// Puts the app of a function together, once, when its process starts. Nothing is connected before it is needed.
 pub fn start() -> std::result::Result<App, Error> {
-    health::started();
     let config = Config::from_env()?;
     telemetry::start(config.log_format, &config.log_filter);
+    if config.sqs.is_none() {
+        return Err(Error::from("DISPATCH_QUEUE_URL must be set: jobs in a function's memory would be frozen with it"));
+    }
     Ok(config.build(Clock::System)?)
 }
 
