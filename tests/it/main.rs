@@ -4,6 +4,8 @@
 
 mod contract;
 mod host;
+mod lambda;
 mod local;
 mod lock;
 mod ports;
+mod sessions;
