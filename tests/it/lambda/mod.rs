@@ -1,6 +1,7 @@
 //! The functions as Lambda runs them: their own binaries under the runtime's protocol, called with the events that AWS
 //! sends, on the real Postgres and Redis and an SQS that speaks its protocol.
 
+mod deployed;
 mod events;
 
 use std::time::Duration;
@@ -28,7 +29,12 @@ impl Cloud {
         let (hidden, receives) = (Duration::from_secs(30), 5);
         let (dispatch_url, dispatch_dead_url) = server.queue(&format!("dispatch-{name}"), hidden, receives).await;
         let (observe_url, observe_dead_url) = server.queue(&format!("observe-{name}"), hidden, receives).await;
-        let settings = Settings { dispatch_url, dispatch_dead_url, observe_url, observe_dead_url };
+        Self::on(Settings { dispatch_url, dispatch_dead_url, observe_url, observe_dead_url }).await
+    }
+
+    /// With these queues, which need not be there before a message is sent.
+    async fn on(settings: Settings) -> Self {
+        let server = ministack();
         let queue = Queue::Sqs(Sqs::with_client(settings.clone(), server.sqs()));
         let world = World::idle(Options { queue: Some(queue.clone()), ..Options::default() }).await;
         let mut environment = environment(&world, &server.endpoint);
