@@ -21,12 +21,9 @@ pub fn root() -> Result<PathBuf> {
     found.map(Path::to_path_buf).context("this is not a checkout of ioc: no folder above has infra/local")
 }
 
-/// The folder for everything that is made at run time, readable by its owner alone where it holds secrets.
-pub fn local() -> Result<PathBuf> {
-    let local = root()?.join(".local");
-    fs::create_dir_all(&local).with_context(|| format!("{} cannot be made", local.display()))?;
-    private(&local.join("log"))?;
-    Ok(local)
+/// The folder for everything that is installed or made at run time. Outside of a checkout: one in the current folder.
+pub fn local() -> PathBuf {
+    root().unwrap_or_default().join(".local")
 }
 
 /// Makes a folder that nobody else can read, where it is not there yet.
@@ -77,8 +74,7 @@ fn found(what: &str, place: Option<PathBuf>) -> Result<PathBuf> {
 
 /// The first folder under `.local` that matches and holds the program.
 fn first(pattern: &str, program: &str) -> Option<PathBuf> {
-    let local = root().ok()?.join(".local");
-    matching(&local, pattern).into_iter().find(|folder| folder.join(program).is_file())
+    matching(&local(), pattern).into_iter().find(|folder| folder.join(program).is_file())
 }
 
 /// Every folder below the base that fits a pattern, in which `*` stands for any text within one name.

@@ -6,6 +6,7 @@
 pub mod checkout;
 pub mod demo;
 pub mod env_file;
+mod log;
 pub mod own_model;
 mod say;
 pub mod scripted_model;
@@ -13,3 +14,4 @@ pub mod services;
 pub mod services_for;
 pub mod supervise;
 pub mod up;
+pub mod workers;

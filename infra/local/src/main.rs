@@ -19,7 +19,7 @@ enum Command {
     /// Start everything, show the main job once, and serve the API until Ctrl-C
     Up(up::Arguments),
     /// Show the main job against the running ioc; succeeds only when it really completed
-    Demo,
+    Demo(demo::Arguments),
     /// Run a command, such as tests, with a private Postgres and Valkey whose addresses stand in its environment
     Services(services_for::Arguments),
     /// Run a server that ends when its starter does
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<u8> {
     match command {
         Command::Up(arguments) => up::run(arguments).await.map(|()| 0),
-        Command::Demo => demo::run().await.map(|()| 0),
+        Command::Demo(arguments) => demo::run(arguments).await.map(|()| 0),
         Command::Services(arguments) => services_for::run(arguments).await,
         Command::Supervise(supervision) => supervise::run(supervision).await,
     }

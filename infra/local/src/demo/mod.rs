@@ -1,11 +1,12 @@
 //! The shown job: an agent mends a small program, followed over the API as any client would.
 
 mod api;
+mod next;
 mod repository;
 mod story;
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -24,17 +25,25 @@ use crate::{
 /// How long the whole may take; a real model thinks.
 const LIMIT: Duration = Duration::from_mins(10);
 
+/// Which ioc.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Arguments {
+    /// Where its data and its keys are
+    #[arg(long, default_value_os_t = checkout::local())]
+    local: PathBuf,
+}
+
 /// `ioc demo`: shows the job against the ioc that `.local/env` names.
-pub async fn run() -> Result<()> {
-    let local = checkout::local()?;
-    show(&local, EnvFile::read(&local.join("env"))?).await
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let local = std::path::absolute(arguments.local)?;
+    show(&local, &EnvFile::read(&local.join("env"))?).await
 }
 
 /// Shows the job; succeeds only when the session completed and its diff holds the expected change.
-pub async fn show(local: &Path, env: EnvFile) -> Result<()> {
+pub(crate) async fn show(local: &Path, env: &EnvFile) -> Result<()> {
     let scripted = env.model == SCRIPTED;
     let directory = repository::prepare(local)?;
-    let api = Api::new(env)?;
+    let api = Api::new(env.clone())?;
     say("");
     say("The main job, once: an agent mends a small program.");
     say(format!("    repository  {}", directory.display()));
@@ -50,6 +59,7 @@ pub async fn show(local: &Path, env: EnvFile) -> Result<()> {
     follow(&api, id, started).await?;
     let changed = conclude(&api, id, started).await?;
     ensure!(changed, "the session completed, but its diff does not hold {}", repository::PROGRAM);
+    next::tell(local, env);
     Ok(())
 }
 
@@ -125,62 +135,4 @@ async fn conclude(api: &Api, id: &str, started: Instant) -> Result<bool> {
     ));
     ensure!(session["status"] == "completed", "the session ended otherwise: {}", session["outcome"]);
     Ok(files.iter().any(|file| file["path"] == repository::PROGRAM))
-}
-
-/// What to try next, ready to be pasted.
-pub fn what_next(local: &Path, env: &EnvFile) {
-    let directory = local.join("demo/fizz");
-    let new = |title: &str, script: &Value| {
-        let prompt = format!("@@STUB {script} @@");
-        let body =
-            json!({"title": title, "initial_prompt": prompt, "workspace": {"directory": directory}, "start": true});
-        format!("api sessions -d '{}' | tee .local/last.json", body.to_string().replace('\'', r"'\''"))
-    };
-    let options =
-        json!([{"label": "red", "description": "like fire"}, {"label": "blue", "description": "like the sea"}]);
-    let ask = json!([{"tool": "question", "args": {"questions": [{"question": "Which colour?", "header": "Colour", "options": options}]}},
-                     {"text": "Thank you."}]);
-    let slow = json!([{"tool": "bash", "args": {"command": "sleep 20", "description": "Wait"}}, {"text": "Awake."}]);
-    say("");
-    say(format!("The API is at {0}/api/v1, its documentation at {0}/docs. In another shell:", env.url));
-    say("");
-    indented(". .local/env");
-    indented(
-        r#"api() { path=$1; shift; curl -sS -H "Authorization: Bearer $IOC_KEY" -H "X-Tenant-ID: $IOC_TENANT" -H 'Content-Type: application/json' "$IOC_URL/api/v1/$path" "$@"; echo; }"#,
-    );
-    let field = |path: &str| format!("python3 -c 'import json, sys; print(json.load(sys.stdin){path})'");
-    indented(&format!("last() {{ {} < .local/last.json; }}", field(r#"["id"]"#)));
-    let question = field(r#"["pause"]["question"]["question_id"]"#);
-    let scripts = [
-        ("an agent that asks: the session pauses with the question", new("Ask first", &ask)),
-        ("... and goes on with the answer", format!("q=$(api sessions/$(last) | {question})")),
-        (
-            "",
-            format!(
-                "api sessions/$(last)/messages -d '{}'",
-                r#"{"answer": {"question_id": "'$q'", "choices": ["red"]}}"#
-            ),
-        ),
-        (
-            "a provider that refuses the key: the session fails with a reason and a remedy",
-            new("No key", &json!([{"status": 401}])),
-        ),
-        ("a long run, to be paused ...", new("Sleep a little", &slow)),
-        ("", "api sessions/$(last)/pause -d '{\"reason\": \"lunch\"}'".to_owned()),
-        ("... and, once it is paused, resumed", "api sessions/$(last)/resume -d '{}'".to_owned()),
-        (
-            "everything that happened, as it happens",
-            "api sessions/$(last)/events -N -H 'Accept: text/event-stream'".to_owned(),
-        ),
-        ("a new session from the last checkpoint of another", "api sessions/$(last)/fork -d '{}'".to_owned()),
-    ];
-    for (about, command) in scripts {
-        if !about.is_empty() {
-            say(format!("  # {about}"));
-        }
-        indented(&command);
-    }
-    if env.model != SCRIPTED {
-        say("  (The prompts above are scripts for the scripted model: IOC_MODEL=scripted make up)");
-    }
 }

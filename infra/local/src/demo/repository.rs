@@ -56,9 +56,14 @@ if __name__ == "__main__":
     unittest.main()
 "#;
 
+/// Where it is.
+pub(super) fn folder(local: &Path) -> PathBuf {
+    local.join("demo/fizz")
+}
+
 /// Makes the repository where it is not there yet. Sessions work in worktrees of their own, so it stays as it was.
 pub(super) fn prepare(local: &Path) -> Result<PathBuf> {
-    let folder = local.join("demo/fizz");
+    let folder = folder(local);
     if folder.join(".git").is_dir() && git(&folder, &["rev-parse", "--verify", "--quiet", "HEAD"]).is_ok() {
         return Ok(folder);
     }

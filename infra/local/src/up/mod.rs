@@ -4,7 +4,11 @@ mod claim;
 mod host;
 mod running;
 
-use std::path::Path;
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use running::Running;
@@ -14,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{checkout, demo, env_file::EnvFile, say::say};
+use crate::{checkout, demo, env_file::EnvFile, log, say::say};
 
 /// What can be set.
 #[derive(Clone, Debug, clap::Args)]
@@ -31,9 +35,20 @@ pub struct Arguments {
     /// The model where a session names none, as provider/model; `scripted` for the scripted one despite keys
     #[arg(long, env = "IOC_MODEL")]
     model: Option<String>,
+    /// The folders that a session's workspace.directory may lie in, separated by colons
+    #[arg(long, env = "OPENCODE_DIRECTORIES", default_value_os_t = own_folder())]
+    directories: OsString,
+    /// Where the data, the keys and the logs are
+    #[arg(long, default_value_os_t = checkout::local())]
+    local: PathBuf,
     /// Leave out the shown job
     #[arg(long)]
     no_demo: bool,
+}
+
+/// By default everything of the user's own.
+fn own_folder() -> OsString {
+    std::env::home_dir().unwrap_or_default().into()
 }
 
 /// Runs until Ctrl-C, SIGTERM or SIGHUP; whatever was started has ended then.
@@ -58,18 +73,22 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
-async fn live(arguments: Arguments, end: CancellationToken) -> Result<()> {
-    let local = checkout::local()?;
-    let _claim = claim::take(&local)?;
+async fn live(mut arguments: Arguments, end: CancellationToken) -> Result<()> {
+    arguments.local = std::path::absolute(&arguments.local)?;
+    let local = &arguments.local;
+    fs::create_dir_all(local).with_context(|| format!("{} cannot be made", local.display()))?;
+    let _claim = claim::take(local)?;
+    checkout::private(&local.join("log"))?;
+    log::start(local)?;
     let listener = claim::listen(arguments.port).await?;
     // Ended while starting: what has started by then is dropped, and ends with it.
-    let Some(running) = end.run_until_cancelled(Box::pin(Running::start(&arguments, &local))).await else {
+    let Some(running) = end.run_until_cancelled(Box::pin(Running::start(&arguments))).await else {
         return Ok(());
     };
-    let running = running.map_err(|error| claim::explain(error, &local))?;
-    let served = work(&local, listener, &running, &end, !arguments.no_demo).await;
+    let running = running.map_err(|error| claim::explain(error, local))?;
+    let served = work(local, listener, &running, &end, !arguments.no_demo).await;
     running.stop().await;
-    served.map_err(|error| claim::explain(error, &local))
+    served.map_err(|error| claim::explain(error, local))
 }
 
 /// Serves until the end, and shows the job meanwhile.
@@ -87,13 +106,10 @@ async fn work(
         host.identity(EnvFile::read(&file).unwrap_or_default()).await.context("the demo tenant cannot be made")?;
     let env = EnvFile { url, model: running.model_kind().to_owned(), ..env };
     env.write(&file)?;
-    say(format!("ioc: the API is on {0}, its documentation on {0}/docs; keys are in .local/env", env.url));
+    say(format!("ioc: the API is on {0}, its documentation on {0}/docs; keys are in {1}", env.url, file.display()));
     let shown = async {
         if show {
-            if let Err(error) = demo::show(local, env.clone()).await {
-                say(format!("\nioc: the demo did not come to its end: {error:#}"));
-            }
-            demo::what_next(local, &env);
+            introduce(local, &env).await;
         }
         say("\nioc: running. Ctrl-C ends it; the data stays under .local for the next start.");
         std::future::pending::<()>().await;
@@ -102,5 +118,18 @@ async fn work(
         served = host.serve(listener, end.clone()) => served,
         () = shown => Ok(()),
         () = running.mind() => Ok(()),
+    }
+}
+
+/// Shows the main job, the first time, and what to try next.
+async fn introduce(local: &Path, env: &EnvFile) {
+    let shown = local.join("demo/shown");
+    if shown.exists() {
+        say("ioc: the main job was shown at an earlier start; `make demo` shows it again, and what to try next");
+        return;
+    }
+    match demo::show(local, env).await {
+        Ok(()) => _ = fs::write(shown, ""),
+        Err(error) => say(format!("\nioc: the demo did not come to its end: {error:#}")),
     }
 }

@@ -24,12 +24,14 @@ pub(super) struct Running {
     valkey: Option<Valkey>,
     database_url: String,
     redis_url: String,
+    directories: String,
     opencode: OpenCode,
     scripted: Option<ScriptedModel>,
 }
 
 impl Running {
-    pub(super) async fn start(arguments: &Arguments, local: &Path) -> Result<Self> {
+    pub(super) async fn start(arguments: &Arguments) -> Result<Self> {
+        let local = &arguments.local;
         let (postgres, valkey, (opencode, scripted)) = tokio::try_join!(
             postgres(arguments.database_url.as_deref(), local),
             valkey(arguments.redis_url.as_deref(), local),
@@ -38,7 +40,8 @@ impl Running {
         let given = |url: &Option<String>| url.clone().unwrap_or_default();
         let database_url = postgres.as_ref().map_or_else(|| given(&arguments.database_url), Postgres::url);
         let redis_url = valkey.as_ref().map_or_else(|| given(&arguments.redis_url), Valkey::url);
-        Ok(Self { postgres, valkey, database_url, redis_url, opencode, scripted })
+        let directories = arguments.directories.to_string_lossy().into_owned();
+        Ok(Self { postgres, valkey, database_url, redis_url, directories, opencode, scripted })
     }
 
     pub(super) fn places(&self, local: &Path) -> Places {
@@ -47,6 +50,7 @@ impl Running {
             redis_url: self.redis_url.clone(),
             opencode_url: self.opencode.url(),
             opencode_password: self.opencode.password().to_owned(),
+            directories: self.directories.clone(),
             local: local.to_path_buf(),
         }
     }
