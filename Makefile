@@ -7,7 +7,7 @@ PYTHON ?= python3
 RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build up demo check test fmt lint bench lambda clean
+.PHONY: help setup setup-test build up demo check test fmt lint lint-template bench lambda clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,8 +52,14 @@ bench: ## Measure
 	@$(MAKE) --no-print-directory -j2 setup build
 	@$(IOC) services -- cargo bench --locked --workspace
 
-lambda: setup-test ## Build the Lambda functions for deployment
-	@PATH="$(CURDIR)/.local/venv-test/bin:$$PATH" cargo lambda build --locked --release --package functions
+lambda: setup-test ## Build the Lambda functions into target/lambda; ARCH=--arm64 as they are deployed
+	@PATH="$(CURDIR)/.local/venv-test/bin:$$PATH" cargo lambda build --locked --release --package functions $(ARCH)
+	@for binary in target/lambda/*/bootstrap; do \
+		printf '%-30s %9d bytes, %8d zipped\n' $$binary $$(wc -c <$$binary) $$(gzip -9 -c $$binary | wc -c); \
+	done
+
+lint-template: setup-test ## Does cfn-lint agree with template.yaml? (a test asks the same)
+	@.local/venv-test/bin/cfn-lint template.yaml
 
 clean: ## Remove what was built and everything under .local, data included
 	@rm -rf .local
