@@ -4,6 +4,7 @@
 
 mod contract;
 mod host;
+mod house;
 mod lambda;
 mod local;
 mod lock;

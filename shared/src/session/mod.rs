@@ -6,6 +6,7 @@
 pub mod change;
 pub mod draft;
 pub mod outcome;
+pub mod pace;
 pub mod progress;
 pub mod service;
 pub mod status;
