@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use shared::{
-    runtime::{AgentRuntime, Answer, Decision, Finish, Phase, Said, opencode::Settings},
+    runtime::{AgentRuntime, Answer, Decision, Entry, Finish, Phase, Said, opencode::Settings},
     session::outcome::Category,
 };
 
@@ -121,18 +121,18 @@ async fn a_server_that_is_away_or_refuses_us_is_no_failed_run() {
 
 #[tokio::test]
 async fn a_server_that_is_killed_mid_run_finishes_it_once() {
-    let agents = Agents::start().await;
+    let agents = Agents::start(true).await;
     let bench = Bench::on(&agents, |_| {});
-    let steps = json!([write("a.txt", "word-of-the-killed"), bash("sleep 20"), {"text": "done once"}]);
+    let first = json!({"tools": [write("a.txt", "word-of-the-killed"), bash("echo x > by-shell.txt")]});
+    let steps = json!([first, bash("sleep 20"), {"text": "done once"}]);
     let assignment = bench.assignment(&steps);
     let mut state = bench.runtime.dispatch(&assignment).await.unwrap();
     let mut told = Vec::new();
     loop {
         let seen = bench.watch(&assignment, state, |_| true).await;
         state = seen.state.clone();
-        let sleeping = seen.tools("bash").contains(&"running");
         told.extend(seen.entries);
-        if sleeping {
+        if format!("{told:?}").contains("sleep 20") {
             break;
         }
     }
@@ -140,11 +140,16 @@ async fn a_server_that_is_killed_mid_run_finishes_it_once() {
     let failure = bench.runtime.observe(&assignment, &state).await.unwrap_err();
     assert_eq!(failure.code, "AGENT_UNREACHABLE");
     agents.server.restart().await.unwrap();
-    let seen = bench.finish(&assignment, state).await;
+    let mut seen = bench.finish(&assignment, state).await;
     assert_eq!(seen.completed(), "done once");
-    told.extend(seen.entries);
-    let written = format!("{told:?}").matches("FileChanged").count();
-    assert_eq!(written, 1, "{told:?}");
+    told.append(&mut seen.entries);
+    let mut changed: Vec<_> = told
+        .iter()
+        .filter_map(|entry| if let Entry::FileChanged { path } = entry { Some(path) } else { None })
+        .collect();
+    changed.sort_unstable();
+    assert_eq!(changed, ["a.txt", "by-shell.txt"]);
+    assert_eq!(seen.last.as_ref().unwrap().turns_with_changes, 1);
     // Write, sleep, and the end after the word to go on.
     assert_eq!(asked(&agents, "word-of-the-killed").len(), 3);
 

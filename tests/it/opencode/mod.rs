@@ -42,10 +42,11 @@ struct Agents {
 }
 
 impl Agents {
-    async fn start() -> Self {
+    /// With snapshots the server tells of every changed file, also of those that a shell changed, for 0.3 s each step.
+    async fn start(snapshot: bool) -> Self {
         let model = scripted_model::serve("127.0.0.1:0").await.unwrap();
         let mut options = OpenCodeOptions::new(Model::Scripted { base_url: model.base_url() });
-        options.snapshot = true;
+        options.snapshot = snapshot;
         // Stated in the configuration, so that it holds for subagents too.
         options.permission = json!({"bash": {"*": "allow", "touch asked*": "ask"}});
         Self { server: Server::start(&options).await.unwrap(), model }
@@ -57,7 +58,7 @@ impl Agents {
         SHARED.get_or_init(|| {
             let start = || {
                 let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-                Box::leak(Box::new(runtime.unwrap())).block_on(Agents::start())
+                Box::leak(Box::new(runtime.unwrap())).block_on(Agents::start(false))
             };
             thread::spawn(start).join().unwrap()
         })
@@ -141,7 +142,7 @@ impl Bench {
                 return seen;
             }
             assert!(Instant::now() < late, "it never came: {:?}", seen.phases);
-            sleep(Duration::from_millis(100)).await;
+            sleep(Duration::from_millis(200)).await;
         }
     }
 
@@ -193,27 +194,28 @@ impl Seen {
 
     /// The states that were told of a tool, in order.
     fn tools(&self, name: &str) -> Vec<&str> {
-        let state = |entry| match entry {
-            &Entry::Tool { ref tool, ref state, .. } if tool == name => Some(state.as_str()),
+        self.told(|entry| match entry {
+            Entry::Tool { tool, state, .. } if tool == name => Some(state),
             _ => None,
-        };
-        self.entries.iter().filter_map(state).collect()
+        })
     }
 
     fn texts(&self) -> Vec<&str> {
-        let text = |entry| match entry {
-            &Entry::Message { ref text, ref role, .. } if role == "assistant" => Some(text.as_str()),
+        self.told(|entry| match entry {
+            Entry::Message { text, role, .. } if role == "assistant" => Some(text),
             _ => None,
-        };
-        self.entries.iter().filter_map(text).collect()
+        })
     }
 
     fn changed(&self) -> Vec<&str> {
-        let path = |entry| match entry {
-            &Entry::FileChanged { ref path } => Some(path.as_str()),
+        self.told(|entry| match entry {
+            Entry::FileChanged { path } => Some(path),
             _ => None,
-        };
-        self.entries.iter().filter_map(path).collect()
+        })
+    }
+
+    fn told(&self, which: impl Fn(&Entry) -> Option<&String>) -> Vec<&str> {
+        self.entries.iter().filter_map(|entry| which(entry).map(String::as_str)).collect()
     }
 }
 
