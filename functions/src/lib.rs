@@ -1,1 +1,101 @@
-//! Every endpoint and background task of ioc.
+//! Every endpoint and background task of ioc: the catalogue.
+//!
+//! An area has a `routes()` that also carries its OpenAPI; [`api`] joins them for hosts that serve all, and each Lambda
+//! in `src/bin` serves its own. A background task is a function in [`work`].
+
+pub mod health;
+pub mod host;
+mod problem;
+mod reply;
+mod request;
+pub mod sessions;
+pub mod work;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{MatchedPath, Request},
+    http::{HeaderName, HeaderValue, Response},
+    middleware::{Next, from_fn},
+};
+use shared::{app::App, id::RequestId};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+use utoipa::{
+    OpenApi,
+    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+};
+use utoipa_axum::router::OpenApiRouter;
+
+pub use request::BODY_LIMIT;
+
+/// The description of the whole API.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    servers((url = "/")),
+    security(("api_key" = [])),
+    tags((name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "health", description = "Whether we are there.")),
+    components(schemas(problem::Problem, shared::error::Code)),
+)]
+struct Description;
+
+/// All areas, with their OpenAPI.
+fn areas() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Description::openapi()).merge(sessions::routes()).merge(health::routes())
+}
+
+/// The OpenAPI document, generated from the handlers.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut document = areas().into_openapi();
+    let components = document.components.get_or_insert_default();
+    let mut scheme = Http::new(HttpAuthScheme::Bearer);
+    scheme.bearer_format = Some("ioc_<environment>_<id>_<secret>".to_owned());
+    components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
+    document
+}
+
+/// Everything that answers HTTP, as one service.
+pub fn api(app: App) -> Router {
+    let (routes, _) = areas().split_for_parts();
+    finish(routes.merge(health::documents()), app)
+}
+
+/// Some routes as a service of their own: with problems for what they do not know, request ids, and caught panics.
+pub fn serve(routes: OpenApiRouter<App>, app: App) -> Router {
+    let (routes, _) = routes.split_for_parts();
+    finish(routes, app)
+}
+
+fn finish(routes: Router<App>, app: App) -> Router {
+    routes.with_state(app).layer(CatchPanicLayer::custom(panicked)).layer(from_fn(answer))
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response<Body> {
+    use axum::response::IntoResponse;
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref().cloned());
+    problem::Failed(shared::error::Error::internal(text.unwrap_or_else(|| "a panic".to_owned()))).into_response()
+}
+
+/// Around every request: an id, a span, and a problem body for what failed.
+async fn answer(mut request: Request, next: Next) -> Response<Body> {
+    const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+    let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let given = given.filter(|text| (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()));
+    let id: Arc<str> = given.map_or_else(|| RequestId::new().to_string().into(), Arc::from);
+    request.extensions_mut().insert(request::RequestText(id.clone()));
+    let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", request.id = %id, method = %request.method(), route);
+    async move {
+        let mut response = problem::render(next.run(request).await, &id, &route);
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        tracing::debug!(status = response.status().as_u16(), "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}

@@ -1,11 +1,29 @@
 //! The domain of ioc, the control plane for autonomous coding sessions.
 //!
-//! Read in this order: [`session`] (what it is all about), [`runtime`] (how work reaches an agent), [`job`] (how work
-//! goes on in the background).
+//! Read in this order: [`session`] (what it is all about), [`runtime`] (how work reaches an agent), [`dispatch`] and
+//! [`observe`] (how a run goes on, step by step), [`db`] and [`queue`] (what it stands on), [`app`] (how it is put
+//! together).
 
+pub mod agent;
+pub mod app;
+pub mod auth;
+pub mod cache;
 pub mod clock;
+pub mod config;
+pub mod db;
+pub mod dispatch;
 pub mod error;
+pub mod event;
+pub mod files;
 pub mod id;
 pub mod job;
+pub mod lock;
+pub mod migration;
+pub mod observe;
+pub mod queue;
 pub mod runtime;
 pub mod session;
+pub(crate) mod step;
+pub mod sweep;
+pub mod telemetry;
+pub mod tenant;

@@ -1,6 +1,9 @@
 //! The claims about ioc, in one test binary that mirrors the tree.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and shows the figures it took")]
 
+mod host;
 mod local;
+mod lock;
 mod opencode;
+mod ports;

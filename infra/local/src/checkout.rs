@@ -21,11 +21,15 @@ pub fn root() -> Result<PathBuf> {
     found.map(Path::to_path_buf).context("this is not a checkout of ioc: no folder above has infra/local")
 }
 
-/// The folder for everything that is made at run time, readable by its owner alone where it holds secrets.
-pub fn local() -> Result<PathBuf> {
-    let local = root()?.join(".local");
-    fs::create_dir_all(local.join("log")).with_context(|| format!("{} cannot be made", local.display()))?;
-    Ok(local)
+/// The folder for everything that is installed or made at run time. Outside of a checkout: one in the current folder.
+pub fn local() -> PathBuf {
+    root().unwrap_or_default().join(".local")
+}
+
+/// Makes a folder that nobody else can read, where it is not there yet.
+pub fn private(folder: &Path) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.with_context(|| format!("{} cannot be made", folder.display()))
 }
 
 /// A new folder for the run of one service, that nobody else can read.
@@ -70,8 +74,7 @@ fn found(what: &str, place: Option<PathBuf>) -> Result<PathBuf> {
 
 /// The first folder under `.local` that matches and holds the program.
 fn first(pattern: &str, program: &str) -> Option<PathBuf> {
-    let local = root().ok()?.join(".local");
-    matching(&local, pattern).into_iter().find(|folder| folder.join(program).is_file())
+    matching(&local(), pattern).into_iter().find(|folder| folder.join(program).is_file())
 }
 
 /// Every folder below the base that fits a pattern, in which `*` stands for any text within one name.
@@ -112,8 +115,8 @@ pub fn path() -> OsString {
     std::env::var_os("PATH").unwrap_or_default()
 }
 
-/// What of our environment a server that runs other programs may see: where things are and who we are, how to reach the
-/// network, and the model providers' keys. Nothing else, since an agent's tools see all of it.
+/// What of our environment a server that runs other programs may see: where things are, who we are, and how to reach the
+/// network. Nothing else, since an agent's tools see all of it.
 pub fn environment() -> Vec<(OsString, OsString)> {
     let exact =
         ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "TERM", "SSH_AUTH_SOCK", "NODE_EXTRA_CA_CERTS"];

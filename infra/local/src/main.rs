@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use local::{services_for, supervise};
+use local::{demo, services_for, supervise, up};
 
 /// The control plane for autonomous coding sessions, in one process.
 #[derive(Parser)]
@@ -16,6 +16,10 @@ struct Ioc {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Start everything, show the main job once, and serve the API until Ctrl-C
+    Up(up::Arguments),
+    /// Show the main job against the running ioc; succeeds only when it really completed
+    Demo(demo::Arguments),
     /// Run a command, such as tests, with a private Postgres and Valkey whose addresses stand in its environment
     Services(services_for::Arguments),
     /// Run a server that ends when its starter does
@@ -36,6 +40,8 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run(command: Command) -> Result<u8> {
     match command {
+        Command::Up(arguments) => up::run(arguments).await.map(|()| 0),
+        Command::Demo(arguments) => demo::run(arguments).await.map(|()| 0),
         Command::Services(arguments) => services_for::run(arguments).await,
         Command::Supervise(supervision) => supervise::run(supervision).await,
     }

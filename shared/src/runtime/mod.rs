@@ -1,7 +1,9 @@
 //! How work reaches an agent: one trait, a member per kind of agent. Every call may be made again after a crash, with
 //! the same arguments, and must then have the effect of one call.
 
+pub mod manual;
 pub mod opencode;
+pub mod scripted;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -64,7 +66,9 @@ pub struct Observation {
     pub phase: Phase,
     /// What is new since the state that was passed in, in order.
     pub transcript: Vec<Entry>,
-    /// Cumulative for this run, the agent's own children included.
+    /// What `usage` counts from its beginning: the agent's own session. Runs that go on in the same one share it.
+    pub usage_scope: String,
+    /// Cumulative for that scope, the agent's own children included.
     pub usage: Usage,
     /// How many finished turns have changed files so far in this run; a checkpoint is due when it grows.
     pub turns_with_changes: u32,

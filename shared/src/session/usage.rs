@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Tokens and cost of a session and of the agent's own children, from its start.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Usage {
     /// Tokens read by the model that were not cached.
     pub tokens_input: i64,

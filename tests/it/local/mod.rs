@@ -1,6 +1,46 @@
-//! The local host: the servers it starts, the scripted model, its setup.
+//! The local host: the servers it starts, the scripted model, its setup, and all of it together.
 
 mod opencode;
 mod scripted_model;
 mod services;
 mod setup;
+mod up;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use local::checkout;
+use tokio::time::sleep;
+
+fn ioc() -> PathBuf {
+    checkout::root().unwrap().join("target/debug/ioc")
+}
+
+/// A folder through which the user of the servers can come to its own.
+fn open_folder(name: &str) -> PathBuf {
+    let folder = checkout::temporary(name).unwrap();
+    std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
+    folder
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let late = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < late, "{what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Of all processes, those that work in the folder or name it on their command line.
+#[cfg(target_os = "linux")]
+fn processes_in(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).map(|entry| entry.path());
+    let named = |process: PathBuf| {
+        let command = String::from_utf8_lossy(&std::fs::read(process.join("cmdline")).ok()?).replace('\0', " ");
+        let works_there = std::fs::read_link(process.join("cwd")).is_ok_and(|place| place.starts_with(folder));
+        (works_there || command.contains(folder)).then_some(command)
+    };
+    entries.filter_map(named).collect()
+}

@@ -1,10 +1,6 @@
 //! Postgres and Valkey of our own: they answer, survive what tests do to them, and leave nothing behind.
 
-use std::{
-    path::PathBuf,
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::process::Stdio;
 
 use local::{
     checkout,
@@ -18,34 +14,16 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
     process::Command,
-    time::sleep,
 };
 use tokio_postgres::{Client, NoTls};
+
+use super::{ioc, open_folder, processes_in, until};
 
 /// A connection that is driven as long as the test runs.
 async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::runtime::Handle::current().spawn(connection);
     client
-}
-
-fn ioc() -> PathBuf {
-    checkout::root().unwrap().join("target/debug/ioc")
-}
-
-/// A folder through which the user of the servers can come to its own.
-fn open_folder(name: &str) -> PathBuf {
-    let folder = checkout::temporary(name).unwrap();
-    std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
-    folder
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let late = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < late, "{what}");
-        sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test]
@@ -129,18 +107,6 @@ async fn the_services_command_hands_over_addresses_and_the_exit_code() {
         .status()
         .await;
     assert_eq!(ended.unwrap().code(), Some(7));
-}
-
-/// Of all processes, those that work in the folder or name it on their command line.
-#[cfg(target_os = "linux")]
-fn processes_in(folder: &str) -> Vec<String> {
-    let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).map(|entry| entry.path());
-    let named = |process: PathBuf| {
-        let command = String::from_utf8_lossy(&std::fs::read(process.join("cmdline")).ok()?).replace('\0', " ");
-        let works_there = std::fs::read_link(process.join("cwd")).is_ok_and(|place| place.starts_with(folder));
-        (works_there || command.contains(folder)).then_some(command)
-    };
-    entries.filter_map(named).collect()
 }
 
 #[cfg(target_os = "linux")]

@@ -115,7 +115,7 @@ async fn wait_for_tool(
 }
 
 #[tokio::test]
-async fn a_new_run_goes_on_in_the_old_session_and_counts_only_itself() {
+async fn a_new_run_goes_on_in_the_old_session_and_tells_only_itself() {
     let bench = Bench::new();
     let mut assignment = bench.assignment(&json!([write("a.txt", "a\n"), {"text": "first"}, {"text": "second"}]));
     let first = bench.run(&assignment).await;
@@ -133,7 +133,8 @@ async fn a_new_run_goes_on_in_the_old_session_and_counts_only_itself() {
     let second = bench.finish(&assignment, state).await;
     assert_eq!(second.completed(), "second");
     assert_eq!(second.texts(), ["second"], "what the first run said is not told again");
-    assert_eq!(second.last().usage.cost_micros, 2200);
+    assert_eq!(second.last().usage_scope, first.last().usage_scope);
+    assert_eq!(second.last().usage.cost_micros, 3 * 2200, "cumulative for that session");
     let work = bench.runtime.collect(&assignment, &second.state).await.unwrap();
     assert_eq!(work.files[0].path, "a.txt", "all that the session came to");
 }

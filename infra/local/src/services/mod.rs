@@ -13,7 +13,7 @@ use std::{fs, future::Future, net::TcpListener, path::Path, time::Duration};
 use anyhow::{Context, Result, bail};
 use child::{Program, Supervised};
 use nix::sys::signal::Signal;
-pub use opencode::{Model, OpenCode, OpenCodeOptions};
+pub use opencode::{Model, OpenCode, OpenCodeOptions, OwnModel};
 pub use postgres::{Postgres, PostgresOptions};
 use rand::RngExt;
 use tokio::{
@@ -53,10 +53,14 @@ pub fn write_private(file: &Path, text: &str) -> Result<()> {
     write().with_context(|| format!("{} cannot be written", file.display()))
 }
 
-/// A port that is free now. Another process may take it before we do: whoever starts a server tries again then.
+/// A port that is free now. Another server may take it before ours does: whoever starts one tries again then.
+///
+/// It lies below those that systems hand out by themselves, so that nobody is given it while our server is away.
 pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port is free on 127.0.0.1")?;
-    Ok(listener.local_addr()?.port())
+    let mut random = rand::rng();
+    let ports = std::iter::repeat_with(|| random.random_range(20_000..32_000)).take(100);
+    let mut free = ports.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.next().context("no port is free on 127.0.0.1")
 }
 
 /// A server that can be started again: what all of them have in common.

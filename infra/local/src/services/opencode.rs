@@ -2,7 +2,12 @@
 //!
 //! Its sessions belong to the process that made them: never start two on the same data.
 
-use std::{ffi::OsString, fs, path::Path, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
@@ -40,9 +45,22 @@ pub struct OpenCodeOptions {
 pub enum Model {
     /// The scripted one at this base URL, under the names `stub/stub-1` and `stub/stub-2`.
     Scripted { base_url: String },
-    /// The user's own: the file of their OpenCode configuration, the content of their credentials, the providers of
-    /// the keys in the environment, and the default model.
-    Own { config: Option<PathBuf>, credentials: Option<String>, providers: Vec<String>, model: Option<String> },
+    /// The user's own.
+    Own(OwnModel),
+}
+
+/// What the user has set up for a model of their own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnModel {
+    /// The file of their OpenCode configuration.
+    pub config: Option<PathBuf>,
+    /// The content of their OpenCode credentials.
+    pub credentials: Option<String>,
+    /// The variables that hold their keys, and the providers that these are for.
+    pub keys: Vec<(OsString, OsString)>,
+    pub providers: Vec<&'static str>,
+    /// The model to use where a session names none, such as `anthropic/claude-sonnet-4-5`.
+    pub model: Option<String>,
 }
 
 impl OpenCodeOptions {
@@ -74,6 +92,7 @@ impl OpenCode {
     fn prepare(options: &OpenCodeOptions, port: u16) -> Result<Self> {
         let program = checkout::opencode()?;
         let folder = options.data.clone().map_or_else(|| checkout::temporary("opencode"), Ok)?;
+        checkout::private(&folder)?;
         seed(&folder).with_context(|| format!("{} cannot be written", folder.display()))?;
         let password = kept_secret(&folder.join("password"))?;
         let mut command: Vec<OsString> = vec![program.into(), "serve".into(), "--port".into(), port.to_string().into()];
@@ -173,13 +192,14 @@ fn environment(folder: &Path, password: &str, options: &OpenCodeOptions) -> Vec<
     set("OPENCODE_SERVER_PASSWORD", password.into());
     set("OPENCODE_CONFIG_CONTENT", configuration(options).to_string().into());
     set("GIT_TERMINAL_PROMPT", "0".into());
-    if let Model::Own { config, credentials, .. } = &options.model {
-        if let Some(file) = config {
+    if let Model::Own(own) = &options.model {
+        if let Some(file) = &own.config {
             set("OPENCODE_CONFIG", file.into());
         }
-        if let Some(content) = credentials {
+        if let Some(content) = &own.credentials {
             set("OPENCODE_AUTH_CONTENT", content.into());
         }
+        all.extend(own.keys.clone());
     }
     all.extend(options.environment.clone());
     all
@@ -223,11 +243,11 @@ fn configuration(options: &OpenCodeOptions) -> Value {
             settings["model"] = "stub/stub-1".into();
             settings["small_model"] = "stub/stub-1".into();
         }
-        Model::Own { config, model, providers, .. } => {
-            if config.is_none() && !providers.is_empty() {
-                settings["enabled_providers"] = json!(providers);
+        Model::Own(own) => {
+            if own.config.is_none() && own.credentials.is_none() {
+                settings["enabled_providers"] = json!(own.providers);
             }
-            if let Some(model) = model {
+            if let Some(model) = &own.model {
                 settings["model"] = model.as_str().into();
             }
         }

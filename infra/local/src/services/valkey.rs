@@ -1,8 +1,11 @@
 //! A private Valkey (the Redis protocol) on the loopback interface, behind a password.
 
-use std::{fs, path::Path, path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use nix::sys::signal::Signal;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -46,7 +49,7 @@ impl Valkey {
     fn prepare(options: &ValkeyOptions, port: u16) -> Result<Self> {
         let server = checkout::valkey()?;
         let folder = options.data.clone().map_or_else(|| checkout::temporary("valkey"), Ok)?;
-        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        checkout::private(&folder)?;
         let password = kept_secret(&folder.join("password"))?;
         let configuration = folder.join("valkey.conf");
         write_private(&configuration, &configured(&folder, port, &password, options.data.is_some()))?;

@@ -6,12 +6,11 @@ use super::{
     super::{Assignment, Continuation, RunState},
     OpenCode,
     client::optional,
-    observe::spent,
     prepare::{Place, Plan},
     state::{Cursor, State},
     wire::Session,
 };
-use crate::session::{outcome::Failure, usage::Usage};
+use crate::session::outcome::Failure;
 
 const GO_ON: &str = "Continue where you left off.";
 
@@ -57,29 +56,24 @@ impl OpenCode {
     /// A new run in the agent's old session.
     async fn go_on(&self, assignment: &Assignment, from: &State, patch: &str, summary: &str) -> Result<State, Failure> {
         let place = self.prepare(assignment, Plan { from: Some(from), patch, kept: true }).await?;
-        let before = self.take_over(assignment, from).await?;
+        self.take_over(assignment, from).await?;
         let mut state = begin(&place, &from.session);
-        state.before = before;
         let text = with_summary(GO_ON, summary);
         let done = self.deliver(assignment, &mut state, &seed(assignment, "open", ""), &text).await?;
         state.cursor.done = done.unwrap_or_default();
         Ok(state)
     }
 
-    /// Notes at the agent's session which run it serves and what it had spent until then, once per run.
-    async fn take_over(&self, assignment: &Assignment, from: &State) -> Result<Usage, Failure> {
+    /// Notes at the agent's session which run it serves.
+    async fn take_over(&self, assignment: &Assignment, from: &State) -> Result<(), Failure> {
         let session = self.client.session(&from.directory, &from.session).await?;
-        let noted = session.metadata.get("ioc_before").cloned().map(serde_json::from_value::<Usage>);
         if session.metadata.get("ioc_run") == Some(&json!(assignment.run)) {
-            return Ok(noted.and_then(Result::ok).unwrap_or_default());
+            return Ok(());
         }
-        let family = self.family(&from.directory, &from.session).await?;
-        let before = spent(family.iter().chain([&session]));
         let mut metadata = session.metadata;
         metadata.insert("ioc_run".to_owned(), json!(assignment.run));
-        metadata.insert("ioc_before".to_owned(), json!(before));
         self.client.set_metadata(&from.directory, &from.session, &Value::Object(metadata)).await?;
-        Ok(before)
+        Ok(())
     }
 
     /// A new session of the agent in a workspace of its own.

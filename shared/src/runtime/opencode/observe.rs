@@ -58,7 +58,6 @@ impl OpenCode {
             }
             _ => spent(scene.family.iter().chain([&scene.session])),
         };
-        let usage = minus(usage, state.before);
         observation(&state, phase, entries, usage)
     }
 
@@ -204,7 +203,8 @@ fn ended_by(why: GaveUp) -> Phase {
 }
 
 fn observation(state: &State, phase: Phase, transcript: Vec<Entry>, usage: Usage) -> Result<Observation, Failure> {
-    Ok(Observation { state: state.write()?, phase, transcript, usage, turns_with_changes: state.cursor.turns })
+    let (usage_scope, turns_with_changes) = (state.session.clone(), state.cursor.turns);
+    Ok(Observation { state: state.write()?, phase, transcript, usage_scope, usage, turns_with_changes })
 }
 
 /// What sessions spent together. The sum in dollars becomes micro-dollars by rounding to the nearest, ties to even.
@@ -224,16 +224,6 @@ pub(super) fn spent<'a>(sessions: impl Iterator<Item = &'a Session>) -> Usage {
         });
     }
     Usage { cost_micros: (dollars * 1e6).round_ties_even() as i64, ..usage }
-}
-
-fn minus(usage: Usage, before: Usage) -> Usage {
-    Usage {
-        tokens_input: (usage.tokens_input - before.tokens_input).max(0),
-        tokens_output: (usage.tokens_output - before.tokens_output).max(0),
-        tokens_reasoning: (usage.tokens_reasoning - before.tokens_reasoning).max(0),
-        tokens_cached: (usage.tokens_cached - before.tokens_cached).max(0),
-        cost_micros: (usage.cost_micros - before.cost_micros).max(0),
-    }
 }
 
 #[cfg(test)]

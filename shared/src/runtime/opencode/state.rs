@@ -7,10 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::RunState;
 use crate::{
     clock::Time,
-    session::{
-        outcome::{Category, Failure},
-        usage::Usage,
-    },
+    session::outcome::{Category, Failure},
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,8 +32,6 @@ pub(super) struct State {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) doubt: Option<Doubt>,
     pub(super) cursor: Cursor,
-    /// What earlier runs spent in the same session.
-    pub(super) before: Usage,
     /// Answers to a request that asks several questions, until all are there.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) answers: BTreeMap<String, Vec<Vec<String>>>,

@@ -1,0 +1,96 @@
+//! The ways we are called under Lambda: a request, a batch of messages, a schedule. Each binary in `src/bin` is one call
+//! into here.
+//!
+//! Whatever is called is awaited to its end before we reply: Lambda freezes the process after the reply, and what was
+//! left running would go on hours later or never.
+
+mod batch;
+mod settle;
+
+use std::time::Duration;
+
+use axum::Router;
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use shared::{
+    clock::{Clock, Time},
+    error::Result,
+    job::{Job, Lane, Verdict},
+    queue::Queue,
+};
+
+pub use batch::{Batch, handle};
+pub use settle::{Settled, attempt, settle};
+
+/// What is kept of an invocation's time to report what became of it.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// Serves the routes of one area to API Gateway.
+///
+/// The stage is no part of our paths: the template sets `AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH`.
+pub async fn requests(routes: Router) -> Result<(), Error> {
+    lambda_http::run(routes).await
+}
+
+/// Works off the messages of one lane that SQS hands over in batches.
+pub async fn messages<W, F>(lane: Lane, queue: Queue, work: W) -> Result<(), Error>
+where
+    W: Fn(Job) -> F,
+    F: Future<Output = Result<Verdict>>,
+{
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Batch>| {
+        let time_left = time_left(&event.context, Clock::System.now());
+        Box::pin(handle(&queue, lane, event.payload, time_left, &work))
+    }))
+    .await
+}
+
+/// Does one job each time a schedule says so. What the schedule sends along is not looked at.
+pub async fn schedule<W, F>(job: Job, work: W) -> Result<(), Error>
+where
+    W: Fn(Job) -> F,
+    F: Future<Output = Result<Verdict>>,
+{
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let time_left = time_left(&event.context, Clock::System.now());
+        let work = attempt(work(job.clone()), time_left);
+        Box::pin(async move {
+            match work.await {
+                // The next time comes by itself, so there is nothing to put off.
+                Ok(Verdict::Done | Verdict::Later(_)) => Ok(json!({"verdict": "done"})),
+                // The runtime logs the error; Lambda counts it for the function's alarms.
+                Ok(Verdict::Never(error)) | Err(error) => Err(Error::from(format!("{error:?}"))),
+            }
+        })
+    }))
+    .await
+}
+
+/// How long an invocation may still take. A deadline that is over before we began is none: `cargo lambda watch` always
+/// says that it is ten minutes past the beginning of 1970.
+fn time_left(context: &Context, now: Time) -> Option<Duration> {
+    let deadline = Duration::from_millis(context.deadline);
+    let now = Duration::from_millis(u64::try_from(now.timestamp_millis()).unwrap_or(0));
+    deadline.checked_sub(now).map(|left| left.saturating_sub(MARGIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_in_the_past_is_an_unknown_one() {
+        let now = Clock::System.now();
+        let due = |millis: i64| {
+            let mut context = Context::default();
+            context.deadline = u64::try_from(now.timestamp_millis() + millis).unwrap();
+            time_left(&context, now)
+        };
+        assert_eq!(due(10_000), Some(Duration::from_millis(9_500)));
+        assert_eq!(due(100), Some(Duration::ZERO));
+        assert_eq!(due(-1), None);
+        let mut watched = Context::default();
+        watched.deadline = 600_000;
+        assert_eq!(time_left(&watched, now), None);
+    }
+}

@@ -1,0 +1,78 @@
+//! What handlers answer with, beyond plain JSON.
+
+use axum::{
+    Json,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use shared::session::{store::Found, verbs::Progress};
+use utoipa::ToSchema;
+
+use crate::sessions::view::SessionView;
+
+/// A page of a list.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Items<T> {
+    pub items: Vec<T>,
+    /// Where the next page begins; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Items<T> {
+    /// A list that always fits one page.
+    pub(crate) fn all(items: Vec<T>) -> Self {
+        Self { items, next_cursor: None }
+    }
+}
+
+/// One session, with its version as `ETag`.
+pub(crate) struct One(pub SessionView);
+
+impl IntoResponse for One {
+    fn into_response(self) -> Response {
+        ([(header::ETAG, format!("\"{}\"", self.0.version))], Json(self.0)).into_response()
+    }
+}
+
+/// A session that was made, with its place.
+pub(crate) struct Created(pub SessionView);
+
+impl IntoResponse for Created {
+    fn into_response(self) -> Response {
+        let place = format!("/api/v1/sessions/{}", self.0.id);
+        (StatusCode::CREATED, [(header::LOCATION, place)], One(self.0)).into_response()
+    }
+}
+
+/// A session after a verb: 202 while the agent or the scheduler must act first, else 200.
+pub(crate) struct After(pub SessionView, pub Progress);
+
+impl IntoResponse for After {
+    fn into_response(self) -> Response {
+        let status = match self.1 {
+            Progress::Done => StatusCode::OK,
+            Progress::Accepted => StatusCode::ACCEPTED,
+        };
+        (status, One(self.0)).into_response()
+    }
+}
+
+impl After {
+    pub(crate) fn of(app: &shared::app::App, (found, progress): (Found, Progress)) -> Self {
+        Self(SessionView::of(app, found), progress)
+    }
+}
+
+/// Bytes to be kept as they are, never shown as a page.
+pub(crate) fn download(mime_type: &str, name: &str, content: bytes::Bytes) -> Response {
+    let mut headers = HeaderMap::new();
+    let kind = HeaderValue::from_str(mime_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_TYPE, kind);
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{plain}\""));
+    headers.insert(header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment")));
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    (headers, content).into_response()
+}

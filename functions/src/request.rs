@@ -1,0 +1,293 @@
+//! What handlers are given: who calls, ids, bodies and queries, each parsed once and refused with a problem.
+
+use std::{marker::PhantomData, ops::Deref, sync::Arc};
+
+use axum::{
+    body::to_bytes,
+    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
+    http::{HeaderMap, header, request::Parts},
+};
+use serde::de::DeserializeOwned;
+use shared::{
+    app::App,
+    auth::{
+        Caller as Identity, Role,
+        service::{Credentials, identify, require},
+    },
+    error::{Code, Error, Result},
+    id::{ArtifactId, SessionId},
+};
+
+use crate::problem::Failed;
+
+/// The id under which a request is told of in every log line and problem: the caller's own, or one of ours.
+#[derive(Clone)]
+pub(crate) struct RequestText(pub Arc<str>);
+
+/// The largest body of a request, in bytes.
+pub const BODY_LIMIT: usize = 1024 * 1024;
+
+/// A caller whose role is at least `R`. The signature of a handler says who may call it.
+pub(crate) struct Caller<R>(Identity, PhantomData<R>);
+
+/// A caller that also named its tenant, as requests that create must.
+pub(crate) struct Creator<R>(Identity, PhantomData<R>);
+
+pub(crate) trait AtLeast {
+    const ROLE: Role;
+}
+
+pub(crate) struct Viewer;
+pub(crate) struct Member;
+
+impl AtLeast for Viewer {
+    const ROLE: Role = Role::Viewer;
+}
+
+impl AtLeast for Member {
+    const ROLE: Role = Role::Member;
+}
+
+impl<R> Deref for Caller<R> {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.0
+    }
+}
+
+impl<R> Deref for Creator<R> {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.0
+    }
+}
+
+impl<R: AtLeast> FromRequestParts<App> for Caller<R> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
+        let caller = who(parts, app).await?;
+        require(&caller, R::ROLE)?;
+        Ok(Self(caller, PhantomData))
+    }
+}
+
+impl<R: AtLeast> FromRequestParts<App> for Creator<R> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
+        let caller = who(parts, app).await?;
+        require(&caller, R::ROLE)?;
+        if !parts.headers.contains_key("x-tenant-id") {
+            return Err(
+                Error::new(Code::TenantRequired, "This request creates something and must name its tenant.").into()
+            );
+        }
+        Ok(Self(caller, PhantomData))
+    }
+}
+
+async fn who(parts: &Parts, app: &App) -> Result<Identity> {
+    let request_id = parts.extensions.get::<RequestText>().map(|id| id.0.clone()).unwrap_or_default();
+    let authorization = text(&parts.headers, header::AUTHORIZATION.as_str())
+        .map_err(|()| Error::new(Code::Unauthenticated, "The Authorization header cannot be read."))?;
+    let tenant = text(&parts.headers, "x-tenant-id")
+        .map_err(|()| Error::new(Code::TenantInvalid, "X-Tenant-ID is neither a uuid nor a slug."))?;
+    identify(app, Credentials { authorization, tenant }, request_id).await
+}
+
+/// The one value of a header; an error when it is there twice or is not text.
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| ()),
+        (Some(_), Some(_)) => Err(()),
+    }
+}
+
+/// The session that the path names.
+pub(crate) struct Id(pub SessionId);
+
+/// The session and the checkpoint that the path names.
+pub(crate) struct CheckpointOf(pub SessionId, pub i32);
+
+/// The session and the artifact that the path names.
+pub(crate) struct ArtifactOf(pub SessionId, pub ArtifactId);
+
+impl FromRequestParts<App> for Id {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
+        Ok(Self(path(parts, app, "id", "is not a uuid").await?))
+    }
+}
+
+impl FromRequestParts<App> for CheckpointOf {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
+        let sequence: i32 = path(parts, app, "sequence", "is not the number of a checkpoint").await?;
+        if sequence < 1 {
+            return Err(Error::field("sequence", "is not the number of a checkpoint").into());
+        }
+        Ok(Self(path(parts, app, "id", "is not a uuid").await?, sequence))
+    }
+}
+
+impl FromRequestParts<App> for ArtifactOf {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
+        let artifact = path(parts, app, "artifact_id", "is not a uuid").await?;
+        Ok(Self(path(parts, app, "id", "is not a uuid").await?, artifact))
+    }
+}
+
+async fn path<T: std::str::FromStr>(parts: &mut Parts, app: &App, name: &str, refusal: &str) -> Result<T> {
+    let unreadable = || Error::field(name, refusal);
+    let params = RawPathParams::from_request_parts(parts, app).await.map_err(|_| unreadable())?;
+    let value = params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned());
+    value.and_then(|value| value.parse().ok()).ok_or_else(unreadable)
+}
+
+/// The body, as JSON of a known shape: unknown fields are refused and named.
+pub(crate) struct Json<T>(pub T);
+
+/// A body that may be left out.
+pub(crate) struct OptionalJson<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Failed> {
+        Ok(Self(parse(&read(request, true).await?)?))
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Failed> {
+        let body = read(request, false).await?;
+        Ok(Self(if body.is_empty() { T::default() } else { parse(&body)? }))
+    }
+}
+
+async fn read(request: Request, required: bool) -> Result<bytes::Bytes> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let body = to_bytes(request.into_body(), BODY_LIMIT)
+        .await
+        .map_err(|_| Error::new(Code::PayloadTooLarge, "The body is larger than 1 MiB, or broke off."))?;
+    if body.is_empty() && required {
+        return Err(Error::new(Code::BodyMalformed, "The body is empty."));
+    }
+    let json = kind.as_deref().is_some_and(|kind| {
+        let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    });
+    if !body.is_empty() && !json {
+        return Err(Error::new(Code::UnsupportedMediaType, "The body is not declared as application/json."));
+    }
+    Ok(body)
+}
+
+/// Reads JSON: what is no JSON is malformed, what has another shape is refused by field.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        if inner.is_data() { misshapen(&path, &inner.to_string()) } else { malformed(&inner) }
+    })?;
+    deserializer.end().map_err(|error| malformed(&error))?;
+    Ok(value)
+}
+
+fn malformed(error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    Error::new(Code::BodyMalformed, format!("The body is not JSON (line {line}, column {column})."))
+        .caused_by(error.to_string())
+}
+
+/// From serde's sentence to the field that it is about.
+fn misshapen(path: &str, message: &str) -> Error {
+    let message = message.split(" at line ").next().unwrap_or(message);
+    let named = |prefix: &str| message.strip_prefix(prefix).and_then(|rest| rest.split('`').next());
+    let parent = if path == "." { "" } else { path };
+    let below = |name: &str| if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") };
+    if let Some(name) = named("unknown field `") {
+        // The path of an unknown field may already end with its name.
+        let field =
+            if parent == name || parent.ends_with(&format!(".{name}")) { parent.to_owned() } else { below(name) };
+        return Error::field(clean(&field), "is not a field that can be sent here");
+    }
+    if let Some(name) = named("missing field `") {
+        return Error::field(below(name), "is required");
+    }
+    let field = if parent.is_empty() { "body" } else { parent };
+    Error::field(clean(field), clean(message))
+}
+
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(200).collect()
+}
+
+/// The query, of a known shape: unknown parameters are refused and named.
+pub(crate) struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Failed> {
+        let query = parts.uri.query().unwrap_or_default();
+        let deserializer = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+        let value = serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            misshapen(&path, &error.into_inner().to_string())
+        });
+        Ok(Self(value?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it parses is asked")]
+    struct Shape {
+        number: i64,
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it parses is asked")]
+    struct Inner {
+        text: String,
+    }
+
+    fn refused(body: &str) -> (Code, String) {
+        let error = parse::<Shape>(body.as_bytes()).unwrap_err();
+        (error.code(), error.fields().first().map(|field| field.field.clone()).unwrap_or_default())
+    }
+
+    #[test]
+    fn what_is_no_json_is_malformed_and_what_has_another_shape_is_refused_by_field() {
+        assert_eq!(refused("{").0, Code::BodyMalformed);
+        assert_eq!(refused(r#"{"number": 1} x"#).0, Code::BodyMalformed);
+        assert_eq!(refused(r#"{"number": 1, "inner": {"text": "\ud800"}}"#).0, Code::BodyMalformed);
+        assert_eq!(refused(r#"{"number": "1"}"#), (Code::ValidationFailed, "number".to_owned()));
+        assert_eq!(refused("{}"), (Code::ValidationFailed, "number".to_owned()));
+        assert_eq!(refused(r#"{"number": 1, "nmber": 2}"#), (Code::ValidationFailed, "nmber".to_owned()));
+        assert_eq!(refused(r#"{"number": 1, "inner": {"txt": 2}}"#), (Code::ValidationFailed, "inner.txt".to_owned()));
+        assert_eq!(refused(r#"{"number": 1, "inner": {}}"#), (Code::ValidationFailed, "inner.text".to_owned()));
+        assert_eq!(refused("[]"), (Code::ValidationFailed, "body".to_owned()));
+    }
+}

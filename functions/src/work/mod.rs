@@ -1,0 +1,25 @@
+//! The background tasks, one function a job. Hosts hand them the messages of a lane, or call them on a schedule.
+
+use shared::{
+    app::App,
+    dispatch,
+    error::Result,
+    job::{Job, Verdict},
+    observe, sweep,
+};
+use tracing::Instrument;
+
+/// Does one job.
+pub async fn run(app: &App, job: Job) -> Result<Verdict> {
+    match job {
+        Job::Dispatch { tenant_id, session_id, .. } => {
+            let span = tracing::info_span!("dispatch", tenant.id = %tenant_id, session.id = %session_id);
+            Box::pin(dispatch::dispatch(app, tenant_id, session_id)).instrument(span).await
+        }
+        Job::Observe { tenant_id, session_id, .. } => {
+            let span = tracing::info_span!("observe", tenant.id = %tenant_id, session.id = %session_id);
+            Box::pin(observe::observe(app, tenant_id, session_id)).instrument(span).await
+        }
+        Job::Sweep { .. } => Box::pin(sweep::sweep(app)).instrument(tracing::info_span!("sweep")).await,
+    }
+}

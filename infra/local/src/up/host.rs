@@ -1,0 +1,116 @@
+//! The product itself in this process: its schema, its demo tenant, its API and its workers.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::{Context, Result};
+use shared::{
+    agent,
+    app::App,
+    auth::{
+        Role,
+        service::{Credentials, KeyRequest, identify, issue},
+        store::find_tenant,
+    },
+    clock::Clock,
+    config::{Config, Variables},
+    id::TenantId,
+    migration,
+    tenant::{self, Limits, NewTenant},
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{env_file::EnvFile, services::kept_secret, workers};
+
+/// The tenant that is made for whoever tries ioc.
+const SLUG: &str = "demo";
+
+/// Where everything is that the product needs.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    /// The address of the user who owns the schema.
+    pub(super) database_url: String,
+    pub(super) redis_url: String,
+    pub(super) opencode_url: String,
+    pub(super) opencode_password: String,
+    /// The folders that a session's `workspace.directory` may lie in.
+    pub(super) directories: String,
+    pub(super) local: PathBuf,
+}
+
+/// The product, ready to be served.
+pub(super) struct Host {
+    app: App,
+}
+
+/// Brings the schema up to date and opens everything.
+pub(super) async fn open(places: &Places) -> Result<Host> {
+    let password = kept_secret(&places.local.join("app.password"))?;
+    migration::migrate(&places.database_url, Some(&password)).await.context("the database cannot be migrated")?;
+    let config = Config::read(&variables(places, &password)?)?;
+    let app = config.build(Clock::System)?;
+    agent::register(&app).await?;
+    Ok(Host { app })
+}
+
+/// The environment of this process, with what we know better: where the servers are.
+fn variables(places: &Places, password: &str) -> Result<Variables> {
+    let mut database: reqwest::Url = places.database_url.parse().context("DATABASE_URL is not a Postgres URL")?;
+    let named = database.set_username("ioc_app").and_then(|()| database.set_password(Some(password)));
+    named.ok().context("DATABASE_URL has no host")?;
+    let under = |name: &str| places.local.join(name).display().to_string();
+    let connections = std::thread::available_parallelism().map_or(4, usize::from).max(4) * 2;
+    let ours = [
+        ("DATABASE_URL", database.to_string()),
+        ("DATABASE_CONNECTIONS", connections.to_string()),
+        ("REDIS_URL", places.redis_url.clone()),
+        ("API_KEY_PEPPER", kept_secret(&places.local.join("pepper"))?),
+        ("FILES", under("files")),
+        ("OPENCODE_URL", places.opencode_url.clone()),
+        ("OPENCODE_PASSWORD", places.opencode_password.clone()),
+        ("OPENCODE_WORKSPACES", under("workspaces")),
+        ("OPENCODE_DIRECTORIES", format!("{}:{}", under("demo"), places.directories)),
+        ("SCRIPTED_AGENT", "true".to_owned()),
+    ];
+    Ok(ours.into_iter().fold(Variables::of_process(), |all, (name, value)| all.with(name, value)))
+}
+
+impl Host {
+    /// The demo tenant and its keys; those that are known from an earlier start stay when they still hold.
+    pub(super) async fn identity(&self, known: EnvFile) -> Result<EnvFile> {
+        let tenant = match find_tenant(&self.app.db, SLUG).await? {
+            Some(tenant) => tenant.id,
+            None => self.create_tenant().await?,
+        };
+        let key = self.key(tenant, &known.key, Role::Lead).await?;
+        let admin_key = self.key(tenant, &known.admin_key, Role::Admin).await?;
+        Ok(EnvFile { tenant: tenant.to_string(), key, admin_key, ..known })
+    }
+
+    async fn create_tenant(&self) -> Result<TenantId> {
+        let new = NewTenant { name: "Demo".to_owned(), slug: SLUG.to_owned(), limits: Limits::default() };
+        Ok(tenant::create(&self.app, &new).await?)
+    }
+
+    async fn key(&self, tenant: TenantId, known: &str, role: Role) -> Result<String> {
+        let (bearer, named) = (format!("Bearer {known}"), tenant.to_string());
+        let credentials = Credentials { authorization: Some(&bearer), tenant: Some(&named) };
+        let caller = identify(&self.app, credentials, Arc::from("start")).await;
+        if caller.is_ok_and(|caller| caller.role == role && caller.tenant_id == tenant) {
+            return Ok(known.to_owned());
+        }
+        let request = KeyRequest { name: &format!("make up, {}", role.name()), role, expires_at: None };
+        let (_, text) = issue(&self.app, tenant, &request).await?;
+        Ok(text)
+    }
+
+    /// Serves the API and runs the workers until the end.
+    pub(super) async fn serve(self, listener: TcpListener, end: CancellationToken) -> Result<()> {
+        let api = functions::api(self.app.clone());
+        let workers = workers::run(&self.app, &end);
+        // Not gracefully: a stream of events would keep us for as long as it is listened to.
+        let serving = async { end.run_until_cancelled(axum::serve(listener, api).into_future()).await.transpose() };
+        let (served, ()) = tokio::join!(serving, workers);
+        served.map(|_| ()).context("the API has ended")
+    }
+}

@@ -1,0 +1,135 @@
+//! `ioc up`: the whole product on this machine, until it is told to end.
+
+mod claim;
+mod host;
+mod running;
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use running::Running;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{checkout, demo, env_file::EnvFile, log, say::say};
+
+/// What can be set.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Arguments {
+    /// The port of the API
+    #[arg(long, env = "IOC_PORT", default_value_t = 8000)]
+    port: u16,
+    /// A Postgres to use instead of a private one
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// A server of the Redis protocol to use instead of a private one
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    redis_url: Option<String>,
+    /// The model where a session names none, as provider/model; `scripted` for the scripted one despite keys
+    #[arg(long, env = "IOC_MODEL")]
+    model: Option<String>,
+    /// The folders that a session's workspace.directory may lie in, separated by colons
+    #[arg(long, env = "OPENCODE_DIRECTORIES", default_value_os_t = own_folder())]
+    directories: OsString,
+    /// Where the data, the keys and the logs are
+    #[arg(long, default_value_os_t = checkout::local())]
+    local: PathBuf,
+    /// Leave out the shown job
+    #[arg(long)]
+    no_demo: bool,
+}
+
+/// By default everything of the user's own.
+fn own_folder() -> OsString {
+    std::env::home_dir().unwrap_or_default().into()
+}
+
+/// Runs until Ctrl-C, SIGTERM or SIGHUP; whatever was started has ended then.
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let mut told = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let [Ok(interrupt), Ok(terminate), Ok(hangup)] = &mut told else { anyhow::bail!("signals cannot be handled") };
+    let end = CancellationToken::new();
+    let mut life = std::pin::pin!(live(arguments, end.clone()));
+    loop {
+        tokio::select! {
+            ended = &mut life => return ended,
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        if end.is_cancelled() {
+            // Twice means now. The supervisors end the servers after us.
+            return Ok(());
+        }
+        say("\nioc: ending ...");
+        end.cancel();
+    }
+}
+
+async fn live(mut arguments: Arguments, end: CancellationToken) -> Result<()> {
+    arguments.local = std::path::absolute(&arguments.local)?;
+    let local = &arguments.local;
+    fs::create_dir_all(local).with_context(|| format!("{} cannot be made", local.display()))?;
+    let _claim = claim::take(local)?;
+    checkout::private(&local.join("log"))?;
+    log::start(local)?;
+    let listener = claim::listen(arguments.port).await?;
+    // Ended while starting: what has started by then is dropped, and ends with it.
+    let Some(running) = end.run_until_cancelled(Box::pin(Running::start(&arguments))).await else {
+        return Ok(());
+    };
+    let running = running.map_err(|error| claim::explain(error, local))?;
+    let served = work(local, listener, &running, &end, !arguments.no_demo).await;
+    running.stop().await;
+    served.map_err(|error| claim::explain(error, local))
+}
+
+/// Serves until the end, and shows the job meanwhile.
+async fn work(
+    local: &Path,
+    listener: TcpListener,
+    running: &Running,
+    end: &CancellationToken,
+    show: bool,
+) -> Result<()> {
+    let url = format!("http://{}", listener.local_addr()?);
+    let host = host::open(&running.places(local)).await.context("the API cannot be prepared")?;
+    let file = local.join("env");
+    let env =
+        host.identity(EnvFile::read(&file).unwrap_or_default()).await.context("the demo tenant cannot be made")?;
+    let env = EnvFile { url, model: running.model_kind().to_owned(), ..env };
+    env.write(&file)?;
+    say(format!("ioc: the API is on {0}, its documentation on {0}/docs; keys are in .local/env", env.url));
+    let shown = async {
+        if show {
+            introduce(local, &env).await;
+        }
+        say("\nioc: running. Ctrl-C ends it; the data stays under .local for the next start.");
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        served = host.serve(listener, end.clone()) => served,
+        () = shown => Ok(()),
+        () = running.mind() => Ok(()),
+    }
+}
+
+/// Shows the main job, the first time, and what to try next.
+async fn introduce(local: &Path, env: &EnvFile) {
+    let shown = local.join("demo/shown");
+    if shown.exists() {
+        say("ioc: the main job was shown at an earlier start; `make demo` shows it again, and what to try next");
+        return;
+    }
+    match demo::show(local, env).await {
+        Ok(()) => _ = fs::write(shown, ""),
+        Err(error) => say(format!("\nioc: the demo did not come to its end: {error:#}")),
+    }
+}

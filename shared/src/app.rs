@@ -1,0 +1,108 @@
+//! What every function is given: the shared store, the queue, the agents, and the settings. Cheap to clone.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use tokio::sync::broadcast;
+
+use crate::{
+    agent::Agents,
+    auth::service::Keys,
+    cache::Cache,
+    clock::Clock,
+    db::Db,
+    files::Files,
+    id::{SessionId, TenantId},
+    job::Job,
+    lock::Locks,
+    queue::Queue,
+    session::progress::Pace,
+};
+
+/// The parts of a running ioc.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What [`App`] consists of.
+pub struct Parts {
+    pub clock: Clock,
+    pub db: Db,
+    pub cache: Cache,
+    pub locks: Locks,
+    pub queue: Queue,
+    pub files: Files,
+    pub keys: Keys,
+    pub agents: Agents,
+    pub settings: Settings,
+    pub news: News,
+}
+
+/// What can be set and is not a place of a service.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub pace: Pace,
+    /// How long a step may be silent before another may take it over; renewed at a third.
+    pub step_lease: Duration,
+    /// How long a session may wait in the queue.
+    pub queue_limit: Duration,
+    /// How long an agent keeps the workspace of a session that is over.
+    pub workspace_retention: Duration,
+    /// Whether an event stream stays open; behind API Gateway it cannot.
+    pub streams: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            pace: Pace::default(),
+            step_lease: Duration::from_secs(30),
+            queue_limit: Duration::from_hours(24),
+            workspace_retention: Duration::from_hours(24),
+            streams: true,
+        }
+    }
+}
+
+impl App {
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Rings for jobs. A bell that cannot be rung is only a delay: the rows say what is due, and the sweep rings again.
+    pub async fn ring(&self, jobs: &[(Job, Duration)]) {
+        if jobs.is_empty() {
+            return;
+        }
+        if let Err(error) = self.queue.send_all(jobs).await {
+            tracing::warn!(?error, jobs = jobs.len(), "jobs could not be queued; the sweep will ring again");
+        }
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Tells listeners in this process which sessions have new events. A hint: who misses it looks again after a second.
+#[derive(Clone)]
+pub struct News(broadcast::Sender<(TenantId, SessionId)>);
+
+impl Default for News {
+    fn default() -> Self {
+        Self(broadcast::channel(1024).0)
+    }
+}
+
+impl News {
+    pub fn tell(&self, tenant_id: TenantId, session_id: SessionId) {
+        // Nobody listens: nothing is lost, the events are in their table.
+        let _ = self.0.send((tenant_id, session_id));
+    }
+
+    pub fn listen(&self) -> broadcast::Receiver<(TenantId, SessionId)> {
+        self.0.subscribe()
+    }
+}

@@ -1,0 +1,93 @@
+//! API keys: `ioc_<environment>_<id>_<secret>`. Only an HMAC-SHA256 of the secret, keyed with a pepper that the database
+//! does not hold, is stored.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::id::KeyId;
+
+/// The key with which secrets are hashed; from the configuration, never in the database.
+#[derive(Clone)]
+pub struct Pepper(pub Vec<u8>);
+
+/// A key as its owner sends it.
+pub struct Presented {
+    pub environment: String,
+    pub id: KeyId,
+    secret: String,
+}
+
+impl Presented {
+    /// Reads a key; `None` for anything that does not have the form of one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix("ioc_")?.split('_');
+        let (environment, id, secret) = (parts.next()?, parts.next()?, parts.next()?);
+        let well_formed = parts.next().is_none()
+            && id.len() == 32
+            && secret.len() == 64
+            && [id, secret].iter().all(|part| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
+        well_formed.then_some(())?;
+        Some(Self { environment: environment.to_owned(), id: id.parse().ok()?, secret: secret.to_owned() })
+    }
+
+    /// Whether this is the secret behind `hash`, compared in constant time.
+    pub fn matches(&self, pepper: &Pepper, hash: &[u8]) -> bool {
+        mac(pepper, self.id, &self.secret).verify_slice(hash).is_ok()
+    }
+}
+
+/// A key that was just made. The text is shown once and kept nowhere.
+pub struct Minted {
+    pub id: KeyId,
+    pub text: String,
+    pub hash: Vec<u8>,
+}
+
+/// Makes a key with 256 bits of randomness from the operating system.
+pub fn mint(pepper: &Pepper, environment: &str) -> Minted {
+    let id = KeyId::new();
+    let secret = hex::encode(rand::random::<[u8; 32]>());
+    let hash = mac(pepper, id, &secret).finalize().into_bytes().to_vec();
+    Minted { id, text: format!("ioc_{environment}_{}_{secret}", id.0.simple()), hash }
+}
+
+fn mac(pepper: &Pepper, id: KeyId, secret: &str) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&pepper.0).expect("HMAC takes a key of any length");
+    mac.update(id.0.as_bytes());
+    mac.update(secret.as_bytes());
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_minted_key_reads_back_and_matches_only_its_own_hash_and_pepper() {
+        let pepper = Pepper(b"pepper".to_vec());
+        let (one, other) = (mint(&pepper, "demo"), mint(&pepper, "demo"));
+        let presented = Presented::parse(&one.text).unwrap();
+        assert_eq!(presented.id, one.id);
+        assert!(presented.matches(&pepper, &one.hash));
+        assert!(!presented.matches(&pepper, &other.hash));
+        assert!(!presented.matches(&Pepper(b"another".to_vec()), &one.hash));
+        assert!(!one.text.contains(&hex::encode(&one.hash)));
+    }
+
+    #[test]
+    fn a_truncated_or_changed_key_is_no_key() {
+        let key = mint(&Pepper(vec![1]), "test").text;
+        assert!(Presented::parse(&key[..key.len() - 1]).is_none());
+        assert!(Presented::parse(&format!("{key}_x")).is_none());
+        assert!(Presented::parse(&key.to_uppercase()).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_fail_otherwise_than_by_none(text in ".{0,200}") {
+            let _ = Presented::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Configuration: read once, at the start, from the environment; a wrong value is refused there, with its name.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use crate::{
+    agent::{Agents, PlatformAgent},
+    app::{App, News, Parts, Settings},
+    auth::{key::Pepper, service::Keys},
+    cache::Cache,
+    clock::Clock,
+    db::{self, Db},
+    error::{Code, Error, Result},
+    files::Files,
+    lock::Locks,
+    queue::{Limits, Memory, Queue, Settings as SqsSettings, Sqs},
+    runtime::{AgentRuntime, manual::Manual, opencode, scripted::Scripted},
+    telemetry::Format,
+};
+
+/// Everything that can be configured. `docs/configuration.md` lists the variables.
+#[derive(Clone)]
+pub struct Config {
+    pub database: db::Settings,
+    pub redis_url: String,
+    /// None: jobs stay in this process.
+    pub sqs: Option<SqsSettings>,
+    pub pepper: Pepper,
+    /// What keys say of where they belong.
+    pub environment: String,
+    /// A folder, or `memory:`.
+    pub files: String,
+    pub opencode: Option<opencode::Settings>,
+    /// Sessions at once on the OpenCode server.
+    pub opencode_capacity: i32,
+    /// Whether the scripted agent is offered.
+    pub scripted: bool,
+    pub default_agent: Option<String>,
+    pub settings: Settings,
+    pub log_format: Format,
+    pub log_filter: String,
+}
+
+/// Variables of the environment, with errors that name them.
+pub struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    /// The process's own; what is not Unicode is left out.
+    pub fn of_process() -> Self {
+        Self(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+        )
+    }
+
+    /// The same with one variable set otherwise.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: String) -> Self {
+        self.0.insert(name.to_owned(), value);
+        self
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    pub fn required(&self, name: &str) -> Result<String> {
+        self.get(name).map(str::to_owned).ok_or_else(|| wrong(name, "must be set"))
+    }
+
+    pub fn parsed<T: std::str::FromStr>(&self, name: &str, default: T) -> Result<T> {
+        self.get(name).map_or(Ok(default), |text| text.parse().map_err(|_| wrong(name, "cannot be read")))
+    }
+
+    /// A duration in whole or broken seconds.
+    pub fn seconds(&self, name: &str, default: Duration) -> Result<Duration> {
+        let seconds: f64 = self.parsed(name, default.as_secs_f64())?;
+        Duration::try_from_secs_f64(seconds).map_err(|_| wrong(name, "must be a number of seconds"))
+    }
+
+    /// Texts separated by colons.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        self.get(name)
+            .map(|text| text.split(':').filter(|part| !part.is_empty()).map(str::to_owned).collect())
+            .unwrap_or_default()
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Variables {
+    fn from(pairs: [(&str, &str); N]) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+}
+
+fn wrong(name: &str, why: &str) -> Error {
+    Error::new(Code::InternalError, format!("The variable {name} {why}; see docs/configuration.md."))
+}
+
+impl Config {
+    /// Reads the environment of this process.
+    pub fn from_env() -> Result<Self> {
+        Self::read(&Variables::of_process())
+    }
+
+    pub fn read(variables: &Variables) -> Result<Self> {
+        Ok(Self {
+            database: db::Settings {
+                url: variables.required("DATABASE_URL")?,
+                connections: variables.parsed("DATABASE_CONNECTIONS", 2)?,
+                ca_file: variables.get("DATABASE_CA_FILE").map(str::to_owned),
+            },
+            redis_url: variables.required("REDIS_URL")?,
+            sqs: sqs(variables)?,
+            pepper: Pepper(variables.required("API_KEY_PEPPER")?.into_bytes()),
+            environment: environment(variables)?,
+            files: variables.get("FILES").unwrap_or("memory:").to_owned(),
+            opencode: opencode_settings(variables)?,
+            opencode_capacity: variables.parsed("OPENCODE_CAPACITY", 5)?,
+            scripted: variables.parsed("SCRIPTED_AGENT", false)?,
+            default_agent: variables.get("DEFAULT_AGENT").map(str::to_owned),
+            settings: settings(variables)?,
+            log_format: if variables.get("LOG_FORMAT") == Some("json") { Format::Json } else { Format::Text },
+            log_filter: variables.get("RUST_LOG").unwrap_or("info").to_owned(),
+        })
+    }
+
+    /// Puts an ioc together. Nothing is connected before it is needed.
+    pub fn build(&self, clock: Clock) -> Result<App> {
+        let cache = Cache::connect(&self.redis_url)?;
+        let queue = match &self.sqs {
+            Some(settings) => Queue::Sqs(Sqs::new(settings.clone())),
+            None => Queue::Memory(Memory::new(Limits::default())),
+        };
+        Ok(App::new(Parts {
+            db: Db::new(&self.database)?,
+            locks: Locks::new(cache.clone()),
+            cache,
+            queue,
+            files: Files::open(&self.files)?,
+            keys: Keys::new(self.pepper.clone(), self.environment.clone()),
+            agents: self.agents(&clock)?,
+            settings: self.settings,
+            news: News::default(),
+            clock,
+        }))
+    }
+
+    fn agents(&self, clock: &Clock) -> Result<Agents> {
+        let mut agents = Vec::new();
+        let mut add = |name: &str, kind, capacity, runtime: Arc<dyn AgentRuntime>| {
+            agents.push(PlatformAgent { name: name.to_owned(), kind, capacity, runtime });
+        };
+        if let Some(settings) = &self.opencode {
+            let runtime = opencode::OpenCode::new(settings.clone(), clock.clone())
+                .map_err(|failure| Error::internal(failure.message))?;
+            add("opencode", "opencode", Some(self.opencode_capacity), Arc::new(runtime));
+        }
+        if self.scripted {
+            add("scripted", "scripted", None, Arc::new(Scripted::new(clock.clone())));
+        }
+        add("manual", "manual", None, Arc::new(Manual));
+        Ok(Agents::new(agents, self.default_agent.clone()))
+    }
+}
+
+fn environment(variables: &Variables) -> Result<String> {
+    let name = variables.get("IOC_ENVIRONMENT").unwrap_or("local");
+    if (1..=16).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+        Ok(name.to_owned())
+    } else {
+        Err(wrong("IOC_ENVIRONMENT", "must have 1 to 16 characters of a-z and 0-9"))
+    }
+}
+
+fn sqs(variables: &Variables) -> Result<Option<SqsSettings>> {
+    if variables.get("DISPATCH_QUEUE_URL").is_none() {
+        return Ok(None);
+    }
+    Ok(Some(SqsSettings {
+        dispatch_url: variables.required("DISPATCH_QUEUE_URL")?,
+        dispatch_dead_url: variables.required("DISPATCH_DEAD_QUEUE_URL")?,
+        observe_url: variables.required("OBSERVE_QUEUE_URL")?,
+        observe_dead_url: variables.required("OBSERVE_DEAD_QUEUE_URL")?,
+    }))
+}
+
+fn opencode_settings(variables: &Variables) -> Result<Option<opencode::Settings>> {
+    let Some(url) = variables.get("OPENCODE_URL") else { return Ok(None) };
+    let password = variables.get("OPENCODE_PASSWORD").unwrap_or_default();
+    let root = variables.get("OPENCODE_WORKSPACES").unwrap_or("/var/lib/ioc/workspaces");
+    let mut settings = opencode::Settings::new(url, password, root);
+    settings.directory_roots = variables.list("OPENCODE_DIRECTORIES");
+    settings.call_timeout = variables.seconds("OPENCODE_CALL_TIMEOUT", settings.call_timeout)?;
+    settings.prepare_timeout = variables.seconds("OPENCODE_PREPARE_TIMEOUT", settings.prepare_timeout)?;
+    settings.grace = variables.seconds("OPENCODE_GRACE", settings.grace)?;
+    settings.max_retry_wait = variables.seconds("OPENCODE_MAX_RETRY_WAIT", settings.max_retry_wait)?;
+    settings.max_provider_retries = variables.parsed("OPENCODE_MAX_PROVIDER_RETRIES", settings.max_provider_retries)?;
+    if let Some(agent) = variables.get("OPENCODE_AGENT") {
+        settings.agent = agent.to_owned();
+    }
+    Ok(Some(settings))
+}
+
+fn settings(variables: &Variables) -> Result<Settings> {
+    let mut settings = Settings::default();
+    let pace = &mut settings.pace;
+    pace.shortest = variables.seconds("OBSERVE_SHORTEST", pace.shortest)?;
+    pace.longest = variables.seconds("OBSERVE_LONGEST", pace.longest)?;
+    pace.agent_offline = variables.seconds("AGENT_OFFLINE", pace.agent_offline)?;
+    pace.retry_first = variables.seconds("RETRY_FIRST", pace.retry_first)?;
+    pace.retry_longest = variables.seconds("RETRY_LONGEST", pace.retry_longest)?;
+    settings.step_lease = variables.seconds("STEP_LEASE", settings.step_lease)?;
+    settings.queue_limit = variables.seconds("QUEUE_LIMIT", settings.queue_limit)?;
+    settings.workspace_retention = variables.seconds("WORKSPACE_RETENTION", settings.workspace_retention)?;
+    settings.streams = variables.get("AWS_LAMBDA_FUNCTION_NAME").is_none();
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_missing_or_wrong_is_named() {
+        let missing = Config::read(&Variables::from([("DATABASE_URL", "postgres://x")])).err().unwrap();
+        assert!(missing.detail().contains("REDIS_URL"), "{missing}");
+        let wrong = Config::read(&Variables::from([
+            ("DATABASE_URL", "postgres://x"),
+            ("REDIS_URL", "redis://x"),
+            ("API_KEY_PEPPER", "x"),
+            ("STEP_LEASE", "soon"),
+        ]));
+        assert!(wrong.err().unwrap().detail().contains("STEP_LEASE"));
+    }
+}

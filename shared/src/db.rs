@@ -1,0 +1,271 @@
+//! Postgres, behind the only door there is to tenant data: [`Db::tenant`] opens a transaction that sees one tenant.
+//!
+//! The first statement of a transaction travels together with BEGIN and the last together with COMMIT, so that a
+//! request costs as few round trips as it has decisions.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use futures_util::FutureExt;
+use tokio_postgres::{Config, NoTls, Row, config::SslMode, error::SqlState, types::ToSql};
+
+use crate::{
+    error::{Code, Error, Result},
+    id::TenantId,
+};
+
+/// Parameters of a statement.
+pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// How to reach Postgres.
+#[derive(Clone)]
+pub struct Settings {
+    /// A URL of the role `ioc_app`. `sslmode=require` asks for TLS.
+    pub url: String,
+    /// Connections at most. A Lambda serves one request at a time and needs 1 or 2.
+    pub connections: usize,
+    /// A PEM file of certificate authorities, for servers whose authority the system does not know.
+    pub ca_file: Option<String>,
+}
+
+/// A pool of connections. Cheap to clone; connects when first needed.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool,
+}
+
+impl Db {
+    /// Prepares the pool; nothing is connected yet.
+    pub fn new(settings: &Settings) -> Result<Self> {
+        let mut config: Config =
+            settings.url.parse().map_err(|_| Error::new(Code::InternalError, "DATABASE_URL is not a Postgres URL."))?;
+        config.connect_timeout(Duration::from_secs(3)).application_name("ioc");
+        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = match config.get_ssl_mode() {
+            SslMode::Disable | SslMode::Prefer => Manager::from_config(config, NoTls, manager_config),
+            _ => Manager::from_config(config, tls(settings.ca_file.as_deref())?, manager_config),
+        };
+        let wait = Some(Duration::from_secs(5));
+        let pool = Pool::builder(manager)
+            .max_size(settings.connections.max(1))
+            .timeouts(Timeouts { wait, create: wait, recycle: wait })
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(Error::internal)?;
+        Ok(Self { pool })
+    }
+
+    /// Opens a transaction that sees the rows of one tenant and no others. Nothing is sent before the first statement.
+    pub async fn tenant(&self, tenant_id: TenantId) -> Result<Tx> {
+        let begin = format!("begin; select set_config('app.tenant_id', '{tenant_id}', true)");
+        Ok(Tx { client: self.client().await?, pool: self.pool.clone(), begin: Some(begin), open: false })
+    }
+
+    /// One statement that sees one tenant, in one round trip.
+    pub async fn read(&self, tenant_id: TenantId, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
+        self.tenant(tenant_id).await?.finish(sql, params).await
+    }
+
+    /// Calls one of the directory's functions (see the migrations), the only ones that see more than one tenant.
+    pub async fn directory(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
+        let client = self.client().await?;
+        match run(&client, sql, params).await {
+            Err(error) if is_gone(&error) => run(&self.client().await?, sql, params).await.map_err(Error::from),
+            other => other.map_err(Error::from),
+        }
+    }
+
+    /// Whether Postgres answers, and whether our role is bound by row-level security as it must be.
+    pub async fn ping(&self) -> Result<()> {
+        let rows = self
+            .directory("select not (rolsuper or rolbypassrls) as bound from pg_roles where rolname = current_user", &[])
+            .await?;
+        let bound = rows.first().is_some_and(|row| row.get("bound"));
+        if bound {
+            Ok(())
+        } else {
+            Err(Error::new(
+                Code::DependencyUnavailable,
+                "The database role can pass row-level security; connect as ioc_app.",
+            ))
+        }
+    }
+
+    async fn client(&self) -> Result<Object> {
+        self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))
+    }
+}
+
+/// An open transaction of one tenant. Dropped without [`Tx::commit`] or [`Tx::finish`], it is rolled back.
+pub struct Tx {
+    client: Object,
+    pool: Pool,
+    begin: Option<String>,
+    open: bool,
+}
+
+impl Tx {
+    /// Waits, when the transaction begins, until no other transaction holds `name`; held until the end of this one.
+    ///
+    /// Statements after it see what the earlier holders committed. Must come before the first statement; several
+    /// locks are taken in the order of the calls, which has to be the same everywhere.
+    pub fn lock(&mut self, name: &str) {
+        debug_assert!(self.begin.is_some(), "locks are taken as the transaction begins");
+        if let Some(begin) = &mut self.begin {
+            let quoted = name.replace('\'', "''");
+            begin.push_str("; select pg_advisory_xact_lock(hashtextextended('");
+            begin.push_str(&quoted);
+            begin.push_str("', 0))");
+        }
+    }
+
+    pub async fn query(&mut self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
+        let Some(begin) = self.begin.take() else {
+            return run(&self.client, sql, params).await.map_err(Error::from);
+        };
+        match self.first(&begin, sql, params, false).await {
+            // The connection had died in the pool: nothing of this transaction was done yet.
+            Err(error) if is_gone(&error) => {
+                self.open = false;
+                self.client = self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))?;
+                self.first(&begin, sql, params, false).await.map_err(Error::from)
+            }
+            other => other.map_err(Error::from),
+        }
+    }
+
+    pub async fn query_opt(&mut self, sql: &str, params: Params<'_>) -> Result<Option<Row>> {
+        Ok(self.query(sql, params).await?.into_iter().next())
+    }
+
+    /// Runs the last statement and commits, in one round trip. A statement that fails undoes the whole transaction.
+    pub async fn finish(mut self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
+        let result = match self.begin.take() {
+            Some(begin) => match self.first(&begin, sql, params, true).await {
+                Err(error) if is_gone(&error) && sql.trim_start().starts_with("select") => {
+                    self.client = self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))?;
+                    self.first(&begin, sql, params, true).await
+                }
+                other => other,
+            },
+            None => run_and_commit(&self.client, sql, params).await,
+        };
+        self.open = false;
+        result.map_err(Error::from)
+    }
+
+    pub async fn commit(mut self) -> Result<()> {
+        if self.open {
+            self.client.batch_execute("commit").await?;
+            self.open = false;
+        }
+        Ok(())
+    }
+
+    async fn first(
+        &mut self,
+        begin: &str,
+        sql: &str,
+        params: Params<'_>,
+        last: bool,
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let statement = self.client.prepare_cached(sql).await?;
+        self.open = true;
+        let begun = self.client.batch_execute(begin);
+        if last {
+            let (begun, rows, committed) =
+                futures_util::join!(begun, self.client.query(&statement, params), self.client.batch_execute("commit"));
+            begun?;
+            let rows = rows?;
+            committed?;
+            return Ok(rows);
+        }
+        let (begun, rows) = futures_util::join!(begun, self.client.query(&statement, params));
+        begun?;
+        rows
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if self.open {
+            // Polled once, the message is on its way before the connection can be handed to anybody else.
+            let _ = self.client.batch_execute("rollback").now_or_never();
+        }
+    }
+}
+
+async fn run(client: &Object, sql: &str, params: Params<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let statement = client.prepare_cached(sql).await?;
+    client.query(&statement, params).await
+}
+
+async fn run_and_commit(client: &Object, sql: &str, params: Params<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let statement = client.prepare_cached(sql).await?;
+    let (rows, committed) = futures_util::join!(client.query(&statement, params), client.batch_execute("commit"));
+    let rows = rows?;
+    committed?;
+    Ok(rows)
+}
+
+/// Whether the server or the connection went away, so that the same call may succeed on a new connection.
+fn is_gone(error: &tokio_postgres::Error) -> bool {
+    match error.code() {
+        None => {
+            error.is_closed()
+                || error.as_db_error().is_none()
+                    && std::error::Error::source(error).is_some_and(|s| s.is::<std::io::Error>())
+        }
+        Some(code) => {
+            let class = &code.code()[..2];
+            class == "08"
+                || matches!(*code, SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW)
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    #[track_caller]
+    fn from(source: tokio_postgres::Error) -> Self {
+        if is_gone(&source) || source.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
+            Self::unavailable("Postgres", source)
+        } else {
+            Self::internal(source)
+        }
+    }
+}
+
+/// Turns the violation of a constraint into a domain error, where the statement is.
+pub trait OnConstraint<T> {
+    fn on_constraint(self, name: &str, error: impl FnOnce() -> Error) -> Result<T>;
+}
+
+impl<T> OnConstraint<T> for Result<T> {
+    fn on_constraint(self, name: &str, error: impl FnOnce() -> Error) -> Result<T> {
+        self.map_err(|broken| {
+            let hit = std::error::Error::source(&broken)
+                .and_then(|source| source.downcast_ref::<tokio_postgres::Error>())
+                .and_then(tokio_postgres::Error::as_db_error)
+                .is_some_and(|db| db.constraint() == Some(name));
+            if hit { error() } else { broken }
+        })
+    }
+}
+
+pub(crate) fn tls(ca_file: Option<&str>) -> Result<tokio_postgres_rustls::MakeRustlsConnect> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(path) = ca_file {
+        let certificates = CertificateDer::pem_file_iter(path).map_err(Error::internal)?;
+        roots.add_parsable_certificates(certificates.filter_map(std::result::Result::ok));
+    }
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(Error::internal)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
+}

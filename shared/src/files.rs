@@ -1,0 +1,53 @@
+//! Where the bytes of artifacts lie: a folder on one machine, a bucket in the cloud. Keys carry the tenant.
+
+use std::{path::Path, sync::Arc};
+
+use bytes::Bytes;
+use object_store::{
+    ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, memory::InMemory, path::Path as Key,
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    error::{Error, Result},
+    id::{SessionId, TenantId},
+};
+
+/// The file store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Files {
+    store: Arc<dyn ObjectStore>,
+}
+
+impl Files {
+    /// Opens `memory:`, or a folder given by its path (which is made).
+    pub fn open(place: &str) -> Result<Self> {
+        if place == "memory:" {
+            return Ok(Self { store: Arc::new(InMemory::new()) });
+        }
+        std::fs::create_dir_all(Path::new(place)).map_err(Error::internal)?;
+        let store = LocalFileSystem::new_with_prefix(place).map_err(Error::internal)?;
+        Ok(Self { store: Arc::new(store) })
+    }
+
+    /// Stores content under its own hash and answers the hash; storing it again changes nothing.
+    pub async fn put(&self, tenant_id: TenantId, session_id: SessionId, content: Vec<u8>) -> Result<String> {
+        let hash = hex::encode(Sha256::digest(&content));
+        let key = key(tenant_id, session_id, &hash);
+        self.store
+            .put(&key, PutPayload::from(content))
+            .await
+            .map_err(|source| Error::unavailable("The file store", source))?;
+        Ok(hash)
+    }
+
+    pub async fn get(&self, tenant_id: TenantId, session_id: SessionId, hash: &str) -> Result<Bytes> {
+        let found = self.store.get(&key(tenant_id, session_id, hash)).await;
+        let found = found.map_err(|source| Error::unavailable("The file store", source))?;
+        found.bytes().await.map_err(|source| Error::unavailable("The file store", source))
+    }
+}
+
+fn key(tenant_id: TenantId, session_id: SessionId, hash: &str) -> Key {
+    Key::from(format!("{tenant_id}/{session_id}/{hash}"))
+}

@@ -1,0 +1,184 @@
+//! A change to one session while it is being decided: the row, the events that tell of it, and what follows.
+
+use chrono::Datelike;
+use serde_json::{Value, json};
+
+use crate::{
+    auth::Actor,
+    clock::Time,
+    error::{Code, Error, Result},
+    event::{EventType, NewEvent},
+    id::MessageId,
+    runtime::{RunState, Said, Work},
+};
+
+use super::{Session, status::Status, usage::Usage};
+
+/// Why a checkpoint was taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cause {
+    Dispatch,
+    Turn,
+    Pause,
+    Stop,
+    Manual,
+}
+
+impl Cause {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dispatch => "dispatch",
+            Self::Turn => "turn",
+            Self::Pause => "pause",
+            Self::Stop => "stop",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// A checkpoint to be written.
+#[derive(Clone, Debug)]
+pub struct NewCheckpoint {
+    pub sequence: i32,
+    pub cause: Cause,
+    pub event_seq: i64,
+    pub run_state: Option<RunState>,
+    /// `None` = as in the checkpoint before.
+    pub patch: Option<String>,
+    pub summary: String,
+    pub data: Option<Value>,
+    pub note: Option<String>,
+}
+
+/// A session and what is about to be written of it, in one transaction.
+pub struct Change {
+    pub session: Session,
+    pub now: Time,
+    pub actor: Actor,
+    pub events: Vec<NewEvent>,
+    pub checkpoints: Vec<NewCheckpoint>,
+    /// The files and artifacts that replace the stored ones.
+    pub work: Option<Work>,
+    pub said: Vec<(MessageId, Said)>,
+    pub delivered: Vec<MessageId>,
+    /// What was spent beyond what the row already held.
+    pub spent: Usage,
+    /// A slot, a workspace or a place at an agent became free, so others may start.
+    pub freed: bool,
+    /// It ended without success: those that waited on it are called off.
+    pub orphans: bool,
+}
+
+impl Change {
+    pub fn new(session: Session, actor: Actor, now: Time) -> Self {
+        Self {
+            session,
+            now,
+            actor,
+            events: Vec::new(),
+            checkpoints: Vec::new(),
+            work: None,
+            said: Vec::new(),
+            delivered: Vec::new(),
+            spent: Usage::default(),
+            freed: false,
+            orphans: false,
+        }
+    }
+
+    /// Records an event by the actor of this change.
+    pub fn event(&mut self, kind: EventType, payload: Value) {
+        let actor = self.actor.clone();
+        self.event_by(actor, kind, payload);
+    }
+
+    pub fn event_by(&mut self, actor: Actor, kind: EventType, payload: Value) {
+        self.session.last_event_seq += 1;
+        self.events.push(NewEvent { kind, actor, payload });
+    }
+
+    /// Moves the session to another state, if the table allows it, and keeps its clocks.
+    pub fn go(&mut self, to: Status, reason: &str) -> Result<()> {
+        let from = self.session.status;
+        if !from.may_go(to) {
+            return Err(refuse(&self.session, &format!("A {} session cannot become {}.", from.name(), to.name())));
+        }
+        self.stop_clocks(from, to);
+        let (session, now) = (&mut self.session, self.now);
+        session.status = to;
+        session.status_changed_at = now;
+        session.version += 1;
+        if to.holds_slot() && session.active_since.is_none() {
+            session.active_since = Some(now);
+            session.started_at.get_or_insert(now);
+        }
+        session.queued_at = (to == Status::Queued).then_some(now);
+        session.ended_at = to.is_over().then_some(now);
+        if to.is_over() {
+            session.intent = None;
+            session.handover = None;
+        } else {
+            session.outcome = None;
+        }
+        self.orphans =
+            matches!(to, Status::Failed | Status::Timeout | Status::Stopped | Status::Cancelled | Status::Orphaned);
+        self.event(EventType::StatusChanged, json!({"from": from, "to": to, "reason": reason}));
+        Ok(())
+    }
+
+    fn stop_clocks(&mut self, from: Status, to: Status) {
+        let (session, now) = (&mut self.session, self.now);
+        if from.holds_slot() && !to.holds_slot() {
+            session.active_ms = session.active_for(now).num_milliseconds();
+            session.active_since = None;
+            self.freed = true;
+        }
+        if from == Status::Paused {
+            session.pause_reason = None;
+            session.pause_question = None;
+            session.resume_at = None;
+        }
+    }
+
+    /// Takes a checkpoint of what is known now. `work` is the diff so far; without it the last one is kept.
+    pub fn checkpoint(&mut self, cause: Cause, work: Option<&Work>) {
+        self.checkpoint_with(cause, work, None, None);
+    }
+
+    pub fn checkpoint_with(&mut self, cause: Cause, work: Option<&Work>, data: Option<Value>, note: Option<String>) {
+        self.session.last_checkpoint += 1;
+        let sequence = self.session.last_checkpoint;
+        self.event(EventType::CheckpointCreated, json!({"sequence": sequence, "cause": cause.name(), "note": note}));
+        self.checkpoints.push(NewCheckpoint {
+            sequence,
+            cause,
+            event_seq: self.session.last_event_seq,
+            run_state: self.session.run_state.clone(),
+            patch: work.map(|work| work.patch.clone()),
+            summary: work.map(|work| work.summary.clone()).unwrap_or_default(),
+            data,
+            note,
+        });
+    }
+
+    /// The first day of the month that spending of now counts in.
+    pub fn month(&self) -> chrono::NaiveDate {
+        month_of(self.now)
+    }
+}
+
+/// The first day of a time's month, in UTC.
+pub fn month_of(time: Time) -> chrono::NaiveDate {
+    let date = time.date_naive();
+    date.with_day(1).unwrap_or(date)
+}
+
+/// The refusal of a call that the session's state does not allow. It names the state and the ways out of it.
+#[track_caller]
+pub fn refuse(session: &Session, detail: &str) -> Error {
+    Error::new(Code::InvalidTransition, detail).with_current(json!({
+        "status": session.status,
+        "allowed_transitions": session.status.next(),
+        "version": session.version,
+    }))
+}

@@ -1,0 +1,169 @@
+//! Driving sessions: the verbs, by people and by agents.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    app::App,
+    auth::Caller,
+    error::{Code, Error, Result},
+    id::{MessageId, SessionId},
+    runtime::Said,
+    session::{
+        change::{Change, refuse},
+        draft::Patch,
+        outcome::{Failure, Outcome},
+        store::{self, Checkpoint, Found},
+        verbs::{self, Progress},
+    },
+};
+
+use super::{change, changed};
+
+/// Asks a session to run. Under the tenant's slot lock, so that its queue never holds more than it may.
+pub async fn start(app: &App, caller: &Caller, id: SessionId) -> Result<(Found, Progress)> {
+    let mut tx = app.db.tenant(caller.tenant_id).await?;
+    tx.lock(&super::slots(caller.tenant_id));
+    let session = store::lock(&mut tx, caller.tenant_id, id).await?;
+    let now = app.clock.now();
+    let agent = session.agent_config.get("agent").and_then(Value::as_str).unwrap_or(&app.agents.default).to_owned();
+    let mut change = Change::new(session, caller.actor(), now);
+    let progress = verbs::start(&mut change, super::queue_until(app, now))?;
+    let room = store::room(&mut tx, caller.tenant_id, &agent, None, now).await?;
+    super::create::check_room(&room, true)?;
+    let gone = || Error::new(Code::AgentUnavailable, format!("The agent {agent} is not there any more."));
+    change.session.agent_id = Some(room.agent_id.ok_or_else(gone)?);
+    super::save(app, tx, &mut change).await?;
+    Ok((super::shown(app, caller, id).await?, progress))
+}
+
+pub async fn unqueue(app: &App, caller: &Caller, id: SessionId) -> Result<(Found, Progress)> {
+    changed(app, caller, id, verbs::unqueue).await
+}
+
+pub async fn pause(app: &App, caller: &Caller, id: SessionId, reason: Option<String>) -> Result<(Found, Progress)> {
+    changed(app, caller, id, |change| verbs::pause(change, reason)).await
+}
+
+pub async fn cancel(app: &App, caller: &Caller, id: SessionId, reason: Option<String>) -> Result<(Found, Progress)> {
+    changed(app, caller, id, |change| verbs::cancel(change, reason)).await
+}
+
+pub async fn stop(app: &App, caller: &Caller, id: SessionId, reason: Option<String>) -> Result<(Found, Progress)> {
+    changed(app, caller, id, |change| verbs::stop(change, reason)).await
+}
+
+pub async fn retry(app: &App, caller: &Caller, id: SessionId) -> Result<(Found, Progress)> {
+    changed(app, caller, id, verbs::retry).await
+}
+
+pub async fn complete(app: &App, caller: &Caller, id: SessionId, outcome: Outcome) -> Result<(Found, Progress)> {
+    changed(app, caller, id, |change| verbs::complete(change, outcome)).await
+}
+
+/// `context` is kept with the log: the outcome stays short.
+pub async fn fail(
+    app: &App,
+    caller: &Caller,
+    id: SessionId,
+    failure: Failure,
+    context: Option<Map<String, Value>>,
+) -> Result<(Found, Progress)> {
+    changed(app, caller, id, |change| verbs::fail(change, failure, context)).await
+}
+
+/// Lets a paused session go on: at once when a slot, its workspace and its agent are free, else through the queue.
+pub async fn resume(app: &App, caller: &Caller, id: SessionId) -> Result<(Found, Progress)> {
+    let until = super::queue_until(app, app.clock.now());
+    let progress =
+        go_on(app, caller.tenant_id, id, caller.actor(), |change, free| verbs::resume(change, free, until)).await?;
+    Ok((super::shown(app, caller, id).await?, progress))
+}
+
+/// Says something to a session: a further prompt, or the answer that it waits for.
+pub async fn say(app: &App, caller: &Caller, id: SessionId, said: Said) -> Result<Found> {
+    let message = MessageId::new();
+    let until = super::queue_until(app, app.clock.now());
+    go_on(app, caller.tenant_id, id, caller.actor(), |change, free| verbs::say(change, message, said, free, until))
+        .await?;
+    super::shown(app, caller, id).await
+}
+
+/// A change that may take a session from paused to running, decided under the locks of its slots.
+pub(crate) async fn go_on(
+    app: &App,
+    tenant_id: crate::id::TenantId,
+    id: SessionId,
+    actor: crate::auth::Actor,
+    decide: impl FnOnce(&mut Change, bool) -> Result<Progress>,
+) -> Result<Progress> {
+    let now = app.clock.now();
+    let before = store::find(&app.db, tenant_id, id, now).await?.session;
+    let mut tx = app.db.tenant(tenant_id).await?;
+    if let Some(agent) = before.agent_id {
+        tx.lock(&crate::dispatch::turns(agent));
+    }
+    tx.lock(&super::slots(tenant_id));
+    let session = store::lock(&mut tx, tenant_id, id).await?;
+    let agent = session.agent_id.map_or_else(|| app.agents.default.clone(), |agent| agent.to_string());
+    let workspace = session.workspace.as_ref().map(crate::session::workspace::Workspace::key);
+    let room = store::room(&mut tx, tenant_id, &agent, workspace.as_deref(), now).await?;
+    let mut change = Change::new(session, actor, now);
+    let progress = decide(&mut change, room.free())?;
+    super::save(app, tx, &mut change).await?;
+    Ok(progress)
+}
+
+/// Changes the fields that a person may change. With `version`, only that version of the session.
+pub async fn patch(app: &App, caller: &Caller, id: SessionId, patch: Patch, version: Option<i64>) -> Result<Found> {
+    change(app, caller.tenant_id, id, caller.actor(), |change| {
+        let current = change.session.version;
+        if version.is_some_and(|wanted| wanted != current) {
+            let detail = format!("The session is at version {current} by now.");
+            return Err(Error::new(Code::VersionMismatch, detail).with_current(serde_json::json!({"version": current})));
+        }
+        verbs::patch(change, patch)
+    })
+    .await?;
+    super::shown(app, caller, id).await
+}
+
+/// Takes a checkpoint on request and answers it.
+pub async fn take_checkpoint(
+    app: &App,
+    caller: &Caller,
+    id: SessionId,
+    data: Option<Value>,
+    note: Option<String>,
+) -> Result<Checkpoint> {
+    let (change, ()) =
+        change(app, caller.tenant_id, id, caller.actor(), |change| verbs::take_checkpoint(change, data, note)).await?;
+    let taken = store::checkpoints(&app.db, caller.tenant_id, id).await?;
+    let wanted = change.session.last_checkpoint;
+    taken
+        .into_iter()
+        .find(|checkpoint| checkpoint.sequence == wanted)
+        .ok_or_else(|| Error::new(Code::CheckpointNotFound, "A hundred newer checkpoints came between."))
+}
+
+/// Back to a checkpoint: pending, to go on from there once started.
+pub async fn restore(app: &App, caller: &Caller, id: SessionId, sequence: i32) -> Result<(Found, Progress)> {
+    // Unknown session before unknown checkpoint: the same answer for another tenant's session as for none.
+    super::shown(app, caller, id).await?;
+    store::checkpoint(&app.db, caller.tenant_id, id, sequence).await?;
+    changed(app, caller, id, |change| verbs::restore(change, sequence)).await
+}
+
+/// Removes a session that is not active, and calls off those that still waited on it.
+pub async fn remove(app: &App, caller: &Caller, id: SessionId) -> Result<()> {
+    super::shown(app, caller, id).await?;
+    super::orphan_below(app, caller.tenant_id, id).await?;
+    let mut tx = app.db.tenant(caller.tenant_id).await?;
+    let session = store::lock(&mut tx, caller.tenant_id, id).await?;
+    if session.status.is_active() {
+        let detail = format!("A {} session cannot be deleted; stop or cancel it first.", session.status.name());
+        return Err(refuse(&session, &detail));
+    }
+    store::delete(tx, &session).await?;
+    crate::observe::let_go(app, &session).await;
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The use cases of sessions: each opens a transaction, lets the rules decide, writes once, and rings.
+
+mod create;
+mod drive;
+mod read;
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::{
+    app::App,
+    auth::{Actor, Caller},
+    clock::Time,
+    error::{Error, Result},
+    id::{SessionId, TenantId},
+    job::Job,
+    session::{
+        Session,
+        change::Change,
+        status::Status,
+        store::{self, Found},
+        verbs::{self, Progress},
+    },
+};
+
+pub(crate) use self::drive::go_on;
+pub use self::{
+    create::{Fork, fork, open},
+    drive::{
+        cancel, complete, fail, patch, pause, remove, restore, resume, retry, say, start, stop, take_checkpoint,
+        unqueue,
+    },
+    read::{Log, artifact, artifacts, checkpoints, diff, events, get, list, stats, tree},
+};
+
+/// The name under which the decisions about a tenant's slots take turns.
+pub(crate) fn slots(tenant_id: TenantId) -> String {
+    format!("slots:{tenant_id}")
+}
+
+pub(crate) fn queue_until(app: &App, now: Time) -> Time {
+    now + TimeDelta::from_std(app.settings.queue_limit).unwrap_or(TimeDelta::MAX)
+}
+
+/// One change to one session: read and locked, decided, written.
+pub(crate) async fn change<T>(
+    app: &App,
+    tenant_id: TenantId,
+    id: SessionId,
+    actor: Actor,
+    decide: impl FnOnce(&mut Change) -> Result<T>,
+) -> Result<(Change, T)> {
+    let mut tx = app.db.tenant(tenant_id).await?;
+    let session = store::lock(&mut tx, tenant_id, id).await?;
+    let mut change = Change::new(session, actor, app.clock.now());
+    let answer = decide(&mut change)?;
+    save(app, tx, &mut change).await?;
+    Ok((change, answer))
+}
+
+/// Writes a decided change, then rings for what follows from it.
+pub(crate) async fn save(app: &App, tx: crate::db::Tx, change: &mut Change) -> Result<()> {
+    if !change.events.is_empty() {
+        change.session.updated_at = change.now;
+    }
+    store::save(tx, change).await?;
+    follow_up(app, change).await;
+    Ok(())
+}
+
+/// What follows from a written change: the next step, those who may start now, those who waited on it.
+pub(crate) async fn follow_up(app: &App, change: &Change) {
+    let session = &change.session;
+    if !change.events.is_empty() {
+        app.news.tell(session.tenant_id, session.id);
+    }
+    if let Some(bell) = next_bell(session, change.now) {
+        app.ring(&[bell]).await;
+    }
+    if change.freed {
+        if let Err(error) = crate::dispatch::admit_for_tenant(app, session.tenant_id, session.agent_id).await {
+            tracing::warn!(?error, session.id = %session.id, "a free slot was not given on; the sweep will");
+        }
+    }
+    if change.orphans {
+        if let Err(error) = orphan_below(app, session.tenant_id, session.id).await {
+            tracing::warn!(?error, session.id = %session.id, "waiting children were not called off; a later end will");
+        }
+    }
+}
+
+/// The doorbell of a session's next step.
+pub(crate) fn next_bell(session: &Session, now: Time) -> Option<(Job, Duration)> {
+    let (tenant_id, id) = (session.tenant_id, session.id);
+    if session.status == Status::Queued {
+        return Some((Job::dispatch(tenant_id, id), Duration::ZERO));
+    }
+    let due = session.next_step_at?;
+    let after = (due - now).to_std().unwrap_or(Duration::ZERO);
+    // What lies far ahead is left to the sweep: no message lives that long.
+    if after > crate::queue::MAX_DELAY {
+        return None;
+    }
+    let job = if session.handover.is_some() && session.status.holds_slot() {
+        Job::dispatch(tenant_id, id)
+    } else {
+        Job::observe(tenant_id, id)
+    };
+    Some((job, after))
+}
+
+/// Calls off, level by level, those who still waited on a session that ended without success.
+async fn orphan_below(app: &App, tenant_id: TenantId, parent: SessionId) -> Result<()> {
+    let mut parents = vec![parent];
+    while let Some(parent) = parents.pop() {
+        for child in store::waiting_children(&app.db, tenant_id, parent).await? {
+            let mut tx = app.db.tenant(tenant_id).await?;
+            let session = store::lock(&mut tx, tenant_id, child).await?;
+            if session.status.is_over() || session.status.holds_slot() {
+                continue;
+            }
+            let mut change = Change::new(session, Actor::system("family"), app.clock.now());
+            verbs::orphan(&mut change, "its parent ended")?;
+            change.session.updated_at = change.now;
+            store::save(tx, &change).await?;
+            app.news.tell(tenant_id, child);
+            parents.push(child);
+        }
+    }
+    Ok(())
+}
+
+/// The session as it is shown after a change to it.
+pub(crate) async fn shown(app: &App, caller: &Caller, id: SessionId) -> Result<Found> {
+    store::find(&app.db, caller.tenant_id, id, app.clock.now()).await
+}
+
+/// Runs a change and answers the session as it stands after it.
+async fn changed(
+    app: &App,
+    caller: &Caller,
+    id: SessionId,
+    decide: impl FnOnce(&mut Change) -> Result<Progress>,
+) -> Result<(Found, Progress)> {
+    let (_, progress) = change(app, caller.tenant_id, id, caller.actor(), decide).await?;
+    Ok((shown(app, caller, id).await?, progress))
+}
+
+/// The error of a named agent that does not exist.
+pub(crate) fn no_agent(app: &App, name: &str) -> Error {
+    let known = app.agents.names().join(", ");
+    Error::field("agent_config.agent", format!("there is no agent {name:?}; there are: {known}"))
+}

@@ -1,0 +1,345 @@
+//! SQL of sessions and what belongs to them. Decides nothing.
+
+mod extras;
+mod list;
+mod row;
+
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tokio_postgres::types::{Json, ToSql};
+
+use crate::{
+    clock::Time,
+    db::{Db, Tx},
+    error::{Code, Error, Result},
+    event::NewEvent,
+    id::{AgentId, EventId, MessageId, SessionId, TenantId},
+    runtime::Said,
+};
+
+use self::row::COLUMNS;
+pub use self::{
+    extras::{
+        Artifact, Checkpoint, TreeNode, artifact, artifacts, checkpoint, checkpoints, events, files, keep_artifacts,
+        tree,
+    },
+    list::{Filter, Page, Stats, list, stats},
+};
+use super::{Session, WaitingFor, change::Change};
+
+/// The error for an id that is unknown, or another tenant's: nobody can tell which.
+#[track_caller]
+pub fn not_found(id: SessionId) -> Error {
+    Error::new(Code::SessionNotFound, format!("There is no session {id}."))
+}
+
+/// A session with what is computed beside its row.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub session: Session,
+    pub agent: Option<(String, String)>,
+    pub place: Option<(i64, WaitingFor)>,
+}
+
+/// What stands beside a session when it is shown: its agent's name and kind, and while it is queued its place and what
+/// it waits for. The place counts those of its tenant that will be taken earlier on the same agent.
+const BESIDE: &str = "
+    (select a.name from agents a where a.id = s.agent_id) as agent_name,
+    (select a.kind from agents a where a.id = s.agent_id) as agent_kind,
+    case when s.status = 'queued' then (
+        select count(*) + 1 from sessions q
+        where q.tenant_id = s.tenant_id and q.agent_id = s.agent_id and q.status = 'queued'
+          and (greatest(q.priority - floor(extract(epoch from $1::timestamptz - q.queued_at) / 600), 0), q.queued_at, q.id)
+            < (greatest(s.priority - floor(extract(epoch from $1::timestamptz - s.queued_at) / 600), 0), s.queued_at, s.id)
+    ) end as queue_place,
+    case when s.status = 'queued' then (
+        select case
+            when t.max_tokens_per_month > 0 and t.max_tokens_per_month <= coalesce((select u.tokens from tenant_usage u
+                where u.tenant_id = t.id and u.month = date_trunc('month', $1::timestamptz at time zone 'UTC')::date), 0) then 'tokens'
+            when t.max_concurrent_sessions <= (select count(*) from sessions r
+                where r.tenant_id = t.id and r.status in ('running', 'degraded')) then 'slot'
+            when s.workspace_key is not null and exists (select 1 from sessions w where w.tenant_id = s.tenant_id
+                and w.workspace_key = s.workspace_key and w.status in ('running', 'degraded')) then 'workspace'
+            else 'agent' end
+        from tenants t where t.id = s.tenant_id
+    ) end as queue_waiting_for";
+
+fn select(rest: &str) -> String {
+    format!("select {COLUMNS}, {BESIDE} from sessions s {rest}")
+}
+
+/// One session as it is shown.
+pub async fn find(db: &Db, tenant_id: TenantId, id: SessionId, now: Time) -> Result<Found> {
+    static SQL: OnceLock<String> = OnceLock::new();
+    let sql = SQL.get_or_init(|| select("where s.tenant_id = $2 and s.id = $3"));
+    let rows = db.read(tenant_id, sql, &[&now, &tenant_id, &id]).await?;
+    rows.first().map(row::found).transpose()?.ok_or_else(|| not_found(id))
+}
+
+/// Reads a session and keeps it from changing until the end of the transaction.
+pub async fn lock(tx: &mut Tx, tenant_id: TenantId, id: SessionId) -> Result<Session> {
+    static SQL: OnceLock<String> = OnceLock::new();
+    let sql = SQL.get_or_init(|| {
+        format!("select {COLUMNS} from sessions s where s.tenant_id = $1 and s.id = $2 for no key update")
+    });
+    let row = tx.query_opt(sql, &[&tenant_id, &id]).await?;
+    row.map(|row| row::session(&row)).transpose()?.ok_or_else(|| not_found(id))
+}
+
+/// What a step needs to know of a session that it has claimed.
+#[derive(Debug)]
+pub struct Claimed {
+    pub session: Session,
+    /// Messages that the agent has not been told, oldest first.
+    pub messages: Vec<(MessageId, Said)>,
+    pub out_of_tokens: bool,
+}
+
+/// Takes the step of a session, if it is due and nobody else has it. `fence` must be above the row's; without one (no
+/// Redis) the row's own is counted up.
+pub async fn claim(
+    db: &Db,
+    tenant_id: TenantId,
+    id: SessionId,
+    now: Time,
+    until: Time,
+    fence: Option<i64>,
+) -> Result<Option<Claimed>> {
+    static SQL: OnceLock<String> = OnceLock::new();
+    let sql = SQL.get_or_init(|| {
+        format!(
+            "update sessions s set fence = greatest(s.fence + 1, coalesce($5::bigint, 0)), lease_until = $4
+             where s.tenant_id = $1 and s.id = $2 and s.next_step_at <= $3
+               and (s.lease_until is null or s.lease_until <= $3)
+             returning {COLUMNS},
+                 (select coalesce(jsonb_agg(jsonb_build_array(m.id, m.said) order by m.id), '[]') from session_messages m
+                  where m.tenant_id = s.tenant_id and m.session_id = s.id and m.delivered_at is null) as messages,
+                 (select t.max_tokens_per_month > 0 and t.max_tokens_per_month <= coalesce((select u.tokens from tenant_usage u
+                     where u.tenant_id = t.id and u.month = date_trunc('month', $3::timestamptz at time zone 'UTC')::date), 0)
+                  from tenants t where t.id = s.tenant_id) as out_of_tokens"
+        )
+    });
+    let rows = db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &now, &until, &fence]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let Json(messages): Json<Vec<(MessageId, Said)>> = row.try_get("messages")?;
+    Ok(Some(Claimed { session: row::session(row)?, messages, out_of_tokens: row.try_get("out_of_tokens")? }))
+}
+
+/// Keeps a claim alive while its step goes on. False when a newer claim exists.
+pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, until: Time) -> Result<bool> {
+    let sql = "update sessions set lease_until = $4 where tenant_id = $1 and id = $2 and fence = $3 returning id";
+    Ok(!db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &fence, &until]).await?.is_empty())
+}
+
+/// Writes a new session with its first events.
+pub async fn insert(tx: Tx, change: &Change) -> Result<()> {
+    static SQL: OnceLock<String> = OnceLock::new();
+    let mut values = row::fixed(&change.session);
+    values.extend(row::changing(&change.session));
+    let sql = SQL.get_or_init(|| {
+        let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
+        let places: Vec<_> = (1..=names.len()).map(|n| format!("${n}")).collect();
+        let insert = format!("insert into sessions ({}) values ({})", names.join(", "), places.join(", "));
+        with_events(&insert, names.len())
+    });
+    write(tx, change, sql, values).await
+}
+
+/// Writes a changed session with its new events. The row must have been locked in this transaction.
+pub async fn save(mut tx: Tx, change: &Change) -> Result<()> {
+    static SQL: OnceLock<String> = OnceLock::new();
+    extras::write(&mut tx, change).await?;
+    let session = &change.session;
+    let mut values: Vec<row::Field<'_>> =
+        vec![("tenant_id", Box::new(session.tenant_id)), ("id", Box::new(session.id))];
+    values.extend(row::changing(session));
+    let sql = SQL.get_or_init(|| {
+        let sets = values.iter().enumerate().skip(2).map(|(at, (name, _))| format!("{name} = ${}", at + 1));
+        let sets: Vec<_> = sets.collect();
+        let update = format!("update sessions set {} where tenant_id = $1 and id = $2", sets.join(", "));
+        with_events(&update, values.len())
+    });
+    write(tx, change, sql, values).await
+}
+
+/// `statement`, and the events appended with numbers up to the row's `last_event_seq`, as one statement.
+fn with_events(statement: &str, parameters: usize) -> String {
+    let p = |n: usize| format!("${}", parameters + n);
+    format!(
+        "with changed as ({statement} returning tenant_id, id, last_event_seq)
+         insert into session_events (tenant_id, session_id, seq, id, type, actor, at, payload)
+         select c.tenant_id, c.id, c.last_event_seq - cardinality({ids}::uuid[]) + e.ord, e.id, e.type, e.actor, {at}, e.payload
+         from changed c, unnest({ids}::uuid[], {types}::text[], {actors}::jsonb[], {payloads}::jsonb[])
+             with ordinality as e(id, type, actor, payload, ord)",
+        ids = p(1),
+        types = p(2),
+        actors = p(3),
+        payloads = p(4),
+        at = p(5),
+    )
+}
+
+async fn write(tx: Tx, change: &Change, sql: &str, values: Vec<row::Field<'_>>) -> Result<()> {
+    let events = Events::of(&change.events);
+    let mut params: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(values.len() + 5);
+    params.extend(values.iter().map(|(_, value)| value.as_ref() as &(dyn ToSql + Sync)));
+    params.extend([&events.ids as &(dyn ToSql + Sync), &events.types, &events.actors, &events.payloads, &change.now]);
+    tx.finish(sql, &params).await?;
+    Ok(())
+}
+
+struct Events<'a> {
+    ids: Vec<EventId>,
+    types: Vec<&'static str>,
+    actors: Vec<Json<&'a crate::auth::Actor>>,
+    payloads: Vec<&'a Value>,
+}
+
+impl<'a> Events<'a> {
+    fn of(events: &'a [NewEvent]) -> Self {
+        Self {
+            ids: events.iter().map(|_| EventId::new()).collect(),
+            types: events.iter().map(|event| event.kind.name()).collect(),
+            actors: events.iter().map(|event| Json(&event.actor)).collect(),
+            payloads: events.iter().map(|event| &event.payload).collect(),
+        }
+    }
+}
+
+/// Removes a session and all that belongs to it.
+pub async fn delete(mut tx: Tx, session: &Session) -> Result<()> {
+    if let Some(parent) = session.parent_id {
+        let sql =
+            "update sessions set child_count = child_count - 1 where tenant_id = $1 and id = $2 and child_count > 0";
+        tx.query(sql, &[&session.tenant_id, &parent]).await?;
+    }
+    if session.root_id != session.id {
+        let sql = "update sessions set tree_size = tree_size - 1 where tenant_id = $1 and id = $2 and tree_size > 1";
+        tx.query(sql, &[&session.tenant_id, &session.root_id]).await?;
+    }
+    tx.finish("delete from sessions where tenant_id = $1 and id = $2", &[&session.tenant_id, &session.id]).await?;
+    Ok(())
+}
+
+/// Where a child is hung: its parent's root and depth.
+pub struct Parent {
+    pub root_id: SessionId,
+    pub depth: i16,
+}
+
+/// Takes a place below a parent: `None` when there is no such session, or its tree has all the sessions that it may.
+pub async fn take_place_below(
+    tx: &mut Tx,
+    tenant_id: TenantId,
+    parent: SessionId,
+    most: i32,
+) -> Result<Option<(Parent, bool)>> {
+    let sql = "with parent as (
+                   update sessions set child_count = child_count + 1 where tenant_id = $1 and id = $2 returning root_id, depth)
+               select p.root_id, p.depth, (select r.tree_size from sessions r where r.tenant_id = $1 and r.id = p.root_id) as size
+               from parent p";
+    let Some(row) = tx.query_opt(sql, &[&tenant_id, &parent]).await? else { return Ok(None) };
+    let parent = Parent { root_id: row.try_get("root_id")?, depth: row.try_get("depth")? };
+    let grown = "update sessions set tree_size = tree_size + 1 where tenant_id = $1 and id = $2 and tree_size < $3 returning tree_size";
+    let room = tx.query_opt(grown, &[&tenant_id, &parent.root_id, &most]).await?.is_some();
+    // A root that was deleted counts no more; its tree is bounded by its depth and the tenant's limits alone.
+    let root_gone = row.try_get::<_, Option<i32>>("size")?.is_none();
+    Ok(Some((parent, room || root_gone)))
+}
+
+/// Those who wait below a session: pending, queued, or held.
+pub async fn waiting_children(db: &Db, tenant_id: TenantId, parent: SessionId) -> Result<Vec<SessionId>> {
+    let sql = "select id from sessions where tenant_id = $1 and parent_id = $2
+               and (status in ('pending', 'queued') or pause_reason = 'dependency')";
+    let rows = db.read(tenant_id, sql, &[&tenant_id, &parent]).await?;
+    rows.iter().map(|row| row.try_get("id").map_err(Error::from)).collect()
+}
+
+/// What decides whether a session may be asked to run, or run at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    pub max_concurrent: i64,
+    pub running: i64,
+    pub max_queued: i64,
+    pub queued: i64,
+    pub rejects: bool,
+    pub out_of_tokens: bool,
+    pub workspace_taken: bool,
+    pub agent_id: Option<AgentId>,
+    pub agent_full: bool,
+    pub queued_on_agent: i64,
+}
+
+impl Room {
+    /// Whether a slot, the workspace, the agent and tokens are there, and nobody waits for the same.
+    pub fn free(&self) -> bool {
+        self.running < self.max_concurrent
+            && !self.out_of_tokens
+            && !self.workspace_taken
+            && !self.agent_full
+            && self.queued_on_agent == 0
+    }
+}
+
+/// Counts, from rows, what a start or a resume is decided by. Run under the tenant's slot lock.
+pub async fn room(
+    tx: &mut Tx,
+    tenant_id: TenantId,
+    agent: &str,
+    workspace_key: Option<&str>,
+    now: Time,
+) -> Result<Room> {
+    let sql = "
+        select t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
+            t.admission = 'reject' as rejects,
+            (select count(*) from sessions r where r.tenant_id = t.id and r.status in ('running', 'degraded')) as running,
+            (select count(*) from sessions q where q.tenant_id = t.id and q.status = 'queued') as queued,
+            (select count(*) from sessions q where q.tenant_id = t.id and q.status = 'queued' and q.agent_id = a.id) as queued_on_agent,
+            t.max_tokens_per_month > 0 and t.max_tokens_per_month <= coalesce((select u.tokens from tenant_usage u
+                where u.tenant_id = t.id and u.month = date_trunc('month', $4::timestamptz at time zone 'UTC')::date), 0) as out_of_tokens,
+            exists (select 1 from sessions w where w.tenant_id = t.id and w.workspace_key = $3
+                and w.status in ('running', 'degraded')) as workspace_taken,
+            a.id as agent_id,
+            a.capacity is not null and agent_running(a.id) >= a.capacity as agent_full
+        from tenants t
+        left join agents a on a.name = $2 or a.id::text = $2
+        where t.id = $1
+        order by a.tenant_id nulls last limit 1";
+    let row = tx.query_opt(sql, &[&tenant_id, &agent, &workspace_key, &now]).await?;
+    let row = row.ok_or_else(|| Error::new(Code::TenantNotFound, "There is no such tenant."))?;
+    Ok(Room {
+        max_concurrent: row.try_get("max_concurrent")?,
+        running: row.try_get("running")?,
+        max_queued: row.try_get("max_queued")?,
+        queued: row.try_get("queued")?,
+        rejects: row.try_get("rejects")?,
+        out_of_tokens: row.try_get("out_of_tokens")?,
+        workspace_taken: row.try_get("workspace_taken")?,
+        agent_id: row.try_get("agent_id")?,
+        agent_full: row.try_get::<_, Option<bool>>("agent_full")?.unwrap_or(false),
+        queued_on_agent: row.try_get("queued_on_agent")?,
+    })
+}
+
+/// The name of the agent that a session was given to.
+pub async fn agent_name(db: &Db, tenant_id: TenantId, id: SessionId) -> Result<String> {
+    let sql = "select a.name from sessions s join agents a on a.id = s.agent_id where s.tenant_id = $1 and s.id = $2";
+    let rows = db.read(tenant_id, sql, &[&tenant_id, &id]).await?;
+    let row = rows.first().ok_or_else(|| Error::new(Code::AgentUnavailable, "The session's agent is gone."))?;
+    Ok(row.try_get("name")?)
+}
+
+/// The name of an agent.
+pub async fn agent_name_of(db: &Db, tenant_id: TenantId, agent: AgentId) -> Result<String> {
+    let rows = db.read(tenant_id, "select name from agents where id = $1", &[&agent]).await?;
+    let row = rows.first().ok_or_else(|| Error::new(Code::AgentNotFound, "The agent is gone."))?;
+    Ok(row.try_get("name")?)
+}
+
+/// The agents that a tenant's queued sessions wait for.
+pub async fn agents_waited_for(db: &Db, tenant_id: TenantId) -> Result<Vec<AgentId>> {
+    let sql = "select distinct agent_id from sessions where tenant_id = $1 and status = 'queued'";
+    let rows = db.read(tenant_id, sql, &[&tenant_id]).await?;
+    rows.iter().map(|row| row.try_get("agent_id").map_err(Error::from)).collect()
+}

@@ -1,0 +1,70 @@
+//! The sweep: rings again for every due row that nobody serves. What a lost message or a crash left behind is found here.
+
+use std::time::Duration;
+
+use crate::{
+    app::App,
+    auth::Actor,
+    dispatch,
+    error::Result,
+    id::{AgentId, SessionId, TenantId},
+    job::{Job, Verdict},
+    session::{
+        change::month_of,
+        service::{self, go_on},
+        status::{PauseReason, Status},
+        verbs,
+    },
+};
+
+/// How many rows one sweep takes up. More are due only after an outage; the next sweep goes on.
+const MOST: i32 = 1000;
+
+/// The job `Sweep`.
+pub async fn sweep(app: &App) -> Result<Verdict> {
+    ring_for_due(app).await?;
+    for row in app.db.directory("select agent_id from agents_waited_for()", &[]).await? {
+        let agent: AgentId = row.try_get("agent_id")?;
+        dispatch::admit(app, agent, None).await?;
+    }
+    resume_with_tokens(app).await?;
+    Ok(Verdict::Done)
+}
+
+async fn ring_for_due(app: &App) -> Result<()> {
+    let sql = "select tenant_id, session_id, status, handover from due_sessions($1, $2)";
+    let rows = app.db.directory(sql, &[&app.clock.now(), &MOST]).await?;
+    let mut jobs = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (tenant_id, id): (TenantId, SessionId) = (row.try_get("tenant_id")?, row.try_get("session_id")?);
+        let status: &str = row.try_get("status")?;
+        let hands_over = row.try_get("handover")? && matches!(status, "running" | "degraded");
+        let job = if hands_over { Job::dispatch(tenant_id, id) } else { Job::observe(tenant_id, id) };
+        jobs.push((job, Duration::ZERO));
+    }
+    app.ring(&jobs).await;
+    Ok(())
+}
+
+/// Sessions held by the token quota go on once their tenant's limit was raised.
+async fn resume_with_tokens(app: &App) -> Result<()> {
+    let sql = "select tenant_id, session_id from sessions_with_tokens_again($1, $2)";
+    let now = app.clock.now();
+    for row in app.db.directory(sql, &[&month_of(now), &MOST]).await? {
+        let (tenant_id, id): (TenantId, SessionId) = (row.try_get("tenant_id")?, row.try_get("session_id")?);
+        let until = service::queue_until(app, now);
+        let resumed = go_on(app, tenant_id, id, Actor::system("sweep"), |change, free| {
+            let held =
+                change.session.status == Status::Paused && change.session.pause_reason == Some(PauseReason::Quota);
+            if held {
+                verbs::go_on(change, "there are tokens again", true, free, until)
+            } else {
+                Ok(verbs::Progress::Done)
+            }
+        });
+        if let Err(error) = resumed.await {
+            tracing::warn!(?error, session.id = %id, "a session could not be resumed; the next sweep tries again");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! `MiniStack`, a server that speaks the protocols of AWS: started once per test process, and gone with it.
+//!
+//! It comes from `make setup-test` (or from wherever the variable MINISTACK points). Without it a test that needs it
+//! fails and says so, rather than pass untested.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use aws_sdk_sqs::{
+    Client,
+    config::{BehaviorVersion, Config, Credentials, Region},
+    types::QueueAttributeName,
+};
+
+/// The region and the account that everything on this server is in.
+pub const REGION: &str = "us-east-1";
+pub const ACCOUNT: &str = "000000000000";
+
+/// A running server.
+pub struct Ministack {
+    /// Where it answers, such as `http://127.0.0.1:34567`.
+    pub endpoint: String,
+    /// A shell that ends the server as soon as its standard input closes, which it does however this process ends.
+    _keeper: Child,
+}
+
+/// The server of this test process.
+pub fn ministack() -> &'static Ministack {
+    static SERVER: OnceLock<Ministack> = OnceLock::new();
+    SERVER.get_or_init(|| start(&program()))
+}
+
+/// The file that tests of the cloud's side need, from the virtual environment that `make setup-test` makes.
+pub fn test_program(name: &str, variable: &str) -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "where a test's own tool is, is no configuration of the product")]
+    let named = std::env::var_os(variable);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace");
+    let path = named.map_or_else(|| root.join(".local/venv-test/bin").join(name), PathBuf::from);
+    assert!(path.exists(), "{} is missing: run `make setup-test`, or set {variable} to the program", path.display());
+    path
+}
+
+fn program() -> PathBuf {
+    test_program("ministack", "MINISTACK")
+}
+
+fn start(program: &Path) -> Ministack {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let keeper = Command::new("sh")
+        .args(["-c", r#""$0" & server=$!; cat; kill $server"#])
+        .arg(program)
+        .env("GATEWAY_PORT", free.port().to_string())
+        .env("BIND_HOST", "127.0.0.1")
+        .env("LOG_LEVEL", "ERROR")
+        .env("MINISTACK_REGION", REGION)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("sh starts");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !answers(free.port()) {
+        assert!(Instant::now() < deadline, "{} did not answer within 30 s", program.display());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ministack { endpoint: format!("http://{free}"), _keeper: keeper }
+}
+
+fn answers(port: u16) -> bool {
+    let asked = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(b"GET /_ministack/health HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    asked().is_ok_and(|answer| answer.contains(" 200 "))
+}
+
+impl Ministack {
+    /// A client of its SQS. One per test: its connections belong to the test's own runtime.
+    pub fn sqs(&self) -> Client {
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(&self.endpoint)
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .build();
+        Client::from_conf(config)
+    }
+
+    /// Makes a queue with its dead-letter queue and gives the addresses of both.
+    pub async fn queue(&self, name: &str, visibility: Duration, max_receives: u32) -> (String, String) {
+        let sqs = self.sqs();
+        let dead = sqs.create_queue().queue_name(format!("{name}-dead")).send().await.expect("a queue is made");
+        let policy = format!(
+            r#"{{"deadLetterTargetArn":"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}-dead","maxReceiveCount":{max_receives}}}"#
+        );
+        let call = sqs.create_queue().queue_name(name).attributes(QueueAttributeName::RedrivePolicy, policy);
+        let visibility = visibility.as_secs().to_string();
+        let live = call.attributes(QueueAttributeName::VisibilityTimeout, visibility).send().await;
+        let live = live.expect("a queue is made");
+        (live.queue_url.expect("it has an address"), dead.queue_url.expect("it has an address"))
+    }
+}

@@ -1,0 +1,4 @@
+//! Each port's members, held to one suite.
+
+mod queue;
+mod queue_memory;
