@@ -152,7 +152,10 @@ async fn a_server_that_is_killed_mid_run_finishes_it_once() {
     assert_eq!(seen.last.as_ref().unwrap().turns_with_changes, 1);
     // Write, sleep, and the end after the word to go on.
     assert_eq!(asked(&agents, "word-of-the-killed").len(), 3);
+    lose_a_question(&agents, &bench).await;
+}
 
+async fn lose_a_question(agents: &Agents, bench: &Bench) {
     let asking = bench.assignment(&json!([bash("touch asked.txt"), {"text": "went on"}]));
     let state = bench.runtime.dispatch(&asking).await.unwrap();
     let seen = bench.watch(&asking, state, |phase| matches!(phase, Phase::Waiting(_))).await;

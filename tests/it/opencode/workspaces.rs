@@ -1,6 +1,6 @@
 //! Where a run works, and what it must not reach.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use serde_json::json;
 use shared::{
@@ -88,15 +88,7 @@ async fn a_repository_is_cloned_at_its_ref_and_fetched_again_for_the_next() {
     git(&project, &["commit", "-q", "-m", "Feature"]);
     git(&project, &["tag", "v1"]);
     git(&project, &["checkout", "-q", "main"]);
-    let at = |reference: Option<&str>, directory: Option<&str>| Assignment {
-        workspace: Some(Workspace {
-            repository: Some(format!("file://{}", project.display())),
-            reference: reference.map(str::to_owned),
-            directory: directory.map(str::to_owned),
-        }),
-        ..bench.assignment(&json!([bash("ls"), {"text": "ok"}]))
-    };
-    let assignment = at(Some("feature/x"), Some("api"));
+    let assignment = cloned(&bench, &project, Some("feature/x"), Some("api"));
     let state = bench.runtime.dispatch(&assignment).await.unwrap();
     assert!(state.0["directory"].as_str().unwrap().ends_with("/api"));
     assert!(worktree(&state).join("api/feature.txt").is_file());
@@ -105,19 +97,33 @@ async fn a_repository_is_cloned_at_its_ref_and_fetched_again_for_the_next() {
     fs::write(project.join("later.txt"), "later").unwrap();
     git(&project, &["add", "-A"]);
     git(&project, &["commit", "-q", "-m", "Later"]);
-    let state = bench.runtime.dispatch(&at(None, None)).await.unwrap();
+    let state = bench.runtime.dispatch(&cloned(&bench, &project, None, None)).await.unwrap();
     assert!(worktree(&state).join("later.txt").is_file(), "the default branch, fetched anew");
     let head = git(&project, &["rev-parse", "v1"]);
-    let state = bench.runtime.dispatch(&at(Some(head.trim()), None)).await.unwrap();
+    let state = bench.runtime.dispatch(&cloned(&bench, &project, Some(head.trim()), None)).await.unwrap();
     assert_eq!(state.0["base"], head.trim());
-    for (reference, directory, code) in
-        [(Some("nope"), None, "REFERENCE_UNKNOWN"), (Some("v1"), Some("no/folder"), "DIRECTORY_MISSING")]
-    {
-        let failure = bench.runtime.dispatch(&at(reference, directory)).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_repository_ref_or_folder_that_is_not_there_is_named() {
+    let bench = Bench::new();
+    let project = bench.repository("app");
+    for (place, reference, directory, code) in [
+        (&project, Some("nope"), None, "REFERENCE_UNKNOWN"),
+        (&project, Some("main"), Some("no/folder"), "DIRECTORY_MISSING"),
+        (&bench.folder.join("none"), None, None, "REPOSITORY_UNUSABLE"),
+    ] {
+        let assignment = cloned(&bench, place, reference, directory);
+        let failure = bench.runtime.dispatch(&assignment).await.unwrap_err();
         assert_eq!((failure.code.as_str(), failure.category), (code, Category::User));
     }
-    let workspace =
-        Workspace { repository: Some(format!("file://{}/none", bench.folder.display())), ..Workspace::default() };
-    let assignment = Assignment { workspace: Some(workspace), ..bench.assignment(&json!([])) };
-    assert_eq!(bench.runtime.dispatch(&assignment).await.unwrap_err().code, "REPOSITORY_UNUSABLE");
+}
+
+fn cloned(bench: &Bench, project: &Path, reference: Option<&str>, directory: Option<&str>) -> Assignment {
+    let workspace = Workspace {
+        repository: Some(format!("file://{}", project.display())),
+        reference: reference.map(str::to_owned),
+        directory: directory.map(str::to_owned),
+    };
+    Assignment { workspace: Some(workspace), ..bench.assignment(&json!([bash("ls"), {"text": "ok"}])) }
 }

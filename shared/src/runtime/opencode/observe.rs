@@ -243,11 +243,4 @@ mod tests {
         assert_eq!(usage.cost_micros, 2200);
         assert_eq!((usage.tokens_input, usage.tokens_cached), (801, 402));
     }
-
-    #[test]
-    fn what_an_earlier_run_spent_is_not_counted_again() {
-        let before = spent([session(0.0022, 800.0)].iter());
-        assert_eq!(minus(spent([session(0.0044, 1600.0)].iter()), before).cost_micros, 2200);
-        assert_eq!(minus(Usage::default(), before), Usage::default());
-    }
 }
