@@ -73,6 +73,7 @@ fn finish(routes: Router<App>, app: App) -> Router {
     routes.with_state(app).layer(CatchPanicLayer::custom(panicked)).layer(from_fn(answer))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over so")]
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response<Body> {
     use axum::response::IntoResponse;
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref().cloned());

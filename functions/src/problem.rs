@@ -12,7 +12,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 /// What every error looks like on the wire.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// A URI that names the kind of problem: `urn:ioc:problem:` and the code.
     #[serde(rename = "type")]
     pub kind: String,
@@ -78,7 +78,7 @@ pub(crate) enum Problems {
 }
 
 /// An error on its way to the one place that renders it: [`render`].
-pub struct Failed(pub Error);
+pub(crate) struct Failed(pub Error);
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {

@@ -196,7 +196,7 @@ fn opencode_settings(variables: &Variables) -> Result<Option<opencode::Settings>
     settings.max_retry_wait = variables.seconds("OPENCODE_MAX_RETRY_WAIT", settings.max_retry_wait)?;
     settings.max_provider_retries = variables.parsed("OPENCODE_MAX_PROVIDER_RETRIES", settings.max_provider_retries)?;
     if let Some(agent) = variables.get("OPENCODE_AGENT") {
-        settings.agent = agent.to_owned();
+        agent.clone_into(&mut settings.agent);
     }
     Ok(Some(settings))
 }

@@ -164,24 +164,24 @@ impl Tx {
 
     async fn first(
         &mut self,
-        begin: &str,
+        opening: &str,
         sql: &str,
         params: Params<'_>,
         last: bool,
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
         let statement = self.client.prepare_cached(sql).await?;
         self.open = true;
-        let begun = self.client.batch_execute(begin);
+        let opened = self.client.batch_execute(opening);
         if last {
-            let (begun, rows, committed) =
-                futures_util::join!(begun, self.client.query(&statement, params), self.client.batch_execute("commit"));
-            begun?;
+            let (opened, rows, committed) =
+                futures_util::join!(opened, self.client.query(&statement, params), self.client.batch_execute("commit"));
+            opened?;
             let rows = rows?;
             committed?;
             return Ok(rows);
         }
-        let (begun, rows) = futures_util::join!(begun, self.client.query(&statement, params));
-        begun?;
+        let (opened, rows) = futures_util::join!(opened, self.client.query(&statement, params));
+        opened?;
         rows
     }
 }
@@ -210,12 +210,10 @@ async fn run_and_commit(client: &Object, sql: &str, params: Params<'_>) -> Resul
 
 /// Whether the server or the connection went away, so that the same call may succeed on a new connection.
 fn is_gone(error: &tokio_postgres::Error) -> bool {
+    let broken_pipe =
+        || std::error::Error::source(error).is_some_and(|cause| cause.downcast_ref::<std::io::Error>().is_some());
     match error.code() {
-        None => {
-            error.is_closed()
-                || error.as_db_error().is_none()
-                    && std::error::Error::source(error).is_some_and(|s| s.is::<std::io::Error>())
-        }
+        None => error.is_closed() || broken_pipe(),
         Some(code) => {
             let class = &code.code()[..2];
             class == "08"

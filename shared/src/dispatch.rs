@@ -38,7 +38,7 @@ pub async fn dispatch(app: &App, tenant_id: TenantId, id: SessionId) -> Result<V
         (Status::Queued, Some(agent)) => admit(app, agent, Some(id)).await?,
         (status, _) => status.holds_slot() && session.handover.is_some(),
     };
-    if mine { hand_over(app, tenant_id, id).await } else { Ok(Verdict::Done) }
+    if mine { Box::pin(hand_over(app, tenant_id, id)).await } else { Ok(Verdict::Done) }
 }
 
 /// Gives the free places of an agent to those whose turn it is, and rings for each but `mine`. Answers whether `mine`
@@ -119,7 +119,8 @@ async fn admit_one(app: &App, agent: AgentId, tenant_id: TenantId, id: SessionId
 
 /// Hands an admitted session to its agent.
 async fn hand_over(app: &App, tenant_id: TenantId, id: SessionId) -> Result<Verdict> {
-    step::run(app, tenant_id, id, |claimed| async move { hand_over_claimed(app, claimed).await }).await
+    let work = |claimed| async move { Box::pin(hand_over_claimed(app, claimed)).await };
+    step::run(app, tenant_id, id, work).await
 }
 
 async fn hand_over_claimed(app: &App, claimed: Claimed) -> Result<()> {

@@ -15,34 +15,34 @@ use crate::{
 pub enum EventType {
     #[serde(rename = "session.created")]
     Created,
-    /// {from, to, reason, pause_reason?}
+    /// `{from, to, reason, pause_reason?}`
     #[serde(rename = "session.status_changed")]
     StatusChanged,
-    /// {changed: {field: value}}
+    /// `{changed: {field: value}}`
     #[serde(rename = "session.updated")]
     Updated,
-    /// {level, message}
+    /// `{level, message}`
     #[serde(rename = "session.log")]
     Log,
-    /// {role, text, part}
+    /// `{role, text, part}`
     #[serde(rename = "session.message")]
     Message,
-    /// {tool, state, title, input?, output?, part}
+    /// `{tool, state, title, input?, output?, part}`
     #[serde(rename = "session.tool")]
     Tool,
-    /// {path}
+    /// `{path}`
     #[serde(rename = "session.file_changed")]
     FileChanged,
-    /// {tokens_*, cost_usd}
+    /// `{tokens_*, cost_usd}`
     #[serde(rename = "session.usage")]
     Usage,
-    /// {sequence, cause}
+    /// `{sequence, cause}`
     #[serde(rename = "session.checkpoint_created")]
     CheckpointCreated,
-    /// {question_id, kind, text, options, details}
+    /// `{question_id, kind, text, options, details}`
     #[serde(rename = "session.question")]
     Question,
-    /// {id, path, mime_type, size, sha256}
+    /// `{id, path, mime_type, size, sha256}`
     #[serde(rename = "session.artifact")]
     Artifact,
     /// The outcome.

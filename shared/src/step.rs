@@ -43,10 +43,15 @@ where
         let until = now + TimeDelta::from_std(app.settings.step_lease).unwrap_or_default();
         let Some(claimed) = store::claim(&app.db, tenant_id, id, now, until, fence).await? else { return Ok(()) };
         let fence = claimed.session.fence;
-        tokio::select! {
+        let done = tokio::select! {
             result = work(claimed) => result,
             lost = keep_claim(app, tenant_id, id, fence) => Err(lost),
+        };
+        if done.is_err() {
+            // Nothing was written: let the next try begin before the lease is over.
+            let _ = store::renew(&app.db, tenant_id, id, fence, None).await;
         }
+        done
     };
     match grant {
         Some(grant) => app.locks.hold(grant, step).await.map_err(Error::from)?.value?,
@@ -88,7 +93,7 @@ async fn keep_claim(app: &App, tenant_id: TenantId, id: SessionId, fence: i64) -
     loop {
         tokio::time::sleep((lease / 3).max(Duration::from_millis(10))).await;
         let until = app.clock.now() + TimeDelta::from_std(lease).unwrap_or_default();
-        match store::renew(&app.db, tenant_id, id, fence, until).await {
+        match store::renew(&app.db, tenant_id, id, fence, Some(until)).await {
             Ok(true) => {}
             Ok(false) => return Error::new(Code::DependencyUnavailable, "The step was taken over by another worker."),
             Err(error) => tracing::warn!(?error, "a step's lease could not be renewed"),

@@ -13,6 +13,11 @@ pub enum Format {
 /// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`. A second call changes nothing.
 pub fn start(format: Format, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Statements are logged with their parameters, and those hold secrets: never below a warning, whatever was asked.
+    let filter = ["tokio_postgres=warn", "hyper=warn", "aws_smithy_runtime=warn"]
+        .into_iter()
+        .filter_map(|directive| directive.parse().ok())
+        .fold(filter, EnvFilter::add_directive);
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Already started (by a test, or by the runtime): keep that one.
     let _ = match format {

@@ -1,10 +1,32 @@
 //! What the tests stand on.
 
+pub mod database;
 pub mod ministack;
 pub mod valkey;
+pub mod world;
+
+pub use world::{Caller, Options, Reply, Tenant, World};
 
 /// The Redis that all tests share; each keeps to names of its own in it.
-#[expect(clippy::disallowed_methods, reason = "tests have no configuration but their environment")]
 pub fn redis_url() -> String {
-    std::env::var("TEST_REDIS_URL").expect("set TEST_REDIS_URL to a Redis or Valkey, such as redis://127.0.0.1:6379")
+    required("TEST_REDIS_URL")
+}
+
+/// The Postgres that all tests share, as a role that may make databases; each has one of its own in it.
+pub fn postgres_url() -> String {
+    required("TEST_DATABASE_URL")
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests have no configuration but their environment")]
+fn required(name: &str) -> String {
+    let missing = |_| panic!("{name} is not set: run `make check`, which starts what the tests need");
+    std::env::var(name).unwrap_or_else(missing)
+}
+
+/// Shows what is logged, when `RUST_LOG` asks for it.
+pub(crate) fn log() {
+    #[expect(clippy::disallowed_methods, reason = "tests have no configuration but their environment")]
+    if let Ok(filter) = std::env::var("RUST_LOG") {
+        shared::telemetry::start(shared::telemetry::Format::Text, &filter);
+    }
 }

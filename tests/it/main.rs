@@ -7,3 +7,4 @@ mod local;
 mod lock;
 mod opencode;
 mod ports;
+mod sessions;

@@ -6,10 +6,10 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// When this was first asked for: the routes are made as the process starts.
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Remembers when the process started; called first by every host.
-pub fn started() {
+pub(super) fn started() {
     LazyLock::force(&STARTED);
 }
 

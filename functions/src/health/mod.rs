@@ -12,6 +12,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// `/health` and `/ready`.
 pub fn routes() -> OpenApiRouter<App> {
+    live::started();
     OpenApiRouter::new().routes(routes!(live::health)).routes(routes!(ready::ready))
 }
 

@@ -74,7 +74,6 @@ pub(super) enum PriorityInput {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "only its documentation is used")]
 pub(super) enum PriorityWord {
     Critical,
     High,

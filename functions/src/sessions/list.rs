@@ -73,12 +73,15 @@ pub(super) async fn list(
 fn parse(query: ListQuery) -> Result<(Filter, Page)> {
     let mut refusals = Refusals::default();
     let refused = &mut refusals;
-    let status = words(refused, "status", query.status, |word| Status::parse(word).map(Status::name));
-    let session_type =
-        words(refused, "session_type", query.session_type, |word| SessionType::parse(word).map(SessionType::name));
-    let priority = words(refused, "priority", query.priority, |word| Priority::parse(word).map(Priority::level));
-    let tag =
-        words(refused, "tag", query.tag, |word| (!word.is_empty() && !word.contains('\0')).then(|| word.to_owned()));
+    let status = words(refused, "status", query.status.as_deref(), |word| Status::parse(word).map(Status::name));
+    let session_type = words(refused, "session_type", query.session_type.as_deref(), |word| {
+        SessionType::parse(word).map(SessionType::name)
+    });
+    let priority =
+        words(refused, "priority", query.priority.as_deref(), |word| Priority::parse(word).map(Priority::level));
+    let tag = words(refused, "tag", query.tag.as_deref(), |word| {
+        (!word.is_empty() && !word.contains('\0')).then(|| word.to_owned())
+    });
     let filter = Filter {
         status,
         session_type,
@@ -102,9 +105,9 @@ fn parse(query: ListQuery) -> Result<(Filter, Page)> {
     Ok((filter, Page { before, limit: limit.unwrap_or(50) }))
 }
 
-fn words<T>(refusals: &mut Refusals, field: &str, text: Option<String>, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+fn words<T>(refusals: &mut Refusals, field: &str, text: Option<&str>, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
     let mut values = Vec::new();
-    for word in text.iter().flat_map(|text| text.split(',')).map(str::trim) {
+    for word in text.into_iter().flat_map(|text| text.split(',')).map(str::trim) {
         match parse(word) {
             Some(value) => values.push(value),
             None => refusals.add(field, "holds a value that there is not"),

@@ -84,13 +84,12 @@ async fn known_key(app: &App, authorization: Option<&str>) -> Result<(KeyId, Arc
     // The same words for every way in which a key can be wrong: nobody learns which keys exist.
     let wrong = || refused("The credential is not valid.");
     let presented = Presented::parse(text).ok_or_else(wrong)?;
-    let known = match app.keys.known.get(&presented.id) {
-        Some(known) => known,
-        None => {
-            let known = Arc::new(store::find_key(&app.db, presented.id).await?.ok_or_else(wrong)?);
-            app.keys.known.insert(presented.id, known.clone());
-            known
-        }
+    let known = if let Some(known) = app.keys.known.get(&presented.id) {
+        known
+    } else {
+        let known = Arc::new(store::find_key(&app.db, presented.id).await?.ok_or_else(wrong)?);
+        app.keys.known.insert(presented.id, known.clone());
+        known
     };
     let now = app.clock.now();
     let alive = known.revoked_at.is_none_or(|at| at > now) && known.expires_at.is_none_or(|at| at > now);

@@ -80,7 +80,7 @@ impl AgentRuntime for Scripted {
             ..Memory::default()
         };
         let memory = match &assignment.continuation {
-            Continuation::Start => fresh(),
+            Continuation::Start | Continuation::Checkpoint { state: None, .. } => fresh(),
             Continuation::Resume { state, .. } => {
                 Memory { resting: false, since: assignment.run_started_at, ..memory(state)? }
             }
@@ -93,7 +93,6 @@ impl AgentRuntime for Scripted {
                 let at = old.at + usize::from(failed && !*fork);
                 Memory { at, resting: false, since: assignment.run_started_at, scope, usage, ..old }
             }
-            Continuation::Checkpoint { state: None, .. } => fresh(),
         };
         Ok(state(&memory))
     }
@@ -231,7 +230,12 @@ fn write(memory: &mut Memory, transcript: &mut Vec<Entry>, path: &str, content: 
 fn added(path: &str, content: &str) -> FileChange {
     let lines: Vec<_> = content.lines().collect();
     let count = lines.len();
-    let body: String = lines.iter().map(|line| format!("+{line}\n")).collect();
+    let body = lines.iter().fold(String::new(), |body, line| {
+        body + "+"
+            + line
+            + "
+"
+    });
     FileChange {
         path: path.to_owned(),
         status: FileStatus::Added,

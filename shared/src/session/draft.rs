@@ -68,7 +68,7 @@ impl Draft {
         let duration = refused.take("max_duration_seconds", max_duration(raw.max_duration_seconds.unwrap_or(3600)));
         let cpu_limit = refused.take("cpu_limit", raw.cpu_limit.map(cpu_limit).transpose());
         let memory_limit_mb = refused.take("memory_limit_mb", raw.memory_limit_mb.map(memory_limit).transpose());
-        let parent_id = refused.take("parent_id", raw.parent_id.map(parent).transpose());
+        let parent_id = refused.take("parent_id", raw.parent_id.as_deref().map(parent).transpose());
         let tags = refused.take("tags", tags(raw.tags.unwrap_or_default()));
         let metadata = refused.take("metadata", metadata(raw.metadata.unwrap_or_default()));
         let draft = (|| {
@@ -233,7 +233,7 @@ fn memory_limit(megabytes: i64) -> Result<i32, String> {
         .ok_or_else(|| "must be 100 to 8192".to_owned())
 }
 
-fn parent(text: String) -> Result<SessionId, String> {
+fn parent(text: &str) -> Result<SessionId, String> {
     text.parse().map_err(|_| "must be the uuid of a session".to_owned())
 }
 

@@ -42,9 +42,9 @@ impl Default for Pace {
         Self {
             shortest: Duration::from_secs(1),
             longest: Duration::from_secs(30),
-            agent_offline: Duration::from_secs(120),
+            agent_offline: Duration::from_mins(2),
             retry_first: Duration::from_secs(2),
-            retry_longest: Duration::from_secs(300),
+            retry_longest: Duration::from_mins(5),
         }
     }
 }

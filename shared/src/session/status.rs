@@ -1,5 +1,5 @@
 //! The twelve states of a session and where each may go. This table is the only copy that decides; the SQL trigger, the
-//! OpenAPI document and the docs are tested against it.
+//! `OpenAPI` document and the docs are tested against it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

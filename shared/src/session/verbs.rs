@@ -90,7 +90,7 @@ pub fn go_on(change: &mut Change, reason: &str, ask: bool, free: bool, queue_unt
 }
 
 /// Calls off what has not run, or is held.
-pub fn cancel(change: &mut Change, reason: Option<String>) -> Result<Progress> {
+pub fn cancel(change: &mut Change, reason: Option<&str>) -> Result<Progress> {
     let status = change.session.status;
     if status.holds_slot() {
         return Err(refuse(
@@ -98,7 +98,7 @@ pub fn cancel(change: &mut Change, reason: Option<String>) -> Result<Progress> {
             &format!("A {} session is not cancelled but stopped: use /stop.", status.name()),
         ));
     }
-    change.go(Status::Cancelled, reason.as_deref().unwrap_or("cancel"))?;
+    change.go(Status::Cancelled, reason.unwrap_or("cancel"))?;
     clean_up_next(change);
     Ok(Progress::Done)
 }

@@ -20,7 +20,7 @@ use shared::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{env_file::EnvFile, services::kept_secret, workers};
+use crate::{checkout, env_file::EnvFile, services::kept_secret, workers};
 
 /// The tenant that is made for whoever tries ioc.
 const SLUG: &str = "demo";
@@ -47,6 +47,9 @@ pub(super) struct Host {
 pub(super) async fn open(places: &Places) -> Result<Host> {
     let password = kept_secret(&places.local.join("app.password"))?;
     migration::migrate(&places.database_url, Some(&password)).await.context("the database cannot be migrated")?;
+    for folder in ["files", "workspaces"] {
+        checkout::private(&places.local.join(folder))?;
+    }
     let config = Config::read(&variables(places, &password)?)?;
     let app = config.build(Clock::System)?;
     agent::register(&app).await?;

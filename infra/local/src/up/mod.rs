@@ -106,7 +106,7 @@ async fn work(
         host.identity(EnvFile::read(&file).unwrap_or_default()).await.context("the demo tenant cannot be made")?;
     let env = EnvFile { url, model: running.model_kind().to_owned(), ..env };
     env.write(&file)?;
-    say(format!("ioc: the API is on {0}, its documentation on {0}/docs; keys are in .local/env", env.url));
+    say(format!("ioc: the API is on {0}, its documentation on {0}/docs; keys are in {1}", env.url, file.display()));
     let shown = async {
         if show {
             introduce(local, &env).await;

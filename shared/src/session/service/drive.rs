@@ -45,7 +45,7 @@ pub async fn pause(app: &App, caller: &Caller, id: SessionId, reason: Option<Str
 }
 
 pub async fn cancel(app: &App, caller: &Caller, id: SessionId, reason: Option<String>) -> Result<(Found, Progress)> {
-    changed(app, caller, id, |change| verbs::cancel(change, reason)).await
+    changed(app, caller, id, |change| verbs::cancel(change, reason.as_deref())).await
 }
 
 pub async fn stop(app: &App, caller: &Caller, id: SessionId, reason: Option<String>) -> Result<(Found, Progress)> {

@@ -78,15 +78,15 @@ pub(crate) async fn follow_up(app: &App, change: &Change) {
     if let Some(bell) = next_bell(session, change.now) {
         app.ring(&[bell]).await;
     }
-    if change.freed {
-        if let Err(error) = crate::dispatch::admit_for_tenant(app, session.tenant_id, session.agent_id).await {
-            tracing::warn!(?error, session.id = %session.id, "a free slot was not given on; the sweep will");
-        }
+    if change.freed
+        && let Err(error) = crate::dispatch::admit_for_tenant(app, session.tenant_id, session.agent_id).await
+    {
+        tracing::warn!(?error, session.id = %session.id, "a free slot was not given on; the sweep will");
     }
-    if change.orphans {
-        if let Err(error) = orphan_below(app, session.tenant_id, session.id).await {
-            tracing::warn!(?error, session.id = %session.id, "waiting children were not called off; a later end will");
-        }
+    if change.orphans
+        && let Err(error) = orphan_below(app, session.tenant_id, session.id).await
+    {
+        tracing::warn!(?error, session.id = %session.id, "waiting children were not called off; a later end will");
     }
 }
 

@@ -54,11 +54,12 @@ async fn keep_checkpoint(tx: &mut Tx, change: &Change, new: &NewCheckpoint) -> R
     let session = &change.session;
     // A checkpoint without a diff of its own carries the last one on.
     let sql = "
-        with dropped as (delete from session_checkpoints where tenant_id = $1 and session_id = $2 and sequence <= $3::int - $4::int)
+        with dropped as (delete from session_checkpoints where tenant_id = $1 and session_id = $2 and sequence <= $3::integer - $4::integer)
         insert into session_checkpoints
             (tenant_id, session_id, sequence, cause, event_seq, run_state, patch, summary, usage, data, note, actor, at)
-        select $1, $2, $3, $5, $6, $7, coalesce($8, last.patch, ''), case when $8::text is null then coalesce(last.summary, '') else $9 end,
-               $10, $11, $12, $13, $14
+        select $1::uuid, $2::uuid, $3::integer, $5::text, $6::bigint, $7::jsonb, coalesce($8::text, last.patch, ''),
+               case when $8::text is null then coalesce(last.summary, '') else $9::text end,
+               $10::jsonb, $11::jsonb, $12::text, $13::jsonb, $14::timestamptz
         from (select 1) one
         left join (select c.patch, c.summary from session_checkpoints c where c.tenant_id = $1 and c.session_id = $2
                    order by c.sequence desc limit 1) last on true";

@@ -126,8 +126,8 @@ pub async fn claim(
     Ok(Some(Claimed { session: row::session(row)?, messages, out_of_tokens: row.try_get("out_of_tokens")? }))
 }
 
-/// Keeps a claim alive while its step goes on. False when a newer claim exists.
-pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, until: Time) -> Result<bool> {
+/// Keeps a claim alive until then, or gives it back. False when a newer claim exists.
+pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, until: Option<Time>) -> Result<bool> {
     let sql = "update sessions set lease_until = $4 where tenant_id = $1 and id = $2 and fence = $3 returning id";
     Ok(!db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &fence, &until]).await?.is_empty())
 }

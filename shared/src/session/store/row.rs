@@ -120,8 +120,8 @@ fn json_of<T: Serialize + Debug + Sync>(value: &T) -> Value<'_> {
     Box::new(Json(value))
 }
 
-fn maybe<T: Serialize + Debug + Sync>(value: &Option<T>) -> Value<'_> {
-    Box::new(value.as_ref().map(Json))
+fn maybe<T: Serialize + Debug + Sync>(value: Option<&T>) -> Value<'_> {
+    Box::new(value.map(Json))
 }
 
 /// The columns that are written once, with the values to write.
@@ -133,14 +133,14 @@ pub(super) fn fixed(s: &Session) -> Vec<Field<'_>> {
         ("initial_prompt", Box::new(s.initial_prompt.as_str())),
         ("model_identifier", Box::new(s.model_identifier.as_deref())),
         ("agent_config", json_of(&s.agent_config)),
-        ("workspace", maybe(&s.workspace)),
+        ("workspace", maybe(s.workspace.as_ref())),
         ("workspace_key", Box::new(s.workspace.as_ref().map(super::super::workspace::Workspace::key))),
         ("cpu_limit", Box::new(s.cpu_limit)),
         ("memory_limit_mb", Box::new(s.memory_limit_mb)),
         ("parent_id", Box::new(s.parent_id)),
         ("root_id", Box::new(s.root_id)),
         ("depth", Box::new(s.depth)),
-        ("forked_from", maybe(&s.forked_from)),
+        ("forked_from", maybe(s.forked_from.as_ref())),
         ("created_by", json_of(&s.created_by)),
         ("created_at", Box::new(s.created_at)),
     ]
@@ -158,16 +158,16 @@ pub(super) fn changing(s: &Session) -> Vec<Field<'_>> {
         ("status", Box::new(s.status.name())),
         ("status_changed_at", Box::new(s.status_changed_at)),
         ("pause_reason", Box::new(s.pause_reason.map(super::super::status::PauseReason::name))),
-        ("pause_question", maybe(&s.pause_question)),
+        ("pause_question", maybe(s.pause_question.as_ref())),
         ("resume_at", Box::new(s.resume_at)),
-        ("outcome", maybe(&s.outcome)),
+        ("outcome", maybe(s.outcome.as_ref())),
         ("retry_count", Box::new(s.retry_count)),
-        ("intent", maybe(&s.intent)),
+        ("intent", maybe(s.intent.as_ref())),
         ("agent_id", Box::new(s.agent_id)),
-        ("handover", maybe(&s.handover)),
+        ("handover", maybe(s.handover.as_ref())),
         ("run", Box::new(s.run)),
         ("run_started_at", Box::new(s.run_started_at)),
-        ("run_state", maybe(&s.run_state)),
+        ("run_state", maybe(s.run_state.as_ref())),
         ("turns_with_changes", Box::new(s.turns_with_changes)),
         ("usage_by_scope", json_of(&s.usage_by_scope)),
         ("lease_until", Box::new(s.lease_until)),

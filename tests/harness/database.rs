@@ -1,0 +1,79 @@
+//! A database for each test, copied from a migrated one in some tens of milliseconds, and dropped with the test.
+
+use shared::{id::TenantId, migration};
+use tokio::sync::OnceCell;
+
+/// Where the application's role logs in; the cluster is private to the tests.
+const PASSWORD: &str = "ioc";
+
+static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+
+/// A migrated database that nobody else uses.
+pub struct Database {
+    /// As the role of the application.
+    pub url: String,
+    /// As its owner.
+    pub owner_url: String,
+    name: String,
+}
+
+impl Database {
+    pub async fn new() -> Self {
+        let admin = crate::postgres_url();
+        let template = TEMPLATE.get_or_init(|| template(&admin)).await;
+        let name = format!("ioc_test_{}", TenantId::new().0.simple());
+        let client = migration::connect(&admin).await.expect("Postgres answers");
+        // A copy needs the template to itself for a moment: several at once take turns.
+        client.execute("select pg_advisory_lock(1)", &[]).await.expect("a lock");
+        let made = client.batch_execute(&format!("create database {name} template {template}")).await;
+        client.execute("select pg_advisory_unlock(1)", &[]).await.expect("a lock");
+        made.expect("a database");
+        Self { url: login(&admin, &name), owner_url: with_name(&admin, &name), name }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let (admin, name) = (crate::postgres_url(), self.name.clone());
+        // The test's runtime may be gone: drop it from a thread of its own.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            runtime.block_on(async {
+                let client = migration::connect(&admin).await.ok()?;
+                client.batch_execute(&format!("drop database if exists {name} with (force)")).await.ok()
+            })
+        });
+        let _ = dropped.join();
+    }
+}
+
+/// The migrated database that others are copied from; made once per state of the migrations.
+async fn template(admin: &str) -> String {
+    let name = format!("ioc_template_{}", migration::fingerprint());
+    let client = migration::connect(admin).await.expect("Postgres answers");
+    client.execute("select pg_advisory_lock(2)", &[]).await.expect("a lock");
+    let ready = format!("{name}_ready");
+    let known = client.query("select 1 from pg_database where datname = $1", &[&ready]).await.expect("a list");
+    if known.is_empty() {
+        client.batch_execute(&format!("drop database if exists {name} with (force)")).await.expect("a clean start");
+        client.batch_execute(&format!("create database {name}")).await.expect("a template");
+        migration::migrate(&with_name(admin, &name), Some(PASSWORD)).await.expect("migrations run");
+        client.batch_execute(&format!("alter database {name} rename to {ready}")).await.expect("a template");
+    }
+    client.execute("select pg_advisory_unlock(2)", &[]).await.expect("a lock");
+    ready
+}
+
+/// The URL of another database on the same server.
+pub fn with_name(url: &str, name: &str) -> String {
+    let (base, query) = url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));
+    let server = base.rsplit_once('/').map_or(base, |(server, _)| if server.ends_with('/') { base } else { server });
+    query.map_or_else(|| format!("{server}/{name}"), |query| format!("{server}/{name}?{query}"))
+}
+
+fn login(url: &str, name: &str) -> String {
+    let url = with_name(url, name);
+    let (scheme, rest) = url.split_once("://").expect("a URL");
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    format!("{scheme}://ioc_app:{PASSWORD}@{place}")
+}

@@ -1,0 +1,397 @@
+//! A whole ioc on a database of its own: what most tests begin with.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode, header},
+};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use shared::{
+    agent::{self, Agents, PlatformAgent},
+    app::{App, News, Parts, Settings},
+    auth::{
+        Role,
+        key::Pepper,
+        service::{KeyRequest, Keys, issue},
+    },
+    cache::Cache,
+    clock::Clock,
+    db::{self, Db},
+    files::Files,
+    id::{KeyId, TenantId},
+    job::Lane,
+    lock::Locks,
+    queue::{Limits, Memory, Queue},
+    runtime::{AgentRuntime, manual::Manual, scripted::Scripted},
+    session::progress::Pace,
+    tenant::{self, Limits as TenantLimits, NewTenant},
+};
+use tokio::task::JoinSet;
+use tower::ServiceExt;
+
+use crate::database::Database;
+
+/// What a world may be made of.
+pub struct Options {
+    pub clock: Clock,
+    pub settings: Settings,
+    pub limits: TenantLimits,
+    /// Sessions at once on the scripted agent.
+    pub capacity: Option<i32>,
+    pub redis_url: Option<String>,
+    /// Other agents besides `scripted` and `manual`.
+    pub agents: Vec<PlatformAgent>,
+    pub queue: Option<Queue>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let pace = Pace {
+            shortest: Duration::from_millis(10),
+            longest: Duration::from_millis(200),
+            agent_offline: Duration::from_millis(1500),
+            retry_first: Duration::from_millis(10),
+            retry_longest: Duration::from_millis(50),
+        };
+        let settings = Settings { pace, step_lease: Duration::from_secs(2), ..Settings::default() };
+        Self {
+            clock: Clock::System,
+            settings,
+            limits: TenantLimits::default(),
+            capacity: None,
+            redis_url: None,
+            agents: Vec::new(),
+            queue: None,
+        }
+    }
+}
+
+/// One ioc with one tenant. Its workers run until it is dropped, unless it was made without.
+pub struct World {
+    pub app: App,
+    pub api: Router,
+    pub tenant: Tenant,
+    pub database: Arc<Database>,
+    workers: JoinSet<()>,
+}
+
+/// A tenant with a key of each role.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub id: TenantId,
+    pub slug: String,
+    keys: Vec<(Role, KeyId, String)>,
+}
+
+impl Tenant {
+    pub fn key(&self, role: Role) -> &str {
+        self.keys.iter().find(|(known, ..)| *known == role).map(|(.., text)| text.as_str()).expect("a key of each role")
+    }
+
+    pub fn key_id(&self, role: Role) -> KeyId {
+        self.keys.iter().find(|(known, ..)| *known == role).map(|(_, id, _)| *id).expect("a key of each role")
+    }
+}
+
+impl World {
+    /// A world whose workers run.
+    pub async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub async fn with(options: Options) -> Self {
+        let mut world = Self::idle(options).await;
+        world.work();
+        world
+    }
+
+    /// A world whose jobs stay where they are until [`World::work`].
+    pub async fn idle(options: Options) -> Self {
+        Self::on(Arc::new(Database::new().await), options).await
+    }
+
+    /// A world on a database that exists, such as one whose process died.
+    pub async fn on(database: Arc<Database>, options: Options) -> Self {
+        crate::log();
+        let redis_url = options.redis_url.clone().unwrap_or_else(crate::redis_url);
+        let limits = options.limits;
+        let app = app(&database.url, &redis_url, options);
+        agent::register(&app).await.expect("agents are registered");
+        let tenant = new_tenant(&app, limits).await;
+        Self { api: functions::api(app.clone()), app, tenant, database, workers: JoinSet::new() }
+    }
+
+    /// Starts the workers.
+    pub fn work(&mut self) {
+        for lane in [Lane::Dispatch, Lane::Observe] {
+            for _ in 0..4 {
+                let app = self.app.clone();
+                self.workers.spawn(async move { work_off(&app, lane).await });
+            }
+        }
+    }
+
+    /// Ends the workers where they stand, as a crash would.
+    pub async fn crash(&mut self) {
+        self.workers.shutdown().await;
+    }
+
+    /// Another tenant beside the first.
+    pub async fn another_tenant(&self) -> Tenant {
+        new_tenant(&self.app, TenantLimits::default()).await
+    }
+
+    /// A caller of the first tenant.
+    pub fn caller(&self, role: Role) -> Caller {
+        self.caller_of(&self.tenant, role)
+    }
+
+    pub fn caller_of(&self, tenant: &Tenant, role: Role) -> Caller {
+        let headers = vec![
+            ("authorization".to_owned(), format!("Bearer {}", tenant.key(role))),
+            ("x-tenant-id".to_owned(), tenant.slug.clone()),
+        ];
+        Caller { api: self.api.clone(), headers }
+    }
+
+    /// A caller without any header.
+    pub fn nobody(&self) -> Caller {
+        Caller { api: self.api.clone(), headers: Vec::new() }
+    }
+}
+
+/// Takes and settles the jobs of a lane, for ever.
+pub async fn work_off(app: &App, lane: Lane) {
+    loop {
+        let deliveries = app.queue.receive(lane, 10, Duration::from_secs(5)).await.unwrap_or_default();
+        for delivery in deliveries {
+            let settled =
+                functions::host::settle(&app.queue, &delivery, None, |job| functions::work::run(app, job)).await;
+            if settled == functions::host::Settled::Finished {
+                let _ = app.queue.delete(&delivery.receipt).await;
+            }
+        }
+    }
+}
+
+/// An app on given services, without its workers.
+pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
+    let cache = Cache::connect(redis_url).expect("a Redis URL");
+    let clock = options.clock;
+    let agent = |name: &str, kind, capacity, runtime: Arc<dyn AgentRuntime>| PlatformAgent {
+        name: name.to_owned(),
+        kind,
+        capacity,
+        runtime,
+    };
+    let mut agents = vec![
+        agent("scripted", "scripted", options.capacity, Arc::new(Scripted::new(clock.clone()))),
+        agent("manual", "manual", None, Arc::new(Manual)),
+    ];
+    agents.extend(options.agents);
+    App::new(Parts {
+        db: Db::new(&db::Settings { url: database_url.to_owned(), connections: 8, ca_file: None })
+            .expect("a database URL"),
+        locks: Locks::new(cache.clone()),
+        cache,
+        queue: options.queue.unwrap_or_else(|| Queue::Memory(Memory::new(Limits::default()))),
+        files: Files::open("memory:").expect("files in memory"),
+        keys: Keys::new(Pepper(b"pepper of the tests".to_vec()), "test".to_owned()),
+        agents: Agents::new(agents, Some("scripted".to_owned())),
+        settings: options.settings,
+        news: News::default(),
+        clock,
+    })
+}
+
+async fn new_tenant(app: &App, limits: TenantLimits) -> Tenant {
+    let slug = format!("t-{}", &TenantId::new().0.simple().to_string()[20..]);
+    let new = NewTenant { name: "A tenant".to_owned(), slug: slug.clone(), limits };
+    let id = tenant::create(app, &new).await.expect("a tenant");
+    let mut keys = Vec::new();
+    for role in Role::ALL {
+        let request = KeyRequest { name: role.name(), role, expires_at: None };
+        let (key, text) = issue(app, id, &request).await.expect("a key");
+        keys.push((role, key, text));
+    }
+    Tenant { id, slug, keys }
+}
+
+/// Somebody who calls the API with certain headers.
+#[derive(Clone)]
+pub struct Caller {
+    api: Router,
+    headers: Vec<(String, String)>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub bytes: bytes::Bytes,
+}
+
+impl Reply {
+    /// The body as JSON; null when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
+    }
+
+    /// The `code` of a problem.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The body, of an answer that must have this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.bytes));
+        self.json()
+    }
+
+    /// The problem, of an answer that must be one with this status and code.
+    #[track_caller]
+    pub fn problem(self, status: u16, code: &str) -> Value {
+        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = self.expect(status);
+        assert_eq!(kind.as_deref(), Some("application/problem+json"), "{body}");
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["status"], status);
+        assert!(body["request_id"].is_string() && body["remedy"].is_string());
+        body
+    }
+}
+
+impl Caller {
+    /// The same caller with another header, or another value of it.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut headers = self.headers.clone();
+        headers.retain(|(known, _)| known != name);
+        headers.push((name.to_owned(), value.to_owned()));
+        Self { api: self.api.clone(), headers }
+    }
+
+    /// The same caller without a header.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        let mut headers = self.headers.clone();
+        headers.retain(|(known, _)| known != name);
+        Self { api: self.api.clone(), headers }
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send("POST", path, Some(body.to_string().into_bytes())).await
+    }
+
+    /// A POST without a body.
+    pub async fn act(&self, path: &str) -> Reply {
+        self.send("POST", path, None).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.send("PATCH", path, Some(body.to_string().into_bytes())).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.send("DELETE", path, None).await
+    }
+
+    pub async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Reply {
+        let path = if path.starts_with("/sessions") { format!("/api/v1{path}") } else { path.to_owned() };
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        if body.is_some() && !self.headers.iter().any(|(name, _)| name == "content-type") {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request.body(body.map_or_else(Body::empty, Body::from)).expect("a request");
+        let response = self.api.clone().oneshot(request).await.expect("the router answers");
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a whole body").to_bytes();
+        Reply { status: parts.status, headers: parts.headers, bytes }
+    }
+
+    /// Makes a session that plays a script, and starts it.
+    pub async fn run_script(&self, script: Value) -> String {
+        self.start_session(json!({"agent_config": {"agent": "scripted", "script": script}})).await
+    }
+
+    /// Makes a session with these fields besides title and prompt, and starts it; answers its id.
+    pub async fn start_session(&self, fields: Value) -> String {
+        let mut body = json!({"title": "Fix the parser", "initial_prompt": "Do it.", "start": true});
+        merge(&mut body, fields);
+        self.post("/sessions", body).await.expect(201)["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Makes a session with these fields besides title and prompt; answers its id.
+    pub async fn new_session(&self, fields: Value) -> String {
+        let mut body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});
+        merge(&mut body, fields);
+        self.post("/sessions", body).await.expect(201)["id"].as_str().expect("an id").to_owned()
+    }
+
+    pub async fn session(&self, id: &str) -> Value {
+        self.get(&format!("/sessions/{id}")).await.expect(200)
+    }
+
+    /// Waits until a session is in one of these states, and answers it.
+    #[track_caller]
+    pub fn reaches<'a>(&'a self, id: &'a str, states: &'a [&'a str]) -> impl Future<Output = Value> + 'a {
+        let at = std::panic::Location::caller();
+        async move {
+            let mut session = Value::Null;
+            let reached = tokio::time::timeout(Duration::from_secs(30), async {
+                loop {
+                    session = self.session(id).await;
+                    if states.iter().any(|state| session["status"] == *state) {
+                        return;
+                    }
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            });
+            let reached = reached.await;
+            assert!(reached.is_ok(), "{at}: the session never became {states:?} but is {session:#}");
+            session
+        }
+    }
+
+    /// All events of a session so far, checked to be without gaps.
+    pub async fn events(&self, id: &str) -> Vec<Value> {
+        let mut events: Vec<Value> = Vec::new();
+        loop {
+            let page = self.get(&format!("/sessions/{id}/events?limit=200&after={}", events.len())).await.expect(200);
+            let items = page["items"].as_array().expect("items").clone();
+            if items.is_empty() {
+                break;
+            }
+            events.extend(items);
+        }
+        for (at, event) in events.iter().enumerate() {
+            assert_eq!(event["seq"], at + 1, "a gap in the log: {event}");
+        }
+        events
+    }
+
+    /// The states that a session went through, from its events.
+    pub async fn states(&self, id: &str) -> Vec<String> {
+        let events = self.events(id).await;
+        let changes = events.iter().filter(|event| event["type"] == "session.status_changed");
+        changes.map(|event| event["payload"]["to"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+fn merge(body: &mut Value, fields: Value) {
+    if let (Value::Object(body), Value::Object(fields)) = (body, fields) {
+        body.extend(fields);
+    }
+}

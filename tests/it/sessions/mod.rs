@@ -1,0 +1,3 @@
+//! Claims about sessions, through the API.
+
+mod life;
