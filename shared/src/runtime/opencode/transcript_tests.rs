@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ROOT: &str = "/work/t/s";
+const ROOT: &str = "/srv/t/s";
 
 fn messages(list: &Value) -> Vec<Message> {
     serde_json::from_value(list.clone()).unwrap()
@@ -106,10 +106,10 @@ fn long_inputs_and_outputs_are_cut_between_characters() {
 
 #[test]
 fn only_paths_of_the_worktree_are_told() {
-    assert_eq!(relative("/work/t/s/a/b.txt", ROOT), Some("a/b.txt"));
+    assert_eq!(relative("/srv/t/s/a/b.txt", ROOT), Some("a/b.txt"));
     assert_eq!(relative("a.txt", ROOT), Some("a.txt"));
-    assert_eq!(relative("/work/t/s2/a.txt", ROOT), None);
-    assert_eq!(relative("/work/t/s", ROOT), None);
+    assert_eq!(relative("/srv/t/s2/a.txt", ROOT), None);
+    assert_eq!(relative("/srv/t/s", ROOT), None);
 }
 
 #[test]
