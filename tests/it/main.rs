@@ -8,5 +8,6 @@ mod house;
 mod lambda;
 mod local;
 mod lock;
+mod opencode;
 mod ports;
 mod sessions;
