@@ -155,7 +155,7 @@ fn no_policy_is_for_everything() {
 
 #[test]
 fn secrets_come_by_reference_alone() {
-    let secrets = ["API_KEY_PEPPER", "DATABASE_URL", "OPENCODE_PASSWORD", "OWNER_DATABASE_URL", "REDIS_URL"];
+    let secrets = ["API_KEY_PEPPER", "DATABASE_URL", "MIGRATION_URL", "OPENCODE_PASSWORD", "REDIS_URL"];
     let mut seen = BTreeSet::new();
     for function in Template::read().functions() {
         for (name, value) in function.environment {

@@ -87,20 +87,27 @@ async fn a_session_runs_to_its_end_on_the_deployed_template() {
     let (key, tenant) = (cloud.world.tenant.key(Role::Lead), cloud.world.tenant.slug.clone());
     let sessions = format!("{api}/api/v1/sessions");
 
-    let new = json!({"title": "Add a changelog", "initial_prompt": "Write it.", "start": true});
+    let script = json!([{"do": "write", "path": "CHANGELOG.md", "content": "Nothing yet."}]);
+    let config = json!({"agent": "scripted", "script": script});
+    let new = json!({"title": "Add a changelog", "initial_prompt": "Write it.", "start": true, "agent_config": config});
     let made = http.post(&sessions).bearer_auth(key).header("x-tenant-id", tenant).json(&new).send().await.unwrap();
     assert_eq!(made.status(), 201, "{:?}", made.text().await);
     let id = made.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
 
+    let get = async |path: &str| http.get(format!("{sessions}/{id}{path}")).bearer_auth(key).send().await.unwrap();
     let mut session = Value::Null;
     for _ in 0..300 {
-        session = http.get(format!("{sessions}/{id}")).bearer_auth(key).send().await.unwrap().json().await.unwrap();
+        session = get("").await.json().await.unwrap();
         if session["status"] == "completed" {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(session["status"], "completed", "{session:#}");
+    let artifacts: Value = get("/artifacts").await.json().await.unwrap();
+    let artifact = artifacts["items"][0]["id"].as_str().unwrap();
+    let content = get(&format!("/artifacts/{artifact}")).await.text().await.unwrap();
+    assert_eq!(content, "Nothing yet.", "one function put it into the bucket, another took it out");
     let unknown: Value = http.get(format!("{api}/nowhere")).send().await.unwrap().json().await.unwrap();
     assert_eq!(unknown["code"], "ROUTE_NOT_FOUND", "what is no route is refused as a problem");
 }

@@ -39,6 +39,7 @@ impl Cloud {
         let world = World::idle(Options { queue: Some(queue.clone()), ..Options::default() }).await;
         let mut environment = environment(&world, &server.endpoint);
         environment.extend([
+            ("FILES", format!("s3://{}/artifacts", server.bucket().await)),
             ("DISPATCH_QUEUE_URL", settings.dispatch_url),
             ("DISPATCH_DEAD_QUEUE_URL", settings.dispatch_dead_url),
             ("OBSERVE_QUEUE_URL", settings.observe_url),
@@ -65,13 +66,14 @@ fn environment(world: &World, endpoint: &str) -> Vec<(&'static str, String)> {
     let plain = [
         ("API_KEY_PEPPER", harness::PEPPER),
         ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_ALLOW_HTTP", "true"),
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_REGION", harness::ministack::REGION),
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("DATABASE_URL", &world.database.url),
         ("DEFAULT_AGENT", "scripted"),
         ("IOC_ENVIRONMENT", "test"),
-        ("OWNER_DATABASE_URL", &world.database.owner_url),
+        ("MIGRATION_URL", &world.database.owner_url),
         ("SCRIPTED_AGENT", "true"),
     ];
     let mut environment: Vec<_> = plain.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
