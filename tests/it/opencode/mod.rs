@@ -35,6 +35,8 @@ use shared::{
 };
 use tokio::time::sleep;
 
+use crate::ports::runtime::{Member, Work, blank};
+
 /// A server with its model.
 struct Agents {
     server: Server,
@@ -154,6 +156,21 @@ impl Bench {
         let state = self.runtime.dispatch(assignment).await.unwrap();
         self.finish(assignment, state).await
     }
+}
+
+/// The runtime as a member of the suite that holds for all of them.
+pub(crate) fn member() -> Member {
+    let bench = Bench::new();
+    let tenant_id = bench.tenant_id;
+    let assign = move |work| {
+        let steps = match work {
+            Work::Write => json!([write("made.txt", "one\n"), {"text": "Done."}]),
+            Work::Ask => json!([bash("touch asked.txt"), {"text": "Done."}]),
+            Work::Sleep => json!([bash("sleep 60"), {"text": "Done."}]),
+        };
+        Assignment { tenant_id, prompt: script(&steps), model: Some("stub/stub-1".to_owned()), ..blank() }
+    };
+    Member { runtime: Box::new(bench.runtime.clone()), assign: Box::new(assign), keep: Box::new(bench) }
 }
 
 impl Drop for Bench {
