@@ -142,8 +142,13 @@ async fn take_in(
             change.event(EventType::Artifact, serde_json::to_value(artifact)?);
         }
         match next {
-            // What a person asked for meanwhile goes first: the next step carries it out.
-            Next::Ask(_) | Next::Rest { .. } | Next::Continue if change.session.intent.is_some() => Ok(()),
+            // Who drives it ended it meanwhile: what was seen is on record, and the next step tidies up.
+            _ if !change.session.status.holds_slot() => {
+                change.session.next_step_at = Some(change.now);
+                Ok(())
+            }
+            // Somebody asked for its stop meanwhile: the next step carries that out, and nothing holds it before.
+            Next::Ask(_) | Next::Rest { .. } | Next::Continue if change.session.stops() => Ok(()),
             Next::Ask(question) => progress::ask(change, question, work),
             Next::Rest { message, resume_at } => {
                 let intent = by_system(PauseReason::RateLimit, message, resume_at);

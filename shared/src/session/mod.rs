@@ -236,6 +236,11 @@ impl Session {
         self.status.may_retry() && self.last_checkpoint > 0 && self.retry_count < MAX_RETRIES
     }
 
+    /// Whether somebody asked for its stop, which the next step carries out.
+    pub fn stops(&self) -> bool {
+        self.intent.as_ref().is_some_and(|intent| intent.verb == IntentVerb::Stop)
+    }
+
     /// How many checkpoints are kept.
     pub fn checkpoint_count(&self) -> i32 {
         self.last_checkpoint.min(MAX_CHECKPOINTS)
