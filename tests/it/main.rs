@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and shows the figures it took")]
 
 mod contract;
+mod faults;
 mod host;
 mod house;
 mod lambda;

@@ -8,8 +8,8 @@ use shared::{
     clock::{Clock, Time},
     id::{MessageId, SessionId, TenantId},
     runtime::{
-        AgentRuntime, Answer, Assignment, Continuation, Decision, Entry, FileStatus, Finish, Phase, QuestionKind, RunState,
-        Said, scripted::Scripted,
+        AgentRuntime, Answer, Assignment, Continuation, Decision, Entry, FileStatus, Finish, Phase, QuestionKind,
+        RunState, Said, scripted::Scripted,
     },
 };
 
@@ -36,7 +36,9 @@ pub(crate) struct Member {
 async fn the_scripted_agent_keeps_the_contract() {
     let assign = |work| {
         let script = match work {
-            Work::Write => json!([{"do": "write", "path": "made.txt", "content": "one\n", "ms": 20}, {"do": "say", "text": "Done."}]),
+            Work::Write => {
+                json!([{"do": "write", "path": "made.txt", "content": "one\n", "ms": 20}, {"do": "say", "text": "Done."}])
+            }
             Work::Ask => json!([
                 {"do": "ask", "question_id": "q1", "kind": "approval", "text": "May I?"},
                 {"do": "say", "text": "Done."},
@@ -111,7 +113,8 @@ async fn a_question_waits_and_its_answer_counts_once(member: &Member) {
     let (_, phase, state) = watch(member, &assignment, state, |phase| matches!(phase, Phase::Waiting(_))).await;
     let Phase::Waiting(question) = phase else { panic!("it does not ask: {phase:?}") };
     assert_eq!(question.kind, QuestionKind::Approval);
-    let answer = Answer { question_id: question.question_id, decision: Some(Decision::Approve), choices: None, text: None };
+    let answer =
+        Answer { question_id: question.question_id, decision: Some(Decision::Approve), choices: None, text: None };
     let (id, said) = (MessageId::new(), Said::Answer { answer });
     let state = runtime.say(&assignment, &state, id, &said).await.unwrap();
     let state = runtime.say(&assignment, &state, id, &said).await.unwrap();

@@ -64,9 +64,18 @@ pub(crate) async fn save(app: &App, tx: crate::db::Tx, change: &mut Change) -> R
     if !change.events.is_empty() {
         change.session.updated_at = change.now;
     }
+    stay_due_for_children(change);
     store::save(tx, change).await?;
     follow_up(app, change).await;
     Ok(())
+}
+
+/// A session that ends without success stays due until those who wait on it are called off, so that a crash right after
+/// this write leaves none behind.
+fn stay_due_for_children(change: &mut Change) {
+    if change.orphans && change.session.child_count > 0 {
+        change.session.next_step_at = Some(change.now);
+    }
 }
 
 /// What follows from a written change: the next step, those who may start now, those who waited on it.
@@ -86,7 +95,7 @@ pub(crate) async fn follow_up(app: &App, change: &Change) {
     if change.orphans
         && let Err(error) = orphan_below(app, session.tenant_id, session.id).await
     {
-        tracing::warn!(?error, session.id = %session.id, "waiting children were not called off; a later end will");
+        tracing::warn!(?error, session.id = %session.id, "waiting children were not called off; the next step will");
     }
 }
 
@@ -111,7 +120,7 @@ pub(crate) fn next_bell(session: &Session, now: Time) -> Option<(Job, Duration)>
 }
 
 /// Calls off, level by level, those who still waited on a session that ended without success.
-async fn orphan_below(app: &App, tenant_id: TenantId, parent: SessionId) -> Result<()> {
+pub(crate) async fn orphan_below(app: &App, tenant_id: TenantId, parent: SessionId) -> Result<()> {
     let mut parents = vec![parent];
     while let Some(parent) = parents.pop() {
         for child in store::waiting_children(&app.db, tenant_id, parent).await? {
@@ -123,8 +132,10 @@ async fn orphan_below(app: &App, tenant_id: TenantId, parent: SessionId) -> Resu
             let mut change = Change::new(session, Actor::system("family"), app.clock.now());
             verbs::orphan(&mut change, "its parent ended")?;
             change.session.updated_at = change.now;
+            stay_due_for_children(&mut change);
             store::save(tx, &change).await?;
             app.news.tell(tenant_id, child);
+            app.ring(&next_bell(&change.session, change.now).into_iter().collect::<Vec<_>>()).await;
             parents.push(child);
         }
     }

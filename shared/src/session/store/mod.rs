@@ -94,6 +94,8 @@ pub struct Claimed {
     /// Messages that the agent has not been told, oldest first.
     pub messages: Vec<(MessageId, Said)>,
     pub out_of_tokens: bool,
+    /// An earlier step was broken off: nothing of it is written, but the agent may have heard of it.
+    pub unfinished: bool,
 }
 
 /// Takes the step of a session, if it is due and nobody else has it. `fence` must be above the row's; without one (no
@@ -115,6 +117,8 @@ pub async fn claim(
              returning {COLUMNS},
                  (select coalesce(jsonb_agg(jsonb_build_array(m.id, m.said) order by m.id), '[]') from session_messages m
                   where m.tenant_id = s.tenant_id and m.session_id = s.id and m.delivered_at is null) as messages,
+                 (select was.lease_until is not null from sessions was
+                  where was.tenant_id = s.tenant_id and was.id = s.id) as unfinished,
                  (select t.max_tokens_per_month > 0 and t.max_tokens_per_month <= coalesce((select u.tokens from tenant_usage u
                      where u.tenant_id = t.id and u.month = date_trunc('month', $3::timestamptz at time zone 'UTC')::date), 0)
                   from tenants t where t.id = s.tenant_id) as out_of_tokens"
@@ -123,12 +127,19 @@ pub async fn claim(
     let rows = db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &now, &until, &fence]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let Json(messages): Json<Vec<(MessageId, Said)>> = row.try_get("messages")?;
-    Ok(Some(Claimed { session: row::session(row)?, messages, out_of_tokens: row.try_get("out_of_tokens")? }))
+    Ok(Some(Claimed {
+        session: row::session(row)?,
+        messages,
+        out_of_tokens: row.try_get("out_of_tokens")?,
+        unfinished: row.try_get("unfinished")?,
+    }))
 }
 
-/// Keeps a claim alive until then, or gives it back. False when a newer claim exists.
-pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, until: Option<Time>) -> Result<bool> {
-    let sql = "update sessions set lease_until = $4 where tenant_id = $1 and id = $2 and fence = $3 returning id";
+/// Keeps a claim alive until then; an end that is over gives it up, unfinished. False when the claim is no more, because
+/// its step was written or a newer one exists.
+pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, until: Time) -> Result<bool> {
+    let sql = "update sessions set lease_until = $4
+               where tenant_id = $1 and id = $2 and fence = $3 and lease_until is not null returning id";
     Ok(!db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &fence, &until]).await?.is_empty())
 }
 
@@ -248,10 +259,11 @@ pub async fn take_place_below(
     Ok(Some((parent, room || root_gone)))
 }
 
-/// Those who wait below a session: pending, queued, or held.
+/// Those who wait below a session since before its end: pending, queued, or held.
 pub async fn waiting_children(db: &Db, tenant_id: TenantId, parent: SessionId) -> Result<Vec<SessionId>> {
     let sql = "select id from sessions where tenant_id = $1 and parent_id = $2
-               and (status in ('pending', 'queued') or pause_reason = 'dependency')";
+               and (status in ('pending', 'queued') or pause_reason = 'dependency')
+               and created_at <= coalesce((select p.ended_at from sessions p where p.tenant_id = $1 and p.id = $2), created_at)";
     let rows = db.read(tenant_id, sql, &[&tenant_id, &parent]).await?;
     rows.iter().map(|row| row.try_get("id").map_err(Error::from)).collect()
 }
