@@ -39,7 +39,7 @@ export RUST_TEST_THREADS ?= 6
 check: ## The inner loop: formatting, lints, and the tests that need Postgres and Redis alone
 	@$(MAKE) --no-print-directory -j2 setup build
 	@$(MAKE) --no-print-directory fmt lint
-	@$(IOC) services -- $(TEST) -- --skip faults:: --skip lambda:: --skip local:: --skip opencode:: --skip ports::queue
+	@$(IOC) services -- $(TEST) -- --skip faults:: --skip lambda:: --skip local:: --skip opencode:: --skip ports::
 
 test: ## Everything: formatting, lints, the template, all tests, against real servers of their own
 	@$(MAKE) --no-print-directory -j2 setup-test build

@@ -1,11 +1,11 @@
 //! The template itself, deployed: its gateway routes requests, its queues wake its functions, and a session runs to its
 //! end without anybody's help. `MiniStack` plays AWS and hands each call to the functions under `cargo lambda watch`.
 
-use std::{fs, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use harness::{
     cargo_lambda::Watch,
-    kept::root,
+    kept::{root, test_program},
     ministack::{ACCOUNT, Ministack, REGION, ministack},
 };
 use serde_json::{Value, json};
@@ -110,4 +110,15 @@ async fn a_session_runs_to_its_end_on_the_deployed_template() {
     assert_eq!(content, "Nothing yet.", "one function put it into the bucket, another took it out");
     let unknown: Value = http.get(format!("{api}/nowhere")).send().await.unwrap().json().await.unwrap();
     assert_eq!(unknown["code"], "ROUTE_NOT_FOUND", "what is no route is refused as a problem");
+}
+
+#[test]
+fn the_template_passes_cfn_lint() {
+    let lint = Command::new(test_program("cfn-lint", "CFN_LINT")).arg(root().join("template.yaml")).output().unwrap();
+    assert!(
+        lint.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&lint.stdout),
+        String::from_utf8_lossy(&lint.stderr)
+    );
 }

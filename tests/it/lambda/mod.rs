@@ -1,6 +1,7 @@
 //! The functions as Lambda runs them: their own binaries under the runtime's protocol, called with the events that AWS
 //! sends, on the real Postgres and Redis and an SQS that speaks its protocol.
 
+mod batch;
 mod deployed;
 mod events;
 
