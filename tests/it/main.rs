@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and shows the figures it took")]
 
+mod contract;
 mod host;
+mod lambda;
 mod local;
 mod lock;
 mod ports;

@@ -1,4 +1,5 @@
 //! Each port's members, held to one suite.
 
+mod files;
 mod queue;
 mod queue_memory;
