@@ -12,12 +12,17 @@ use tokio::{
 pub(crate) struct Connection(BufStream<TcpStream>);
 
 impl Connection {
-    /// Opens `redis://host:port`; the servers of a bench have no password.
+    /// Opens `redis://[:password@]host:port[/0]`.
     pub(crate) async fn open(url: &str) -> Result<Self> {
-        let place = url.strip_prefix("redis://").context("a plain redis:// address")?;
+        let rest = url.strip_prefix("redis://").context("a plain redis:// address")?;
+        let (login, place) = rest.rsplit_once('@').map_or((None, rest), |(login, place)| (Some(login), place));
         let stream = TcpStream::connect(place.split('/').next().unwrap_or(place)).await?;
         stream.set_nodelay(true)?;
-        Ok(Self(BufStream::new(stream)))
+        let mut connection = Self(BufStream::new(stream));
+        if let Some((_, password)) = login.and_then(|login| login.split_once(':')) {
+            connection.call(&["AUTH", password]).await?;
+        }
+        Ok(connection)
     }
 
     /// Sends a command and gives the first text or number of its answer.
