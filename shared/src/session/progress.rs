@@ -359,9 +359,7 @@ pub fn back_off(attempt: i32, pace: &Pace, jitter: f64) -> Duration {
 }
 
 fn keep(change: &mut Change, cause: Cause, work: Option<Work>) {
-    if change.session.run_state.is_some() {
-        change.checkpoint(cause, work.as_ref());
-    }
+    change.checkpoint(cause, work.as_ref());
     if work.is_some() {
         change.work = work;
     }
