@@ -2,9 +2,14 @@
 
 pub mod database;
 pub mod ministack;
+pub mod openapi;
+pub mod owner;
+mod shortcuts;
+pub mod stream;
 pub mod valkey;
 pub mod world;
 
+pub use shortcuts::until;
 pub use world::{Caller, Options, Reply, Tenant, World};
 
 /// The Redis that all tests share; each keeps to names of its own in it.
