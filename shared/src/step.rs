@@ -205,7 +205,12 @@ pub(crate) async fn assignment(app: &App, session: &Session) -> Result<Assignmen
         },
         Some(Handover::Checkpoint { session_id, sequence }) => {
             let (state, patch, summary) = store::checkpoint(&app.db, session.tenant_id, *session_id, *sequence).await?;
-            Continuation::Checkpoint { state, patch, summary, fork: *session_id != session.id }
+            if state.is_none() && patch.is_empty() && summary.is_empty() {
+                // It was taken before any agent had the work.
+                Continuation::Start
+            } else {
+                Continuation::Checkpoint { state, patch, summary, fork: *session_id != session.id }
+            }
         }
     };
     Ok(Assignment {
