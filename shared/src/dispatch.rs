@@ -9,12 +9,11 @@ use crate::{
     runtime::RunState,
     session::{
         Session,
-        change::{Change, month_of},
+        change::Change,
         outcome::{Category, Failure},
         progress, service,
         status::Status,
-        store::{self, Claimed},
-        workspace::Workspace,
+        store::{self, Claimed, Standing, Towards},
     },
     step,
 };
@@ -29,46 +28,54 @@ pub(crate) fn turns(agent: AgentId) -> String {
 
 /// The job `Dispatch`: admits whoever's turn it is on the session's agent, and hands over what is admitted.
 pub async fn dispatch(app: &App, tenant_id: TenantId, id: SessionId) -> Result<Verdict> {
-    let session = match store::find(&app.db, tenant_id, id, app.clock.now()).await {
-        Ok(found) => found.session,
-        Err(error) if error.code() == Code::SessionNotFound => return Ok(Verdict::Done),
-        Err(error) => return Err(error),
-    };
-    let mine = match (session.status, session.agent_id) {
-        (Status::Queued, Some(agent)) => admit(app, agent, Some(id)).await?,
-        (status, _) => status.holds_slot() && session.handover.is_some(),
+    let standing = store::standing(&app.db, tenant_id, id, app.clock.now(), TURNS).await?;
+    let mine = match standing {
+        None => false,
+        Some(Standing { queued: true, agent_id: Some(agent), turns, .. }) => {
+            admit_all(app, agent, turns, Some(id)).await?
+        }
+        Some(standing) => standing.to_hand_over,
     };
     if mine { Box::pin(hand_over(app, tenant_id, id)).await } else { Ok(Verdict::Done) }
 }
 
+/// Gives the free places of an agent to those whose turn it is.
+pub async fn admit(app: &App, agent: AgentId) -> Result<()> {
+    let turns = store::turns(&app.db, agent, app.clock.now(), TURNS).await?;
+    admit_all(app, agent, turns, None).await?;
+    Ok(())
+}
+
 /// Gives the free places of an agent to those whose turn it is, and rings for each but `mine`. Answers whether `mine`
 /// was among them.
-pub async fn admit(app: &App, agent: AgentId, mine: Option<SessionId>) -> Result<bool> {
+async fn admit_all(
+    app: &App,
+    agent: AgentId,
+    mut turns: Vec<(TenantId, SessionId)>,
+    mine: Option<SessionId>,
+) -> Result<bool> {
     let mut was_mine = false;
     loop {
-        let now = app.clock.now();
-        let sql = "select tenant_id, session_id from next_turns($1, $2, $3, $4)";
-        let rows = app.db.directory(sql, &[&agent, &now, &month_of(now), &TURNS]).await?;
         let mut admitted = 0;
-        for row in &rows {
-            let (tenant_id, id): (TenantId, SessionId) = (row.try_get("tenant_id")?, row.try_get("session_id")?);
-            match admit_one(app, agent, tenant_id, id).await? {
-                Admitted::Yes if Some(id) == mine => {
+        for (tenant_id, id) in &turns {
+            match admit_one(app, agent, *tenant_id, *id).await? {
+                Admitted::Yes if Some(*id) == mine => {
                     admitted += 1;
                     was_mine = true;
                 }
                 Admitted::Yes => {
                     admitted += 1;
-                    app.ring(&[(Job::dispatch(tenant_id, id), std::time::Duration::ZERO)]).await;
+                    app.ring(&[(Job::dispatch(*tenant_id, *id), std::time::Duration::ZERO)]).await;
                 }
                 Admitted::AgentFull => return Ok(was_mine),
                 Admitted::No => {}
             }
         }
         // A full page of which something was admitted may have more behind it.
-        if admitted == 0 || rows.len() < usize::try_from(TURNS).unwrap_or(usize::MAX) {
+        if admitted == 0 || turns.len() < usize::try_from(TURNS).unwrap_or(usize::MAX) {
             return Ok(was_mine);
         }
+        turns = store::turns(&app.db, agent, app.clock.now(), TURNS).await?;
     }
 }
 
@@ -77,7 +84,7 @@ pub async fn admit_for_tenant(app: &App, tenant_id: TenantId, agent: Option<Agen
     let mut agents = store::agents_waited_for(&app.db, tenant_id).await?;
     agents.extend(agent.filter(|agent| !agents.contains(agent)));
     for agent in agents {
-        admit(app, agent, None).await?;
+        admit(app, agent).await?;
     }
     Ok(())
 }
@@ -94,15 +101,15 @@ async fn admit_one(app: &App, agent: AgentId, tenant_id: TenantId, id: SessionId
     let mut tx = app.db.tenant(tenant_id).await?;
     tx.lock(&turns(agent));
     tx.lock(&service::slots(tenant_id));
-    let session = match store::lock(&mut tx, tenant_id, id).await {
-        Ok(session) if session.status == Status::Queued => session,
+    let now = app.clock.now();
+    let looked = store::lock_with_room(&mut tx, (tenant_id, id), Towards::Given, &app.agents.default, now).await;
+    let (session, room) = match looked {
+        // It may have been taken out of the queue and given to another agent since, whose lock we do not have.
+        Ok((session, room)) if session.status == Status::Queued && session.agent_id == Some(agent) => (session, room),
         Ok(_) => return Ok(Admitted::No),
         Err(error) if error.code() == Code::SessionNotFound => return Ok(Admitted::No),
         Err(error) => return Err(error),
     };
-    let now = app.clock.now();
-    let key = session.workspace.as_ref().map(Workspace::key);
-    let room = store::room(&mut tx, tenant_id, &agent.to_string(), key.as_deref(), now).await?;
     if room.agent_full {
         return Ok(Admitted::AgentFull);
     }
@@ -131,7 +138,7 @@ async fn hand_over_claimed(app: &App, claimed: Claimed) -> Result<()> {
     if session.intent.is_some() {
         return crate::observe::carry_out_intent(app, &claimed).await;
     }
-    let given = give(app, session).await;
+    let given = give(app, &claimed).await;
     let pace = app.settings.pace;
     let jitter = rand::random::<f64>();
     step::write(app, session, "dispatcher", |change| match given {
@@ -148,7 +155,8 @@ async fn hand_over_claimed(app: &App, claimed: Claimed) -> Result<()> {
     .await
 }
 
-async fn give(app: &App, session: &Session) -> Result<RunState, Failure> {
+async fn give(app: &App, claimed: &Claimed) -> Result<RunState, Failure> {
+    let session = &claimed.session;
     let ours = |error: Error| {
         tracing::error!(?error, session.id = %session.id, "a handover failed on our side");
         match error.code() {
@@ -157,7 +165,7 @@ async fn give(app: &App, session: &Session) -> Result<RunState, Failure> {
             _ => Failure::transient("INTERNAL", "Something went wrong on our side."),
         }
     };
-    let runtime = step::runtime(app, session).await.map_err(ours)?;
+    let runtime = step::runtime(app, claimed).map_err(ours)?;
     let assignment = step::assignment(app, session).await.map_err(ours)?;
     runtime.dispatch(&assignment).await
 }

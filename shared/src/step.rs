@@ -139,9 +139,9 @@ pub(crate) async fn write_with<T>(
 }
 
 /// The runtime of a session's agent.
-pub(crate) async fn runtime(app: &App, session: &Session) -> Result<std::sync::Arc<dyn AgentRuntime>> {
-    let name = store::agent_name(&app.db, session.tenant_id, session.id).await?;
-    app.agents.runtime(&name)
+pub(crate) fn runtime(app: &App, claimed: &Claimed) -> Result<std::sync::Arc<dyn AgentRuntime>> {
+    let gone = || Error::new(Code::AgentUnavailable, "The session's agent is gone.");
+    app.agents.runtime(claimed.agent.as_ref().ok_or_else(gone)?)
 }
 
 /// What the agent is told of a session.

@@ -61,12 +61,24 @@ pub(crate) async fn change<T>(
 
 /// Writes a decided change, then rings for what follows from it.
 pub(crate) async fn save(app: &App, tx: crate::db::Tx, change: &mut Change) -> Result<()> {
-    if !change.events.is_empty() {
-        change.session.updated_at = change.now;
-    }
+    touch(change);
     store::save(tx, change).await?;
     follow_up(app, change).await;
     Ok(())
+}
+
+/// As [`save`], and answers the session as it is shown.
+async fn save_and_show(app: &App, tx: crate::db::Tx, change: &mut Change) -> Result<Found> {
+    touch(change);
+    let found = store::save_and_show(tx, change).await?;
+    follow_up(app, change).await;
+    Ok(found)
+}
+
+fn touch(change: &mut Change) {
+    if !change.events.is_empty() {
+        change.session.updated_at = change.now;
+    }
 }
 
 /// What follows from a written change: the next step, those who may start now, those who waited on it.
@@ -143,8 +155,11 @@ async fn changed(
     id: SessionId,
     decide: impl FnOnce(&mut Change) -> Result<Progress>,
 ) -> Result<(Found, Progress)> {
-    let (_, progress) = change(app, caller.tenant_id, id, caller.actor(), decide).await?;
-    Ok((shown(app, caller, id).await?, progress))
+    let mut tx = app.db.tenant(caller.tenant_id).await?;
+    let session = store::lock(&mut tx, caller.tenant_id, id).await?;
+    let mut change = Change::new(session, caller.actor(), app.clock.now());
+    let progress = decide(&mut change)?;
+    Ok((save_and_show(app, tx, &mut change).await?, progress))
 }
 
 /// The error of a named agent that does not exist.

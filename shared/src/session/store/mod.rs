@@ -8,11 +8,14 @@ pub mod statement;
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use tokio_postgres::types::{Json, ToSql};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 
 use crate::{
     clock::Time,
-    db::{Db, Tx},
+    db::{Db, Params, Statement, Tx},
     error::{Code, Error, Result},
     event::NewEvent,
     id::{AgentId, EventId, MessageId, SessionId, TenantId},
@@ -28,9 +31,13 @@ pub use self::{
 };
 use self::{
     row::COLUMNS,
-    statement::{FIND, INSERT, LOCK, ROOM, SAVE},
+    statement::{FIND, INSERT, LOCK, ROOM, SAVE, TURNS, room_of_new},
 };
-use super::{Session, WaitingFor, change::Change};
+use super::{
+    Session, WaitingFor,
+    change::{Change, month_of},
+    status::Status,
+};
 
 /// The error for an id that is unknown, or another tenant's: nobody can tell which.
 #[track_caller]
@@ -88,6 +95,8 @@ pub struct Claimed {
     /// Messages that the agent has not been told, oldest first.
     pub messages: Vec<(MessageId, Said)>,
     pub out_of_tokens: bool,
+    /// The name of its agent.
+    pub agent: Option<String>,
 }
 
 /// Takes the step of a session, if it is due and nobody else has it. `fence` must be above the row's; without one (no
@@ -111,13 +120,19 @@ pub async fn claim(
                   where m.tenant_id = s.tenant_id and m.session_id = s.id and m.delivered_at is null) as messages,
                  (select t.max_tokens_per_month > 0 and t.max_tokens_per_month <= coalesce((select u.tokens from tenant_usage u
                      where u.tenant_id = t.id and u.month = date_trunc('month', $3::timestamptz at time zone 'UTC')::date), 0)
-                  from tenants t where t.id = s.tenant_id) as out_of_tokens"
+                  from tenants t where t.id = s.tenant_id) as out_of_tokens,
+                 (select a.name from agents a where a.id = s.agent_id) as agent_name"
         )
     });
     let rows = db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &now, &until, &fence]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let Json(messages): Json<Vec<(MessageId, Said)>> = row.try_get("messages")?;
-    Ok(Some(Claimed { session: row::session(row)?, messages, out_of_tokens: row.try_get("out_of_tokens")? }))
+    Ok(Some(Claimed {
+        session: row::session(row)?,
+        messages,
+        out_of_tokens: row.try_get("out_of_tokens")?,
+        agent: row.try_get("agent_name")?,
+    }))
 }
 
 /// Keeps a claim alive until then, or gives it back. False when a newer claim exists.
@@ -126,22 +141,86 @@ pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, unti
     Ok(!db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &fence, &until]).await?.is_empty())
 }
 
-/// Writes a new session with its first events.
-pub async fn insert(tx: Tx, change: &Change) -> Result<()> {
-    let mut values = row::fixed(&change.session);
-    values.extend(row::changing(&change.session));
-    let sql = INSERT.get_or_init(|| {
-        let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
-        let places: Vec<_> = (1..=names.len()).map(|n| format!("${n}")).collect();
-        let insert = format!("insert into sessions ({}) values ({})", names.join(", "), places.join(", "));
-        with_events(&insert, names.len())
-    });
-    write(tx, change, sql, values).await
+/// What became of [`insert`].
+pub enum Inserted {
+    /// It was written; as it is shown, where that was asked for.
+    Made(Option<Box<Found>>),
+    /// Nothing was written, because of this.
+    Refused(Room),
+}
+
+/// Writes a new session with its first events, if there is such an agent and the tenant's limits allow it: decided and
+/// written in one statement. With `start` its first move is to the queue of that agent, and it is read back as shown.
+pub async fn insert(mut tx: Tx, change: &Change, agent: &str, start: bool) -> Result<Inserted> {
+    let session = &change.session;
+    let mut values = row::fixed(session);
+    values.extend(row::changing(session));
+    values.retain(|(name, _)| *name != "agent_id");
+    let sql = INSERT.get_or_init(|| insert_sql(&values.iter().map(|(name, _)| *name).collect::<Vec<_>>()));
+    let events = Events::of(&change.events);
+    let mut params = parameters(&values, &events, change);
+    params.extend([&agent as &(dyn ToSql + Sync), &start]);
+    let mut statements: Vec<Statement<'_>> = vec![(sql, &params)];
+    let shown: Params<'_> = &[&change.now, &session.tenant_id, &session.id];
+    if start {
+        statements.push((&FIND, shown));
+    }
+    // The parent counts its child already: that is undone when there is none.
+    let (answers, open) = if session.parent_id.is_some() {
+        (tx.query_all(&statements).await?, Some(tx))
+    } else {
+        (tx.finish_all(&statements).await?, None)
+    };
+    let row = answers[0].first().ok_or_else(no_tenant)?;
+    if !row.try_get::<_, bool>("made")? {
+        return Ok(Inserted::Refused(read_room(row)?));
+    }
+    if let Some(tx) = open {
+        tx.commit().await?;
+    }
+    let found = answers.get(1).and_then(|rows| rows.first());
+    Ok(Inserted::Made(found.map(row::found).transpose()?.map(Box::new)))
+}
+
+/// `names` are the columns, each with a parameter; after them come those of the events, the agent and the start.
+fn insert_sql(names: &[&str]) -> String {
+    let count = names.len();
+    let (now, agent, start) =
+        (format!("${}", count + 5), format!("${}::text", count + 6), format!("${}::boolean", count + 7));
+    let places: Vec<_> = (1..=count).map(|n| format!("${n}")).collect();
+    format!(
+        "with room as materialized ({room}),
+         changed as (
+             insert into sessions ({names}, agent_id)
+             select {places}, case when {start} then r.agent_id end from room r
+             where r.agent_id is not null
+               and not (r.rejects and (r.running + r.queued >= r.max_concurrent or r.out_of_tokens))
+               and not ({start} and r.queued >= r.max_queued)
+             returning tenant_id, id, last_event_seq),
+         appended as ({appended})
+         select room.*, exists (select 1 from changed) as made from room",
+        room = room_of_new("$1", &now, &agent),
+        names = names.join(", "),
+        places = places.join(", "),
+        appended = append(count),
+    )
 }
 
 /// Writes a changed session with its new events. The row must have been locked in this transaction.
-pub async fn save(mut tx: Tx, change: &Change) -> Result<()> {
-    extras::write(&mut tx, change).await?;
+pub async fn save(tx: Tx, change: &Change) -> Result<()> {
+    write(tx, change, None).await.map(|_| ())
+}
+
+/// As [`save`], and answers the session as it is shown.
+pub async fn save_and_show(tx: Tx, change: &Change) -> Result<Found> {
+    let session = &change.session;
+    let shown: Params<'_> = &[&change.now, &session.tenant_id, &session.id];
+    let rows = write(tx, change, Some((&FIND, shown))).await?;
+    rows.first().map(row::found).transpose()?.ok_or_else(|| not_found(session.id))
+}
+
+/// Everything that a change writes, and what `then` asks for, in one round trip.
+async fn write(tx: Tx, change: &Change, then: Option<Statement<'_>>) -> Result<Vec<Row>> {
     let session = &change.session;
     let mut values: Vec<row::Field<'_>> =
         vec![("tenant_id", Box::new(session.tenant_id)), ("id", Box::new(session.id))];
@@ -149,18 +228,28 @@ pub async fn save(mut tx: Tx, change: &Change) -> Result<()> {
     let sql = SAVE.get_or_init(|| {
         let sets = values.iter().enumerate().skip(2).map(|(at, (name, _))| format!("{name} = ${}", at + 1));
         let sets: Vec<_> = sets.collect();
-        let update = format!("update sessions set {} where tenant_id = $1 and id = $2", sets.join(", "));
-        with_events(&update, values.len())
+        format!(
+            "with changed as (update sessions set {} where tenant_id = $1 and id = $2 returning tenant_id, id, last_event_seq)
+             {}",
+            sets.join(", "),
+            append(values.len())
+        )
     });
-    write(tx, change, sql, values).await
+    let events = Events::of(&change.events);
+    let row = parameters(&values, &events, change);
+    let beside = extras::statements(change)?;
+    let beside: Vec<_> = beside.iter().map(extras::Owned::parts).collect();
+    let mut statements: Vec<Statement<'_>> = beside.iter().map(|(sql, params)| (*sql, params.as_slice())).collect();
+    statements.push((sql, &row));
+    statements.extend(then);
+    Ok(tx.finish_all(&statements).await?.pop().unwrap_or_default())
 }
 
-/// `statement`, and the events appended with numbers up to the row's `last_event_seq`, as one statement.
-fn with_events(statement: &str, parameters: usize) -> String {
+/// Appends events with numbers up to the `last_event_seq` of the row in `changed`.
+fn append(parameters: usize) -> String {
     let p = |n: usize| format!("${}", parameters + n);
     format!(
-        "with changed as ({statement} returning tenant_id, id, last_event_seq)
-         insert into session_events (tenant_id, session_id, seq, id, type, actor, at, payload)
+        "insert into session_events (tenant_id, session_id, seq, id, type, actor, at, payload)
          select c.tenant_id, c.id, c.last_event_seq - cardinality({ids}::uuid[]) + e.ord, e.id, e.type, e.actor, {at}, e.payload
          from changed c, unnest({ids}::uuid[], {types}::text[], {actors}::jsonb[], {payloads}::jsonb[])
              with ordinality as e(id, type, actor, payload, ord)",
@@ -172,13 +261,14 @@ fn with_events(statement: &str, parameters: usize) -> String {
     )
 }
 
-async fn write(tx: Tx, change: &Change, sql: &str, values: Vec<row::Field<'_>>) -> Result<()> {
-    let events = Events::of(&change.events);
-    let mut params: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(values.len() + 5);
-    params.extend(values.iter().map(|(_, value)| value.as_ref() as &(dyn ToSql + Sync)));
-    params.extend([&events.ids as &(dyn ToSql + Sync), &events.types, &events.actors, &events.payloads, &change.now]);
-    tx.finish(sql, &params).await?;
-    Ok(())
+fn parameters<'a>(
+    values: &'a [row::Field<'_>],
+    events: &'a Events<'_>,
+    change: &'a Change,
+) -> Vec<&'a (dyn ToSql + Sync)> {
+    let row = values.iter().map(|(_, value)| value.as_ref() as &(dyn ToSql + Sync));
+    row.chain([&events.ids as &(dyn ToSql + Sync), &events.types, &events.actors, &events.payloads, &change.now])
+        .collect()
 }
 
 struct Events<'a> {
@@ -274,16 +364,38 @@ impl Room {
     }
 }
 
-/// Counts, from rows, what a start or a resume is decided by. Run under the tenant's slot lock.
-pub async fn room(
+/// Which agent [`lock_with_room`] counts for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Towards {
+    /// The one that the session's configuration names, else the default.
+    Configured,
+    /// The one that it was given to, else the default.
+    Given,
+}
+
+/// Reads a session, keeps it from changing until the end of the transaction, and counts, from rows, what a start or a
+/// resume is decided by. Run under the tenant's slot lock.
+pub async fn lock_with_room(
     tx: &mut Tx,
-    tenant_id: TenantId,
-    agent: &str,
-    workspace_key: Option<&str>,
+    (tenant_id, id): (TenantId, SessionId),
+    towards: Towards,
+    default_agent: &str,
     now: Time,
-) -> Result<Room> {
-    let row = tx.query_opt(ROOM, &[&tenant_id, &agent, &workspace_key, &now]).await?;
-    let row = row.ok_or_else(|| Error::new(Code::TenantNotFound, "There is no such tenant."))?;
+) -> Result<(Session, Room)> {
+    let configured = towards == Towards::Configured;
+    let answers = tx
+        .query_all(&[(&LOCK, &[&tenant_id, &id]), (&ROOM, &[&tenant_id, &id, &now, &default_agent, &configured])])
+        .await?;
+    let session = answers[0].first().map(row::session).transpose()?.ok_or_else(|| not_found(id))?;
+    let room = answers[1].first().ok_or_else(no_tenant)?;
+    Ok((session, read_room(room)?))
+}
+
+fn no_tenant() -> Error {
+    Error::new(Code::TenantNotFound, "There is no such tenant.")
+}
+
+fn read_room(row: &Row) -> Result<Room> {
     Ok(Room {
         max_concurrent: row.try_get("max_concurrent")?,
         running: row.try_get("running")?,
@@ -298,12 +410,40 @@ pub async fn room(
     })
 }
 
-/// The name of the agent that a session was given to.
-pub async fn agent_name(db: &Db, tenant_id: TenantId, id: SessionId) -> Result<String> {
-    let sql = "select a.name from sessions s join agents a on a.id = s.agent_id where s.tenant_id = $1 and s.id = $2";
-    let rows = db.read(tenant_id, sql, &[&tenant_id, &id]).await?;
-    let row = rows.first().ok_or_else(|| Error::new(Code::AgentUnavailable, "The session's agent is gone."))?;
-    Ok(row.try_get("name")?)
+/// How a session stands in its queue.
+#[derive(Debug)]
+pub struct Standing {
+    pub queued: bool,
+    /// It runs, and waits to be handed to its agent.
+    pub to_hand_over: bool,
+    pub agent_id: Option<AgentId>,
+    /// While it is queued: whose turn it is on its agent.
+    pub turns: Vec<(TenantId, SessionId)>,
+}
+
+/// How a session stands, and whose turn it is; `None` when there is no such session.
+pub async fn standing(db: &Db, tenant_id: TenantId, id: SessionId, now: Time, most: i32) -> Result<Option<Standing>> {
+    let rows = db.read(tenant_id, TURNS, &[&tenant_id, &id, &now, &month_of(now), &most]).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let status = Status::parse(first.try_get("status")?);
+    let mut turns = Vec::new();
+    for row in &rows {
+        let next: (Option<TenantId>, Option<SessionId>) = (row.try_get("next_tenant")?, row.try_get("next_session")?);
+        turns.extend(next.0.zip(next.1));
+    }
+    Ok(Some(Standing {
+        queued: status == Some(Status::Queued),
+        to_hand_over: status.is_some_and(Status::holds_slot) && first.try_get("handover")?,
+        agent_id: first.try_get("agent_id")?,
+        turns,
+    }))
+}
+
+/// Whose turn it is on an agent.
+pub async fn turns(db: &Db, agent: AgentId, now: Time, most: i32) -> Result<Vec<(TenantId, SessionId)>> {
+    let sql = "select tenant_id, session_id from next_turns($1, $2, $3, $4)";
+    let rows = db.directory(sql, &[&agent, &now, &month_of(now), &most]).await?;
+    rows.iter().map(|row| Ok((row.try_get("tenant_id")?, row.try_get("session_id")?))).collect()
 }
 
 /// The name of an agent.
