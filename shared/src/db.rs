@@ -20,6 +20,10 @@ pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 /// A statement with its parameters.
 pub type Statement<'a> = (&'a str, Params<'a>);
 
+/// How long a transaction of ours may be silent before Postgres undoes it: a process that was frozen in the middle of
+/// one would otherwise keep its rows from all others.
+const LONGEST_SILENCE: &str = "5s";
+
 /// How to reach Postgres.
 #[derive(Clone)]
 pub struct Settings {
@@ -60,7 +64,10 @@ impl Db {
 
     /// Opens a transaction that sees the rows of one tenant and no others. Nothing is sent before the first statement.
     pub async fn tenant(&self, tenant_id: TenantId) -> Result<Tx> {
-        let begin = format!("begin; select set_config('app.tenant_id', '{tenant_id}', true)");
+        let begin = format!(
+            "begin; select set_config('app.tenant_id', '{tenant_id}', true),
+             set_config('idle_in_transaction_session_timeout', '{LONGEST_SILENCE}', true)"
+        );
         Ok(Tx { client: self.client().await?, pool: self.pool.clone(), begin: Some(begin), open: false })
     }
 
@@ -228,7 +235,13 @@ fn is_gone(error: &tokio_postgres::Error) -> bool {
         Some(code) => {
             let class = &code.code()[..2];
             class == "08"
-                || matches!(*code, SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN | SqlState::CANNOT_CONNECT_NOW)
+                || [
+                    SqlState::ADMIN_SHUTDOWN,
+                    SqlState::CRASH_SHUTDOWN,
+                    SqlState::CANNOT_CONNECT_NOW,
+                    SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+                ]
+                .contains(code)
         }
     }
 }

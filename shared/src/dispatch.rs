@@ -14,6 +14,7 @@ use crate::{
         progress, service,
         status::Status,
         store::{self, Claimed, Standing, Towards},
+        verbs,
     },
     step,
 };
@@ -56,7 +57,7 @@ async fn admit_all(
 ) -> Result<bool> {
     let mut was_mine = false;
     loop {
-        let mut admitted = 0;
+        let (mut admitted, mut passed_over) = (0, 0);
         for (tenant_id, id) in &turns {
             match admit_one(app, agent, *tenant_id, *id).await? {
                 Admitted::Yes if Some(*id) == mine => {
@@ -68,11 +69,13 @@ async fn admit_all(
                     app.ring(&[(Job::dispatch(*tenant_id, *id), std::time::Duration::ZERO)]).await;
                 }
                 Admitted::AgentFull => return Ok(was_mine),
-                Admitted::No => {}
+                Admitted::No => passed_over += 1,
             }
         }
-        // A full page of which something was admitted may have more behind it.
-        if admitted == 0 || turns.len() < usize::try_from(TURNS).unwrap_or(usize::MAX) {
+        // Behind a full page there may be more; and whoever was passed over (its workspace was taken by one admitted
+        // before it) held a place that the next in turn may have.
+        let full = turns.len() >= usize::try_from(TURNS).unwrap_or(usize::MAX);
+        if admitted == 0 || !(full || passed_over > 0) {
             return Ok(was_mine);
         }
         turns = store::turns(&app.db, agent, app.clock.now(), TURNS).await?;
@@ -135,13 +138,22 @@ async fn hand_over_claimed(app: &App, claimed: Claimed) -> Result<()> {
     if !session.status.holds_slot() || session.handover.is_none() {
         return release(app, session).await;
     }
-    if session.intent.is_some() {
+    if session.intent.is_some() && !may_have_begun(&claimed) {
         return crate::observe::carry_out_intent(app, &claimed).await;
     }
-    let given = give(app, &claimed).await;
+    let given = give(app, &claimed).await?;
     let pace = app.settings.pace;
     let jitter = rand::random::<f64>();
-    step::write(app, session, "dispatcher", |change| match given {
+    step::write_as_it_stands(app, session, "dispatcher", &[], |change, moved| match given {
+        Ok(state) if moved => {
+            if change.session.status.is_over() {
+                // Somebody ended it meanwhile: the agent is told to let go.
+                change.session.run_state = Some(state);
+                verbs::clean_up_next(change);
+            }
+            Ok(())
+        }
+        Err(_) if moved => Ok(()),
         Ok(state) => {
             progress::handed_over(change, state, &pace);
             if !claimed.messages.is_empty() {
@@ -149,25 +161,37 @@ async fn hand_over_claimed(app: &App, claimed: Claimed) -> Result<()> {
             }
             Ok(())
         }
-        Err(failure) if progress::try_again(change, &failure, &pace, jitter)? => Ok(()),
-        Err(failure) => progress::fail(change, failure, None),
+        Err(failure) => match change.session.intent.clone() {
+            Some(intent) => progress::carry_out(change, intent, None),
+            None if progress::try_again(change, &failure, &pace, jitter)? => Ok(()),
+            None => progress::fail(change, failure, None),
+        },
     })
     .await
 }
 
-async fn give(app: &App, claimed: &Claimed) -> Result<RunState, Failure> {
+/// Whether the agent may have the work already, though we know nothing of it: then it is handed over once more, which
+/// changes nothing at the agent, to learn what must be brought to rest before it can be held or stopped.
+pub(crate) fn may_have_begun(claimed: &Claimed) -> bool {
+    claimed.unfinished || claimed.session.auto_retries > 0
+}
+
+/// An error is of the moment and on our side; it counts as no attempt at the agent.
+async fn give(app: &App, claimed: &Claimed) -> Result<Result<RunState, Failure>> {
     let session = &claimed.session;
-    let ours = |error: Error| {
-        tracing::error!(?error, session.id = %session.id, "a handover failed on our side");
-        match error.code() {
-            Code::CheckpointNotFound => Failure::new(Category::User, "CHECKPOINT_GONE", error.detail()),
-            Code::AgentUnavailable => Failure::transient("AGENT_UNAVAILABLE", error.detail()),
-            _ => Failure::transient("INTERNAL", "Something went wrong on our side."),
-        }
+    let prepared = async { Ok((step::runtime(app, claimed)?, step::assignment(app, session).await?)) };
+    let error: Error = match prepared.await {
+        Ok((runtime, assignment)) => return Ok(runtime.dispatch(&assignment).await),
+        Err(error) => error,
     };
-    let runtime = step::runtime(app, claimed).map_err(ours)?;
-    let assignment = step::assignment(app, session).await.map_err(ours)?;
-    runtime.dispatch(&assignment).await
+    let failure = match error.code() {
+        Code::DependencyUnavailable => return Err(error),
+        Code::CheckpointNotFound => Failure::new(Category::User, "CHECKPOINT_GONE", error.detail()),
+        Code::AgentUnavailable => Failure::transient("AGENT_UNAVAILABLE", error.detail()),
+        _ => Failure::transient("INTERNAL", "Something went wrong on our side."),
+    };
+    tracing::error!(?error, session.id = %session.id, "a handover failed on our side");
+    Ok(Err(failure))
 }
 
 /// Frees a claim on a session that needs nothing of this step.

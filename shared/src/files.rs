@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use bytes::Bytes;
 use object_store::{
     ObjectStore, ObjectStoreExt, PutPayload, aws::AmazonS3Builder, local::LocalFileSystem, memory::InMemory,
-    path::Path as Key,
+    path::Path as Key, prefix::PrefixStore,
 };
 use sha2::{Digest, Sha256};
 
@@ -21,15 +21,16 @@ pub struct Files {
 }
 
 impl Files {
-    /// Opens `memory:`, `s3://` with a bucket's name, or a folder given by its path (which is made). The region and the
+    /// Opens `memory:`, `s3://bucket` or `s3://bucket/prefix`, or a folder given by its path (which is made). The region and the
     /// credentials of a bucket come from the environment that every AWS tool reads.
     pub fn open(place: &str) -> Result<Self> {
         if place == "memory:" {
             return Ok(Self::of(InMemory::new()));
         }
-        if let Some(bucket) = place.strip_prefix("s3://") {
+        if let Some(place) = place.strip_prefix("s3://") {
+            let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
             let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
-            return Ok(Self::of(builder.build().map_err(Error::internal)?));
+            return Ok(Self::of(PrefixStore::new(builder.build().map_err(Error::internal)?, prefix)));
         }
         std::fs::create_dir_all(Path::new(place)).map_err(Error::internal)?;
         Ok(Self::of(LocalFileSystem::new_with_prefix(place).map_err(Error::internal)?))

@@ -5,11 +5,12 @@ use chrono::TimeDelta;
 use crate::{
     app::App,
     auth::Actor,
+    dispatch,
     error::{Code, Result},
     event::EventType,
     id::{ArtifactId, MessageId, SessionId, TenantId},
     job::Verdict,
-    runtime::{AgentRuntime, Assignment, Observation, Phase, RunState, Work},
+    runtime::{AgentRuntime, Assignment, Finish, Observation, Phase, RunState, Work},
     session::{
         Intent, IntentVerb, Session,
         outcome::Failure,
@@ -30,10 +31,18 @@ pub async fn observe(app: &App, tenant_id: TenantId, id: SessionId) -> Result<Ve
 async fn observe_claimed(app: &App, claimed: Claimed) -> Result<()> {
     let session = &claimed.session;
     match session.status {
-        Status::Running | Status::Degraded if session.intent.is_some() => carry_out_intent(app, &claimed).await,
-        // The handover has a job of its own: writing rings for it.
+        Status::Running | Status::Degraded
+            if session.intent.is_some() && !(session.handover.is_some() && dispatch::may_have_begun(&claimed)) =>
+        {
+            carry_out_intent(app, &claimed).await
+        }
+        // The handover has a job of its own: writing rings for it. One that was broken off stays known as such.
         Status::Running | Status::Degraded if session.handover.is_some() => {
-            step::write(app, session, "observer", |_| Ok(())).await
+            step::write(app, session, "observer", |change| {
+                change.session.lease_until = claimed.unfinished.then_some(change.now);
+                Ok(())
+            })
+            .await
         }
         Status::Running | Status::Degraded => look(app, &claimed).await,
         Status::Paused => wake(app, session).await,
@@ -138,16 +147,29 @@ async fn take_in(
     let (pace, jitter, out_of_tokens) = (app.settings.pace, rand::random::<f64>(), claimed.out_of_tokens);
     step::write_with(app, session, "observer", &artifacts, |change| {
         change.delivered = delivered;
+        // Whoever says something makes the session due: the agent is told of it before its end is believed.
+        let more_was_said = change.session.intent.is_none() && change.session.next_step_at != session.next_step_at;
         let next = progress::observed(change, seen, &pace)?;
+        if more_was_said {
+            change.session.next_step_at = Some(change.now);
+        }
         for artifact in &artifacts {
             change.event(EventType::Artifact, serde_json::to_value(artifact)?);
         }
         match next {
+            // Who drives it ended it meanwhile: what was seen is on record, and the next step tidies up.
+            _ if !change.session.status.holds_slot() => {
+                change.session.next_step_at = Some(change.now);
+                Ok(())
+            }
+            // Somebody asked for its stop meanwhile: the next step carries that out, and nothing holds it before.
+            Next::Ask(_) | Next::Rest { .. } | Next::Continue if change.session.stops() => Ok(()),
             Next::Ask(question) => progress::ask(change, question, work),
             Next::Rest { message, resume_at } => {
                 let intent = by_system(PauseReason::RateLimit, message, resume_at);
                 progress::carry_out(change, intent, work)
             }
+            Next::End(Finish::Completed { .. } | Finish::Partial { .. }) if more_was_said => Ok(()),
             Next::End(finish) => progress::end(change, finish, work, &pace, jitter),
             Next::Continue if out_of_tokens => {
                 let month_end = next_month(change.now);
@@ -195,7 +217,10 @@ async fn missed(
         change.delivered = delivered;
         change.session.run_state = Some(state);
         if progress::unreachable(change, &failure, &pace)? {
-            return progress::fail(change, failure, None);
+            progress::fail(change, failure, None)?;
+            // It may be at work all the same, and is told to rest once it answers.
+            change.session.attempts = 0;
+            verbs::clean_up_next(change);
         }
         Ok(())
     })
@@ -279,15 +304,16 @@ async fn end_by_force(
 
 /// A paused session whose time has come goes on.
 async fn wake(app: &App, session: &Session) -> Result<()> {
-    step::write(app, session, "observer", |change| {
-        change.session.next_step_at = None;
-        Ok(())
-    })
-    .await?;
     let until = service::queue_until(app, app.clock.now());
     let actor = Actor::system("observer");
     let woken = go_on(app, session.tenant_id, session.id, actor, |change, free| {
-        if change.session.status != Status::Paused {
+        step::give_back(change, session.fence)?;
+        let due = change.session.resume_at.is_some_and(|at| at <= change.now);
+        if change.session.status != Status::Paused || !due {
+            // Somebody else woke it, or it waits for a person: only a time of its own ends this pause.
+            if change.session.status == Status::Paused {
+                change.session.next_step_at = change.session.resume_at;
+            }
             return Ok(verbs::Progress::Done);
         }
         verbs::go_on(change, "its time has come", true, free, until)
@@ -296,9 +322,13 @@ async fn wake(app: &App, session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// After the end: tells the agent to let go, and gives the workspace back when its time is over.
+/// After the end: calls off those who waited on it, tells the agent to let go, and gives the workspace back when its time
+/// is over.
 async fn tidy_up(app: &App, claimed: &Claimed) -> Result<()> {
     let session = &claimed.session;
+    if session.child_count > 0 && !matches!(session.status, Status::Completed | Status::PartiallyCompleted) {
+        service::orphan_below(app, session.tenant_id, session.id).await?;
+    }
     let Some(run) = Run::of(app, claimed).await? else {
         return step::write(app, session, "observer", |change| {
             change.session.next_step_at = None;

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use crate::{
     app::App,
     auth::Actor,
+    clock::Time,
     error::{Code, Error, Result},
     id::{RequestId, SessionId, TenantId},
     job::Verdict,
@@ -22,6 +23,10 @@ use crate::{
     },
 };
 
+/// How long a bell rests that rang while another worker had the step: what it tells of may have come too late for that
+/// step to see it, so it is not thrown away.
+const TAKEN_PAUSE: Duration = Duration::from_millis(100);
+
 /// Runs `work` on a session that is due, if nobody else does.
 pub(crate) async fn run<F>(
     app: &App,
@@ -34,30 +39,44 @@ where
 {
     let grant = match take_lock(app, tenant_id, id).await {
         Lock::Granted(grant) => Some(grant),
-        Lock::Taken => return Ok(Verdict::Done),
+        Lock::Taken => return Ok(Verdict::Later(TAKEN_PAUSE)),
         Lock::Unknown => None,
     };
-    let fence = grant.as_ref().map(|grant| grant.fence);
+    let granted = grant.as_ref().map(|grant| grant.fence);
+    let (mut fence, mut done) = (None, None);
     let step = async {
         let now = app.clock.now();
-        let until = now + TimeDelta::from_std(app.settings.step_lease).unwrap_or_default();
-        let Some(claimed) = store::claim(&app.db, tenant_id, id, now, until, fence).await? else { return Ok(()) };
-        let fence = claimed.session.fence;
-        let done = tokio::select! {
-            result = work(claimed) => result,
-            lost = keep_claim(app, tenant_id, id, fence) => Err(lost),
-        };
-        if done.is_err() {
-            // Nothing was written: let the next try begin before the lease is over.
-            let _ = store::renew(&app.db, tenant_id, id, fence, None).await;
-        }
-        done
+        done = Some(match store::claim(&app.db, tenant_id, id, now, lease_end(app, now), granted).await {
+            Ok(Some(claimed)) => {
+                fence = Some(claimed.session.fence);
+                tokio::select! {
+                    result = work(claimed) => result,
+                    lost = keep_claim(app, tenant_id, id, fence.unwrap_or_default()) => Err(lost),
+                }
+            }
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        });
     };
-    match grant {
-        Some(grant) => app.locks.hold(grant, step).await.map_err(Error::from)?.value?,
-        None => step.await?,
+    let lost = if let Some(grant) = grant {
+        app.locks.hold(grant, step).await.err()
+    } else {
+        step.await;
+        None
+    };
+    // A lock that was lost after the work was done is no matter: what was written had the fence.
+    let done = done.unwrap_or_else(|| lost.map_or(Ok(()), |lost| Err(lost.into())));
+    if done.is_err()
+        && let Some(fence) = fence
+    {
+        // Nothing was written: let the next try begin before the lease is over.
+        let _ = store::renew(&app.db, tenant_id, id, fence, app.clock.now()).await;
     }
-    Ok(Verdict::Done)
+    done.map(|()| Verdict::Done)
+}
+
+fn lease_end(app: &App, now: Time) -> Time {
+    now + TimeDelta::from_std(app.settings.step_lease).unwrap_or_default()
 }
 
 enum Lock {
@@ -92,8 +111,7 @@ async fn keep_claim(app: &App, tenant_id: TenantId, id: SessionId, fence: i64) -
     let lease = app.settings.step_lease;
     loop {
         tokio::time::sleep((lease / 3).max(Duration::from_millis(10))).await;
-        let until = app.clock.now() + TimeDelta::from_std(lease).unwrap_or_default();
-        match store::renew(&app.db, tenant_id, id, fence, Some(until)).await {
+        match store::renew(&app.db, tenant_id, id, fence, lease_end(app, app.clock.now())).await {
             Ok(true) => {}
             Ok(false) => return Error::new(Code::DependencyUnavailable, "The step was taken over by another worker."),
             Err(error) => tracing::warn!(?error, "a step's lease could not be renewed"),
@@ -102,40 +120,72 @@ async fn keep_claim(app: &App, tenant_id: TenantId, id: SessionId, fence: i64) -
 }
 
 /// Writes what a step found, on the row as it stands now, unless a newer claim exists. Frees the claim.
-pub(crate) async fn write<T>(
+pub(crate) async fn write(
     app: &App,
     claimed: &Session,
     actor: &str,
-    decide: impl FnOnce(&mut Change) -> Result<T>,
-) -> Result<T> {
+    decide: impl FnOnce(&mut Change) -> Result<()>,
+) -> Result<()> {
     write_with(app, claimed, actor, &[], decide).await
 }
 
 /// As [`write`], with artifacts whose bytes are stored already.
-pub(crate) async fn write_with<T>(
+pub(crate) async fn write_with(
     app: &App,
     claimed: &Session,
     actor: &str,
     artifacts: &[store::Artifact],
-    decide: impl FnOnce(&mut Change) -> Result<T>,
-) -> Result<T> {
+    decide: impl FnOnce(&mut Change) -> Result<()>,
+) -> Result<()> {
+    let decide = |change: &mut Change, moved| if moved { Ok(()) } else { decide(change) };
+    write_as_it_stands(app, claimed, actor, artifacts, decide).await
+}
+
+/// As [`write_with`], also when somebody has `moved` the session to another state or run since the claim: what the step
+/// saw tells nothing of that, and the next step looks anew.
+pub(crate) async fn write_as_it_stands(
+    app: &App,
+    claimed: &Session,
+    actor: &str,
+    artifacts: &[store::Artifact],
+    decide: impl FnOnce(&mut Change, bool) -> Result<()>,
+) -> Result<()> {
     let mut tx = app.db.tenant(claimed.tenant_id).await?;
     let session = store::lock(&mut tx, claimed.tenant_id, claimed.id).await?;
-    if session.fence != claimed.fence {
+    let moved = (session.status, session.run) != (claimed.status, claimed.run);
+    let was_over = session.status.is_over();
+    let asked_meanwhile = session.next_step_at.filter(|due| Some(*due) != claimed.next_step_at);
+    let mut change = Change::new(session, Actor::system(actor), app.clock.now());
+    give_back(&mut change, claimed.fence)?;
+    decide(&mut change, moved)?;
+    plan_next(app, was_over, asked_meanwhile, &mut change);
+    if !moved {
+        store::keep_artifacts(&mut tx, (claimed.tenant_id, claimed.id), artifacts).await?;
+    }
+    service::save(app, tx, &mut change).await
+}
+
+/// Frees the claim with what is written, unless a newer one exists: then nothing may be written.
+pub(crate) fn give_back(change: &mut Change, fence: i64) -> Result<()> {
+    if change.session.fence != fence {
         return Err(Error::new(Code::DependencyUnavailable, "The step was taken over by another worker."));
     }
-    let mut change = Change::new(session, Actor::system(actor), app.clock.now());
     change.session.lease_until = None;
-    let answer = decide(&mut change)?;
-    if change.session.intent.is_some() && change.session.status.holds_slot() {
-        // Asked for while this step was under way, or put off by it.
-        let soon = change.session.next_step_at.map_or(change.now, |due| due.min(change.now));
-        change.session.next_step_at =
-            Some(if change.session.attempts > 0 { change.session.next_step_at.unwrap_or(soon) } else { soon });
+    Ok(())
+}
+
+/// When the next step is due, beyond what the rules decided.
+fn plan_next(app: &App, was_over: bool, asked_meanwhile: Option<Time>, change: &mut Change) {
+    let session = &mut change.session;
+    // Somebody asked for a step while this one was under way, and its bell found the row taken.
+    if let Some(asked) = asked_meanwhile.filter(|_| !session.status.is_over()) {
+        session.next_step_at = Some(session.next_step_at.map_or(asked, |due| due.min(asked)));
     }
-    store::keep_artifacts(&mut tx, (claimed.tenant_id, claimed.id), artifacts).await?;
-    service::save(app, tx, &mut change).await?;
-    Ok(answer)
+    // It has just ended and its agent rests: the workspace is kept for a while, then given back.
+    if session.status.is_over() && !was_over && session.next_step_at.is_none() && session.run_state.is_some() {
+        let kept = TimeDelta::from_std(app.settings.workspace_retention).unwrap_or(TimeDelta::MAX);
+        session.next_step_at = change.now.checked_add_signed(kept);
+    }
 }
 
 /// The runtime of a session's agent.

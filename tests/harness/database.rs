@@ -14,7 +14,8 @@ pub struct Database {
     pub url: String,
     /// As its owner.
     pub owner_url: String,
-    name: String,
+    /// What is to be dropped with the test; nothing on a server that goes with it.
+    name: Option<String>,
 }
 
 impl Database {
@@ -28,13 +29,21 @@ impl Database {
         let made = client.batch_execute(&format!("create database {name} template {template}")).await;
         client.execute("select pg_advisory_unlock(1)", &[]).await.expect("a lock");
         made.expect("a database");
-        Self { url: login(&admin, &name), owner_url: with_name(&admin, &name), name }
+        Self { url: login(&admin, &name), owner_url: with_name(&admin, &name), name: Some(name) }
+    }
+
+    /// A database of a server that the test has to itself.
+    pub async fn on_server(owner_url: &str) -> Self {
+        migration::migrate(owner_url, Some(PASSWORD)).await.expect("migrations run");
+        let name = owner_url.rsplit_once('/').map_or(owner_url, |(_, name)| name);
+        Self { url: login(owner_url, name), owner_url: owner_url.to_owned(), name: None }
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let (admin, name) = (crate::postgres_url(), self.name.clone());
+        let Some(name) = self.name.take() else { return };
+        let admin = crate::postgres_url();
         // The test's runtime may be gone: drop it from a thread of its own.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;

@@ -4,6 +4,7 @@ pub mod cargo_lambda;
 pub mod database;
 pub mod kept;
 pub mod ministack;
+pub mod stack;
 pub mod valkey;
 pub mod world;
 

@@ -13,7 +13,7 @@ use shared::{
 /// functions use, and registers the platform's agents. A second call changes nothing.
 pub async fn migrate(app: &App) -> Result<Verdict> {
     let variables = Variables::of_process();
-    let owner_url = variables.required("OWNER_DATABASE_URL")?;
+    let owner_url = variables.required("MIGRATION_URL")?;
     let app_password = password_in(&variables.required("DATABASE_URL")?);
     Box::pin(migration::migrate(&owner_url, app_password.as_deref())).await?;
     agent::register(app).await?;

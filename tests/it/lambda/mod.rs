@@ -1,6 +1,8 @@
 //! The functions as Lambda runs them: their own binaries under the runtime's protocol, called with the events that AWS
 //! sends, on the real Postgres and Redis and an SQS that speaks its protocol.
 
+mod batch;
+mod deployed;
 mod events;
 
 use std::time::Duration;
@@ -28,11 +30,17 @@ impl Cloud {
         let (hidden, receives) = (Duration::from_secs(30), 5);
         let (dispatch_url, dispatch_dead_url) = server.queue(&format!("dispatch-{name}"), hidden, receives).await;
         let (observe_url, observe_dead_url) = server.queue(&format!("observe-{name}"), hidden, receives).await;
-        let settings = Settings { dispatch_url, dispatch_dead_url, observe_url, observe_dead_url };
+        Self::on(Settings { dispatch_url, dispatch_dead_url, observe_url, observe_dead_url }).await
+    }
+
+    /// With these queues, which need not be there before a message is sent.
+    async fn on(settings: Settings) -> Self {
+        let server = ministack();
         let queue = Queue::Sqs(Sqs::with_client(settings.clone(), server.sqs()));
         let world = World::idle(Options { queue: Some(queue.clone()), ..Options::default() }).await;
         let mut environment = environment(&world, &server.endpoint);
         environment.extend([
+            ("FILES", format!("s3://{}/artifacts", server.bucket().await)),
             ("DISPATCH_QUEUE_URL", settings.dispatch_url),
             ("DISPATCH_DEAD_QUEUE_URL", settings.dispatch_dead_url),
             ("OBSERVE_QUEUE_URL", settings.observe_url),
@@ -59,13 +67,14 @@ fn environment(world: &World, endpoint: &str) -> Vec<(&'static str, String)> {
     let plain = [
         ("API_KEY_PEPPER", harness::PEPPER),
         ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_ALLOW_HTTP", "true"),
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_REGION", harness::ministack::REGION),
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("DATABASE_URL", &world.database.url),
         ("DEFAULT_AGENT", "scripted"),
         ("IOC_ENVIRONMENT", "test"),
-        ("OWNER_DATABASE_URL", &world.database.owner_url),
+        ("MIGRATION_URL", &world.database.owner_url),
         ("SCRIPTED_AGENT", "true"),
     ];
     let mut environment: Vec<_> = plain.into_iter().map(|(name, value)| (name, value.to_owned())).collect();

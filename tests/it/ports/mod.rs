@@ -3,3 +3,4 @@
 mod files;
 mod queue;
 mod queue_memory;
+pub(crate) mod runtime;

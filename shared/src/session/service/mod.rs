@@ -61,7 +61,7 @@ pub(crate) async fn change<T>(
 
 /// Writes a decided change, then rings for what follows from it.
 pub(crate) async fn save(app: &App, tx: crate::db::Tx, change: &mut Change) -> Result<()> {
-    touch(change);
+    prepare(change);
     store::save(tx, change).await?;
     follow_up(app, change).await;
     Ok(())
@@ -69,15 +69,20 @@ pub(crate) async fn save(app: &App, tx: crate::db::Tx, change: &mut Change) -> R
 
 /// As [`save`], and answers the session as it is shown.
 async fn save_and_show(app: &App, tx: crate::db::Tx, change: &mut Change) -> Result<Found> {
-    touch(change);
+    prepare(change);
     let found = store::save_and_show(tx, change).await?;
     follow_up(app, change).await;
     Ok(found)
 }
 
-fn touch(change: &mut Change) {
+/// What is written with every change. A session that ends without success stays due until those who wait on it are
+/// called off, so that a crash right after this write leaves none behind.
+fn prepare(change: &mut Change) {
     if !change.events.is_empty() {
         change.session.updated_at = change.now;
+    }
+    if change.orphans && change.session.child_count > 0 {
+        change.session.next_step_at = Some(change.now);
     }
 }
 
@@ -98,7 +103,7 @@ pub(crate) async fn follow_up(app: &App, change: &Change) {
     if change.orphans
         && let Err(error) = orphan_below(app, session.tenant_id, session.id).await
     {
-        tracing::warn!(?error, session.id = %session.id, "waiting children were not called off; a later end will");
+        tracing::warn!(?error, session.id = %session.id, "waiting children were not called off; the next step will");
     }
 }
 
@@ -123,7 +128,7 @@ pub(crate) fn next_bell(session: &Session, now: Time) -> Option<(Job, Duration)>
 }
 
 /// Calls off, level by level, those who still waited on a session that ended without success.
-async fn orphan_below(app: &App, tenant_id: TenantId, parent: SessionId) -> Result<()> {
+pub(crate) async fn orphan_below(app: &App, tenant_id: TenantId, parent: SessionId) -> Result<()> {
     let mut parents = vec![parent];
     while let Some(parent) = parents.pop() {
         for child in store::waiting_children(&app.db, tenant_id, parent).await? {
@@ -134,9 +139,10 @@ async fn orphan_below(app: &App, tenant_id: TenantId, parent: SessionId) -> Resu
             }
             let mut change = Change::new(session, Actor::system("family"), app.clock.now());
             verbs::orphan(&mut change, "its parent ended")?;
-            change.session.updated_at = change.now;
+            prepare(&mut change);
             store::save(tx, &change).await?;
             app.news.tell(tenant_id, child);
+            app.ring(&next_bell(&change.session, change.now).into_iter().collect::<Vec<_>>()).await;
             parents.push(child);
         }
     }

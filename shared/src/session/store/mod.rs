@@ -2,6 +2,7 @@
 
 mod extras;
 mod list;
+mod room;
 mod row;
 pub mod statement;
 
@@ -28,16 +29,13 @@ pub use self::{
         tree,
     },
     list::{Filter, Page, Stats, list, stats},
+    room::{Room, Standing, Towards, agents_waited_for, lock_with_room, standing, turns},
 };
 use self::{
     row::COLUMNS,
-    statement::{FIND, INSERT, LOCK, ROOM, SAVE, TURNS, room_of_new},
+    statement::{FIND, INSERT, LOCK, SAVE, room_of_new},
 };
-use super::{
-    Session, WaitingFor,
-    change::{Change, month_of},
-    status::Status,
-};
+use super::{Session, WaitingFor, change::Change};
 
 /// The error for an id that is unknown, or another tenant's: nobody can tell which.
 #[track_caller]
@@ -97,6 +95,8 @@ pub struct Claimed {
     pub out_of_tokens: bool,
     /// The name of its agent.
     pub agent: Option<String>,
+    /// An earlier step was broken off: nothing of it is written, but the agent may have heard of it.
+    pub unfinished: bool,
 }
 
 /// Takes the step of a session, if it is due and nobody else has it. `fence` must be above the row's; without one (no
@@ -118,6 +118,8 @@ pub async fn claim(
              returning {COLUMNS},
                  (select coalesce(jsonb_agg(jsonb_build_array(m.id, m.said) order by m.id), '[]') from session_messages m
                   where m.tenant_id = s.tenant_id and m.session_id = s.id and m.delivered_at is null) as messages,
+                 (select was.lease_until is not null from sessions was
+                  where was.tenant_id = s.tenant_id and was.id = s.id) as unfinished,
                  (select t.max_tokens_per_month > 0 and t.max_tokens_per_month <= coalesce((select u.tokens from tenant_usage u
                      where u.tenant_id = t.id and u.month = date_trunc('month', $3::timestamptz at time zone 'UTC')::date), 0)
                   from tenants t where t.id = s.tenant_id) as out_of_tokens,
@@ -132,12 +134,15 @@ pub async fn claim(
         messages,
         out_of_tokens: row.try_get("out_of_tokens")?,
         agent: row.try_get("agent_name")?,
+        unfinished: row.try_get("unfinished")?,
     }))
 }
 
-/// Keeps a claim alive until then, or gives it back. False when a newer claim exists.
-pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, until: Option<Time>) -> Result<bool> {
-    let sql = "update sessions set lease_until = $4 where tenant_id = $1 and id = $2 and fence = $3 returning id";
+/// Keeps a claim alive until then; an end that is over gives it up, unfinished. False when the claim is no more, because
+/// its step was written or a newer one exists.
+pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, until: Time) -> Result<bool> {
+    let sql = "update sessions set lease_until = $4
+               where tenant_id = $1 and id = $2 and fence = $3 and lease_until is not null returning id";
     Ok(!db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &fence, &until]).await?.is_empty())
 }
 
@@ -171,9 +176,9 @@ pub async fn insert(mut tx: Tx, change: &Change, agent: &str, start: bool) -> Re
     } else {
         (tx.finish_all(&statements).await?, None)
     };
-    let row = answers[0].first().ok_or_else(no_tenant)?;
+    let row = answers[0].first().ok_or_else(room::no_tenant)?;
     if !row.try_get::<_, bool>("made")? {
-        return Ok(Inserted::Refused(read_room(row)?));
+        return Ok(Inserted::Refused(room::read(row)?));
     }
     if let Some(tx) = open {
         tx.commit().await?;
@@ -330,120 +335,13 @@ pub async fn take_place_below(
     Ok(Some((parent, room || root_gone)))
 }
 
-/// Those who wait below a session: pending, queued, or held.
+/// Those who wait below a session since before its end: pending, queued, or held.
 pub async fn waiting_children(db: &Db, tenant_id: TenantId, parent: SessionId) -> Result<Vec<SessionId>> {
     let sql = "select id from sessions where tenant_id = $1 and parent_id = $2
-               and (status in ('pending', 'queued') or pause_reason = 'dependency')";
+               and (status in ('pending', 'queued') or pause_reason = 'dependency')
+               and created_at <= coalesce((select p.ended_at from sessions p where p.tenant_id = $1 and p.id = $2), created_at)";
     let rows = db.read(tenant_id, sql, &[&tenant_id, &parent]).await?;
     rows.iter().map(|row| row.try_get("id").map_err(Error::from)).collect()
-}
-
-/// What decides whether a session may be asked to run, or run at once.
-#[derive(Clone, Copy, Debug)]
-pub struct Room {
-    pub max_concurrent: i64,
-    pub running: i64,
-    pub max_queued: i64,
-    pub queued: i64,
-    pub rejects: bool,
-    pub out_of_tokens: bool,
-    pub workspace_taken: bool,
-    pub agent_id: Option<AgentId>,
-    pub agent_full: bool,
-    pub queued_on_agent: i64,
-}
-
-impl Room {
-    /// Whether a slot, the workspace, the agent and tokens are there, and nobody waits for the same.
-    pub fn free(&self) -> bool {
-        self.running < self.max_concurrent
-            && !self.out_of_tokens
-            && !self.workspace_taken
-            && !self.agent_full
-            && self.queued_on_agent == 0
-    }
-}
-
-/// Which agent [`lock_with_room`] counts for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Towards {
-    /// The one that the session's configuration names, else the default.
-    Configured,
-    /// The one that it was given to, else the default.
-    Given,
-}
-
-/// Reads a session, keeps it from changing until the end of the transaction, and counts, from rows, what a start or a
-/// resume is decided by. Run under the tenant's slot lock.
-pub async fn lock_with_room(
-    tx: &mut Tx,
-    (tenant_id, id): (TenantId, SessionId),
-    towards: Towards,
-    default_agent: &str,
-    now: Time,
-) -> Result<(Session, Room)> {
-    let configured = towards == Towards::Configured;
-    let answers = tx
-        .query_all(&[(&LOCK, &[&tenant_id, &id]), (&ROOM, &[&tenant_id, &id, &now, &default_agent, &configured])])
-        .await?;
-    let session = answers[0].first().map(row::session).transpose()?.ok_or_else(|| not_found(id))?;
-    let room = answers[1].first().ok_or_else(no_tenant)?;
-    Ok((session, read_room(room)?))
-}
-
-fn no_tenant() -> Error {
-    Error::new(Code::TenantNotFound, "There is no such tenant.")
-}
-
-fn read_room(row: &Row) -> Result<Room> {
-    Ok(Room {
-        max_concurrent: row.try_get("max_concurrent")?,
-        running: row.try_get("running")?,
-        max_queued: row.try_get("max_queued")?,
-        queued: row.try_get("queued")?,
-        rejects: row.try_get("rejects")?,
-        out_of_tokens: row.try_get("out_of_tokens")?,
-        workspace_taken: row.try_get("workspace_taken")?,
-        agent_id: row.try_get("agent_id")?,
-        agent_full: row.try_get::<_, Option<bool>>("agent_full")?.unwrap_or(false),
-        queued_on_agent: row.try_get("queued_on_agent")?,
-    })
-}
-
-/// How a session stands in its queue.
-#[derive(Debug)]
-pub struct Standing {
-    pub queued: bool,
-    /// It runs, and waits to be handed to its agent.
-    pub to_hand_over: bool,
-    pub agent_id: Option<AgentId>,
-    /// While it is queued: whose turn it is on its agent.
-    pub turns: Vec<(TenantId, SessionId)>,
-}
-
-/// How a session stands, and whose turn it is; `None` when there is no such session.
-pub async fn standing(db: &Db, tenant_id: TenantId, id: SessionId, now: Time, most: i32) -> Result<Option<Standing>> {
-    let rows = db.read(tenant_id, TURNS, &[&tenant_id, &id, &now, &month_of(now), &most]).await?;
-    let Some(first) = rows.first() else { return Ok(None) };
-    let status = Status::parse(first.try_get("status")?);
-    let mut turns = Vec::new();
-    for row in &rows {
-        let next: (Option<TenantId>, Option<SessionId>) = (row.try_get("next_tenant")?, row.try_get("next_session")?);
-        turns.extend(next.0.zip(next.1));
-    }
-    Ok(Some(Standing {
-        queued: status == Some(Status::Queued),
-        to_hand_over: status.is_some_and(Status::holds_slot) && first.try_get("handover")?,
-        agent_id: first.try_get("agent_id")?,
-        turns,
-    }))
-}
-
-/// Whose turn it is on an agent.
-pub async fn turns(db: &Db, agent: AgentId, now: Time, most: i32) -> Result<Vec<(TenantId, SessionId)>> {
-    let sql = "select tenant_id, session_id from next_turns($1, $2, $3, $4)";
-    let rows = db.directory(sql, &[&agent, &now, &month_of(now), &most]).await?;
-    rows.iter().map(|row| Ok((row.try_get("tenant_id")?, row.try_get("session_id")?))).collect()
 }
 
 /// The name of an agent.
@@ -451,11 +349,4 @@ pub async fn agent_name_of(db: &Db, tenant_id: TenantId, agent: AgentId) -> Resu
     let rows = db.read(tenant_id, "select name from agents where id = $1", &[&agent]).await?;
     let row = rows.first().ok_or_else(|| Error::new(Code::AgentNotFound, "The agent is gone."))?;
     Ok(row.try_get("name")?)
-}
-
-/// The agents that a tenant's queued sessions wait for.
-pub async fn agents_waited_for(db: &Db, tenant_id: TenantId) -> Result<Vec<AgentId>> {
-    let sql = "select distinct agent_id from sessions where tenant_id = $1 and status = 'queued'";
-    let rows = db.read(tenant_id, sql, &[&tenant_id]).await?;
-    rows.iter().map(|row| row.try_get("agent_id").map_err(Error::from)).collect()
 }

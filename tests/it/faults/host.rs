@@ -1,0 +1,174 @@
+//! A worker process of its own, which is this test binary once more: it can be killed as a machine's failure kills one.
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    process::Stdio,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use harness::{
+    Options,
+    world::{app, work_off},
+};
+use nix::sys::signal::Signal;
+use shared::{
+    job::{Job, Lane},
+    session::outcome::Failure,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    process::{Child, ChildStdin, Command},
+    task::JoinSet,
+    time::{interval, timeout},
+};
+
+use super::{
+    agent::{Call, Hook, Watched, nothing, platform},
+    fuse::Fuse,
+};
+
+/// Tells the process what it is to work on: the addresses of Postgres, Redis and the agent.
+const PLACES: &str = "IOC_TEST_PLACES";
+
+/// How long a step may be silent before another process takes it over.
+pub(super) const LEASE: Duration = Duration::from_millis(400);
+
+pub(super) fn options() -> Options {
+    let mut options = Options::default();
+    options.settings.step_lease = LEASE;
+    options
+}
+
+/// The agent's side: it notes which work it was given, once for each name.
+pub(super) struct Agent {
+    pub(super) addr: SocketAddr,
+    known: Arc<Mutex<BTreeSet<Call>>>,
+    _serving: JoinSet<()>,
+}
+
+impl Agent {
+    pub(super) async fn start(fuse: Arc<Fuse>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let known = Arc::<Mutex<BTreeSet<Call>>>::default();
+        let mut serving = JoinSet::new();
+        let all = known.clone();
+        serving.spawn(async move {
+            let mut open = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let (known, fuse) = (all.clone(), fuse.clone());
+                open.spawn(async move {
+                    let mut stream = BufReader::new(stream);
+                    let mut line = String::new();
+                    if stream.read_line(&mut line).await.is_ok()
+                        && let Some(call) = Call::read(&line)
+                    {
+                        known.lock().unwrap().insert(call);
+                        fuse.pass();
+                        _ = stream.get_mut().write_all(b"ok\n").await;
+                    }
+                });
+            }
+        });
+        Self { addr, known, _serving: serving }
+    }
+
+    /// How many pieces of work of this kind it was given for a session.
+    pub(super) fn count(&self, verb: &str, session: &str) -> usize {
+        self.known.lock().unwrap().iter().filter(|call| call.verb == verb && call.session == session).count()
+    }
+}
+
+/// A running worker process.
+pub(super) struct Host {
+    process: Child,
+    bells: ChildStdin,
+}
+
+impl Host {
+    pub(super) fn start(database_url: &str, redis_url: &str, agent: SocketAddr) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "faults::host::a_process_of_its_own", "--ignored", "--nocapture"]);
+        command.env(PLACES, format!("{database_url} {redis_url} {agent}"));
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
+        let mut process = command.spawn().unwrap();
+        let bells = process.stdin.take().unwrap();
+        Self { process, bells }
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.process.id().expect("a process that was not waited for")
+    }
+
+    /// Rings, as the queue would. Nobody hears it where the process is dead.
+    pub(super) async fn ring(&mut self, job: &Job) {
+        _ = self.bells.write_all(format!("{}\n", serde_json::to_string(job).unwrap()).as_bytes()).await;
+    }
+
+    /// Waits until a killed process is gone.
+    pub(super) async fn gone(mut self) {
+        timeout(Duration::from_secs(10), self.process.wait()).await.expect("a killed process goes").unwrap();
+    }
+
+    /// Lets a frozen process go on, and waits until it has done what it had begun.
+    pub(super) async fn thaw(mut self) {
+        let id = nix::unistd::Pid::from_raw(self.id().cast_signed());
+        nix::sys::signal::kill(id, Signal::SIGCONT).unwrap();
+        drop(self.bells);
+        timeout(Duration::from_secs(20), self.process.wait()).await.expect("it ends by itself").unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "a process that other claims start"]
+async fn a_process_of_its_own() {
+    #[expect(clippy::disallowed_methods, reason = "how the one process tells the other")]
+    let Ok(places) = std::env::var(PLACES) else { return };
+    let [database_url, redis_url, agent]: [&str; 3] = places.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let agent: SocketAddr = agent.parse().unwrap();
+    let watched = Watched::new(nothing(), tell(agent));
+    let app = app(database_url, redis_url, Options { agents: vec![platform(watched)], ..options() });
+    let mut workers = JoinSet::new();
+    for lane in [Lane::Dispatch, Lane::Observe, Lane::Observe, Lane::Sweep] {
+        let app = app.clone();
+        workers.spawn(async move { work_off(&app, lane).await });
+    }
+    let queue = app.queue.clone();
+    workers.spawn(async move {
+        let mut sweeps = interval(Duration::from_millis(150));
+        loop {
+            sweeps.tick().await;
+            queue.send(&Job::sweep()).await.unwrap();
+        }
+    });
+    let (heard, mut bells) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| heard.send(line)));
+    while let Some(line) = bells.recv().await {
+        app.queue.send(&serde_json::from_str(&line).unwrap()).await.unwrap();
+    }
+    // The end was asked for: what is under way may end first. Looking at the depth is free of luck, as the work is ours.
+    for lane in [Lane::Dispatch, Lane::Observe] {
+        while app.queue.depth(lane).await.unwrap().in_flight > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// Tells the agent's side of a call and waits until it has heard.
+fn tell(agent: SocketAddr) -> Hook {
+    Box::new(move |call| {
+        async move {
+            let told = async {
+                let mut stream = BufReader::new(TcpStream::connect(agent).await?);
+                stream.get_mut().write_all(call.line().as_bytes()).await?;
+                stream.read_line(&mut String::new()).await
+            };
+            told.await.map(|_| ()).map_err(|error| Failure::transient("AGENT_UNREACHABLE", error.to_string()))
+        }
+        .boxed()
+    })
+}

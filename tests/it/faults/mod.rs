@@ -1,0 +1,14 @@
+//! What may go wrong while a session runs, each with the real parts: whatever dies, comes back, doubles or gets lost, the
+//! session ends once, in the right state, with all on record and nothing left behind.
+
+mod agent;
+mod fuse;
+mod handover;
+mod host;
+mod killed;
+mod messages;
+mod opencode;
+mod postgres;
+mod redis;
+mod story;
+mod waiting;

@@ -1,0 +1,114 @@
+//! The OpenCode server is killed in the middle of a run: back on its data, the session completes; not back, the session
+//! fails as something of the moment, and a retry completes it.
+
+use std::{sync::Arc, time::Duration};
+
+use harness::{Caller, Options, World};
+use local::{
+    scripted_model::{self, ScriptedModel},
+    services::{Model, OpenCode, OpenCodeOptions},
+};
+use serde_json::{Value, json};
+use shared::{
+    agent::PlatformAgent,
+    auth::Role,
+    clock::Clock,
+    runtime::opencode::{OpenCode as Runtime, Settings},
+};
+
+use super::{postgres::swept, story};
+
+struct Stage {
+    world: World,
+    caller: Caller,
+    server: OpenCode,
+    model: ScriptedModel,
+    work: std::path::PathBuf,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let model = scripted_model::serve("127.0.0.1:0").await.unwrap();
+        let options = OpenCodeOptions::new(Model::Scripted { base_url: model.base_url() });
+        let server = OpenCode::start(&options).await.unwrap();
+        let work = local::checkout::temporary("work").unwrap();
+        let mut settings = Settings::new(server.url(), server.password(), work.display().to_string());
+        settings.grace = Duration::from_millis(500);
+        settings.call_timeout = Duration::from_secs(5);
+        let runtime = Arc::new(Runtime::new(settings, Clock::System).unwrap());
+        let agent = PlatformAgent { name: "opencode".to_owned(), kind: "opencode", capacity: Some(5), runtime };
+        let mut options = Options { agents: vec![agent], ..Options::default() };
+        options.settings.pace.shortest = Duration::from_millis(50);
+        // Long enough for a restart of the server, short enough to wait for.
+        options.settings.pace.agent_offline = Duration::from_secs(12);
+        let world = World::with(options).await;
+        Self { caller: world.caller(Role::Member), world, server, model, work }
+    }
+
+    /// Starts a session whose agent is in the middle of a command.
+    async fn at_work(&self) -> String {
+        let prompt = r#"Do it. @@STUB [
+            {"tool": "write", "args": {"filePath": "first.txt", "content": "1\n"}},
+            {"tool": "bash", "args": {"command": "sleep 2", "description": "takes its time"}},
+            {"tool": "write", "args": {"filePath": "second.txt", "content": "2\n"}},
+            {"text": "Done."}] @@"#;
+        let config = json!({"agent": "opencode"});
+        let id = self.caller.start_session(json!({"initial_prompt": prompt, "agent_config": config})).await;
+        let late = tokio::time::Instant::now() + Duration::from_secs(30);
+        // The model was asked for the second time: the command comes next.
+        while self.model.requests().iter().filter(|asked| asked.body["tools"].is_array()).count() < 2 {
+            assert!(tokio::time::Instant::now() < late, "{:#}", self.caller.session(&id).await);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        id
+    }
+
+    async fn right(&self, id: &str) -> Value {
+        let session = self.caller.session(id).await;
+        let events = self.caller.events(id).await;
+        let completed = events.iter().filter(|event| event["type"] == "session.completed").count();
+        assert_eq!(completed, 1, "{events:#?}");
+        let diff = self.caller.get(&format!("/sessions/{id}/diff")).await.expect(200);
+        let paths: Vec<_> = diff["items"].as_array().unwrap().iter().map(|file| file["path"].clone()).collect();
+        assert!(paths.contains(&json!("first.txt")), "{paths:?}");
+        story::clean(&self.world, id).await;
+        session
+    }
+
+    async fn end(self) {
+        drop(self.world);
+        self.server.stop().await;
+        std::fs::remove_dir_all(self.work).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_server_was_killed_and_came_back_completes_once() {
+    let stage = Stage::new().await;
+    let id = stage.at_work().await;
+    stage.server.kill().await;
+    stage.server.restart().await.unwrap();
+    swept(&stage.world, stage.caller.reaches(&id, &["completed"])).await;
+    stage.right(&id).await;
+    assert!(stage.caller.states(&id).await.iter().all(|state| state != "failed"));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_server_stays_away_fails_for_the_moment_and_a_retry_completes_it() {
+    let stage = Stage::new().await;
+    let id = stage.at_work().await;
+    stage.server.kill().await;
+    swept(&stage.world, stage.caller.reaches(&id, &["degraded"])).await;
+    let session = swept(&stage.world, stage.caller.reaches(&id, &["failed"])).await;
+    assert_eq!(session["outcome"]["error"]["category"], "transient", "{session:#}");
+    assert_eq!(session["outcome"]["error"]["code"], "AGENT_UNREACHABLE");
+    assert_eq!(session["recoverable"], true, "{session:#}");
+    story::clean(&stage.world, &id).await;
+    stage.server.restart().await.unwrap();
+    stage.caller.act(&format!("/sessions/{id}/retry")).await.expect(202);
+    stage.caller.act(&format!("/sessions/{id}/start")).await.expect(202);
+    swept(&stage.world, stage.caller.reaches(&id, &["completed"])).await;
+    assert_eq!(stage.right(&id).await["retry_count"], 1);
+    stage.end().await;
+}
