@@ -58,12 +58,11 @@ where
             Err(error) => Err(error),
         });
     };
-    let lost = match grant {
-        Some(grant) => app.locks.hold(grant, step).await.err(),
-        None => {
-            step.await;
-            None
-        }
+    let lost = if let Some(grant) = grant {
+        app.locks.hold(grant, step).await.err()
+    } else {
+        step.await;
+        None
     };
     // A lock that was lost after the work was done is no matter: what was written had the fence.
     let done = done.unwrap_or_else(|| lost.map_or(Ok(()), |lost| Err(lost.into())));
@@ -190,9 +189,9 @@ fn plan_next(app: &App, was_over: bool, asked_meanwhile: Option<Time>, change: &
 }
 
 /// The runtime of a session's agent.
-pub(crate) async fn runtime(app: &App, session: &Session) -> Result<std::sync::Arc<dyn AgentRuntime>> {
-    let name = store::agent_name(&app.db, session.tenant_id, session.id).await?;
-    app.agents.runtime(&name)
+pub(crate) fn runtime(app: &App, claimed: &Claimed) -> Result<std::sync::Arc<dyn AgentRuntime>> {
+    let gone = || Error::new(Code::AgentUnavailable, "The session's agent is gone.");
+    app.agents.runtime(claimed.agent.as_ref().ok_or_else(gone)?)
 }
 
 /// What the agent is told of a session.
