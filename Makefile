@@ -3,11 +3,9 @@
 
 IOC := target/debug/ioc
 PYTHON ?= python3
-# With nextest the tests run in parallel processes; without it cargo's own runner does.
-RUNNER := $(shell cargo nextest --version >/dev/null 2>&1 && echo "nextest run" || echo "test")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build up demo check test fmt lint bench lambda clean
+.PHONY: help setup setup-test build up demo check test fmt lint lint-template bench lambda clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,13 +32,19 @@ up: ## Set up, start everything on 127.0.0.1:8000, show the main job once; Ctrl-
 demo: build ## Show the main job once more, against the running `make up`
 	@$(IOC) demo
 
-check: ## Formatting, lints and tests: what must pass before a commit
-	@$(MAKE) --no-print-directory fmt lint
-	@$(MAKE) --no-print-directory test
+# Tests wait for servers more than they compute, so more of them run at once than there are processors.
+TEST := cargo test --locked --workspace --lib --test it
+export RUST_TEST_THREADS ?= 6
 
-test: ## All tests, against real servers of their own
+check: ## The inner loop: formatting, lints, and the tests that need Postgres and Redis alone
+	@$(MAKE) --no-print-directory -j2 setup build
+	@$(MAKE) --no-print-directory fmt lint
+	@$(IOC) services -- $(TEST) -- --skip faults:: --skip lambda:: --skip local:: --skip opencode:: --skip ports::
+
+test: ## Everything: formatting, lints, the template, all tests, against real servers of their own
 	@$(MAKE) --no-print-directory -j2 setup-test build
-	@$(IOC) services -- cargo $(RUNNER) --locked --workspace
+	@$(MAKE) --no-print-directory fmt lint lint-template
+	@$(IOC) services -- $(TEST)
 
 fmt: ## Is every file formatted? (cargo fmt does it)
 	@cargo fmt --all --check
@@ -52,8 +56,14 @@ bench: ## Measure
 	@$(MAKE) --no-print-directory -j2 setup build
 	@$(IOC) services -- cargo bench --locked --workspace
 
-lambda: setup-test ## Build the Lambda functions for deployment
-	@PATH="$(CURDIR)/.local/venv-test/bin:$$PATH" cargo lambda build --locked --release --package functions
+lambda: setup-test ## Build the Lambda functions into target/lambda; ARCH=--arm64 as they are deployed
+	@PATH="$(CURDIR)/.local/venv-test/bin:$$PATH" cargo lambda build --locked --release --package functions $(ARCH)
+	@for binary in target/lambda/*/bootstrap; do \
+		printf '%-30s %9d bytes, %8d zipped\n' $$binary $$(wc -c <$$binary) $$(gzip -9 -c $$binary | wc -c); \
+	done
+
+lint-template: ## Does cfn-lint agree with template.yaml? (a test asks the same)
+	@.local/venv-test/bin/cfn-lint template.yaml
 
 clean: ## Remove what was built and everything under .local, data included
 	@rm -rf .local

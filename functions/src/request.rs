@@ -227,6 +227,9 @@ fn misshapen(path: &str, message: &str) -> Error {
     if let Some(name) = named("missing field `") {
         return Error::field(below(name), "is required");
     }
+    if let Some(name) = named("duplicate field `") {
+        return Error::field(below(name), "is sent twice");
+    }
     let field = if parent.is_empty() { "body" } else { parent };
     Error::field(clean(field), clean(message))
 }
@@ -288,6 +291,8 @@ mod tests {
         assert_eq!(refused(r#"{"number": 1, "nmber": 2}"#), (Code::ValidationFailed, "nmber".to_owned()));
         assert_eq!(refused(r#"{"number": 1, "inner": {"txt": 2}}"#), (Code::ValidationFailed, "inner.txt".to_owned()));
         assert_eq!(refused(r#"{"number": 1, "inner": {}}"#), (Code::ValidationFailed, "inner.text".to_owned()));
+        let twice = refused(r#"{"number": 1, "inner": null, "number": 2}"#);
+        assert_eq!(twice, (Code::ValidationFailed, "number".to_owned()));
         assert_eq!(refused("[]"), (Code::ValidationFailed, "body".to_owned()));
     }
 }

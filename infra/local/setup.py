@@ -71,6 +71,10 @@ class Group:
         """One entry per program that must be there afterwards: its path, or None."""
         raise NotImplementedError
 
+    def probes(self):
+        """Commands that fail where a program does not run on this machine."""
+        return [[program, "--version"] for program in self.programs()]
+
     def install(self):
         raise NotImplementedError
 
@@ -92,8 +96,8 @@ class Group:
         self.install()
         if not all(self.programs()):
             raise Missing(f"{self.title}: the packages were installed, but a program is missing from them", self.remedy)
-        for program in self.programs():
-            self.run([program, "--version"])
+        for command in self.probes():
+            self.run(command)
         (self.place / ".stamp").write_text(self.digest())
         say(f"{self.title}: done in {time.monotonic() - started:.1f} s")
 
@@ -165,6 +169,12 @@ class TestTools(PythonGroup):
 
     def programs(self):
         return tuple(self.first(f"bin/{name}") for name in ("cargo-lambda", "ministack", "cfn-lint"))
+
+    def probes(self):
+        cargo_lambda, _, cfn_lint = self.programs()
+        # MiniStack takes no --version: it would start.
+        return [[cargo_lambda, "lambda", "--version"], [cfn_lint, "--version"],
+                [self.place / "bin" / "python", "-c", "import ministack, samtranslator"]]
 
     def install(self):
         self.run([*self.pip(), *PIP, "--requirement", HERE / "requirements-test.txt"])

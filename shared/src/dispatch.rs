@@ -50,7 +50,7 @@ pub async fn admit(app: &App, agent: AgentId, mine: Option<SessionId>) -> Result
         let now = app.clock.now();
         let sql = "select tenant_id, session_id from next_turns($1, $2, $3, $4)";
         let rows = app.db.directory(sql, &[&agent, &now, &month_of(now), &TURNS]).await?;
-        let mut admitted = 0;
+        let (mut admitted, mut passed_over) = (0, 0);
         for row in &rows {
             let (tenant_id, id): (TenantId, SessionId) = (row.try_get("tenant_id")?, row.try_get("session_id")?);
             match admit_one(app, agent, tenant_id, id).await? {
@@ -63,11 +63,13 @@ pub async fn admit(app: &App, agent: AgentId, mine: Option<SessionId>) -> Result
                     app.ring(&[(Job::dispatch(tenant_id, id), std::time::Duration::ZERO)]).await;
                 }
                 Admitted::AgentFull => return Ok(was_mine),
-                Admitted::No => {}
+                Admitted::No => passed_over += 1,
             }
         }
-        // A full page of which something was admitted may have more behind it.
-        if admitted == 0 || rows.len() < usize::try_from(TURNS).unwrap_or(usize::MAX) {
+        // Behind a full page there may be more; and whoever was passed over (its workspace was taken by one admitted
+        // before it) held a place that the next in turn may have.
+        let full = rows.len() >= usize::try_from(TURNS).unwrap_or(usize::MAX);
+        if admitted == 0 || !(full || passed_over > 0) {
             return Ok(was_mine);
         }
     }

@@ -4,7 +4,8 @@ use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use object_store::{
-    ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, memory::InMemory, path::Path as Key,
+    ObjectStore, ObjectStoreExt, PutPayload, aws::AmazonS3Builder, local::LocalFileSystem, memory::InMemory,
+    path::Path as Key, prefix::PrefixStore,
 };
 use sha2::{Digest, Sha256};
 
@@ -20,14 +21,24 @@ pub struct Files {
 }
 
 impl Files {
-    /// Opens `memory:`, or a folder given by its path (which is made).
+    /// Opens `memory:`, `s3://bucket` or `s3://bucket/prefix`, or a folder given by its path (which is made). The region and the
+    /// credentials of a bucket come from the environment that every AWS tool reads.
     pub fn open(place: &str) -> Result<Self> {
         if place == "memory:" {
-            return Ok(Self { store: Arc::new(InMemory::new()) });
+            return Ok(Self::of(InMemory::new()));
+        }
+        if let Some(place) = place.strip_prefix("s3://") {
+            let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+            let builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+            return Ok(Self::of(PrefixStore::new(builder.build().map_err(Error::internal)?, prefix)));
         }
         std::fs::create_dir_all(Path::new(place)).map_err(Error::internal)?;
-        let store = LocalFileSystem::new_with_prefix(place).map_err(Error::internal)?;
-        Ok(Self { store: Arc::new(store) })
+        Ok(Self::of(LocalFileSystem::new_with_prefix(place).map_err(Error::internal)?))
+    }
+
+    /// On a store that was opened elsewhere.
+    pub fn of(store: impl ObjectStore) -> Self {
+        Self { store: Arc::new(store) }
     }
 
     /// Stores content under its own hash and answers the hash; storing it again changes nothing.

@@ -28,6 +28,12 @@ pub async fn migrate(owner_url: &str, app_password: Option<&str>) -> Result<()> 
     Ok(())
 }
 
+/// The password that a database URL holds.
+pub fn password_in(url: &str) -> Option<String> {
+    let config: tokio_postgres::Config = url.parse().ok()?;
+    config.get_password().and_then(|password| String::from_utf8(password.to_vec()).ok())
+}
+
 /// A hash of all migrations, for those who keep a migrated database to copy.
 pub fn fingerprint() -> String {
     use sha2::{Digest, Sha256};

@@ -156,6 +156,13 @@ async fn take_in(
             change.event(EventType::Artifact, serde_json::to_value(artifact)?);
         }
         match next {
+            // Who drives it ended it meanwhile: what was seen is on record, and the next step tidies up.
+            _ if !change.session.status.holds_slot() => {
+                change.session.next_step_at = Some(change.now);
+                Ok(())
+            }
+            // Somebody asked for its stop meanwhile: the next step carries that out, and nothing holds it before.
+            Next::Ask(_) | Next::Rest { .. } | Next::Continue if change.session.stops() => Ok(()),
             Next::Ask(question) => progress::ask(change, question, work),
             Next::Rest { message, resume_at } => {
                 let intent = by_system(PauseReason::RateLimit, message, resume_at);
@@ -300,7 +307,12 @@ async fn wake(app: &App, session: &Session) -> Result<()> {
     let actor = Actor::system("observer");
     let woken = go_on(app, session.tenant_id, session.id, actor, |change, free| {
         step::give_back(change, session.fence)?;
-        if change.session.status != Status::Paused {
+        let due = change.session.resume_at.is_some_and(|at| at <= change.now);
+        if change.session.status != Status::Paused || !due {
+            // Somebody else woke it, or it waits for a person: only a time of its own ends this pause.
+            if change.session.status == Status::Paused {
+                change.session.next_step_at = change.session.resume_at;
+            }
             return Ok(verbs::Progress::Done);
         }
         verbs::go_on(change, "its time has come", true, free, until)

@@ -155,20 +155,11 @@ pub(crate) async fn write_as_it_stands(
     let session = store::lock(&mut tx, claimed.tenant_id, claimed.id).await?;
     let moved = (session.status, session.run) != (claimed.status, claimed.run);
     let was_over = session.status.is_over();
+    let asked_meanwhile = session.next_step_at.filter(|due| Some(*due) != claimed.next_step_at);
     let mut change = Change::new(session, Actor::system(actor), app.clock.now());
     give_back(&mut change, claimed.fence)?;
     decide(&mut change, moved)?;
-    if !was_over && change.session.status.is_over() && change.session.run_state.is_some() {
-        // Nothing else is due any more: the workspace is given back when its time is over.
-        let retention = TimeDelta::from_std(app.settings.workspace_retention).unwrap_or(TimeDelta::MAX);
-        change.session.next_step_at.get_or_insert(change.now + retention);
-    }
-    if change.session.intent.is_some() && change.session.status.holds_slot() {
-        // Asked for while this step was under way, or put off by it.
-        let soon = change.session.next_step_at.map_or(change.now, |due| due.min(change.now));
-        change.session.next_step_at =
-            Some(if change.session.attempts > 0 { change.session.next_step_at.unwrap_or(soon) } else { soon });
-    }
+    plan_next(app, was_over, asked_meanwhile, &mut change);
     if !moved {
         store::keep_artifacts(&mut tx, (claimed.tenant_id, claimed.id), artifacts).await?;
     }
@@ -182,6 +173,20 @@ pub(crate) fn give_back(change: &mut Change, fence: i64) -> Result<()> {
     }
     change.session.lease_until = None;
     Ok(())
+}
+
+/// When the next step is due, beyond what the rules decided.
+fn plan_next(app: &App, was_over: bool, asked_meanwhile: Option<Time>, change: &mut Change) {
+    let session = &mut change.session;
+    // Somebody asked for a step while this one was under way, and its bell found the row taken.
+    if let Some(asked) = asked_meanwhile.filter(|_| !session.status.is_over()) {
+        session.next_step_at = Some(session.next_step_at.map_or(asked, |due| due.min(asked)));
+    }
+    // It has just ended and its agent rests: the workspace is kept for a while, then given back.
+    if session.status.is_over() && !was_over && session.next_step_at.is_none() && session.run_state.is_some() {
+        let kept = TimeDelta::from_std(app.settings.workspace_retention).unwrap_or(TimeDelta::MAX);
+        session.next_step_at = change.now.checked_add_signed(kept);
+    }
 }
 
 /// The runtime of a session's agent.

@@ -96,7 +96,7 @@ pub async fn create(app: &App, new: &NewTenant) -> Result<TenantId> {
     Ok(id)
 }
 
-/// Sets the limits of a tenant; they hold from the next decision on.
+/// Sets the limits of a tenant; they hold from the next decision on, and who may start now does.
 pub async fn set_limits(app: &App, id: TenantId, limits: Limits) -> Result<()> {
     app.db
         .tenant(id)
@@ -115,5 +115,5 @@ pub async fn set_limits(app: &App, id: TenantId, limits: Limits) -> Result<()> {
             ],
         )
         .await?;
-    Ok(())
+    crate::dispatch::admit_for_tenant(app, id, None).await
 }

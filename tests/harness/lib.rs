@@ -1,11 +1,14 @@
 //! What the tests stand on.
 
+pub mod cargo_lambda;
 pub mod database;
+pub mod kept;
 pub mod ministack;
+pub mod stack;
 pub mod valkey;
 pub mod world;
 
-pub use world::{Caller, Options, Reply, Tenant, World};
+pub use world::{Caller, Options, PEPPER, Reply, Tenant, World};
 
 /// The Redis that all tests share; each keeps to names of its own in it.
 pub fn redis_url() -> String {

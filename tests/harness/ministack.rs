@@ -5,9 +5,9 @@
 
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Stdio},
     sync::OnceLock,
     time::{Duration, Instant},
 };
@@ -18,6 +18,10 @@ use aws_sdk_sqs::{
     types::QueueAttributeName,
 };
 
+use shared::id::SessionId;
+
+use crate::kept::{free_port, kept, test_program};
+
 /// The region and the account that everything on this server is in.
 pub const REGION: &str = "us-east-1";
 pub const ACCOUNT: &str = "000000000000";
@@ -26,49 +30,31 @@ pub const ACCOUNT: &str = "000000000000";
 pub struct Ministack {
     /// Where it answers, such as `http://127.0.0.1:34567`.
     pub endpoint: String,
-    /// A shell that ends the server as soon as its standard input closes, which it does however this process ends.
     _keeper: Child,
 }
 
 /// The server of this test process.
 pub fn ministack() -> &'static Ministack {
     static SERVER: OnceLock<Ministack> = OnceLock::new();
-    SERVER.get_or_init(|| start(&program()))
-}
-
-/// The file that tests of the cloud's side need, from the virtual environment that `make setup-test` makes.
-pub fn test_program(name: &str, variable: &str) -> PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "where a test's own tool is, is no configuration of the product")]
-    let named = std::env::var_os(variable);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace");
-    let path = named.map_or_else(|| root.join(".local/venv-test/bin").join(name), PathBuf::from);
-    assert!(path.exists(), "{} is missing: run `make setup-test`, or set {variable} to the program", path.display());
-    path
-}
-
-fn program() -> PathBuf {
-    test_program("ministack", "MINISTACK")
+    SERVER.get_or_init(|| start(&test_program("ministack", "MINISTACK")))
 }
 
 fn start(program: &Path) -> Ministack {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
-    let keeper = Command::new("sh")
-        .args(["-c", r#""$0" & server=$!; cat; kill $server"#])
-        .arg(program)
-        .env("GATEWAY_PORT", free.port().to_string())
+    let port = free_port();
+    let keeper = kept(program)
+        .env("GATEWAY_PORT", port.to_string())
         .env("BIND_HOST", "127.0.0.1")
         .env("LOG_LEVEL", "ERROR")
         .env("MINISTACK_REGION", REGION)
-        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .expect("sh starts");
     let deadline = Instant::now() + Duration::from_secs(30);
-    while !answers(free.port()) {
+    while !answers(port) {
         assert!(Instant::now() < deadline, "{} did not answer within 30 s", program.display());
         std::thread::sleep(Duration::from_millis(20));
     }
-    Ministack { endpoint: format!("http://{free}"), _keeper: keeper }
+    Ministack { endpoint: format!("http://127.0.0.1:{port}"), _keeper: keeper }
 }
 
 fn answers(port: u16) -> bool {
@@ -93,6 +79,14 @@ impl Ministack {
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .build();
         Client::from_conf(config)
+    }
+
+    /// Makes a bucket and gives its name.
+    pub async fn bucket(&self) -> String {
+        let name = format!("bucket-{}", SessionId::new());
+        let made = reqwest::Client::new().put(format!("{}/{name}", self.endpoint)).send().await;
+        assert!(made.expect("it answers").status().is_success(), "a bucket is made");
+        name
     }
 
     /// Makes a queue with its dead-letter queue and gives the addresses of both.

@@ -34,6 +34,9 @@ use tower::ServiceExt;
 
 use crate::database::Database;
 
+/// What the keys of every world are hashed with.
+pub const PEPPER: &str = "pepper of the tests";
+
 /// What a world may be made of.
 pub struct Options {
     pub clock: Clock,
@@ -199,7 +202,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         cache,
         queue: options.queue.unwrap_or_else(|| Queue::Memory(Memory::new(Limits::default()))),
         files: Files::open("memory:").expect("files in memory"),
-        keys: Keys::new(Pepper(b"pepper of the tests".to_vec()), "test".to_owned()),
+        keys: Keys::new(Pepper(PEPPER.as_bytes().to_vec()), "test".to_owned()),
         agents: Agents::new(agents, Some("scripted".to_owned())),
         settings: options.settings,
         news: News::default(),

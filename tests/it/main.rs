@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and shows the figures it took")]
 
+mod contract;
 mod faults;
 mod host;
+mod house;
+mod lambda;
 mod local;
 mod lock;
+mod opencode;
 mod ports;
 mod sessions;

@@ -1,5 +1,5 @@
-//! The ways we are called under Lambda: a request, a batch of messages, a schedule. Each binary in `src/bin` is one call
-//! into here.
+//! The ways we are called under Lambda: a request, a batch of messages, a call. Each binary in `src/bin` is one call into
+//! here.
 //!
 //! Whatever is called is awaited to its end before we reply: Lambda freezes the process after the reply, and what was
 //! left running would go on hours later or never.
@@ -13,11 +13,15 @@ use axum::Router;
 use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use shared::{
+    app::App,
     clock::{Clock, Time},
+    config::Config,
     error::Result,
-    job::{Job, Lane, Verdict},
-    queue::Queue,
+    job::{Lane, Verdict},
+    telemetry,
 };
+
+use crate::work;
 
 pub use batch::{Batch, handle};
 pub use settle::{Settled, attempt, settle};
@@ -25,41 +29,54 @@ pub use settle::{Settled, attempt, settle};
 /// What is kept of an invocation's time to report what became of it.
 const MARGIN: Duration = Duration::from_millis(500);
 
+/// What the `main` of a binary ends with: it serves until Lambda ends it, so only a failed start is ever seen.
+pub type Ended = std::result::Result<(), Error>;
+
+/// Puts the app of a function together, once, when its process starts. Nothing is connected before it is needed.
+pub fn start() -> std::result::Result<App, Error> {
+    let config = Config::from_env()?;
+    telemetry::start(config.log_format, &config.log_filter);
+    if config.sqs.is_none() {
+        return Err(Error::from("DISPATCH_QUEUE_URL must be set: jobs in a function's memory would be frozen with it"));
+    }
+    Ok(config.build(Clock::System)?)
+}
+
 /// Serves the routes of one area to API Gateway.
 ///
 /// The stage is no part of our paths: the template sets `AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH`.
-pub async fn requests(routes: Router) -> Result<(), Error> {
+pub async fn requests(routes: Router) -> Ended {
     lambda_http::run(routes).await
 }
 
 /// Works off the messages of one lane that SQS hands over in batches.
-pub async fn messages<W, F>(lane: Lane, queue: Queue, work: W) -> Result<(), Error>
-where
-    W: Fn(Job) -> F,
-    F: Future<Output = Result<Verdict>>,
-{
+pub async fn messages(lane: Lane, app: App) -> Ended {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Batch>| {
-        let time_left = time_left(&event.context, Clock::System.now());
-        Box::pin(handle(&queue, lane, event.payload, time_left, &work))
+        let time_left = time_left(&event.context, app.clock.now());
+        let app = &app;
+        Box::pin(async move { handle(&app.queue, lane, event.payload, time_left, &|job| work::run(app, job)).await })
     }))
     .await
 }
 
-/// Does one job each time a schedule says so. What the schedule sends along is not looked at.
-pub async fn schedule<W, F>(job: Job, work: W) -> Result<(), Error>
+/// Does one thing each time it is called, by a schedule or by hand. What comes along with the call is not looked at.
+pub async fn calls<W, F>(work: W) -> Ended
 where
-    W: Fn(Job) -> F,
+    W: Fn() -> F,
     F: Future<Output = Result<Verdict>>,
 {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let time_left = time_left(&event.context, Clock::System.now());
-        let work = attempt(work(job.clone()), time_left);
+        let work = attempt(work(), time_left);
         Box::pin(async move {
             match work.await {
-                // The next time comes by itself, so there is nothing to put off.
+                // The next call comes by itself, so there is nothing to put off.
                 Ok(Verdict::Done | Verdict::Later(_)) => Ok(json!({"verdict": "done"})),
-                // The runtime logs the error; Lambda counts it for the function's alarms.
-                Ok(Verdict::Never(error)) | Err(error) => Err(Error::from(format!("{error:?}"))),
+                Ok(Verdict::Never(error)) | Err(error) => {
+                    tracing::error!(?error, "the work failed");
+                    // Lambda counts it for the function's alarms, and shows it to whoever called.
+                    Err(Error::from(error))
+                }
             }
         })
     }))

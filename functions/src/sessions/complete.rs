@@ -6,7 +6,11 @@ use serde_json::Value;
 use shared::{
     app::App,
     error::Refusals,
-    session::{draft::has_nul, outcome::Outcome, service},
+    session::{
+        draft::{MAX_JSON_DEPTH, has_nul, is_deeper},
+        outcome::Outcome,
+        service,
+    },
 };
 use utoipa::ToSchema;
 
@@ -21,7 +25,7 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Completion {
-    /// Any JSON, of at most 64 KiB.
+    /// Any JSON, of at most 64 KiB and 32 levels.
     #[schema(value_type = Object)]
     result: Value,
     #[schema(minimum = 0, maximum = 1)]
@@ -46,6 +50,9 @@ pub(super) async fn complete(
     }
     if done.result.to_string().len() > 64 * 1024 || has_nul(&done.result) {
         refusals.add("result", "must have at most 64 KiB as JSON, without NUL characters");
+    }
+    if is_deeper(&done.result, MAX_JSON_DEPTH) {
+        refusals.add("result", format!("must be at most {MAX_JSON_DEPTH} levels deep"));
     }
     refusals.finish()?;
     let (success_rate, confidence_score) = (done.success_rate, done.confidence_score);

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use shared::{
     app::App,
-    error::Error,
+    error::{Error, Result},
     session::service::{self, Fork},
 };
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::{
     problem::{Answer, Problems},
     reply::Created,
-    request::{Caller, Id, Member, OptionalJson},
+    request::{Creator, Id, Member, OptionalJson},
     sessions::view::SessionView,
 };
 
@@ -25,17 +25,22 @@ pub(super) struct NewFork {
     checkpoint: Option<i64>,
 }
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/fork", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/fork", tag = "sessions",
+    params(("id" = uuid::Uuid, Path), ("X-Tenant-ID" = String, Header, description = "The caller's tenant: uuid or slug.")),
     request_body = Option<NewFork>, responses((status = 201, description = "The new session.", body = SessionView,
         headers(("Location" = String, description = "Its place."))), Problems))]
 pub(super) async fn fork(
     State(app): State<App>,
-    caller: Caller<Member>,
+    caller: Creator<Member>,
     Id(source): Id,
     OptionalJson(new): OptionalJson<NewFork>,
 ) -> Answer<Created> {
-    let checkpoint = new.checkpoint.map(i32::try_from).transpose();
-    let checkpoint = checkpoint.map_err(|_| Error::field("checkpoint", "is not the number of a checkpoint"))?;
+    let checkpoint = new.checkpoint.map(sequence).transpose()?;
     let found = service::fork(&app, &caller, &Fork { source, checkpoint }).await?;
     Ok(Created(SessionView::of(&app, found)))
+}
+
+fn sequence(number: i64) -> Result<i32> {
+    let number = i32::try_from(number).ok().filter(|number| *number >= 1);
+    number.ok_or_else(|| Error::field("checkpoint", "is not the number of a checkpoint"))
 }

@@ -1,5 +1,9 @@
 //! The background tasks, one function a job. Hosts hand them the messages of a lane, or call them on a schedule.
 
+mod migrate;
+
+pub use migrate::migrate;
+
 use shared::{
     app::App,
     dispatch,

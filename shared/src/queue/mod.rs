@@ -23,7 +23,7 @@ use crate::{
 use message::Outgoing;
 
 /// How long a received message stays hidden from others: six times what a worker function may take, as AWS advises.
-pub const VISIBILITY: Duration = Duration::from_mins(3);
+pub const VISIBILITY: Duration = Duration::from_mins(15);
 
 /// How often a message is handed out before it is put aside.
 pub const MAX_RECEIVES: u32 = 5;

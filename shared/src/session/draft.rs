@@ -144,7 +144,7 @@ impl Patch {
 
 fn title(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.chars().any(char::is_control) {
+    if text.chars().any(is_unprintable) {
         return Err("must be printable, on one line".to_owned());
     }
     if !(1..=200).contains(&text.chars().count()) {
@@ -241,7 +241,7 @@ fn tags(tags: Vec<String>) -> Result<Vec<String>, String> {
     let mut kept: Vec<String> = Vec::with_capacity(tags.len().min(20));
     for tag in tags {
         let tag = tag.trim();
-        if !(1..=50).contains(&tag.chars().count()) || tag.chars().any(char::is_control) {
+        if !(1..=50).contains(&tag.chars().count()) || tag.chars().any(is_unprintable) {
             return Err("each must have 1 to 50 printable characters".to_owned());
         }
         if !kept.iter().any(|one| one == tag) {
@@ -256,8 +256,15 @@ fn metadata(map: Map<String, Value>) -> Result<Map<String, Value>, String> {
     Ok(map)
 }
 
-/// At most 16 KiB as JSON, without NULs (which Postgres cannot keep).
+/// How many levels of objects and arrays JSON may have that we keep: it is shown within other JSON, which parsers take
+/// only to some depth.
+pub const MAX_JSON_DEPTH: usize = 32;
+
+/// At most 16 KiB as JSON and of bounded depth, without NULs (which Postgres cannot keep).
 pub fn small_json(map: &Map<String, Value>) -> Result<(), String> {
+    if map.values().any(|value| is_deeper(value, MAX_JSON_DEPTH - 1)) {
+        return Err(format!("must be at most {MAX_JSON_DEPTH} levels deep"));
+    }
     let text = serde_json::to_string(map).map_err(|error| error.to_string())?;
     if text.len() > 16 * 1024 {
         return Err("must have at most 16 KiB as JSON".to_owned());
@@ -266,6 +273,15 @@ pub fn small_json(map: &Map<String, Value>) -> Result<(), String> {
         return Err("must not hold NUL characters".to_owned());
     }
     Ok(())
+}
+
+/// Whether it has more levels of objects and arrays than `most`.
+pub fn is_deeper(value: &Value, most: usize) -> bool {
+    match value {
+        Value::Array(values) => most == 0 || values.iter().any(|value| is_deeper(value, most - 1)),
+        Value::Object(map) => most == 0 || map.values().any(|value| is_deeper(value, most - 1)),
+        _ => false,
+    }
 }
 
 /// Whether any text in it, at any depth, holds a NUL.
@@ -280,6 +296,12 @@ pub fn has_nul(value: &Value) -> bool {
 
 fn no_nul(text: &str) -> Result<(), String> {
     if text.contains('\0') { Err("must not hold NUL characters".to_owned()) } else { Ok(()) }
+}
+
+/// Control characters, line separators, and what turns the direction of the text around it or cannot be seen.
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 fn printable(text: &str) -> String {

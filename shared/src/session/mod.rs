@@ -6,6 +6,7 @@
 pub mod change;
 pub mod draft;
 pub mod outcome;
+pub mod pace;
 pub mod progress;
 pub mod service;
 pub mod status;
@@ -233,6 +234,11 @@ impl Session {
     /// Failed, timed out or stopped, with a checkpoint to go on from and a retry left.
     pub fn recoverable(&self) -> bool {
         self.status.may_retry() && self.last_checkpoint > 0 && self.retry_count < MAX_RETRIES
+    }
+
+    /// Whether somebody asked for its stop, which the next step carries out.
+    pub fn stops(&self) -> bool {
+        self.intent.as_ref().is_some_and(|intent| intent.verb == IntentVerb::Stop)
     }
 
     /// How many checkpoints are kept.

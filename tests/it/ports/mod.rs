@@ -1,4 +1,6 @@
 //! Each port's members, held to one suite.
 
+mod files;
 mod queue;
 mod queue_memory;
+pub(crate) mod runtime;

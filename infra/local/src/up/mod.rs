@@ -32,6 +32,12 @@ pub struct Arguments {
     /// A server of the Redis protocol to use instead of a private one
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     redis_url: Option<String>,
+    /// An OpenCode server to use instead of a private one
+    #[arg(long, env = "OPENCODE_URL")]
+    opencode_url: Option<String>,
+    /// Its password
+    #[arg(long, env = "OPENCODE_PASSWORD", hide_env_values = true)]
+    opencode_password: Option<String>,
     /// The model where a session names none, as provider/model; `scripted` for the scripted one despite keys
     #[arg(long, env = "IOC_MODEL")]
     model: Option<String>,

@@ -25,7 +25,9 @@ pub(super) struct Running {
     database_url: String,
     redis_url: String,
     directories: String,
-    opencode: OpenCode,
+    opencode: Option<OpenCode>,
+    opencode_url: String,
+    opencode_password: String,
     scripted: Option<ScriptedModel>,
 }
 
@@ -35,21 +37,34 @@ impl Running {
         let (postgres, valkey, (opencode, scripted)) = tokio::try_join!(
             postgres(arguments.database_url.as_deref(), local),
             valkey(arguments.redis_url.as_deref(), local),
-            opencode(arguments.model.clone(), local),
+            opencode(arguments, local),
         )?;
         let given = |url: &Option<String>| url.clone().unwrap_or_default();
         let database_url = postgres.as_ref().map_or_else(|| given(&arguments.database_url), Postgres::url);
         let redis_url = valkey.as_ref().map_or_else(|| given(&arguments.redis_url), Valkey::url);
+        let opencode_url = opencode.as_ref().map_or_else(|| given(&arguments.opencode_url), OpenCode::url);
+        let own_password = opencode.as_ref().map(|opencode| opencode.password().to_owned());
+        let opencode_password = own_password.unwrap_or_else(|| given(&arguments.opencode_password));
         let directories = arguments.directories.to_string_lossy().into_owned();
-        Ok(Self { postgres, valkey, database_url, redis_url, directories, opencode, scripted })
+        Ok(Self {
+            postgres,
+            valkey,
+            database_url,
+            redis_url,
+            directories,
+            opencode,
+            opencode_url,
+            opencode_password,
+            scripted,
+        })
     }
 
     pub(super) fn places(&self, local: &Path) -> Places {
         Places {
             database_url: self.database_url.clone(),
             redis_url: self.redis_url.clone(),
-            opencode_url: self.opencode.url(),
-            opencode_password: self.opencode.password().to_owned(),
+            opencode_url: self.opencode_url.clone(),
+            opencode_password: self.opencode_password.clone(),
             directories: self.directories.clone(),
             local: local.to_path_buf(),
         }
@@ -74,15 +89,19 @@ impl Running {
             {
                 again("Valkey", valkey.restart().await);
             }
-            if !self.opencode.runs().await {
-                again("OpenCode", self.opencode.restart().await);
+            if let Some(opencode) = &self.opencode
+                && !opencode.runs().await
+            {
+                again("OpenCode", opencode.restart().await);
             }
         }
     }
 
     /// Ends them: first who asks, then who answers.
     pub(super) async fn stop(&self) {
-        self.opencode.stop().await;
+        if let Some(opencode) = &self.opencode {
+            opencode.stop().await;
+        }
         if let Some(valkey) = &self.valkey {
             valkey.stop().await;
         }
@@ -123,10 +142,14 @@ async fn valkey(given: Option<&str>, local: &Path) -> Result<Option<Valkey>> {
     Ok(Some(valkey))
 }
 
-async fn opencode(model: Option<String>, local: &Path) -> Result<(OpenCode, Option<ScriptedModel>)> {
+async fn opencode(arguments: &Arguments, local: &Path) -> Result<(Option<OpenCode>, Option<ScriptedModel>)> {
+    if arguments.opencode_url.is_some() {
+        say("ioc: OpenCode: the one in OPENCODE_URL, with the model that it has");
+        return Ok((None, None));
+    }
     let started = Instant::now();
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
-    let (model, scripted) = if let Some(own) = own_model::find(&environment, model) {
+    let (model, scripted) = if let Some(own) = own_model::find(&environment, arguments.model.clone()) {
         (Model::Own(own), None)
     } else {
         let scripted = scripted_model::serve("127.0.0.1:0").await?;
@@ -147,7 +170,7 @@ async fn opencode(model: Option<String>, local: &Path) -> Result<(OpenCode, Opti
         ),
         None => say("ioc: the model is your own"),
     }
-    Ok((opencode, scripted))
+    Ok((Some(opencode), scripted))
 }
 
 fn ready(name: &str, port: u16, started: Instant) {

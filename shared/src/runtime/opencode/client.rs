@@ -49,6 +49,7 @@ pub(super) fn optional<T>(answer: Result<T, Refusal>) -> Result<Option<T>, Failu
     }
 }
 
+#[derive(Clone)]
 pub(super) struct Client {
     http: reqwest::Client,
     base: String,

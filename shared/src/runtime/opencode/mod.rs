@@ -36,7 +36,8 @@ pub use settings::{Rule, Settings};
 use super::{AgentRuntime, Assignment, Observation, RunState, Said, Work};
 use crate::{clock::Clock, id::MessageId, session::outcome::Failure};
 
-/// One OpenCode server.
+/// One OpenCode server. Clones share its connections.
+#[derive(Clone)]
 pub struct OpenCode {
     settings: Settings,
     client: client::Client,

@@ -33,11 +33,14 @@ impl OpenCode {
                 let seed = ["said".to_owned(), id.to_string()];
                 self.deliver(assignment, &mut state, &seed, text).await?;
             }
-            Said::Answer { answer } if answer.question_id.starts_with("per") => self.decide(&state, answer).await?,
-            Said::Answer { answer } if answer.question_id.starts_with("que") => self.answer(&mut state, answer).await?,
-            Said::Answer { .. } => {
-                return Err(Failure::new(Category::User, "QUESTION_UNKNOWN", "The agent asked no such question."));
-            }
+            Said::Answer { answer } => match kind(&answer.question_id) {
+                Some(QuestionKind::Approval) => self.decide(&state, answer).await?,
+                Some(QuestionKind::Input) => self.answer(&mut state, answer).await?,
+                None => {
+                    let message = "The agent asked no such question.";
+                    return Err(Failure::new(Category::User, "QUESTION_UNKNOWN", message));
+                }
+            },
         }
         state.doubt = None;
         state.write()
@@ -117,6 +120,16 @@ impl OpenCode {
     }
 }
 
+/// What a question is by its id. An id becomes part of a path, so nothing else may be in it.
+fn kind(id: &str) -> Option<QuestionKind> {
+    let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
+    match id.get(..4) {
+        Some("per_") if plain => Some(QuestionKind::Approval),
+        Some("que_") if plain => Some(QuestionKind::Input),
+        _ => None,
+    }
+}
+
 /// A pending permission, as a question.
 pub(super) fn approval(request: &PermissionRequest) -> Question {
     let what = request.patterns.join(", ");
@@ -154,6 +167,15 @@ pub(super) fn input(request: &QuestionRequest, state: &State) -> Question {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_of_a_question_leads_nowhere_else() {
+        assert_eq!(kind("per_2038a8595001W46IWZFhPyb1nM"), Some(QuestionKind::Approval));
+        assert_eq!(kind("que_1.0"), Some(QuestionKind::Input));
+        for id in ["que_/../../session/ses_1/abort", "que_1?x", "per_%2e%2e", "ses_1", ""] {
+            assert_eq!(kind(id), None, "{id}");
+        }
+    }
 
     #[test]
     fn several_questions_of_one_request_are_asked_one_by_one() {

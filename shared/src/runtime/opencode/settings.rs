@@ -100,13 +100,13 @@ mod tests {
 
     #[test]
     fn the_password_is_never_shown() {
-        let settings = Settings::new("http://127.0.0.1:1", "hunter2", "/work");
+        let settings = Settings::new("http://127.0.0.1:1", "hunter2", "/srv");
         assert!(!format!("{settings:?} {settings:#?}").contains("hunter2"));
     }
 
     #[test]
     fn no_rule_can_allow_what_lies_outside_the_workspace() {
-        let mut settings = Settings::new("http://127.0.0.1:1", "", "/work");
+        let mut settings = Settings::new("http://127.0.0.1:1", "", "/srv");
         let action = "allow".to_owned();
         settings.rules.push(Rule { permission: "external_directory".to_owned(), pattern: "*".to_owned(), action });
         let rules = settings.permission();

@@ -9,6 +9,7 @@ use crate::{
     id::{MessageId, SessionId},
     runtime::Said,
     session::{
+        Session,
         change::{Change, refuse},
         draft::Patch,
         outcome::{Failure, Outcome},
@@ -155,15 +156,20 @@ pub async fn restore(app: &App, caller: &Caller, id: SessionId, sequence: i32) -
 
 /// Removes a session that is not active, and calls off those that still waited on it.
 pub async fn remove(app: &App, caller: &Caller, id: SessionId) -> Result<()> {
-    super::shown(app, caller, id).await?;
+    check_removable(&super::shown(app, caller, id).await?.session)?;
     super::orphan_below(app, caller.tenant_id, id).await?;
     let mut tx = app.db.tenant(caller.tenant_id).await?;
     let session = store::lock(&mut tx, caller.tenant_id, id).await?;
-    if session.status.is_active() {
-        let detail = format!("A {} session cannot be deleted; stop or cancel it first.", session.status.name());
-        return Err(refuse(&session, &detail));
-    }
+    check_removable(&session)?;
     store::delete(tx, &session).await?;
     crate::observe::let_go(app, &session).await;
+    Ok(())
+}
+
+fn check_removable(session: &Session) -> Result<()> {
+    if session.status.is_active() {
+        let detail = format!("A {} session cannot be deleted; stop or cancel it first.", session.status.name());
+        return Err(refuse(session, &detail));
+    }
     Ok(())
 }

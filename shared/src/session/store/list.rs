@@ -13,7 +13,7 @@ use crate::{
     id::{AgentId, SessionId, TenantId},
 };
 
-use super::{BESIDE, COLUMNS, Found, row};
+use super::{Found, row, statement};
 
 /// Which sessions a list holds. Lists within a field mean "any of".
 #[derive(Clone, Debug, Default)]
@@ -82,10 +82,7 @@ pub async fn list(db: &Db, tenant_id: TenantId, filter: &Filter, page: Page, now
         narrowed.push_str(" and ");
         narrowed.push_str(&condition.replace("$?", &format!("${}", params.len())));
     }
-    let sql = format!(
-        "select {COLUMNS}, {BESIDE} from sessions s where s.tenant_id = $2{narrowed} order by s.id desc limit $3"
-    );
-    let rows = db.read(tenant_id, &sql, &params).await?;
+    let rows = db.read(tenant_id, &statement::list(&narrowed), &params).await?;
     rows.iter().map(row::found).collect()
 }
 

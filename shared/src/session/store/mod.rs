@@ -3,6 +3,7 @@
 mod extras;
 mod list;
 mod row;
+pub mod statement;
 
 use std::sync::OnceLock;
 
@@ -18,13 +19,16 @@ use crate::{
     runtime::Said,
 };
 
-use self::row::COLUMNS;
 pub use self::{
     extras::{
         Artifact, Checkpoint, TreeNode, artifact, artifacts, checkpoint, checkpoints, events, files, keep_artifacts,
         tree,
     },
     list::{Filter, Page, Stats, list, stats},
+};
+use self::{
+    row::COLUMNS,
+    statement::{FIND, INSERT, LOCK, ROOM, SAVE},
 };
 use super::{Session, WaitingFor, change::Change};
 
@@ -65,25 +69,15 @@ const BESIDE: &str = "
         from tenants t where t.id = s.tenant_id
     ) end as queue_waiting_for";
 
-fn select(rest: &str) -> String {
-    format!("select {COLUMNS}, {BESIDE} from sessions s {rest}")
-}
-
 /// One session as it is shown.
 pub async fn find(db: &Db, tenant_id: TenantId, id: SessionId, now: Time) -> Result<Found> {
-    static SQL: OnceLock<String> = OnceLock::new();
-    let sql = SQL.get_or_init(|| select("where s.tenant_id = $2 and s.id = $3"));
-    let rows = db.read(tenant_id, sql, &[&now, &tenant_id, &id]).await?;
+    let rows = db.read(tenant_id, &FIND, &[&now, &tenant_id, &id]).await?;
     rows.first().map(row::found).transpose()?.ok_or_else(|| not_found(id))
 }
 
 /// Reads a session and keeps it from changing until the end of the transaction.
 pub async fn lock(tx: &mut Tx, tenant_id: TenantId, id: SessionId) -> Result<Session> {
-    static SQL: OnceLock<String> = OnceLock::new();
-    let sql = SQL.get_or_init(|| {
-        format!("select {COLUMNS} from sessions s where s.tenant_id = $1 and s.id = $2 for no key update")
-    });
-    let row = tx.query_opt(sql, &[&tenant_id, &id]).await?;
+    let row = tx.query_opt(&LOCK, &[&tenant_id, &id]).await?;
     row.map(|row| row::session(&row)).transpose()?.ok_or_else(|| not_found(id))
 }
 
@@ -145,10 +139,9 @@ pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, unti
 
 /// Writes a new session with its first events.
 pub async fn insert(tx: Tx, change: &Change) -> Result<()> {
-    static SQL: OnceLock<String> = OnceLock::new();
     let mut values = row::fixed(&change.session);
     values.extend(row::changing(&change.session));
-    let sql = SQL.get_or_init(|| {
+    let sql = INSERT.get_or_init(|| {
         let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
         let places: Vec<_> = (1..=names.len()).map(|n| format!("${n}")).collect();
         let insert = format!("insert into sessions ({}) values ({})", names.join(", "), places.join(", "));
@@ -159,13 +152,12 @@ pub async fn insert(tx: Tx, change: &Change) -> Result<()> {
 
 /// Writes a changed session with its new events. The row must have been locked in this transaction.
 pub async fn save(mut tx: Tx, change: &Change) -> Result<()> {
-    static SQL: OnceLock<String> = OnceLock::new();
     extras::write(&mut tx, change).await?;
     let session = &change.session;
     let mut values: Vec<row::Field<'_>> =
         vec![("tenant_id", Box::new(session.tenant_id)), ("id", Box::new(session.id))];
     values.extend(row::changing(session));
-    let sql = SQL.get_or_init(|| {
+    let sql = SAVE.get_or_init(|| {
         let sets = values.iter().enumerate().skip(2).map(|(at, (name, _))| format!("{name} = ${}", at + 1));
         let sets: Vec<_> = sets.collect();
         let update = format!("update sessions set {} where tenant_id = $1 and id = $2", sets.join(", "));
@@ -302,23 +294,7 @@ pub async fn room(
     workspace_key: Option<&str>,
     now: Time,
 ) -> Result<Room> {
-    let sql = "
-        select t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
-            t.admission = 'reject' as rejects,
-            (select count(*) from sessions r where r.tenant_id = t.id and r.status in ('running', 'degraded')) as running,
-            (select count(*) from sessions q where q.tenant_id = t.id and q.status = 'queued') as queued,
-            (select count(*) from sessions q where q.tenant_id = t.id and q.status = 'queued' and q.agent_id = a.id) as queued_on_agent,
-            t.max_tokens_per_month > 0 and t.max_tokens_per_month <= coalesce((select u.tokens from tenant_usage u
-                where u.tenant_id = t.id and u.month = date_trunc('month', $4::timestamptz at time zone 'UTC')::date), 0) as out_of_tokens,
-            exists (select 1 from sessions w where w.tenant_id = t.id and w.workspace_key = $3
-                and w.status in ('running', 'degraded')) as workspace_taken,
-            a.id as agent_id,
-            a.capacity is not null and agent_running(a.id) >= a.capacity as agent_full
-        from tenants t
-        left join agents a on a.name = $2 or a.id::text = $2
-        where t.id = $1
-        order by a.tenant_id nulls last limit 1";
-    let row = tx.query_opt(sql, &[&tenant_id, &agent, &workspace_key, &now]).await?;
+    let row = tx.query_opt(ROOM, &[&tenant_id, &agent, &workspace_key, &now]).await?;
     let row = row.ok_or_else(|| Error::new(Code::TenantNotFound, "There is no such tenant."))?;
     Ok(Room {
         max_concurrent: row.try_get("max_concurrent")?,

@@ -113,7 +113,8 @@ inside() {
   return 1
 }
 
-# The files of a plain directory become the base commit of a repository of the session's own.
+# The files of a plain directory become the base commit of a repository of the session's own. A git repository within it
+# is left out: name that one instead.
 copied() {
   case "$root/" in "$1"/*) fail DIRECTORY_FORBIDDEN "$directory holds the workspaces of sessions" ;; esac
   made

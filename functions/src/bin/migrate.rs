@@ -1,0 +1,9 @@
+//! The Lambda that is called once after each deployment: brings the database up to date and makes the agents known.
+
+use functions::{host, work};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> host::Ended {
+    let app = host::start()?;
+    host::calls(|| work::migrate(&app)).await
+}

@@ -1,0 +1,180 @@
+//! What is written twice is held equal here: the template, the code, the binaries and the documents.
+
+mod template;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, to_bytes},
+    http::Request,
+};
+use functions::{health, sessions};
+use harness::kept::root;
+use shared::{
+    app::App,
+    clock::Clock,
+    config::{Config, Variables},
+    job::Lane,
+    queue::{MAX_RECEIVES, VISIBILITY},
+};
+use tower::ServiceExt;
+use utoipa_axum::router::OpenApiRouter;
+
+use template::Template;
+
+/// What the template routes beside the documented paths: the documents themselves, and what is no route.
+const UNDOCUMENTED: [&str; 4] = ["$default", "/docs", "/docs/{proxy+}", "/openapi.json"];
+
+/// The areas, by the binary that serves them.
+fn areas() -> BTreeMap<&'static str, OpenApiRouter<App>> {
+    BTreeMap::from([("health", health::routes()), ("sessions", sessions::routes())])
+}
+
+/// The documented paths, with the binary that serves each.
+fn documented() -> BTreeMap<String, String> {
+    let paths = areas().into_iter().flat_map(|(binary, routes)| {
+        let paths = routes.into_openapi().paths.paths;
+        paths.into_keys().map(move |path| (path, binary.to_owned()))
+    });
+    paths.collect()
+}
+
+/// An app whose servers are not there: enough to see where a request goes.
+fn alone() -> App {
+    let variables = Variables::from([
+        ("DATABASE_URL", "postgres://ioc_app@127.0.0.1:1/none"),
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+        ("API_KEY_PEPPER", "pepper"),
+    ]);
+    Config::read(&variables).unwrap().build(Clock::System).unwrap()
+}
+
+#[test]
+fn the_document_holds_the_paths_of_every_area() {
+    let whole: BTreeSet<_> = functions::openapi().paths.paths.into_keys().collect();
+    assert_eq!(whole, documented().into_keys().collect());
+}
+
+#[test]
+fn the_template_routes_every_documented_path_to_the_binary_that_serves_it() {
+    let mut routes = Template::read().routes();
+    for path in UNDOCUMENTED {
+        assert_eq!(routes.remove(path).as_deref(), Some("health"), "{path}");
+    }
+    assert_eq!(routes, documented());
+}
+
+#[test]
+fn cargo_lambda_watch_routes_as_the_template_does() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, section) = manifest.split_once("[workspace.metadata.lambda.watch.router]").unwrap();
+    let entries = section.lines().skip(1).map_while(|line| line.split_once(" = "));
+    let watched: Vec<_> = entries.map(|(path, binary)| (path.trim_matches('"'), binary.trim_matches('"'))).collect();
+    for (path, binary) in Template::read().routes() {
+        let path = path.replace("{proxy+}", "{*path}");
+        let serves = |(pattern, _): &&(&str, &str)| match pattern.strip_suffix("{*path}") {
+            Some(prefix) => path.starts_with(prefix),
+            None => path == *pattern,
+        };
+        let found = watched.iter().find(serves).map(|(_, binary)| *binary);
+        assert!(found == Some(&*binary) || path == "$default", "{path} is for {binary}, and goes to {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_documented_operation_is_answered_by_its_function() {
+    for (binary, routes) in areas() {
+        let paths = routes.clone().into_openapi().paths.paths;
+        for (path, item) in paths {
+            let item = serde_json::to_value(item).unwrap();
+            for method in item.as_object().unwrap().keys().filter(|key| is_method(key)) {
+                let concrete = path.replace("{sequence}", "1").replace("{id}", UUID).replace("{artifact_id}", UUID);
+                let request = Request::builder().method(&*method.to_uppercase()).uri(concrete).body(Body::empty());
+                let service = functions::serve(routes.clone(), alone());
+                let answer = service.oneshot(request.unwrap()).await.unwrap();
+                let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+                let text = String::from_utf8_lossy(&body);
+                let lost = text.contains("ROUTE_NOT_FOUND") || text.contains("METHOD_NOT_ALLOWED");
+                assert!(!lost, "{binary}: {method} {path}: {text}");
+            }
+        }
+    }
+}
+
+const UUID: &str = "0193c0de-0000-7000-8000-000000000000";
+
+fn is_method(key: &str) -> bool {
+    ["get", "post", "put", "patch", "delete"].contains(&key)
+}
+
+/// The binaries in functions/src/bin, by name.
+fn binaries() -> BTreeSet<String> {
+    let entries = fs::read_dir(root().join("functions/src/bin")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
+    names.collect()
+}
+
+#[test]
+fn every_binary_is_a_function_of_the_template() {
+    let functions: BTreeSet<_> = Template::read().functions().into_iter().map(|function| function.binary).collect();
+    assert_eq!(functions, binaries());
+}
+
+#[test]
+fn every_lane_has_its_queue_or_its_schedule_and_its_function() {
+    let template = Template::read();
+    for lane in Lane::ALL {
+        let function = template.function(lane.name());
+        if lane == Lane::Sweep {
+            assert_eq!(function.schedule.as_deref(), Some("rate(1 minute)"));
+            continue;
+        }
+        let source = template.source(&function.name);
+        assert_eq!(source.response_types, ["ReportBatchItemFailures"], "{}", lane.name());
+        let queue = template.queue(&source.queue);
+        assert_eq!(Duration::from_secs(queue.visibility), VISIBILITY, "{}", lane.name());
+        assert!(queue.visibility >= 6 * function.timeout, "{}: a batch may still be worked on", lane.name());
+        assert_eq!(queue.max_receives, MAX_RECEIVES, "{}", lane.name());
+        assert!(template.queues().contains(&queue.dead_letters), "{} has dead letters", lane.name());
+    }
+}
+
+#[test]
+fn no_policy_is_for_everything() {
+    for function in Template::read().functions() {
+        for wide in [":*", "'*'", "\"*\""] {
+            assert!(!function.policies.contains(wide), "{}: {}", function.name, function.policies);
+        }
+    }
+}
+
+#[test]
+fn secrets_come_by_reference_alone() {
+    let secrets = ["API_KEY_PEPPER", "DATABASE_URL", "MIGRATION_URL", "OPENCODE_PASSWORD", "REDIS_URL"];
+    let mut seen = BTreeSet::new();
+    for function in Template::read().functions() {
+        for (name, value) in function.environment {
+            if let Some(secret) = secrets.iter().find(|secret| **secret == name) {
+                assert!(value.starts_with("{{resolve:secretsmanager:"), "{}: {name} = {value}", function.name);
+                seen.insert(*secret);
+            }
+        }
+    }
+    assert_eq!(seen, BTreeSet::from(secrets));
+}
+
+#[test]
+fn every_variable_of_the_template_is_one_that_the_code_reads() {
+    let code =
+        ["shared/src/config.rs", "functions/src/work/migrate.rs"].map(|file| fs::read_to_string(root().join(file)));
+    let code = code.map(Result::unwrap).join("");
+    for function in Template::read().functions() {
+        for name in function.environment.keys().filter(|name| !name.starts_with("AWS_")) {
+            assert!(code.contains(&format!("\"{name}\"")), "{}: nobody reads {name}", function.name);
+        }
+    }
+}

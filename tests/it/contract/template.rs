@@ -1,0 +1,123 @@
+//! `template.yaml` as the claims want to read it.
+
+use std::{collections::BTreeMap, fs};
+
+use harness::kept::root;
+use serde_yaml_ng::{Mapping, Value};
+
+pub(crate) struct Template(Value);
+
+pub(crate) struct Function {
+    pub(crate) name: String,
+    pub(crate) binary: String,
+    pub(crate) timeout: u64,
+    /// The statements of its policies, as text.
+    pub(crate) policies: String,
+    /// Its own and the global variables; what is not plain text is written as YAML.
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) schedule: Option<String>,
+}
+
+pub(crate) struct Source {
+    pub(crate) queue: String,
+    pub(crate) response_types: Vec<String>,
+}
+
+pub(crate) struct Queue {
+    pub(crate) visibility: u64,
+    pub(crate) max_receives: u32,
+    pub(crate) dead_letters: String,
+}
+
+impl Template {
+    pub(crate) fn read() -> Self {
+        let text = fs::read_to_string(root().join("template.yaml")).unwrap();
+        Self(serde_yaml_ng::from_str(&text).unwrap())
+    }
+
+    fn of_type(&self, kind: &str) -> Vec<(String, &Value)> {
+        let resources = self.0["Resources"].as_mapping().unwrap();
+        let wanted = resources.iter().filter(|(_, resource)| resource["Type"] == kind);
+        wanted.map(|(name, resource)| (name.as_str().unwrap().to_owned(), resource)).collect()
+    }
+
+    pub(crate) fn functions(&self) -> Vec<Function> {
+        let all = self.of_type("AWS::Serverless::Function");
+        all.into_iter().map(|(name, resource)| self.read_function(name, resource)).collect()
+    }
+
+    fn read_function(&self, name: String, resource: &Value) -> Function {
+        let globals = &self.0["Globals"]["Function"];
+        let properties = &resource["Properties"];
+        let mut environment = BTreeMap::new();
+        for variables in [globals, properties].map(|of| of["Environment"]["Variables"].as_mapping()) {
+            environment
+                .extend(variables.unwrap_or(&Mapping::new()).iter().map(|(name, value)| (text(name), text(value))));
+        }
+        let events = properties["Events"].as_mapping().cloned().unwrap_or_default();
+        let schedule = events.values().find(|event| event["Type"] == "ScheduleV2");
+        Function {
+            name,
+            binary: text(&resource["Metadata"]["BuildProperties"]["Binary"]),
+            timeout: properties["Timeout"].as_u64().or(globals["Timeout"].as_u64()).unwrap(),
+            policies: text(&properties["Policies"]),
+            environment,
+            schedule: schedule.map(|event| text(&event["Properties"]["ScheduleExpression"])),
+        }
+    }
+
+    pub(crate) fn function(&self, binary: &str) -> Function {
+        self.functions().into_iter().find(|function| function.binary == binary).expect(binary)
+    }
+
+    /// What hands messages to a function.
+    pub(crate) fn source(&self, function: &str) -> Source {
+        let all = self.of_type("AWS::Lambda::EventSourceMapping");
+        let (_, source) = all.into_iter().find(|(_, s)| target(&s["Properties"]["FunctionName"]) == function).unwrap();
+        let types = source["Properties"]["FunctionResponseTypes"].as_sequence().unwrap();
+        Source {
+            queue: target(&source["Properties"]["EventSourceArn"]),
+            response_types: types.iter().map(text).collect(),
+        }
+    }
+
+    pub(crate) fn queues(&self) -> Vec<String> {
+        self.of_type("AWS::SQS::Queue").into_iter().map(|(name, _)| name).collect()
+    }
+
+    pub(crate) fn queue(&self, name: &str) -> Queue {
+        let properties = &self.0["Resources"][name]["Properties"];
+        let redrive = &properties["RedrivePolicy"];
+        Queue {
+            visibility: properties["VisibilityTimeout"].as_u64().unwrap(),
+            max_receives: u32::try_from(redrive["maxReceiveCount"].as_u64().unwrap()).unwrap(),
+            dead_letters: target(&redrive["deadLetterTargetArn"]),
+        }
+    }
+
+    /// The path of each route, with the binary that serves it.
+    pub(crate) fn routes(&self) -> BTreeMap<String, String> {
+        let all = self.of_type("AWS::ApiGatewayV2::Route");
+        let routes = all.into_iter().map(|(_, route)| {
+            let key = text(&route["Properties"]["RouteKey"]);
+            let target = text(&route["Properties"]["Target"]);
+            let function = target.trim_start_matches("integrations/${").trim_end_matches("Integration}").to_owned();
+            (key.trim_start_matches("ANY ").to_owned(), self.function(&function.to_lowercase()).binary)
+        });
+        routes.collect()
+    }
+}
+
+/// The resource that a `!Ref` or `!GetAtt` names.
+fn target(value: &Value) -> String {
+    text(value).split('.').next().unwrap().to_owned()
+}
+
+/// A scalar as it is, a `!Ref`, `!Sub` or `!GetAtt` as what it holds, anything else as YAML.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Tagged(tagged) => text(&tagged.value),
+        other => serde_yaml_ng::to_string(other).unwrap().trim().to_owned(),
+    }
+}
