@@ -23,6 +23,9 @@ use super::{
     story,
 };
 
+/// How long a step may be silent in these claims.
+const LEASE: Duration = Duration::from_millis(500);
+
 /// Loses the answer to the first calls of a kind.
 fn lose_answers(verb: &'static str, times: usize) -> Hook {
     let lost = Arc::new(AtomicUsize::new(0));
@@ -164,7 +167,7 @@ async fn what_is_said_during_the_last_look_reaches_the_agent_before_the_end() {
 
 #[tokio::test]
 async fn a_step_that_was_silent_for_too_long_is_refused_by_the_fence() {
-    let (world, memory) = undelivered(vec![platform(Watched::new(nothing(), nothing()))]).await;
+    let (world, memory) = undelivered(vec![platform(Watched::new(nothing(), nothing()))], LEASE).await;
     let caller = world.caller(Role::Member);
     let id = start(&caller, story::one_of_many(3)).await;
     let job = taken(&memory).pop().unwrap();
@@ -209,6 +212,6 @@ async fn a_step_that_was_silent_for_too_long_is_refused_by_the_fence() {
 
 fn short() -> Options {
     let mut options = Options::default();
-    options.settings.step_lease = Duration::from_millis(300);
+    options.settings.step_lease = LEASE;
     options
 }

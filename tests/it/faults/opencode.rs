@@ -27,7 +27,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn new() -> Self {
+    async fn new(offline: Duration) -> Self {
         let model = scripted_model::serve("127.0.0.1:0").await.unwrap();
         let options = OpenCodeOptions::new(Model::Scripted { base_url: model.base_url() });
         let server = OpenCode::start(&options).await.unwrap();
@@ -39,8 +39,7 @@ impl Stage {
         let agent = PlatformAgent { name: "opencode".to_owned(), kind: "opencode", capacity: Some(5), runtime };
         let mut options = Options { agents: vec![agent], ..Options::default() };
         options.settings.pace.shortest = Duration::from_millis(50);
-        // Long enough for a restart of the server, short enough to wait for.
-        options.settings.pace.agent_offline = Duration::from_secs(12);
+        options.settings.pace.agent_offline = offline;
         let world = World::with(options).await;
         Self { caller: world.caller(Role::Member), world, server, model, work }
     }
@@ -84,7 +83,7 @@ impl Stage {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_whose_server_was_killed_and_came_back_completes_once() {
-    let stage = Stage::new().await;
+    let stage = Stage::new(Duration::from_mins(1)).await;
     let id = stage.at_work().await;
     stage.server.kill().await;
     stage.server.restart().await.unwrap();
@@ -96,7 +95,7 @@ async fn a_run_whose_server_was_killed_and_came_back_completes_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_whose_server_stays_away_fails_for_the_moment_and_a_retry_completes_it() {
-    let stage = Stage::new().await;
+    let stage = Stage::new(Duration::from_secs(1)).await;
     let id = stage.at_work().await;
     stage.server.kill().await;
     swept(&stage.world, stage.caller.reaches(&id, &["degraded"])).await;
