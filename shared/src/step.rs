@@ -58,12 +58,11 @@ where
             Err(error) => Err(error),
         });
     };
-    let lost = match grant {
-        Some(grant) => app.locks.hold(grant, step).await.err(),
-        None => {
-            step.await;
-            None
-        }
+    let lost = if let Some(grant) = grant {
+        app.locks.hold(grant, step).await.err()
+    } else {
+        step.await;
+        None
     };
     // A lock that was lost after the work was done is no matter: what was written had the fence.
     let done = done.unwrap_or_else(|| lost.map_or(Ok(()), |lost| Err(lost.into())));
