@@ -28,11 +28,13 @@ const LEASE: Duration = Duration::from_millis(500);
 
 /// Loses the answer to the first calls of a kind.
 fn lose_answers(verb: &'static str, times: usize) -> Hook {
-    let lost = Arc::new(AtomicUsize::new(0));
+    let count = Arc::new(AtomicUsize::new(0));
     Box::new(move |call| {
-        let lose = call.verb == verb && lost.fetch_add(1, Ordering::SeqCst) < times;
-        async move { if lose { Err(Failure::transient("AGENT_UNREACHABLE", "It broke off its answer.")) } else { Ok(()) } }
-            .boxed()
+        let breaks_off = call.verb == verb && count.fetch_add(1, Ordering::SeqCst) < times;
+        async move {
+            if breaks_off { Err(Failure::transient("AGENT_UNREACHABLE", "It broke off its answer.")) } else { Ok(()) }
+        }
+        .boxed()
     })
 }
 

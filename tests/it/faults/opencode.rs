@@ -34,12 +34,12 @@ impl Stage {
         let work = local::checkout::temporary("work").unwrap();
         let mut settings = Settings::new(server.url(), server.password(), work.display().to_string());
         settings.grace = Duration::from_millis(500);
-        settings.call_timeout = Duration::from_secs(5);
         let runtime = Arc::new(Runtime::new(settings, Clock::System).unwrap());
         let agent = PlatformAgent { name: "opencode".to_owned(), kind: "opencode", capacity: Some(5), runtime };
         let mut options = Options { agents: vec![agent], ..Options::default() };
         options.settings.pace.shortest = Duration::from_millis(50);
         options.settings.pace.agent_offline = offline;
+        options.settings.pace.retry_longest = Duration::from_secs(2);
         let world = World::with(options).await;
         Self { caller: world.caller(Role::Member), world, server, model, work }
     }
@@ -53,10 +53,10 @@ impl Stage {
             {"text": "Done."}] @@"#;
         let config = json!({"agent": "opencode"});
         let id = self.caller.start_session(json!({"initial_prompt": prompt, "agent_config": config})).await;
-        let late = tokio::time::Instant::now() + Duration::from_secs(30);
+        let late = tokio::time::Instant::now() + Duration::from_mins(1);
         // The model was asked for the second time: the command comes next.
         while self.model.requests().iter().filter(|asked| asked.body["tools"].is_array()).count() < 2 {
-            assert!(tokio::time::Instant::now() < late, "{:#}", self.caller.session(&id).await);
+            assert!(tokio::time::Instant::now() < late, "{:#?}", self.caller.events(&id).await);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         id

@@ -158,7 +158,7 @@ pub async fn remove(app: &App, caller: &Caller, id: SessionId) -> Result<()> {
     let session = store::lock(&mut tx, caller.tenant_id, id).await?;
     check_removable(&session)?;
     store::delete(tx, &session).await?;
-    crate::observe::let_go(app, &session).await;
+    crate::tidy::let_go(app, &session).await;
     Ok(())
 }
 
