@@ -22,6 +22,9 @@ use crate::{
     },
 };
 
+/// How long a step waits for another that has written but not let go of the lock yet.
+const TAKEN_PAUSE: Duration = Duration::from_millis(50);
+
 /// Runs `work` on a session that is due, if nobody else does.
 pub(crate) async fn run<F>(
     app: &App,
@@ -34,6 +37,11 @@ where
 {
     let grant = match take_lock(app, tenant_id, id).await {
         Lock::Granted(grant) => Some(grant),
+        // Who works on the row will see what is due when it writes, and ring. Who has written already, and is about to
+        // let go of the lock, will not.
+        Lock::Taken if store::is_due(&app.db, tenant_id, id, app.clock.now()).await? => {
+            return Ok(Verdict::Later(TAKEN_PAUSE));
+        }
         Lock::Taken => return Ok(Verdict::Done),
         Lock::Unknown => None,
     };
@@ -74,7 +82,7 @@ async fn take_lock(app: &App, tenant_id: TenantId, id: SessionId) -> Lock {
     match app.locks.acquire(&resource, &ask).await {
         Ok(Acquired::Granted(grant)) => Lock::Granted(grant),
         Ok(Acquired::Queued { .. }) => {
-            // Whoever has it rings again for what is due when it is done, so no ticket is kept.
+            // Nobody waits in line for a step: it is done by whoever has the lock, or comes again.
             if let Err(error) = app.locks.cancel(&resource, &owner).await {
                 tracing::debug!(?error, "a ticket was not given back and runs out by itself");
             }
@@ -124,9 +132,16 @@ pub(crate) async fn write_with<T>(
     if session.fence != claimed.fence {
         return Err(Error::new(Code::DependencyUnavailable, "The step was taken over by another worker."));
     }
+    let asked = session.next_step_at.filter(|_| session.next_step_at != claimed.next_step_at);
     let mut change = Change::new(session, Actor::system(actor), app.clock.now());
     change.session.lease_until = None;
     let answer = decide(&mut change)?;
+    if let Some(asked) = asked
+        && change.session.status.holds_slot()
+    {
+        // Something was said while this step was under way: the next one is due as soon as that asked for.
+        change.session.next_step_at = Some(change.session.next_step_at.map_or(asked, |due| due.min(asked)));
+    }
     if change.session.intent.is_some() && change.session.status.holds_slot() {
         // Asked for while this step was under way, or put off by it.
         let soon = change.session.next_step_at.map_or(change.now, |due| due.min(change.now));

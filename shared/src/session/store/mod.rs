@@ -126,6 +126,13 @@ pub async fn claim(
     Ok(Some(Claimed { session: row::session(row)?, messages, out_of_tokens: row.try_get("out_of_tokens")? }))
 }
 
+/// Whether a session's step is due and nobody works on its row.
+pub async fn is_due(db: &Db, tenant_id: TenantId, id: SessionId, now: Time) -> Result<bool> {
+    let sql = "select id from sessions where tenant_id = $1 and id = $2 and next_step_at <= $3
+               and (lease_until is null or lease_until <= $3)";
+    Ok(!db.read(tenant_id, sql, &[&tenant_id, &id, &now]).await?.is_empty())
+}
+
 /// Keeps a claim alive until then, or gives it back. False when a newer claim exists.
 pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, until: Option<Time>) -> Result<bool> {
     let sql = "update sessions set lease_until = $4 where tenant_id = $1 and id = $2 and fence = $3 returning id";
