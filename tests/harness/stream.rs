@@ -47,8 +47,8 @@ impl Stream {
     pub async fn next(&mut self) -> Option<Frame> {
         loop {
             while let Some((frame, rest)) = self.text.split_once("\n\n") {
-                let frame = parse(frame);
-                self.text = rest.to_owned();
+                let (frame, rest) = (parse(frame), rest.to_owned());
+                self.text = rest;
                 if frame.is_some() {
                     return frame;
                 }

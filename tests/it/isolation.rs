@@ -104,10 +104,11 @@ async fn with_no_tenant_set_there_is_nothing_in_any_table() {
 async fn the_role_of_the_functions_owns_nothing_and_cannot_change_the_rules() {
     let (world, owner, [mine, _]) = two_tenants().await;
     let app = Owner::of(&world.database.url).await;
-    let owned = "select count(*) from pg_class c join pg_roles r on r.oid = c.relowner where r.rolname in ('ioc_app', 'ioc_directory')";
-    assert_eq!(owner.number(owned).await, 0);
-    let owned = "select count(*) from pg_proc p join pg_roles r on r.oid = p.proowner where r.rolname = 'ioc_app'";
-    assert_eq!(owner.number(owned).await, 0);
+    let possessions = "select count(*) from pg_class c join pg_roles r on r.oid = c.relowner where r.rolname in ('ioc_app', 'ioc_directory')";
+    assert_eq!(owner.number(possessions).await, 0);
+    let possessions =
+        "select count(*) from pg_proc p join pg_roles r on r.oid = p.proowner where r.rolname = 'ioc_app'";
+    assert_eq!(owner.number(possessions).await, 0);
     let powers = "select count(*) from pg_roles where rolname in ('ioc_app', 'ioc_directory')
                   and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)";
     assert_eq!(owner.number(powers).await, 0);

@@ -132,8 +132,8 @@ async fn no_text_anywhere_may_hold_a_nul() {
         let path = format!("/sessions{}", path.replace("{id}", &id));
         caller.send(method, &path, Some(body.to_string().into_bytes())).await.problem(422, "VALIDATION_FAILED");
     }
-    for path in [format!("/sessions?q=%00"), format!("/sessions?tag=a%00"), format!("/sessions/{id}%00")] {
-        caller.get(&path).await.problem(422, "VALIDATION_FAILED");
+    for path in ["/sessions?q=%00", "/sessions?tag=a%00", &format!("/sessions/{id}%00")] {
+        caller.get(path).await.problem(422, "VALIDATION_FAILED");
     }
     assert_eq!(owner.dump().await, before);
 }

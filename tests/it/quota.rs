@@ -29,6 +29,18 @@ async fn status(caller: &Caller, id: &str) -> String {
     caller.session(id).await["status"].as_str().unwrap().to_owned()
 }
 
+/// Starts a session; again where the answer is that a service had no time, as it says that this may be tried again.
+async fn start_surely(caller: &Caller, id: &str) {
+    for tries in 0.. {
+        let reply = caller.act(&format!("/sessions/{id}/start")).await;
+        if reply.status == 503 {
+            continue;
+        }
+        assert!(reply.status == 202 || (tries > 0 && reply.status == 409), "{}", reply.json());
+        return;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_starts_at_once_never_take_more_than_the_slots_and_all_finish() {
     let world = World::limited(slots(10)).await;
@@ -50,14 +62,10 @@ async fn two_hundred_starts_at_once_never_take_more_than_the_slots_and_all_finis
             tokio::task::yield_now().await;
         }
     };
-    let starts = async {
-        let replies =
-            join_all(ids.iter().map(|id| async move { caller.act(&format!("/sessions/{id}/start")).await })).await;
-        replies.into_iter().for_each(|reply| drop(reply.expect(202)));
-    };
+    let starts = join_all(ids.iter().map(|id| start_surely(caller, id)));
     let began = Instant::now();
     let all = async { tokio::join!(sample, starts) };
-    let ((most, samples), ()) = tokio::time::timeout(Duration::from_secs(60), all).await.expect("all end");
+    let ((most, samples), _) = tokio::time::timeout(Duration::from_mins(2), all).await.expect("all end");
     println!("200 sessions on 10 slots: {} ms, most at once {most}, {samples} samples", began.elapsed().as_millis());
     assert!((1..=10).contains(&most), "{most} at once");
     assert_eq!(owner.number("select count(*) from sessions where status = 'completed'").await, 200);
@@ -140,7 +148,9 @@ async fn a_tenant_that_rejects_answers_429_over_its_limit_instead_of_queueing() 
     let replies = join_all((0..20).map(|_| caller.post("/sessions", body.clone()))).await;
     let (made, refused): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status == 201);
     assert_eq!((made.len(), refused.len()), (3, 17));
-    refused.into_iter().for_each(|reply| drop(reply.problem(429, "QUOTA_EXCEEDED")));
+    for reply in refused {
+        reply.problem(429, "QUOTA_EXCEEDED");
+    }
     let before = owner.dump().await;
     caller.act(&format!("/sessions/{waiting}/start")).await.problem(429, "QUOTA_EXCEEDED");
     let body = json!({"title": "Not started", "initial_prompt": "Do it."});

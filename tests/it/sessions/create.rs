@@ -10,10 +10,10 @@ fn body(fields: &Value) -> Value {
     body
 }
 
-async fn refused(caller: &Caller, fields: Value, named: &str) {
+async fn refused(caller: &Caller, fields: Value, expected: &str) {
     let problem = caller.post("/sessions", body(&fields)).await.problem(422, "VALIDATION_FAILED");
     let names: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
-    assert_eq!(names, [named], "{}", fields.to_string().chars().take(200).collect::<String>());
+    assert_eq!(names, [expected], "{}", fields.to_string().chars().take(200).collect::<String>());
 }
 
 async fn taken(caller: &Caller, fields: Value) -> Value {

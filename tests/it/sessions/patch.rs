@@ -10,7 +10,7 @@ async fn each_field_that_may_be_changed_is_changed_and_told() {
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({"description": "old"})).await;
     let path = format!("/sessions/{id}");
-    let changes = [
+    let steps = [
         ("title", json!("Another title")),
         ("description", json!("new")),
         ("description", Value::Null),
@@ -19,7 +19,7 @@ async fn each_field_that_may_be_changed_is_changed_and_told() {
         ("metadata", json!({"k": [1, {"l": null}]})),
         ("max_duration_seconds", json!(60)),
     ];
-    for (at, (field, value)) in changes.iter().enumerate() {
+    for (at, (field, value)) in steps.iter().enumerate() {
         let changed = caller.patch(&path, json!({*field: value})).await.expect(200);
         assert_eq!(&changed[*field], value);
         assert_eq!(changed["version"], at + 2);
@@ -47,10 +47,7 @@ async fn fields_keep_their_limits_and_the_rest_cannot_be_changed() {
         (json!({"title": 7}), "title"),
         (json!({"description": "x".repeat(1001)}), "description"),
         (json!({"priority": "urgent"}), "priority"),
-        (
-            json!({"tags": vec!["a"; 3].iter().enumerate().map(|(n, a)| format!("{a}{n}").repeat(26)).collect::<Vec<_>>()}),
-            "tags",
-        ),
+        (json!({"tags": ["a", "x".repeat(51)]}), "tags"),
         (json!({"metadata": {"k": "x".repeat(16 * 1024)}}), "metadata"),
         (json!({"max_duration_seconds": 59}), "max_duration_seconds"),
         (json!({"max_duration_seconds": 86_401}), "max_duration_seconds"),

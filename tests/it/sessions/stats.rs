@@ -20,7 +20,7 @@ async fn a_tenant_without_sessions_has_figures_of_nothing() {
 async fn figures_count_by_state_type_and_priority_and_judge_what_ended() {
     let world = World::full().await;
     let (caller, owner) = (world.caller(Role::Member), world.owner().await);
-    let states = [
+    let placed = [
         "pending",
         "queued",
         "running",
@@ -34,7 +34,7 @@ async fn figures_count_by_state_type_and_priority_and_judge_what_ended() {
         "stopped",
         "cancelled",
     ];
-    for (at, state) in states.iter().enumerate() {
+    for (at, state) in placed.iter().enumerate() {
         let kind = if at == 0 { "review" } else { "execution" };
         let id = caller.new_session(json!({"session_type": kind, "priority": at % 2})).await;
         owner.place(&id, state).await;

@@ -95,38 +95,35 @@ async fn check(caller: &Caller, owner: &Owner, verb: &Verb, status: Status, id: 
     let before = rows_of(owner, id).await;
     let body = (!verb.body.is_null()).then(|| verb.body.to_string().into_bytes());
     let reply = caller.send(verb.method, &format!("/sessions/{id}{}", verb.path), body).await;
-    match (verb.does)(status.name()) {
-        Some((code, after)) => {
-            assert_eq!(reply.status.as_u16(), code, "{what}: {}", reply.json());
-            if after == "gone" {
-                caller.get(&format!("/sessions/{id}")).await.problem(404, "SESSION_NOT_FOUND");
-                return;
-            }
-            let session = caller.session(id).await;
-            assert_eq!(session["status"], after, "{what}");
-            let wish = match verb.path {
-                "/pause" => json!("pause"),
-                "/stop" if after != "stopped" => json!("stop"),
-                _ => Value::Null,
-            };
-            assert_eq!(session["pending_action"], wish, "{what}");
-            if verb.path == "/fork" {
-                assert_eq!(before, rows_of(owner, id).await, "{what}");
-            }
-            let allowed = Status::parse(after).unwrap().next();
-            assert_eq!(session["allowed_transitions"], json!(allowed), "{what}");
+    if let Some((code, after)) = (verb.does)(status.name()) {
+        assert_eq!(reply.status.as_u16(), code, "{what}: {}", reply.json());
+        if after == "gone" {
+            caller.get(&format!("/sessions/{id}")).await.problem(404, "SESSION_NOT_FOUND");
+            return;
         }
-        None => {
-            let problem = reply.problem(409, "INVALID_TRANSITION");
-            assert_eq!(problem["current"]["status"], status.name(), "{what}");
-            assert_eq!(problem["current"]["allowed_transitions"], json!(status.next()), "{what}");
-            let other = match (verb.path, status) {
-                ("/cancel", Status::Running | Status::Degraded) => "/stop",
-                ("/stop", Status::Pending | Status::Queued) => "/cancel",
-                _ => "",
-            };
-            assert!(problem["detail"].as_str().unwrap().contains(other), "{what}: {problem}");
+        let session = caller.session(id).await;
+        assert_eq!(session["status"], after, "{what}");
+        let wish = match verb.path {
+            "/pause" => json!("pause"),
+            "/stop" if after != "stopped" => json!("stop"),
+            _ => Value::Null,
+        };
+        assert_eq!(session["pending_action"], wish, "{what}");
+        if verb.path == "/fork" {
             assert_eq!(before, rows_of(owner, id).await, "{what}");
         }
+        let allowed = Status::parse(after).unwrap().next();
+        assert_eq!(session["allowed_transitions"], json!(allowed), "{what}");
+    } else {
+        let problem = reply.problem(409, "INVALID_TRANSITION");
+        assert_eq!(problem["current"]["status"], status.name(), "{what}");
+        assert_eq!(problem["current"]["allowed_transitions"], json!(status.next()), "{what}");
+        let other = match (verb.path, status) {
+            ("/cancel", Status::Running | Status::Degraded) => "/stop",
+            ("/stop", Status::Pending | Status::Queued) => "/cancel",
+            _ => "",
+        };
+        assert!(problem["detail"].as_str().unwrap().contains(other), "{what}: {problem}");
+        assert_eq!(before, rows_of(owner, id).await, "{what}");
     }
 }
