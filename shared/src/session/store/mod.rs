@@ -145,11 +145,13 @@ pub async fn is_due(db: &Db, tenant_id: TenantId, id: SessionId, now: Time) -> R
     Ok(!db.read(tenant_id, sql, &[&tenant_id, &id, &now]).await?.is_empty())
 }
 
-/// Keeps a claim alive until then; an end that is over gives it up, unfinished. False when the claim is no more, because
-/// its step was written or a newer one exists.
+/// Keeps a claim alive until then; an end that is over gives it up, unfinished. A claim whose step was written meanwhile
+/// stays free. False when a newer claim exists.
 pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, until: Time) -> Result<bool> {
-    let sql = "update sessions set lease_until = $4
-               where tenant_id = $1 and id = $2 and fence = $3 and lease_until is not null returning id";
+    let sql = "with kept as (
+                   update sessions set lease_until = $4
+                   where tenant_id = $1 and id = $2 and fence = $3 and lease_until is not null)
+               select id from sessions where tenant_id = $1 and id = $2 and fence = $3";
     Ok(!db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &fence, &until]).await?.is_empty())
 }
 
