@@ -61,7 +61,7 @@ bench: ## Measure, beside the floor; BENCH="--quick" or "--only http,locks" for 
 	@target/release/ioc services -- cargo bench $(BENCHED) --bench bench -- --json target/bench.json $(BENCH)
 
 lambda: setup-test ## Build the Lambda functions into target/lambda; ARCH=--arm64 as they are deployed
-	@PATH="$(CURDIR)/.local/venv-test/bin:$$PATH" cargo lambda build --locked --release --package functions $(ARCH)
+	@PATH="$(CURDIR)/.local/venv-test/bin:$$PATH" cargo lambda build --locked --profile lambda --package functions $(ARCH)
 	@for binary in target/lambda/*/bootstrap; do \
 		printf '%-30s %9d bytes, %8d zipped\n' $$binary $$(wc -c <$$binary) $$(gzip -9 -c $$binary | wc -c); \
 	done

@@ -252,6 +252,8 @@ impl From<tokio_postgres::Error> for Error {
     fn from(source: tokio_postgres::Error) -> Self {
         if is_gone(&source) || source.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
             Self::unavailable("Postgres", source)
+        } else if source.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) {
+            Self::new(Code::DependencyUnavailable, "Somebody else changed the same rows at once.").caused_by(source)
         } else {
             Self::internal(source)
         }

@@ -27,3 +27,4 @@ pub(crate) mod step;
 pub mod sweep;
 pub mod telemetry;
 pub mod tenant;
+mod tidy;

@@ -6,7 +6,7 @@ use crate::{
     app::App,
     auth::Actor,
     dispatch,
-    error::{Code, Result},
+    error::Result,
     event::EventType,
     id::{ArtifactId, MessageId, SessionId, TenantId},
     job::Verdict,
@@ -20,7 +20,7 @@ use crate::{
         store::{self, Artifact, Claimed},
         verbs,
     },
-    step,
+    step, tidy,
 };
 
 /// The job `Observe`: does whatever is due for a session that is not waiting in the queue.
@@ -54,19 +54,19 @@ async fn observe_claimed(app: &App, claimed: Claimed) -> Result<()> {
             })
             .await
         }
-        _ => tidy_up(app, &claimed).await,
+        _ => tidy::up(app, &claimed).await,
     }
 }
 
 /// The agent, what it is told, and what the runtime remembers.
-struct Run {
-    runtime: std::sync::Arc<dyn AgentRuntime>,
-    assignment: Assignment,
-    state: RunState,
+pub(crate) struct Run {
+    pub(crate) runtime: std::sync::Arc<dyn AgentRuntime>,
+    pub(crate) assignment: Assignment,
+    pub(crate) state: RunState,
 }
 
 impl Run {
-    async fn of(app: &App, claimed: &Claimed) -> Result<Option<Self>> {
+    pub(crate) async fn of(app: &App, claimed: &Claimed) -> Result<Option<Self>> {
         let session = &claimed.session;
         let Some(state) = session.run_state.clone() else { return Ok(None) };
         let runtime = step::runtime(app, claimed)?;
@@ -74,7 +74,7 @@ impl Run {
         Ok(Some(Self { runtime, assignment, state }))
     }
 
-    async fn collect(&self) -> Option<Work> {
+    pub(crate) async fn collect(&self) -> Option<Work> {
         match self.runtime.collect(&self.assignment, &self.state).await {
             Ok(work) => Some(work),
             Err(failure) => {
@@ -322,68 +322,8 @@ async fn wake(app: &App, session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// After the end: calls off those who waited on it, tells the agent to let go, and gives the workspace back when its time
-/// is over.
-async fn tidy_up(app: &App, claimed: &Claimed) -> Result<()> {
-    let session = &claimed.session;
-    if session.child_count > 0 && !matches!(session.status, Status::Completed | Status::PartiallyCompleted) {
-        service::orphan_below(app, session.tenant_id, session.id).await?;
-    }
-    let Some(run) = Run::of(app, claimed).await? else {
-        return step::write(app, session, "observer", |change| {
-            change.session.next_step_at = None;
-            Ok(())
-        })
-        .await;
-    };
-    let retention = TimeDelta::from_std(app.settings.workspace_retention).unwrap_or(TimeDelta::MAX);
-    let given_back = session.ended_at.is_none_or(|ended| ended + retention <= app.clock.now());
-    let done = if given_back {
-        run.runtime.release(&run.assignment, &run.state).await
-    } else {
-        run.runtime.abort(&run.assignment, &run.state).await
-    };
-    let work = if given_back || done.is_err() { None } else { run.collect().await };
-    let artifacts = store_artifacts(app, session, work.as_ref()).await?;
-    step::write_with(app, session, "observer", &artifacts, |change| {
-        let again = match done {
-            Err(_) if change.session.attempts < progress::MAX_ATTEMPTS => {
-                change.session.attempts += 1;
-                Some(change.now + TimeDelta::minutes(1))
-            }
-            _ if given_back => None,
-            _ => change.session.ended_at.map(|ended| ended + retention),
-        };
-        change.session.next_step_at = again;
-        change.work = work;
-        for artifact in &artifacts {
-            change.event(EventType::Artifact, serde_json::to_value(artifact)?);
-        }
-        Ok(())
-    })
-    .await
-}
-
-/// After a session was deleted: gives its workspace back. Nobody is left to tell when it fails, so the log is told.
-pub(crate) async fn let_go(app: &App, session: &Session) {
-    let Some(state) = session.run_state.clone() else { return };
-    let outcome = async {
-        let Some(agent) = session.agent_id else { return Ok(()) };
-        let name = store::agent_name_of(&app.db, session.tenant_id, agent).await?;
-        let runtime = app.agents.runtime(&name)?;
-        let assignment = step::assignment(app, &Session { handover: None, ..session.clone() }).await?;
-        runtime
-            .release(&assignment, &state)
-            .await
-            .map_err(|failure| crate::error::Error::new(Code::AgentUnavailable, failure.message))
-    };
-    if let Err(error) = outcome.await {
-        tracing::warn!(?error, session.id = %session.id, "the workspace of a deleted session was not given back");
-    }
-}
-
 /// Stores what was made: the bytes first, the rows with the step's write.
-async fn store_artifacts(app: &App, session: &Session, work: Option<&Work>) -> Result<Vec<Artifact>> {
+pub(crate) async fn store_artifacts(app: &App, session: &Session, work: Option<&Work>) -> Result<Vec<Artifact>> {
     let Some(work) = work else { return Ok(Vec::new()) };
     let known = store::artifacts(&app.db, session.tenant_id, session.id).await?;
     let mut kept = Vec::new();

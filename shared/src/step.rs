@@ -23,9 +23,8 @@ use crate::{
     },
 };
 
-/// How long a bell rests that rang while another worker had the step: what it tells of may have come too late for that
-/// step to see it, so it is not thrown away.
-const TAKEN_PAUSE: Duration = Duration::from_millis(100);
+/// How long a step waits for another that has written but not let go of the lock yet.
+const TAKEN_PAUSE: Duration = Duration::from_millis(50);
 
 /// Runs `work` on a session that is due, if nobody else does.
 pub(crate) async fn run<F>(
@@ -39,7 +38,12 @@ where
 {
     let grant = match take_lock(app, tenant_id, id).await {
         Lock::Granted(grant) => Some(grant),
-        Lock::Taken => return Ok(Verdict::Later(TAKEN_PAUSE)),
+        // Who works on the row will see what is due when it writes, and ring. Who has written already, and is about to
+        // let go of the lock, will not.
+        Lock::Taken if store::is_due(&app.db, tenant_id, id, app.clock.now()).await? => {
+            return Ok(Verdict::Later(TAKEN_PAUSE));
+        }
+        Lock::Taken => return Ok(Verdict::Done),
         Lock::Unknown => None,
     };
     let granted = grant.as_ref().map(|grant| grant.fence);
@@ -93,7 +97,7 @@ async fn take_lock(app: &App, tenant_id: TenantId, id: SessionId) -> Lock {
     match app.locks.acquire(&resource, &ask).await {
         Ok(Acquired::Granted(grant)) => Lock::Granted(grant),
         Ok(Acquired::Queued { .. }) => {
-            // Whoever has it rings again for what is due when it is done, so no ticket is kept.
+            // Nobody waits in line for a step: it is done by whoever has the lock, or comes again.
             if let Err(error) = app.locks.cancel(&resource, &owner).await {
                 tracing::debug!(?error, "a ticket was not given back and runs out by itself");
             }
@@ -204,7 +208,12 @@ pub(crate) async fn assignment(app: &App, session: &Session) -> Result<Assignmen
         },
         Some(Handover::Checkpoint { session_id, sequence }) => {
             let (state, patch, summary) = store::checkpoint(&app.db, session.tenant_id, *session_id, *sequence).await?;
-            Continuation::Checkpoint { state, patch, summary, fork: *session_id != session.id }
+            if state.is_none() && patch.is_empty() && summary.is_empty() {
+                // It was taken before any agent had the work.
+                Continuation::Start
+            } else {
+                Continuation::Checkpoint { state, patch, summary, fork: *session_id != session.id }
+            }
         }
     };
     Ok(Assignment {

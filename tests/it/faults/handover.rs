@@ -23,13 +23,18 @@ use super::{
     story,
 };
 
+/// How long a step may be silent in these claims.
+const LEASE: Duration = Duration::from_millis(500);
+
 /// Loses the answer to the first calls of a kind.
 fn lose_answers(verb: &'static str, times: usize) -> Hook {
-    let lost = Arc::new(AtomicUsize::new(0));
+    let count = Arc::new(AtomicUsize::new(0));
     Box::new(move |call| {
-        let lose = call.verb == verb && lost.fetch_add(1, Ordering::SeqCst) < times;
-        async move { if lose { Err(Failure::transient("AGENT_UNREACHABLE", "It broke off its answer.")) } else { Ok(()) } }
-            .boxed()
+        let breaks_off = call.verb == verb && count.fetch_add(1, Ordering::SeqCst) < times;
+        async move {
+            if breaks_off { Err(Failure::transient("AGENT_UNREACHABLE", "It broke off its answer.")) } else { Ok(()) }
+        }
+        .boxed()
     })
 }
 
@@ -164,7 +169,7 @@ async fn what_is_said_during_the_last_look_reaches_the_agent_before_the_end() {
 
 #[tokio::test]
 async fn a_step_that_was_silent_for_too_long_is_refused_by_the_fence() {
-    let (world, memory) = undelivered(vec![platform(Watched::new(nothing(), nothing()))]).await;
+    let (world, memory) = undelivered(vec![platform(Watched::new(nothing(), nothing()))], LEASE).await;
     let caller = world.caller(Role::Member);
     let id = start(&caller, story::one_of_many(3)).await;
     let job = taken(&memory).pop().unwrap();
@@ -209,6 +214,6 @@ async fn a_step_that_was_silent_for_too_long_is_refused_by_the_fence() {
 
 fn short() -> Options {
     let mut options = Options::default();
-    options.settings.step_lease = Duration::from_millis(300);
+    options.settings.step_lease = LEASE;
     options
 }

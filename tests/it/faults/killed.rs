@@ -88,7 +88,7 @@ impl Stage {
                 story::answer(&self.caller, &id).await;
             }
             assert!(Instant::now() < late, "point {point}: {session:#}");
-            sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(15)).await;
         }
         self.fuse.disarm();
         let reached = self.fuse.blown();

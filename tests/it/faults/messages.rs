@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use harness::{Caller, Options, World};
 use serde_json::json;
 use shared::{
+    agent::PlatformAgent,
     app::App,
     auth::Role,
     job::{Job, Lane},
@@ -16,16 +17,16 @@ use tokio::{task::JoinSet, time::sleep};
 
 use super::story;
 
-const SESSIONS: usize = 20;
+const SESSIONS: usize = 12;
 const AT_ONCE: usize = 4;
 
-/// A world whose messages a test delivers itself.
-pub(super) async fn undelivered(agents: Vec<shared::agent::PlatformAgent>) -> (World, Memory) {
+/// A world whose messages a test delivers itself, with the lease of a step.
+pub(super) async fn undelivered(agents: Vec<PlatformAgent>, lease: Duration) -> (World, Memory) {
     let memory = Memory::new(Limits::default());
     let limits = tenant::Limits { max_concurrent_sessions: 4, ..tenant::Limits::default() };
     let queue = Some(Queue::Memory(memory.clone()));
     let mut options = Options { queue, limits, agents, ..Options::default() };
-    options.settings.step_lease = Duration::from_millis(300);
+    options.settings.step_lease = lease;
     (World::idle(options).await, memory)
 }
 
@@ -51,7 +52,7 @@ async fn work(app: App, job: Job) {
 
 /// Runs many sessions with a way of delivering messages, until all are over; checks each.
 async fn run_with(deliver: impl AsyncFn(&World, &Memory) -> ControlFlow<()>) {
-    let (world, memory) = undelivered(Vec::new()).await;
+    let (world, memory) = undelivered(Vec::new(), Duration::from_secs(5)).await;
     let caller = world.caller(Role::Member);
     let ids = start_many(&caller).await;
     let delivery = async {

@@ -27,20 +27,19 @@ struct Stage {
 }
 
 impl Stage {
-    async fn new() -> Self {
+    async fn new(offline: Duration) -> Self {
         let model = scripted_model::serve("127.0.0.1:0").await.unwrap();
         let options = OpenCodeOptions::new(Model::Scripted { base_url: model.base_url() });
         let server = OpenCode::start(&options).await.unwrap();
         let work = local::checkout::temporary("work").unwrap();
         let mut settings = Settings::new(server.url(), server.password(), work.display().to_string());
         settings.grace = Duration::from_millis(500);
-        settings.call_timeout = Duration::from_secs(5);
         let runtime = Arc::new(Runtime::new(settings, Clock::System).unwrap());
         let agent = PlatformAgent { name: "opencode".to_owned(), kind: "opencode", capacity: Some(5), runtime };
         let mut options = Options { agents: vec![agent], ..Options::default() };
         options.settings.pace.shortest = Duration::from_millis(50);
-        // Long enough for a restart of the server, short enough to wait for.
-        options.settings.pace.agent_offline = Duration::from_secs(12);
+        options.settings.pace.agent_offline = offline;
+        options.settings.pace.retry_longest = Duration::from_secs(2);
         let world = World::with(options).await;
         Self { caller: world.caller(Role::Member), world, server, model, work }
     }
@@ -54,10 +53,10 @@ impl Stage {
             {"text": "Done."}] @@"#;
         let config = json!({"agent": "opencode"});
         let id = self.caller.start_session(json!({"initial_prompt": prompt, "agent_config": config})).await;
-        let late = tokio::time::Instant::now() + Duration::from_secs(30);
+        let late = tokio::time::Instant::now() + Duration::from_mins(1);
         // The model was asked for the second time: the command comes next.
         while self.model.requests().iter().filter(|asked| asked.body["tools"].is_array()).count() < 2 {
-            assert!(tokio::time::Instant::now() < late, "{:#}", self.caller.session(&id).await);
+            assert!(tokio::time::Instant::now() < late, "{:#?}", self.caller.events(&id).await);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         id
@@ -84,7 +83,7 @@ impl Stage {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_whose_server_was_killed_and_came_back_completes_once() {
-    let stage = Stage::new().await;
+    let stage = Stage::new(Duration::from_mins(1)).await;
     let id = stage.at_work().await;
     stage.server.kill().await;
     stage.server.restart().await.unwrap();
@@ -96,7 +95,7 @@ async fn a_run_whose_server_was_killed_and_came_back_completes_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_whose_server_stays_away_fails_for_the_moment_and_a_retry_completes_it() {
-    let stage = Stage::new().await;
+    let stage = Stage::new(Duration::from_secs(1)).await;
     let id = stage.at_work().await;
     stage.server.kill().await;
     swept(&stage.world, stage.caller.reaches(&id, &["degraded"])).await;

@@ -45,7 +45,7 @@ pub(super) fn one_of_many(n: usize) -> Value {
 
 /// Waits until all sessions are over, and answers what they ask. Says how the most ran at once.
 pub(super) async fn over(caller: &Caller, ids: &[String]) -> usize {
-    let late = Instant::now() + Duration::from_secs(60);
+    let late = Instant::now() + Duration::from_secs(100);
     let mut most = 0;
     loop {
         let reply = caller.get("/sessions?limit=100").await;
@@ -64,7 +64,7 @@ pub(super) async fn over(caller: &Caller, ids: &[String]) -> usize {
             assert!(Instant::now() < late, "not over: {:#?}", ours.iter().find(|one| !is_over(one)));
         }
         assert!(Instant::now() < late, "the API does not come back: {reply:?}");
-        sleep(Duration::from_millis(10)).await;
+        sleep(Duration::from_millis(25)).await;
     }
 }
 

@@ -196,7 +196,9 @@ pub async fn fork(app: &App, caller: &Caller, fork: &Fork) -> Result<Found> {
     };
     let mut session = blank(caller, draft, (None, None, 1), now);
     session.forked_from = Some(ForkedFrom { session_id: source.id, checkpoint: sequence });
-    session.handover = sequence.map(|sequence| Handover::Checkpoint { session_id: source.id, sequence });
+    // A source that has not run since it was forked, retried or restored goes on from a checkpoint itself.
+    let inherited = source.handover.filter(|handover| matches!(handover, Handover::Checkpoint { .. }));
+    session.handover = sequence.map(|sequence| Handover::Checkpoint { session_id: source.id, sequence }).or(inherited);
     let mut change = Change::new(session, caller.actor(), now);
     created(&mut change);
     insert(app, tx, change, &app.agents.default, false).await

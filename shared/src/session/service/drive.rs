@@ -152,13 +152,16 @@ pub async fn restore(app: &App, caller: &Caller, id: SessionId, sequence: i32) -
 
 /// Removes a session that is not active, and calls off those that still waited on it.
 pub async fn remove(app: &App, caller: &Caller, id: SessionId) -> Result<()> {
-    check_removable(&super::shown(app, caller, id).await?.session)?;
+    let seen = super::shown(app, caller, id).await?.session;
+    check_removable(&seen)?;
     super::orphan_below(app, caller.tenant_id, id).await?;
     let mut tx = app.db.tenant(caller.tenant_id).await?;
+    // A deletion touches the rows above and below: those of one tree take turns, or they would wait for each other.
+    tx.lock(&format!("tree:{}", seen.root_id));
     let session = store::lock(&mut tx, caller.tenant_id, id).await?;
     check_removable(&session)?;
     store::delete(tx, &session).await?;
-    crate::observe::let_go(app, &session).await;
+    crate::tidy::let_go(app, &session).await;
     Ok(())
 }
 

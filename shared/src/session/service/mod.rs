@@ -12,7 +12,7 @@ use crate::{
     app::App,
     auth::{Actor, Caller},
     clock::Time,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     id::{SessionId, TenantId},
     job::Job,
     session::{
@@ -133,7 +133,10 @@ pub(crate) async fn orphan_below(app: &App, tenant_id: TenantId, parent: Session
     while let Some(parent) = parents.pop() {
         for child in store::waiting_children(&app.db, tenant_id, parent).await? {
             let mut tx = app.db.tenant(tenant_id).await?;
-            let session = store::lock(&mut tx, tenant_id, child).await?;
+            let session = match store::lock(&mut tx, tenant_id, child).await {
+                Err(error) if error.code() == Code::SessionNotFound => continue,
+                locked => locked?,
+            };
             if session.status.is_over() || session.status.holds_slot() {
                 continue;
             }

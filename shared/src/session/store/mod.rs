@@ -138,6 +138,13 @@ pub async fn claim(
     }))
 }
 
+/// Whether a session's step is due and nobody works on its row.
+pub async fn is_due(db: &Db, tenant_id: TenantId, id: SessionId, now: Time) -> Result<bool> {
+    let sql = "select id from sessions where tenant_id = $1 and id = $2 and next_step_at <= $3
+               and (lease_until is null or lease_until <= $3)";
+    Ok(!db.read(tenant_id, sql, &[&tenant_id, &id, &now]).await?.is_empty())
+}
+
 /// Keeps a claim alive until then; an end that is over gives it up, unfinished. False when the claim is no more, because
 /// its step was written or a newer one exists.
 pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, until: Time) -> Result<bool> {
