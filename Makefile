@@ -52,12 +52,16 @@ fmt: ## Is every file formatted? (cargo fmt does it)
 lint: ## Does clippy agree?
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 
-bench: ## Measure
-	@$(MAKE) --no-print-directory -j2 setup build
-	@$(IOC) services -- cargo bench --locked --workspace
+# Built and run with the same packages, so that nothing is compiled twice.
+BENCHED := --locked --package local --package functions --package harness
+
+bench: ## Measure, beside the floor; BENCH="--quick" or "--only http,locks" for less
+	@$(MAKE) --no-print-directory setup
+	@cargo build --release $(BENCHED) --bin ioc --bin sessions --bench bench
+	@target/release/ioc services -- cargo bench $(BENCHED) --bench bench -- --json target/bench.json $(BENCH)
 
 lambda: setup-test ## Build the Lambda functions into target/lambda; ARCH=--arm64 as they are deployed
-	@PATH="$(CURDIR)/.local/venv-test/bin:$$PATH" cargo lambda build --locked --release --package functions $(ARCH)
+	@PATH="$(CURDIR)/.local/venv-test/bin:$$PATH" cargo lambda build --locked --profile lambda --package functions $(ARCH)
 	@for binary in target/lambda/*/bootstrap; do \
 		printf '%-30s %9d bytes, %8d zipped\n' $$binary $$(wc -c <$$binary) $$(gzip -9 -c $$binary | wc -c); \
 	done

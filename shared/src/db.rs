@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::join_all};
 use tokio_postgres::{Config, NoTls, Row, config::SslMode, error::SqlState, types::ToSql};
 
 use crate::{
@@ -16,6 +16,9 @@ use crate::{
 
 /// Parameters of a statement.
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// A statement with its parameters.
+pub type Statement<'a> = (&'a str, Params<'a>);
 
 /// How long a transaction of ours may be silent before Postgres undoes it: a process that was frozen in the middle of
 /// one would otherwise keep its rows from all others.
@@ -127,15 +130,17 @@ impl Tx {
     }
 
     pub async fn query(&mut self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
-        let Some(begin) = self.begin.take() else {
-            return run(&self.client, sql, params).await.map_err(Error::from);
-        };
-        match self.first(&begin, sql, params, false).await {
+        Ok(self.query_all(&[(sql, params)]).await?.pop().unwrap_or_default())
+    }
+
+    /// Runs statements in this order, in one round trip; the answer to each. None may need what another answers.
+    pub async fn query_all(&mut self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>> {
+        let begin = self.begin.take();
+        match self.send(begin.as_deref(), statements, false).await {
             // The connection had died in the pool: nothing of this transaction was done yet.
-            Err(error) if is_gone(&error) => {
-                self.open = false;
-                self.client = self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))?;
-                self.first(&begin, sql, params, false).await.map_err(Error::from)
+            Err(error) if begin.is_some() && is_gone(&error) => {
+                self.reconnect().await?;
+                self.send(begin.as_deref(), statements, false).await.map_err(Error::from)
             }
             other => other.map_err(Error::from),
         }
@@ -146,16 +151,20 @@ impl Tx {
     }
 
     /// Runs the last statement and commits, in one round trip. A statement that fails undoes the whole transaction.
-    pub async fn finish(mut self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
-        let result = match self.begin.take() {
-            Some(begin) => match self.first(&begin, sql, params, true).await {
-                Err(error) if is_gone(&error) && sql.trim_start().starts_with("select") => {
-                    self.client = self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))?;
-                    self.first(&begin, sql, params, true).await
-                }
-                other => other,
-            },
-            None => run_and_commit(&self.client, sql, params).await,
+    pub async fn finish(self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
+        Ok(self.finish_all(&[(sql, params)]).await?.pop().unwrap_or_default())
+    }
+
+    /// As [`Tx::finish`], with the last statements.
+    pub async fn finish_all(mut self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>> {
+        let begin = self.begin.take();
+        let harmless = || statements.iter().all(|(sql, _)| sql.trim_start().starts_with("select"));
+        let result = match self.send(begin.as_deref(), statements, true).await {
+            Err(error) if begin.is_some() && is_gone(&error) && harmless() => {
+                self.reconnect().await?;
+                self.send(begin.as_deref(), statements, true).await
+            }
+            other => other,
         };
         self.open = false;
         result.map_err(Error::from)
@@ -169,27 +178,37 @@ impl Tx {
         Ok(())
     }
 
-    async fn first(
+    async fn reconnect(&mut self) -> Result<()> {
+        self.open = false;
+        self.client = self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))?;
+        Ok(())
+    }
+
+    /// Sends what opens the transaction, the statements, and what commits it, without waiting in between.
+    async fn send(
         &mut self,
-        opening: &str,
-        sql: &str,
-        params: Params<'_>,
+        opening: Option<&str>,
+        statements: &[Statement<'_>],
         last: bool,
-    ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let statement = self.client.prepare_cached(sql).await?;
-        self.open = true;
-        let opened = self.client.batch_execute(opening);
-        if last {
-            let (opened, rows, committed) =
-                futures_util::join!(opened, self.client.query(&statement, params), self.client.batch_execute("commit"));
-            opened?;
-            let rows = rows?;
-            committed?;
-            return Ok(rows);
+    ) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
+        let mut prepared = Vec::with_capacity(statements.len());
+        for (sql, _) in statements {
+            prepared.push(self.client.prepare_cached(sql).await?);
         }
-        let (opened, rows) = futures_util::join!(opened, self.client.query(&statement, params));
+        self.open = true;
+        let client = &self.client;
+        let simple = async |sql: Option<&str>| match sql {
+            Some(sql) => client.batch_execute(sql).await,
+            None => Ok(()),
+        };
+        // They are sent in the order in which they are first polled, which is the order of writing.
+        let queries = prepared.iter().zip(statements).map(|(statement, (_, params))| client.query(statement, params));
+        let (opened, answers, committed) =
+            futures_util::join!(simple(opening), join_all(queries), simple(last.then_some("commit")));
         opened?;
-        rows
+        let answers = answers.into_iter().collect::<Result<_, _>>()?;
+        committed?;
+        Ok(answers)
     }
 }
 
@@ -205,14 +224,6 @@ impl Drop for Tx {
 async fn run(client: &Object, sql: &str, params: Params<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
     let statement = client.prepare_cached(sql).await?;
     client.query(&statement, params).await
-}
-
-async fn run_and_commit(client: &Object, sql: &str, params: Params<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let statement = client.prepare_cached(sql).await?;
-    let (rows, committed) = futures_util::join!(client.query(&statement, params), client.batch_execute("commit"));
-    let rows = rows?;
-    committed?;
-    Ok(rows)
 }
 
 /// Whether the server or the connection went away, so that the same call may succeed on a new connection.
@@ -240,6 +251,8 @@ impl From<tokio_postgres::Error> for Error {
     fn from(source: tokio_postgres::Error) -> Self {
         if is_gone(&source) || source.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
             Self::unavailable("Postgres", source)
+        } else if source.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) {
+            Self::new(Code::DependencyUnavailable, "Somebody else changed the same rows at once.").caused_by(source)
         } else {
             Self::internal(source)
         }

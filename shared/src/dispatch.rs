@@ -9,13 +9,12 @@ use crate::{
     runtime::RunState,
     session::{
         Session,
-        change::{Change, month_of},
+        change::Change,
         outcome::{Category, Failure},
         progress, service,
         status::Status,
-        store::{self, Claimed},
+        store::{self, Claimed, Standing, Towards},
         verbs,
-        workspace::Workspace,
     },
     step,
 };
@@ -30,37 +29,44 @@ pub(crate) fn turns(agent: AgentId) -> String {
 
 /// The job `Dispatch`: admits whoever's turn it is on the session's agent, and hands over what is admitted.
 pub async fn dispatch(app: &App, tenant_id: TenantId, id: SessionId) -> Result<Verdict> {
-    let session = match store::find(&app.db, tenant_id, id, app.clock.now()).await {
-        Ok(found) => found.session,
-        Err(error) if error.code() == Code::SessionNotFound => return Ok(Verdict::Done),
-        Err(error) => return Err(error),
-    };
-    let mine = match (session.status, session.agent_id) {
-        (Status::Queued, Some(agent)) => admit(app, agent, Some(id)).await?,
-        (status, _) => status.holds_slot() && session.handover.is_some(),
+    let standing = store::standing(&app.db, tenant_id, id, app.clock.now(), TURNS).await?;
+    let mine = match standing {
+        None => false,
+        Some(Standing { queued: true, agent_id: Some(agent), turns, .. }) => {
+            admit_all(app, agent, turns, Some(id)).await?
+        }
+        Some(standing) => standing.to_hand_over,
     };
     if mine { Box::pin(hand_over(app, tenant_id, id)).await } else { Ok(Verdict::Done) }
 }
 
+/// Gives the free places of an agent to those whose turn it is.
+pub async fn admit(app: &App, agent: AgentId) -> Result<()> {
+    let turns = store::turns(&app.db, agent, app.clock.now(), TURNS).await?;
+    admit_all(app, agent, turns, None).await?;
+    Ok(())
+}
+
 /// Gives the free places of an agent to those whose turn it is, and rings for each but `mine`. Answers whether `mine`
 /// was among them.
-pub async fn admit(app: &App, agent: AgentId, mine: Option<SessionId>) -> Result<bool> {
+async fn admit_all(
+    app: &App,
+    agent: AgentId,
+    mut turns: Vec<(TenantId, SessionId)>,
+    mine: Option<SessionId>,
+) -> Result<bool> {
     let mut was_mine = false;
     loop {
-        let now = app.clock.now();
-        let sql = "select tenant_id, session_id from next_turns($1, $2, $3, $4)";
-        let rows = app.db.directory(sql, &[&agent, &now, &month_of(now), &TURNS]).await?;
         let (mut admitted, mut passed_over) = (0, 0);
-        for row in &rows {
-            let (tenant_id, id): (TenantId, SessionId) = (row.try_get("tenant_id")?, row.try_get("session_id")?);
-            match admit_one(app, agent, tenant_id, id).await? {
-                Admitted::Yes if Some(id) == mine => {
+        for (tenant_id, id) in &turns {
+            match admit_one(app, agent, *tenant_id, *id).await? {
+                Admitted::Yes if Some(*id) == mine => {
                     admitted += 1;
                     was_mine = true;
                 }
                 Admitted::Yes => {
                     admitted += 1;
-                    app.ring(&[(Job::dispatch(tenant_id, id), std::time::Duration::ZERO)]).await;
+                    app.ring(&[(Job::dispatch(*tenant_id, *id), std::time::Duration::ZERO)]).await;
                 }
                 Admitted::AgentFull => return Ok(was_mine),
                 Admitted::No => passed_over += 1,
@@ -68,10 +74,11 @@ pub async fn admit(app: &App, agent: AgentId, mine: Option<SessionId>) -> Result
         }
         // Behind a full page there may be more; and whoever was passed over (its workspace was taken by one admitted
         // before it) held a place that the next in turn may have.
-        let full = rows.len() >= usize::try_from(TURNS).unwrap_or(usize::MAX);
+        let full = turns.len() >= usize::try_from(TURNS).unwrap_or(usize::MAX);
         if admitted == 0 || !(full || passed_over > 0) {
             return Ok(was_mine);
         }
+        turns = store::turns(&app.db, agent, app.clock.now(), TURNS).await?;
     }
 }
 
@@ -80,7 +87,7 @@ pub async fn admit_for_tenant(app: &App, tenant_id: TenantId, agent: Option<Agen
     let mut agents = store::agents_waited_for(&app.db, tenant_id).await?;
     agents.extend(agent.filter(|agent| !agents.contains(agent)));
     for agent in agents {
-        admit(app, agent, None).await?;
+        admit(app, agent).await?;
     }
     Ok(())
 }
@@ -97,15 +104,15 @@ async fn admit_one(app: &App, agent: AgentId, tenant_id: TenantId, id: SessionId
     let mut tx = app.db.tenant(tenant_id).await?;
     tx.lock(&turns(agent));
     tx.lock(&service::slots(tenant_id));
-    let session = match store::lock(&mut tx, tenant_id, id).await {
-        Ok(session) if session.status == Status::Queued => session,
+    let now = app.clock.now();
+    let looked = store::lock_with_room(&mut tx, (tenant_id, id), Towards::Given, &app.agents.default, now).await;
+    let (session, room) = match looked {
+        // It may have been taken out of the queue and given to another agent since, whose lock we do not have.
+        Ok((session, room)) if session.status == Status::Queued && session.agent_id == Some(agent) => (session, room),
         Ok(_) => return Ok(Admitted::No),
         Err(error) if error.code() == Code::SessionNotFound => return Ok(Admitted::No),
         Err(error) => return Err(error),
     };
-    let now = app.clock.now();
-    let key = session.workspace.as_ref().map(Workspace::key);
-    let room = store::room(&mut tx, tenant_id, &agent.to_string(), key.as_deref(), now).await?;
     if room.agent_full {
         return Ok(Admitted::AgentFull);
     }
@@ -134,7 +141,7 @@ async fn hand_over_claimed(app: &App, claimed: Claimed) -> Result<()> {
     if session.intent.is_some() && !may_have_begun(&claimed) {
         return crate::observe::carry_out_intent(app, &claimed).await;
     }
-    let given = give(app, session).await?;
+    let given = give(app, &claimed).await?;
     let pace = app.settings.pace;
     let jitter = rand::random::<f64>();
     step::write_as_it_stands(app, session, "dispatcher", &[], |change, moved| match given {
@@ -170,8 +177,9 @@ pub(crate) fn may_have_begun(claimed: &Claimed) -> bool {
 }
 
 /// An error is of the moment and on our side; it counts as no attempt at the agent.
-async fn give(app: &App, session: &Session) -> Result<Result<RunState, Failure>> {
-    let prepared = async { Ok((step::runtime(app, session).await?, step::assignment(app, session).await?)) };
+async fn give(app: &App, claimed: &Claimed) -> Result<Result<RunState, Failure>> {
+    let session = &claimed.session;
+    let prepared = async { Ok((step::runtime(app, claimed)?, step::assignment(app, session).await?)) };
     let error: Error = match prepared.await {
         Ok((runtime, assignment)) => return Ok(runtime.dispatch(&assignment).await),
         Err(error) => error,

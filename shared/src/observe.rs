@@ -54,7 +54,7 @@ async fn observe_claimed(app: &App, claimed: Claimed) -> Result<()> {
             })
             .await
         }
-        _ => tidy::up(app, session).await,
+        _ => tidy::up(app, &claimed).await,
     }
 }
 
@@ -66,9 +66,10 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) async fn of(app: &App, session: &Session) -> Result<Option<Self>> {
+    pub(crate) async fn of(app: &App, claimed: &Claimed) -> Result<Option<Self>> {
+        let session = &claimed.session;
         let Some(state) = session.run_state.clone() else { return Ok(None) };
-        let runtime = step::runtime(app, session).await?;
+        let runtime = step::runtime(app, claimed)?;
         let assignment = step::assignment(app, &Session { handover: None, ..session.clone() }).await?;
         Ok(Some(Self { runtime, assignment, state }))
     }
@@ -87,7 +88,7 @@ impl Run {
 /// One look at a running session's agent.
 async fn look(app: &App, claimed: &Claimed) -> Result<()> {
     let session = &claimed.session;
-    let Some(mut run) = Run::of(app, session).await? else {
+    let Some(mut run) = Run::of(app, claimed).await? else {
         let failure = Failure::new(crate::session::outcome::Category::Internal, "RUN_LOST", "The run left no trace.");
         return step::write(app, session, "observer", |change| progress::fail(change, failure, None)).await;
     };
@@ -229,7 +230,7 @@ async fn missed(
 /// Pauses or stops, now that somebody asked: the agent rests first.
 pub(crate) async fn carry_out_intent(app: &App, claimed: &Claimed) -> Result<()> {
     let session = &claimed.session;
-    let Some(run) = Run::of(app, session).await? else {
+    let Some(run) = Run::of(app, claimed).await? else {
         return step::write(app, session, "observer", |change| match change.session.intent.clone() {
             Some(intent) => progress::carry_out(change, intent, None),
             None => Ok(()),

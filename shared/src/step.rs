@@ -23,9 +23,8 @@ use crate::{
     },
 };
 
-/// How long a bell rests that rang while another worker had the step: what it tells of may have come too late for that
-/// step to see it, so it is not thrown away.
-const TAKEN_PAUSE: Duration = Duration::from_millis(100);
+/// How long a step waits for another that has written but not let go of the lock yet.
+const TAKEN_PAUSE: Duration = Duration::from_millis(50);
 
 /// Runs `work` on a session that is due, if nobody else does.
 pub(crate) async fn run<F>(
@@ -39,7 +38,12 @@ where
 {
     let grant = match take_lock(app, tenant_id, id).await {
         Lock::Granted(grant) => Some(grant),
-        Lock::Taken => return Ok(Verdict::Later(TAKEN_PAUSE)),
+        // Who works on the row will see what is due when it writes, and ring. Who has written already, and is about to
+        // let go of the lock, will not.
+        Lock::Taken if store::is_due(&app.db, tenant_id, id, app.clock.now()).await? => {
+            return Ok(Verdict::Later(TAKEN_PAUSE));
+        }
+        Lock::Taken => return Ok(Verdict::Done),
         Lock::Unknown => None,
     };
     let granted = grant.as_ref().map(|grant| grant.fence);
@@ -89,16 +93,12 @@ enum Lock {
 async fn take_lock(app: &App, tenant_id: TenantId, id: SessionId) -> Lock {
     let resource = Resource::session(tenant_id, id);
     let owner = RequestId::new().to_string();
-    let ask = Ask { lease: app.settings.step_lease, ..Ask::new(owner.as_str()) };
+    // Nobody waits in line for a step: it is done by whoever has the lock, or comes again. The ticket of one who died
+    // while asking would only keep the others out.
+    let ask = Ask { lease: app.settings.step_lease, ticket: Duration::from_millis(1), ..Ask::new(owner) };
     match app.locks.acquire(&resource, &ask).await {
         Ok(Acquired::Granted(grant)) => Lock::Granted(grant),
-        Ok(Acquired::Queued { .. }) => {
-            // Whoever has it rings again for what is due when it is done, so no ticket is kept.
-            if let Err(error) = app.locks.cancel(&resource, &owner).await {
-                tracing::debug!(?error, "a ticket was not given back and runs out by itself");
-            }
-            Lock::Taken
-        }
+        Ok(Acquired::Queued { .. }) => Lock::Taken,
         Err(error) => {
             tracing::warn!(?error, "no lock to be had; going on under the row's own lease");
             Lock::Unknown
@@ -189,9 +189,9 @@ fn plan_next(app: &App, was_over: bool, asked_meanwhile: Option<Time>, change: &
 }
 
 /// The runtime of a session's agent.
-pub(crate) async fn runtime(app: &App, session: &Session) -> Result<std::sync::Arc<dyn AgentRuntime>> {
-    let name = store::agent_name(&app.db, session.tenant_id, session.id).await?;
-    app.agents.runtime(&name)
+pub(crate) fn runtime(app: &App, claimed: &Claimed) -> Result<std::sync::Arc<dyn AgentRuntime>> {
+    let gone = || Error::new(Code::AgentUnavailable, "The session's agent is gone.");
+    app.agents.runtime(claimed.agent.as_ref().ok_or_else(gone)?)
 }
 
 /// What the agent is told of a session.
@@ -204,7 +204,12 @@ pub(crate) async fn assignment(app: &App, session: &Session) -> Result<Assignmen
         },
         Some(Handover::Checkpoint { session_id, sequence }) => {
             let (state, patch, summary) = store::checkpoint(&app.db, session.tenant_id, *session_id, *sequence).await?;
-            Continuation::Checkpoint { state, patch, summary, fork: *session_id != session.id }
+            if state.is_none() && patch.is_empty() && summary.is_empty() {
+                // It was taken before any agent had the work.
+                Continuation::Start
+            } else {
+                Continuation::Checkpoint { state, patch, summary, fork: *session_id != session.id }
+            }
         }
     };
     Ok(Assignment {

@@ -25,7 +25,7 @@ pub async fn sweep(app: &App) -> Result<Verdict> {
     ring_for_due(app).await?;
     for row in app.db.directory("select agent_id from agents_waited_for()", &[]).await? {
         let agent: AgentId = row.try_get("agent_id")?;
-        dispatch::admit(app, agent, None).await?;
+        dispatch::admit(app, agent).await?;
     }
     resume_with_tokens(app).await?;
     Ok(Verdict::Done)

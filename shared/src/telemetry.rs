@@ -1,6 +1,11 @@
 //! Logs: one subscriber, assembled here. People read text; machines read JSON lines.
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -10,18 +15,20 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`. A second call changes nothing.
+/// Starts logging to standard error. `filter` is a level, or levels by target such as `info,shared=debug`. A second call
+/// changes nothing.
+///
+/// Filters by spans and fields, which `EnvFilter` knows besides, would bring a regex engine into every function.
 pub fn start(format: Format, filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     // Statements are logged with their parameters, and those hold secrets: never below a warning, whatever was asked.
-    let filter = ["tokio_postgres=warn", "hyper=warn", "aws_smithy_runtime=warn"]
-        .into_iter()
-        .filter_map(|directive| directive.parse().ok())
-        .fold(filter, EnvFilter::add_directive);
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter =
+        filter.with_targets(["tokio_postgres", "hyper", "aws_smithy_runtime"].map(|name| (name, LevelFilter::WARN)));
+    let log = fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
     // Already started (by a test, or by the runtime): keep that one.
     let _ = match format {
-        Format::Text => builder.with_target(false).try_init(),
-        Format::Json => builder.json().flatten_event(true).with_current_span(true).try_init(),
+        Format::Text => registry.with(log.with_target(false)).try_init(),
+        Format::Json => registry.with(log.json().flatten_event(true).with_current_span(true)).try_init(),
     };
 }

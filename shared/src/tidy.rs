@@ -7,17 +7,22 @@ use crate::{
     error::{Code, Result},
     event::EventType,
     observe::{Run, store_artifacts},
-    session::{Session, progress, service, status::Status, store},
+    session::{
+        Session, progress, service,
+        status::Status,
+        store::{self, Claimed},
+    },
     step,
 };
 
 /// After the end: calls off those who waited on it, tells the agent to let go, and gives the workspace back when its time
 /// is over.
-pub(crate) async fn up(app: &App, session: &Session) -> Result<()> {
+pub(crate) async fn up(app: &App, claimed: &Claimed) -> Result<()> {
+    let session = &claimed.session;
     if session.child_count > 0 && !matches!(session.status, Status::Completed | Status::PartiallyCompleted) {
         service::orphan_below(app, session.tenant_id, session.id).await?;
     }
-    let Some(run) = Run::of(app, session).await? else {
+    let Some(run) = Run::of(app, claimed).await? else {
         return step::write(app, session, "observer", |change| {
             change.session.next_step_at = None;
             Ok(())

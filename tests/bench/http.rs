@@ -42,7 +42,7 @@ pub(crate) async fn measure(stand: &Stand, effort: &Effort) -> Result<Vec<Figure
 
 async fn create(stand: &Stand, effort: &Effort, postgres: &Postgres, first: &str) -> Result<Vec<Figure>> {
     let tenant = stand.world.tenant.id.to_string();
-    let script = transaction(&tenant, &inserts(postgres, &tenant, first).await?);
+    let script = transaction(&tenant, &[vec![inserts(postgres, first).await?]]);
     let request = || Some::<Request>(("POST", SESSIONS.to_owned(), body("{}", false)));
     let (mut each, mut runs) = (Samples::default(), Vec::new());
     for _ in 0..effort.runs {
@@ -60,9 +60,11 @@ async fn create(stand: &Stand, effort: &Effort, postgres: &Postgres, first: &str
 }
 
 /// What a create sends.
-async fn inserts(postgres: &Postgres, tenant: &str, first: &str) -> Result<Vec<Vec<String>>> {
+async fn inserts(postgres: &Postgres, first: &str) -> Result<String> {
     let insert = statement::INSERT.get().context("a session was made")?;
-    let names = inserted(insert);
+    let mut names = inserted(insert);
+    // Its value is found by the statement itself.
+    names.retain(|name| *name != "agent_id");
     let mut values = columns(postgres, first, &names).await?;
     for (name, value) in names.iter().zip(&mut values) {
         if ["id", "root_id"].contains(name) {
@@ -70,9 +72,8 @@ async fn inserts(postgres: &Postgres, tenant: &str, first: &str) -> Result<Vec<V
         }
     }
     values.extend(events(postgres, first, "session.created", 1).await?);
-    let agent = literal(Some("scripted"), "text");
-    let room = [literal(Some(tenant), "uuid"), agent, "null::text".to_owned(), "now()".to_owned()];
-    Ok(vec![vec![fill(statement::ROOM, &room)], vec![fill(insert, &values)]])
+    values.extend([literal(Some("scripted"), "text"), "false".to_owned()]);
+    Ok(fill(insert, &values))
 }
 
 /// Copies a session until there are many, and gives the ids of some.

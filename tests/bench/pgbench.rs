@@ -35,7 +35,11 @@ pub(crate) fn transaction(tenant: &str, trips: &[Vec<String>]) -> String {
     for (at, statements) in trips.iter().enumerate() {
         script.push_str("\\startpipeline\n");
         if at == 0 {
-            _ = writeln!(script, "begin;\nselect set_config('app.tenant_id', '{tenant}', true);");
+            _ = writeln!(
+                script,
+                "begin;\nselect set_config('app.tenant_id', '{tenant}', true), \
+                 set_config('idle_in_transaction_session_timeout', '5s', true);"
+            );
         }
         for statement in statements {
             _ = writeln!(script, "{statement};");
@@ -72,11 +76,14 @@ async fn run_in(folder: &Path, url: &str, script: &str, clients: usize, time: Du
     command.arg(url).stdin(Stdio::null());
     let output = command.output().await.with_context(|| format!("{} cannot be started", program().display()))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() {
-        bail!("pgbench: {}", String::from_utf8_lossy(&output.stderr));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() || errors.contains("aborted") {
+        bail!("pgbench: {errors}");
     }
     let tps = text.lines().find_map(|line| line.strip_prefix("tps = "));
-    let per_second = tps.and_then(|rest| rest.split(' ').next()?.parse().ok()).context("pgbench says its rate")?;
+    let per_second = tps
+        .and_then(|rest| rest.split(' ').next()?.parse().ok())
+        .with_context(|| format!("pgbench says its rate: {text}{errors}"))?;
     let mut each = Samples::default();
     for entry in fs::read_dir(folder)?.flatten() {
         if entry.file_name().to_string_lossy().starts_with("each") {

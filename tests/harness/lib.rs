@@ -4,10 +4,15 @@ pub mod cargo_lambda;
 pub mod database;
 pub mod kept;
 pub mod ministack;
+pub mod openapi;
+pub mod owner;
+mod shortcuts;
 pub mod stack;
+pub mod stream;
 pub mod valkey;
 pub mod world;
 
+pub use shortcuts::until;
 pub use world::{Caller, Options, PEPPER, Reply, Tenant, World};
 
 /// The Redis that all tests share; each keeps to names of its own in it.

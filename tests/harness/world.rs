@@ -226,8 +226,8 @@ async fn new_tenant(app: &App, limits: TenantLimits) -> Tenant {
 /// Somebody who calls the API with certain headers.
 #[derive(Clone)]
 pub struct Caller {
-    api: Router,
-    headers: Vec<(String, String)>,
+    pub(crate) api: Router,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 /// What came back.

@@ -3,12 +3,19 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and shows the figures it took")]
 
 mod contract;
+mod docs;
 mod faults;
 mod host;
 mod house;
+mod identity;
+mod isolation;
 mod lambda;
 mod local;
 mod lock;
 mod opencode;
 mod ports;
+mod problems;
+mod quota;
+mod rules;
 mod sessions;
+mod turns;

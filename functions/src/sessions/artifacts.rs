@@ -12,13 +12,13 @@ use crate::{
     request::{ArtifactOf, Caller, Id, Viewer},
 };
 
-#[utoipa::path(get, path = "/api/v1/sessions/{id}/artifacts", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/artifacts", operation_id = "list_session_artifacts", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     responses((status = 200, description = "What it made, by path.", body = Items<Artifact>), Problems))]
 pub(super) async fn list(State(app): State<App>, caller: Caller<Viewer>, Id(id): Id) -> Answer<Json<Items<Artifact>>> {
     Ok(Json(Items::all(service::artifacts(&app, &caller, id).await?)))
 }
 
-#[utoipa::path(get, path = "/api/v1/sessions/{id}/artifacts/{artifact_id}", tag = "sessions",
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/artifacts/{artifact_id}", operation_id = "get_session_artifact", tag = "sessions",
     params(("id" = uuid::Uuid, Path), ("artifact_id" = uuid::Uuid, Path)),
     responses((status = 200, description = "Its bytes, in its own media type.", content_type = "*/*", body = Vec<u8>), Problems))]
 pub(super) async fn get(

@@ -10,7 +10,7 @@ use crate::{
     sessions::{reason::Reason, view::SessionView},
 };
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/cancel", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/cancel", operation_id = "cancel_session", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     request_body = Option<Reason>, responses((status = 200, description = "It is cancelled.", body = SessionView), Problems))]
 pub(super) async fn cancel(
     State(app): State<App>,

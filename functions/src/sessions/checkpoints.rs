@@ -27,7 +27,7 @@ pub(super) struct NewCheckpoint {
     note: Option<String>,
 }
 
-#[utoipa::path(get, path = "/api/v1/sessions/{id}/checkpoints", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/checkpoints", operation_id = "list_session_checkpoints", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     responses((status = 200, description = "The newest 100, newest first.", body = Items<Checkpoint>), Problems))]
 pub(super) async fn list(
     State(app): State<App>,
@@ -37,7 +37,7 @@ pub(super) async fn list(
     Ok(Body(Items::all(service::checkpoints(&app, &caller, id).await?)))
 }
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/checkpoints", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/checkpoints", operation_id = "take_session_checkpoint", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     request_body = Option<NewCheckpoint>, responses((status = 201, description = "It was taken.", body = Checkpoint), Problems))]
 pub(super) async fn take(
     State(app): State<App>,

@@ -34,7 +34,7 @@ pub(super) struct Completion {
     confidence_score: Option<f64>,
 }
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/complete", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/complete", operation_id = "complete_session", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     request_body = Completion, responses((status = 200, description = "It is completed.", body = SessionView), Problems))]
 pub(super) async fn complete(
     State(app): State<App>,

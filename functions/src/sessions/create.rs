@@ -82,7 +82,7 @@ pub(super) enum PriorityWord {
     Deferred,
 }
 
-#[utoipa::path(post, path = "/api/v1/sessions", tag = "sessions", request_body = NewSession,
+#[utoipa::path(post, path = "/api/v1/sessions", operation_id = "create_session", tag = "sessions", request_body = NewSession,
     params(("X-Tenant-ID" = String, Header, description = "The caller's tenant: uuid or slug.")),
     responses((status = 201, description = "It was made.", body = SessionView,
         headers(("Location" = String, description = "Its place."), ("ETag" = String, description = "Its version."))), Problems))]

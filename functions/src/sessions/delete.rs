@@ -8,7 +8,7 @@ use crate::{
     request::{Caller, Id, Member},
 };
 
-#[utoipa::path(delete, path = "/api/v1/sessions/{id}", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(delete, path = "/api/v1/sessions/{id}", operation_id = "delete_session", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     responses((status = 204, description = "It is gone."), Problems))]
 pub(super) async fn delete(State(app): State<App>, caller: Caller<Member>, Id(id): Id) -> Answer<StatusCode> {
     service::remove(&app, &caller, id).await?;

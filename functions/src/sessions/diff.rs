@@ -9,7 +9,7 @@ use crate::{
     request::{Caller, Id, Viewer},
 };
 
-#[utoipa::path(get, path = "/api/v1/sessions/{id}/diff", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/diff", operation_id = "get_session_diff", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     responses((status = 200, description = "The changed files, by path.", body = Items<FileChange>), Problems))]
 pub(super) async fn diff(
     State(app): State<App>,

@@ -52,7 +52,7 @@ pub(super) struct EventPage {
     last_seq: i64,
 }
 
-#[utoipa::path(get, path = "/api/v1/sessions/{id}/events", tag = "sessions", params(("id" = uuid::Uuid, Path), EventsQuery,
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/events", operation_id = "list_session_events", tag = "sessions", params(("id" = uuid::Uuid, Path), EventsQuery,
         ("Last-Event-ID" = Option<String>, Header, description = "For streams: the seq after which to go on.")),
     responses((status = 200, description = "A page of the log; or a stream of it, with seq as the id of each frame.", content(
         (EventPage = "application/json"), (String = "text/event-stream"))), Problems))]

@@ -37,7 +37,7 @@ pub(super) struct FailureReport {
     retryable: Option<bool>,
 }
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/fail", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/fail", operation_id = "fail_session", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     request_body = FailureReport, responses((status = 200, description = "It has failed.", body = SessionView), Problems))]
 pub(super) async fn fail(
     State(app): State<App>,

@@ -25,7 +25,7 @@ pub(super) struct NewFork {
     checkpoint: Option<i64>,
 }
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/fork", tag = "sessions",
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/fork", operation_id = "fork_session", tag = "sessions",
     params(("id" = uuid::Uuid, Path), ("X-Tenant-ID" = String, Header, description = "The caller's tenant: uuid or slug.")),
     request_body = Option<NewFork>, responses((status = 201, description = "The new session.", body = SessionView,
         headers(("Location" = String, description = "Its place."))), Problems))]

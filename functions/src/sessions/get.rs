@@ -10,7 +10,7 @@ use crate::{
     sessions::view::SessionView,
 };
 
-#[utoipa::path(get, path = "/api/v1/sessions/{id}", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(get, path = "/api/v1/sessions/{id}", operation_id = "get_session", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     responses((status = 200, description = "The session.", body = SessionView,
         headers(("ETag" = String, description = "Its version."))), Problems))]
 pub(super) async fn get(State(app): State<App>, caller: Caller<Viewer>, Id(id): Id) -> Answer<One> {

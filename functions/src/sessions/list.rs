@@ -54,7 +54,7 @@ pub(super) struct ListQuery {
     cursor: Option<String>,
 }
 
-#[utoipa::path(get, path = "/api/v1/sessions", tag = "sessions", params(ListQuery),
+#[utoipa::path(get, path = "/api/v1/sessions", operation_id = "list_sessions", tag = "sessions", params(ListQuery),
     responses((status = 200, description = "A page of them.", body = Items<SessionView>), Problems))]
 pub(super) async fn list(
     State(app): State<App>,

@@ -48,7 +48,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
     Option::deserialize(deserializer).map(Some)
 }
 
-#[utoipa::path(patch, path = "/api/v1/sessions/{id}", tag = "sessions", request_body = SessionPatch,
+#[utoipa::path(patch, path = "/api/v1/sessions/{id}", operation_id = "patch_session", tag = "sessions", request_body = SessionPatch,
     params(("id" = uuid::Uuid, Path), ("If-Match" = Option<String>, Header, description = "The version that is to be changed.")),
     responses((status = 200, description = "It was changed.", body = SessionView,
         headers(("ETag" = String, description = "Its new version."))), Problems))]

@@ -10,7 +10,7 @@ use crate::{
     sessions::view::SessionView,
 };
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/checkpoints/{sequence}/restore", tag = "sessions",
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/checkpoints/{sequence}/restore", operation_id = "restore_session_checkpoint", tag = "sessions",
     params(("id" = uuid::Uuid, Path), ("sequence" = i32, Path, minimum = 1)),
     responses((status = 202, description = "It is pending; once started it goes on from this checkpoint.", body = SessionView), Problems))]
 pub(super) async fn restore(

@@ -28,7 +28,7 @@ pub(super) struct NewMessage {
     answer: Option<Given>,
 }
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/messages", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/messages", operation_id = "send_session_message", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     request_body = NewMessage, responses((status = 202, description = "The agent will be told.", body = SessionView), Problems))]
 pub(super) async fn say(
     State(app): State<App>,

@@ -11,7 +11,7 @@ use crate::{
     request::{Caller, Viewer},
 };
 
-#[utoipa::path(get, path = "/api/v1/sessions/stats", tag = "sessions",
+#[utoipa::path(get, path = "/api/v1/sessions/stats", operation_id = "get_session_stats", tag = "sessions",
     responses((status = 200, description = "Counts, durations, success and cost.", body = Stats), Problems))]
 pub(super) async fn stats(State(app): State<App>, caller: Caller<Viewer>) -> Answer<Json<Stats>> {
     Ok(Json(service::stats(&app, &caller).await?))

@@ -10,7 +10,7 @@ use crate::{
     sessions::{reason::Reason, view::SessionView},
 };
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/stop", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/stop", operation_id = "stop_session", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     request_body = Option<Reason>, responses((status = 200, description = "It is stopped.", body = SessionView), (status = 202, description = "The agent is brought to rest first.", body = SessionView), Problems))]
 pub(super) async fn stop(
     State(app): State<App>,

@@ -11,7 +11,7 @@ use crate::{
     request::{Caller, Id, Viewer},
 };
 
-#[utoipa::path(get, path = "/api/v1/sessions/{id}/tree", tag = "sessions", params(("id" = uuid::Uuid, Path)),
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/tree", operation_id = "get_session_tree", tag = "sessions", params(("id" = uuid::Uuid, Path)),
     responses((status = 200, description = "The session with its descendants.", body = TreeNode), Problems))]
 pub(super) async fn tree(State(app): State<App>, caller: Caller<Viewer>, Id(id): Id) -> Answer<Json<TreeNode>> {
     Ok(Json(service::tree(&app, &caller, id).await?))

@@ -197,6 +197,10 @@ impl Scripted {
             }
             memory.at += 1;
             memory.since = ends;
+            if matches!(step, Step::Write { .. }) {
+                // A turn that changed files is seen by itself, however late anybody looks.
+                return Ok(Phase::Working);
+            }
         }
         let text = transcript.iter().rev().find_map(|entry| match entry {
             Entry::Message { text, .. } => Some(text.clone()),

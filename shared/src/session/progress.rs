@@ -323,9 +323,7 @@ pub fn try_again(change: &mut Change, failure: &Failure, pace: &Pace, jitter: f6
 }
 
 fn keep(change: &mut Change, cause: Cause, work: Option<Work>) {
-    if change.session.run_state.is_some() {
-        change.checkpoint(cause, work.as_ref());
-    }
+    change.checkpoint(cause, work.as_ref());
     if work.is_some() {
         change.work = work;
     }

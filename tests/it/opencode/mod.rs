@@ -86,6 +86,9 @@ impl Bench {
         let root = folder.join("work").display().to_string();
         let mut settings = Settings::new(agents.server.url(), agents.server.password(), root);
         settings.directory_roots = vec![folder.join("projects").display().to_string()];
+        // The machine may be busy with other tests: a slow server is not what these tests are about.
+        settings.call_timeout = Duration::from_mins(1);
+        settings.abort_timeout = Duration::from_mins(1);
         change(&mut settings);
         Self { runtime: OpenCode::new(settings, Clock::System).unwrap(), tenant_id: TenantId::new(), folder }
     }

@@ -12,7 +12,7 @@ use crate::{
         change::Change,
         draft::Draft,
         status::Status,
-        store::{self, Found, Room},
+        store::{self, Found, Inserted, Room},
         usage::Usage,
         verbs,
     },
@@ -26,24 +26,33 @@ pub async fn open(app: &App, caller: &Caller, draft: Draft, start: bool) -> Resu
     }
     let now = app.clock.now();
     let agent = draft.agent().unwrap_or(&app.agents.default).to_owned();
-    let room = store::room(&mut tx, caller.tenant_id, &agent, None, now).await?;
-    let agent_id = room.agent_id.ok_or_else(|| super::no_agent(app, &agent))?;
-    check_room(&room, start)?;
     let place = place_below(&mut tx, caller, draft.parent_id).await?;
     let session = blank(caller, draft, place, now);
     let mut change = Change::new(session, caller.actor(), now);
     created(&mut change);
     if start {
-        change.session.agent_id = Some(agent_id);
         verbs::start(&mut change, super::queue_until(app, now))?;
         change.session.version = 1;
     }
-    store::insert(tx, &change).await?;
-    super::follow_up(app, &change).await;
-    if start { super::shown(app, caller, change.session.id).await } else { Ok(alone(change.session)) }
+    insert(app, tx, change, &agent, start).await
 }
 
-/// What a start or a create is refused by.
+/// Writes a new session and rings for what follows, or says why it is refused.
+async fn insert(app: &App, tx: Tx, change: Change, agent: &str, start: bool) -> Result<Found> {
+    match store::insert(tx, &change, agent, start).await? {
+        Inserted::Made(shown) => {
+            super::follow_up(app, &change).await;
+            Ok(shown.map_or_else(|| alone(change.session), |shown| *shown))
+        }
+        Inserted::Refused(room) => {
+            room.agent_id.ok_or_else(|| super::no_agent(app, agent))?;
+            check_room(&room, start)?;
+            Err(Error::internal("a session was refused without a reason"))
+        }
+    }
+}
+
+/// What a start or a create is refused by. The statement that inserts decides by the same.
 pub(super) fn check_room(room: &Room, start: bool) -> Result<()> {
     if room.rejects && room.running + room.queued >= room.max_concurrent {
         let detail = format!("All {} of the tenant's slots are taken.", room.max_concurrent);
@@ -167,10 +176,8 @@ pub async fn fork(app: &App, caller: &Caller, fork: &Fork) -> Result<Found> {
     if let Some(sequence) = sequence {
         store::checkpoint(&app.db, caller.tenant_id, source.id, sequence).await?;
     }
-    let mut tx = app.db.tenant(caller.tenant_id).await?;
+    let tx = app.db.tenant(caller.tenant_id).await?;
     let now = app.clock.now();
-    let room = store::room(&mut tx, caller.tenant_id, &app.agents.default, None, now).await?;
-    check_room(&room, false)?;
     let draft = Draft {
         title: source.title,
         description: source.description,
@@ -189,10 +196,10 @@ pub async fn fork(app: &App, caller: &Caller, fork: &Fork) -> Result<Found> {
     };
     let mut session = blank(caller, draft, (None, None, 1), now);
     session.forked_from = Some(ForkedFrom { session_id: source.id, checkpoint: sequence });
-    session.handover = sequence.map(|sequence| Handover::Checkpoint { session_id: source.id, sequence });
+    // A source that has not run since it was forked, retried or restored goes on from a checkpoint itself.
+    let inherited = source.handover.filter(|handover| matches!(handover, Handover::Checkpoint { .. }));
+    session.handover = sequence.map(|sequence| Handover::Checkpoint { session_id: source.id, sequence }).or(inherited);
     let mut change = Change::new(session, caller.actor(), now);
     created(&mut change);
-    store::insert(tx, &change).await?;
-    super::follow_up(app, &change).await;
-    Ok(alone(change.session))
+    insert(app, tx, change, &app.agents.default, false).await
 }

@@ -13,7 +13,7 @@ use crate::{
         change::{Change, refuse},
         draft::Patch,
         outcome::{Failure, Outcome},
-        store::{self, Checkpoint, Found},
+        store::{self, Checkpoint, Found, Towards},
         verbs::{self, Progress},
     },
 };
@@ -24,17 +24,15 @@ use super::{change, changed};
 pub async fn start(app: &App, caller: &Caller, id: SessionId) -> Result<(Found, Progress)> {
     let mut tx = app.db.tenant(caller.tenant_id).await?;
     tx.lock(&super::slots(caller.tenant_id));
-    let session = store::lock(&mut tx, caller.tenant_id, id).await?;
     let now = app.clock.now();
-    let agent = session.agent_config.get("agent").and_then(Value::as_str).unwrap_or(&app.agents.default).to_owned();
+    let named = (caller.tenant_id, id);
+    let (session, room) = store::lock_with_room(&mut tx, named, Towards::Configured, &app.agents.default, now).await?;
     let mut change = Change::new(session, caller.actor(), now);
     let progress = verbs::start(&mut change, super::queue_until(app, now))?;
-    let room = store::room(&mut tx, caller.tenant_id, &agent, None, now).await?;
     super::create::check_room(&room, true)?;
-    let gone = || Error::new(Code::AgentUnavailable, format!("The agent {agent} is not there any more."));
+    let gone = || Error::new(Code::AgentUnavailable, "The session's agent is not there any more.");
     change.session.agent_id = Some(room.agent_id.ok_or_else(gone)?);
-    super::save(app, tx, &mut change).await?;
-    Ok((super::shown(app, caller, id).await?, progress))
+    Ok((super::save_and_show(app, tx, &mut change).await?, progress))
 }
 
 pub async fn unqueue(app: &App, caller: &Caller, id: SessionId) -> Result<(Found, Progress)> {
@@ -104,10 +102,8 @@ pub(crate) async fn go_on(
         tx.lock(&crate::dispatch::turns(agent));
     }
     tx.lock(&super::slots(tenant_id));
-    let session = store::lock(&mut tx, tenant_id, id).await?;
-    let agent = session.agent_id.map_or_else(|| app.agents.default.clone(), |agent| agent.to_string());
-    let workspace = session.workspace.as_ref().map(crate::session::workspace::Workspace::key);
-    let room = store::room(&mut tx, tenant_id, &agent, workspace.as_deref(), now).await?;
+    let (session, room) =
+        store::lock_with_room(&mut tx, (tenant_id, id), Towards::Given, &app.agents.default, now).await?;
     let mut change = Change::new(session, actor, now);
     let progress = decide(&mut change, room.free())?;
     super::save(app, tx, &mut change).await?;
@@ -156,9 +152,12 @@ pub async fn restore(app: &App, caller: &Caller, id: SessionId, sequence: i32) -
 
 /// Removes a session that is not active, and calls off those that still waited on it.
 pub async fn remove(app: &App, caller: &Caller, id: SessionId) -> Result<()> {
-    check_removable(&super::shown(app, caller, id).await?.session)?;
+    let seen = super::shown(app, caller, id).await?.session;
+    check_removable(&seen)?;
     super::orphan_below(app, caller.tenant_id, id).await?;
     let mut tx = app.db.tenant(caller.tenant_id).await?;
+    // A deletion touches the rows above and below: those of one tree take turns, or they would wait for each other.
+    tx.lock(&format!("tree:{}", seen.root_id));
     let session = store::lock(&mut tx, caller.tenant_id, id).await?;
     check_removable(&session)?;
     store::delete(tx, &session).await?;

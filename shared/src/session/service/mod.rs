@@ -12,7 +12,7 @@ use crate::{
     app::App,
     auth::{Actor, Caller},
     clock::Time,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     id::{SessionId, TenantId},
     job::Job,
     session::{
@@ -61,18 +61,26 @@ pub(crate) async fn change<T>(
 
 /// Writes a decided change, then rings for what follows from it.
 pub(crate) async fn save(app: &App, tx: crate::db::Tx, change: &mut Change) -> Result<()> {
-    if !change.events.is_empty() {
-        change.session.updated_at = change.now;
-    }
-    stay_due_for_children(change);
+    prepare(change);
     store::save(tx, change).await?;
     follow_up(app, change).await;
     Ok(())
 }
 
-/// A session that ends without success stays due until those who wait on it are called off, so that a crash right after
-/// this write leaves none behind.
-fn stay_due_for_children(change: &mut Change) {
+/// As [`save`], and answers the session as it is shown.
+async fn save_and_show(app: &App, tx: crate::db::Tx, change: &mut Change) -> Result<Found> {
+    prepare(change);
+    let found = store::save_and_show(tx, change).await?;
+    follow_up(app, change).await;
+    Ok(found)
+}
+
+/// What is written with every change. A session that ends without success stays due until those who wait on it are
+/// called off, so that a crash right after this write leaves none behind.
+fn prepare(change: &mut Change) {
+    if !change.events.is_empty() {
+        change.session.updated_at = change.now;
+    }
     if change.orphans && change.session.child_count > 0 {
         change.session.next_step_at = Some(change.now);
     }
@@ -125,14 +133,16 @@ pub(crate) async fn orphan_below(app: &App, tenant_id: TenantId, parent: Session
     while let Some(parent) = parents.pop() {
         for child in store::waiting_children(&app.db, tenant_id, parent).await? {
             let mut tx = app.db.tenant(tenant_id).await?;
-            let session = store::lock(&mut tx, tenant_id, child).await?;
+            let session = match store::lock(&mut tx, tenant_id, child).await {
+                Err(error) if error.code() == Code::SessionNotFound => continue,
+                locked => locked?,
+            };
             if session.status.is_over() || session.status.holds_slot() {
                 continue;
             }
             let mut change = Change::new(session, Actor::system("family"), app.clock.now());
             verbs::orphan(&mut change, "its parent ended")?;
-            change.session.updated_at = change.now;
-            stay_due_for_children(&mut change);
+            prepare(&mut change);
             store::save(tx, &change).await?;
             app.news.tell(tenant_id, child);
             app.ring(&next_bell(&change.session, change.now).into_iter().collect::<Vec<_>>()).await;
@@ -154,8 +164,11 @@ async fn changed(
     id: SessionId,
     decide: impl FnOnce(&mut Change) -> Result<Progress>,
 ) -> Result<(Found, Progress)> {
-    let (_, progress) = change(app, caller.tenant_id, id, caller.actor(), decide).await?;
-    Ok((shown(app, caller, id).await?, progress))
+    let mut tx = app.db.tenant(caller.tenant_id).await?;
+    let session = store::lock(&mut tx, caller.tenant_id, id).await?;
+    let mut change = Change::new(session, caller.actor(), app.clock.now());
+    let progress = decide(&mut change)?;
+    Ok((save_and_show(app, tx, &mut change).await?, progress))
 }
 
 /// The error of a named agent that does not exist.

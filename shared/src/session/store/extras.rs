@@ -1,8 +1,10 @@
 //! SQL of what belongs to a session: checkpoints, files, artifacts, messages, events, its tree.
 
 use serde::Serialize;
-use serde_json::Value;
-use tokio_postgres::{Row, types::Json};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 use utoipa::ToSchema;
 
 use crate::{
@@ -11,46 +13,83 @@ use crate::{
     db::{Db, Tx},
     error::{Code, Error, Result},
     event::Event,
-    id::{ArtifactId, SessionId, TenantId},
-    runtime::{FileChange, RunState},
+    id::{ArtifactId, MessageId, SessionId, TenantId},
+    runtime::{FileChange, RunState, Said, Work},
 };
 
-use super::super::{
-    MAX_CHECKPOINTS,
-    change::{Change, NewCheckpoint},
-    usage::{Usage, usd},
+use super::{
+    super::{
+        MAX_CHECKPOINTS,
+        change::{Change, NewCheckpoint},
+        usage::{Usage, usd},
+    },
+    row::Value,
 };
 
-/// Writes all of a change that is not the row or its events.
-pub(super) async fn write(tx: &mut Tx, change: &Change) -> Result<()> {
-    for checkpoint in &change.checkpoints {
-        keep_checkpoint(tx, change, checkpoint).await?;
+/// A statement that owns what it is to be sent with.
+pub(super) struct Owned<'a> {
+    sql: &'static str,
+    values: Vec<Value<'a>>,
+}
+
+impl Owned<'_> {
+    pub(super) fn parts(&self) -> (&'static str, Vec<&(dyn ToSql + Sync)>) {
+        (self.sql, self.values.iter().map(|value| value.as_ref() as &(dyn ToSql + Sync)).collect())
     }
-    if change.work.is_some() {
-        replace_files(tx, change).await?;
+}
+
+/// What writes all of a change that is not the row or its events.
+pub(super) fn statements(change: &Change) -> Result<Vec<Owned<'_>>> {
+    let mut statements: Vec<_> = change.checkpoints.iter().map(|new| keep_checkpoint(change, new)).collect();
+    if let Some(work) = &change.work {
+        statements.push(replace_files(change, work)?);
     }
-    let session = &change.session;
-    for (id, said) in &change.said {
-        let sql =
-            "insert into session_messages (tenant_id, session_id, id, said, actor, at) values ($1, $2, $3, $4, $5, $6)";
-        tx.query(sql, &[&session.tenant_id, &session.id, id, &Json(said), &Json(&change.actor), &change.now]).await?;
-    }
+    statements.extend(change.said.iter().map(|said| keep_message(change, said)));
     if !change.delivered.is_empty() {
-        let sql =
-            "update session_messages set delivered_at = $4 where tenant_id = $1 and session_id = $2 and id = any($3)";
-        tx.query(sql, &[&session.tenant_id, &session.id, &change.delivered, &change.now]).await?;
+        let session = &change.session;
+        statements.push(Owned {
+            sql: "update session_messages set delivered_at = $4 where tenant_id = $1 and session_id = $2 and id = any($3)",
+            values: vec![
+                Box::new(session.tenant_id),
+                Box::new(session.id),
+                Box::new(change.delivered.as_slice()),
+                Box::new(change.now),
+            ],
+        });
     }
     let (tokens, cost) = (change.spent.tokens(), change.spent.cost_micros);
     if tokens != 0 || cost != 0 {
-        let sql = "insert into tenant_usage (tenant_id, month, tokens, cost_micros) values ($1, $2, $3, $4)
-                   on conflict (tenant_id, month) do update
-                   set tokens = tenant_usage.tokens + excluded.tokens, cost_micros = tenant_usage.cost_micros + excluded.cost_micros";
-        tx.query(sql, &[&session.tenant_id, &change.month(), &tokens, &cost]).await?;
+        statements.push(Owned {
+            sql: "insert into tenant_usage (tenant_id, month, tokens, cost_micros) values ($1, $2, $3, $4)
+                  on conflict (tenant_id, month) do update
+                  set tokens = tenant_usage.tokens + excluded.tokens, cost_micros = tenant_usage.cost_micros + excluded.cost_micros",
+            values: vec![
+                Box::new(change.session.tenant_id),
+                Box::new(change.month()),
+                Box::new(tokens),
+                Box::new(cost),
+            ],
+        });
     }
-    Ok(())
+    Ok(statements)
 }
 
-async fn keep_checkpoint(tx: &mut Tx, change: &Change, new: &NewCheckpoint) -> Result<()> {
+fn keep_message<'a>(change: &'a Change, (id, said): &'a (MessageId, Said)) -> Owned<'a> {
+    let session = &change.session;
+    Owned {
+        sql: "insert into session_messages (tenant_id, session_id, id, said, actor, at) values ($1, $2, $3, $4, $5, $6)",
+        values: vec![
+            Box::new(session.tenant_id),
+            Box::new(session.id),
+            Box::new(*id),
+            Box::new(Json(said)),
+            Box::new(Json(&change.actor)),
+            Box::new(change.now),
+        ],
+    }
+}
+
+fn keep_checkpoint<'a>(change: &'a Change, new: &'a NewCheckpoint) -> Owned<'a> {
     let session = &change.session;
     // A checkpoint without a diff of its own carries the last one on.
     let sql = "
@@ -63,33 +102,28 @@ async fn keep_checkpoint(tx: &mut Tx, change: &Change, new: &NewCheckpoint) -> R
         from (select 1) one
         left join (select c.patch, c.summary from session_checkpoints c where c.tenant_id = $1 and c.session_id = $2
                    order by c.sequence desc limit 1) last on true";
-    tx.query(
+    Owned {
         sql,
-        &[
-            &session.tenant_id,
-            &session.id,
-            &new.sequence,
-            &MAX_CHECKPOINTS,
-            &new.cause.name(),
-            &new.event_seq,
-            &new.run_state.as_ref().map(Json),
-            &new.patch,
-            &new.summary,
-            &Json(session.usage),
-            &new.data,
-            &new.note,
-            &Json(&change.actor),
-            &change.now,
+        values: vec![
+            Box::new(session.tenant_id),
+            Box::new(session.id),
+            Box::new(new.sequence),
+            Box::new(MAX_CHECKPOINTS),
+            Box::new(new.cause.name()),
+            Box::new(new.event_seq),
+            Box::new(new.run_state.as_ref().map(Json)),
+            Box::new(new.patch.as_deref()),
+            Box::new(new.summary.as_str()),
+            Box::new(Json(session.usage)),
+            Box::new(new.data.as_ref()),
+            Box::new(new.note.as_deref()),
+            Box::new(Json(&change.actor)),
+            Box::new(change.now),
         ],
-    )
-    .await?;
-    Ok(())
+    }
 }
 
-async fn replace_files(tx: &mut Tx, change: &Change) -> Result<()> {
-    let Some(work) = &change.work else { return Ok(()) };
-    let session = &change.session;
-    let files = serde_json::to_value(&work.files)?;
+fn replace_files<'a>(change: &'a Change, work: &'a Work) -> Result<Owned<'a>> {
     let sql = "
         with gone as (delete from session_files where tenant_id = $1 and session_id = $2
                       and path <> all (select f->>'path' from jsonb_array_elements($3::jsonb) f))
@@ -98,8 +132,8 @@ async fn replace_files(tx: &mut Tx, change: &Change) -> Result<()> {
         from jsonb_to_recordset($3::jsonb) as f(path text, status text, additions integer, deletions integer, patch text)
         on conflict (tenant_id, session_id, path) do update
         set status = excluded.status, additions = excluded.additions, deletions = excluded.deletions, patch = excluded.patch";
-    tx.query(sql, &[&session.tenant_id, &session.id, &files]).await?;
-    Ok(())
+    let files = serde_json::to_value(&work.files)?;
+    Ok(Owned { sql, values: vec![Box::new(change.session.tenant_id), Box::new(change.session.id), Box::new(files)] })
 }
 
 /// A point that a session can be taken back to, or forked from.
@@ -117,7 +151,7 @@ pub struct Checkpoint {
     pub tokens: i64,
     pub cost_usd: String,
     #[schema(value_type = Option<Object>)]
-    pub data: Option<Value>,
+    pub data: Option<serde_json::Value>,
     pub note: Option<String>,
     pub actor: Actor,
     #[schema(value_type = String, format = DateTime)]

@@ -2,17 +2,21 @@
 
 mod extras;
 mod list;
+mod room;
 mod row;
 pub mod statement;
 
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use tokio_postgres::types::{Json, ToSql};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 
 use crate::{
     clock::Time,
-    db::{Db, Tx},
+    db::{Db, Params, Statement, Tx},
     error::{Code, Error, Result},
     event::NewEvent,
     id::{AgentId, EventId, MessageId, SessionId, TenantId},
@@ -25,10 +29,11 @@ pub use self::{
         tree,
     },
     list::{Filter, Page, Stats, list, stats},
+    room::{Room, Standing, Towards, agents_waited_for, lock_with_room, standing, turns},
 };
 use self::{
     row::COLUMNS,
-    statement::{FIND, INSERT, LOCK, ROOM, SAVE},
+    statement::{FIND, INSERT, LOCK, SAVE, room_of_new},
 };
 use super::{Session, WaitingFor, change::Change};
 
@@ -88,6 +93,8 @@ pub struct Claimed {
     /// Messages that the agent has not been told, oldest first.
     pub messages: Vec<(MessageId, Said)>,
     pub out_of_tokens: bool,
+    /// The name of its agent.
+    pub agent: Option<String>,
     /// An earlier step was broken off: nothing of it is written, but the agent may have heard of it.
     pub unfinished: bool,
 }
@@ -115,7 +122,8 @@ pub async fn claim(
                   where was.tenant_id = s.tenant_id and was.id = s.id) as unfinished,
                  (select t.max_tokens_per_month > 0 and t.max_tokens_per_month <= coalesce((select u.tokens from tenant_usage u
                      where u.tenant_id = t.id and u.month = date_trunc('month', $3::timestamptz at time zone 'UTC')::date), 0)
-                  from tenants t where t.id = s.tenant_id) as out_of_tokens"
+                  from tenants t where t.id = s.tenant_id) as out_of_tokens,
+                 (select a.name from agents a where a.id = s.agent_id) as agent_name"
         )
     });
     let rows = db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &now, &until, &fence]).await?;
@@ -125,8 +133,16 @@ pub async fn claim(
         session: row::session(row)?,
         messages,
         out_of_tokens: row.try_get("out_of_tokens")?,
+        agent: row.try_get("agent_name")?,
         unfinished: row.try_get("unfinished")?,
     }))
+}
+
+/// Whether a session's step is due and nobody works on its row.
+pub async fn is_due(db: &Db, tenant_id: TenantId, id: SessionId, now: Time) -> Result<bool> {
+    let sql = "select id from sessions where tenant_id = $1 and id = $2 and next_step_at <= $3
+               and (lease_until is null or lease_until <= $3)";
+    Ok(!db.read(tenant_id, sql, &[&tenant_id, &id, &now]).await?.is_empty())
 }
 
 /// Keeps a claim alive until then; an end that is over gives it up, unfinished. A claim whose step was written meanwhile
@@ -139,22 +155,86 @@ pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, unti
     Ok(!db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &fence, &until]).await?.is_empty())
 }
 
-/// Writes a new session with its first events.
-pub async fn insert(tx: Tx, change: &Change) -> Result<()> {
-    let mut values = row::fixed(&change.session);
-    values.extend(row::changing(&change.session));
-    let sql = INSERT.get_or_init(|| {
-        let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
-        let places: Vec<_> = (1..=names.len()).map(|n| format!("${n}")).collect();
-        let insert = format!("insert into sessions ({}) values ({})", names.join(", "), places.join(", "));
-        with_events(&insert, names.len())
-    });
-    write(tx, change, sql, values).await
+/// What became of [`insert`].
+pub enum Inserted {
+    /// It was written; as it is shown, where that was asked for.
+    Made(Option<Box<Found>>),
+    /// Nothing was written, because of this.
+    Refused(Room),
+}
+
+/// Writes a new session with its first events, if there is such an agent and the tenant's limits allow it: decided and
+/// written in one statement. With `start` its first move is to the queue of that agent, and it is read back as shown.
+pub async fn insert(mut tx: Tx, change: &Change, agent: &str, start: bool) -> Result<Inserted> {
+    let session = &change.session;
+    let mut values = row::fixed(session);
+    values.extend(row::changing(session));
+    values.retain(|(name, _)| *name != "agent_id");
+    let sql = INSERT.get_or_init(|| insert_sql(&values.iter().map(|(name, _)| *name).collect::<Vec<_>>()));
+    let events = Events::of(&change.events);
+    let mut params = parameters(&values, &events, change);
+    params.extend([&agent as &(dyn ToSql + Sync), &start]);
+    let mut statements: Vec<Statement<'_>> = vec![(sql, &params)];
+    let shown: Params<'_> = &[&change.now, &session.tenant_id, &session.id];
+    if start {
+        statements.push((&FIND, shown));
+    }
+    // The parent counts its child already: that is undone when there is none.
+    let (answers, open) = if session.parent_id.is_some() {
+        (tx.query_all(&statements).await?, Some(tx))
+    } else {
+        (tx.finish_all(&statements).await?, None)
+    };
+    let row = answers[0].first().ok_or_else(room::no_tenant)?;
+    if !row.try_get::<_, bool>("made")? {
+        return Ok(Inserted::Refused(room::read(row)?));
+    }
+    if let Some(tx) = open {
+        tx.commit().await?;
+    }
+    let found = answers.get(1).and_then(|rows| rows.first());
+    Ok(Inserted::Made(found.map(row::found).transpose()?.map(Box::new)))
+}
+
+/// `names` are the columns, each with a parameter; after them come those of the events, the agent and the start.
+fn insert_sql(names: &[&str]) -> String {
+    let count = names.len();
+    let (now, agent, start) =
+        (format!("${}", count + 5), format!("${}::text", count + 6), format!("${}::boolean", count + 7));
+    let places: Vec<_> = (1..=count).map(|n| format!("${n}")).collect();
+    format!(
+        "with room as materialized ({room}),
+         changed as (
+             insert into sessions ({names}, agent_id)
+             select {places}, case when {start} then r.agent_id end from room r
+             where r.agent_id is not null
+               and not (r.rejects and (r.running + r.queued >= r.max_concurrent or r.out_of_tokens))
+               and not ({start} and r.queued >= r.max_queued)
+             returning tenant_id, id, last_event_seq),
+         appended as ({appended})
+         select room.*, exists (select 1 from changed) as made from room",
+        room = room_of_new("$1", &now, &agent),
+        names = names.join(", "),
+        places = places.join(", "),
+        appended = append(count),
+    )
 }
 
 /// Writes a changed session with its new events. The row must have been locked in this transaction.
-pub async fn save(mut tx: Tx, change: &Change) -> Result<()> {
-    extras::write(&mut tx, change).await?;
+pub async fn save(tx: Tx, change: &Change) -> Result<()> {
+    write(tx, change, None).await.map(|_| ())
+}
+
+/// As [`save`], and answers the session as it is shown.
+pub async fn save_and_show(tx: Tx, change: &Change) -> Result<Found> {
+    let session = &change.session;
+    let shown: Params<'_> = &[&change.now, &session.tenant_id, &session.id];
+    let rows = write(tx, change, Some((&FIND, shown))).await?;
+    rows.first().map(row::found).transpose()?.ok_or_else(|| not_found(session.id))
+}
+
+/// Everything that a change writes, and what `then` asks for, in one round trip.
+async fn write(tx: Tx, change: &Change, then: Option<Statement<'_>>) -> Result<Vec<Row>> {
     let session = &change.session;
     let mut values: Vec<row::Field<'_>> =
         vec![("tenant_id", Box::new(session.tenant_id)), ("id", Box::new(session.id))];
@@ -162,18 +242,28 @@ pub async fn save(mut tx: Tx, change: &Change) -> Result<()> {
     let sql = SAVE.get_or_init(|| {
         let sets = values.iter().enumerate().skip(2).map(|(at, (name, _))| format!("{name} = ${}", at + 1));
         let sets: Vec<_> = sets.collect();
-        let update = format!("update sessions set {} where tenant_id = $1 and id = $2", sets.join(", "));
-        with_events(&update, values.len())
+        format!(
+            "with changed as (update sessions set {} where tenant_id = $1 and id = $2 returning tenant_id, id, last_event_seq)
+             {}",
+            sets.join(", "),
+            append(values.len())
+        )
     });
-    write(tx, change, sql, values).await
+    let events = Events::of(&change.events);
+    let row = parameters(&values, &events, change);
+    let beside = extras::statements(change)?;
+    let beside: Vec<_> = beside.iter().map(extras::Owned::parts).collect();
+    let mut statements: Vec<Statement<'_>> = beside.iter().map(|(sql, params)| (*sql, params.as_slice())).collect();
+    statements.push((sql, &row));
+    statements.extend(then);
+    Ok(tx.finish_all(&statements).await?.pop().unwrap_or_default())
 }
 
-/// `statement`, and the events appended with numbers up to the row's `last_event_seq`, as one statement.
-fn with_events(statement: &str, parameters: usize) -> String {
+/// Appends events with numbers up to the `last_event_seq` of the row in `changed`.
+fn append(parameters: usize) -> String {
     let p = |n: usize| format!("${}", parameters + n);
     format!(
-        "with changed as ({statement} returning tenant_id, id, last_event_seq)
-         insert into session_events (tenant_id, session_id, seq, id, type, actor, at, payload)
+        "insert into session_events (tenant_id, session_id, seq, id, type, actor, at, payload)
          select c.tenant_id, c.id, c.last_event_seq - cardinality({ids}::uuid[]) + e.ord, e.id, e.type, e.actor, {at}, e.payload
          from changed c, unnest({ids}::uuid[], {types}::text[], {actors}::jsonb[], {payloads}::jsonb[])
              with ordinality as e(id, type, actor, payload, ord)",
@@ -185,13 +275,14 @@ fn with_events(statement: &str, parameters: usize) -> String {
     )
 }
 
-async fn write(tx: Tx, change: &Change, sql: &str, values: Vec<row::Field<'_>>) -> Result<()> {
-    let events = Events::of(&change.events);
-    let mut params: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(values.len() + 5);
-    params.extend(values.iter().map(|(_, value)| value.as_ref() as &(dyn ToSql + Sync)));
-    params.extend([&events.ids as &(dyn ToSql + Sync), &events.types, &events.actors, &events.payloads, &change.now]);
-    tx.finish(sql, &params).await?;
-    Ok(())
+fn parameters<'a>(
+    values: &'a [row::Field<'_>],
+    events: &'a Events<'_>,
+    change: &'a Change,
+) -> Vec<&'a (dyn ToSql + Sync)> {
+    let row = values.iter().map(|(_, value)| value.as_ref() as &(dyn ToSql + Sync));
+    row.chain([&events.ids as &(dyn ToSql + Sync), &events.types, &events.actors, &events.payloads, &change.now])
+        .collect()
 }
 
 struct Events<'a> {
@@ -262,74 +353,9 @@ pub async fn waiting_children(db: &Db, tenant_id: TenantId, parent: SessionId) -
     rows.iter().map(|row| row.try_get("id").map_err(Error::from)).collect()
 }
 
-/// What decides whether a session may be asked to run, or run at once.
-#[derive(Clone, Copy, Debug)]
-pub struct Room {
-    pub max_concurrent: i64,
-    pub running: i64,
-    pub max_queued: i64,
-    pub queued: i64,
-    pub rejects: bool,
-    pub out_of_tokens: bool,
-    pub workspace_taken: bool,
-    pub agent_id: Option<AgentId>,
-    pub agent_full: bool,
-    pub queued_on_agent: i64,
-}
-
-impl Room {
-    /// Whether a slot, the workspace, the agent and tokens are there, and nobody waits for the same.
-    pub fn free(&self) -> bool {
-        self.running < self.max_concurrent
-            && !self.out_of_tokens
-            && !self.workspace_taken
-            && !self.agent_full
-            && self.queued_on_agent == 0
-    }
-}
-
-/// Counts, from rows, what a start or a resume is decided by. Run under the tenant's slot lock.
-pub async fn room(
-    tx: &mut Tx,
-    tenant_id: TenantId,
-    agent: &str,
-    workspace_key: Option<&str>,
-    now: Time,
-) -> Result<Room> {
-    let row = tx.query_opt(ROOM, &[&tenant_id, &agent, &workspace_key, &now]).await?;
-    let row = row.ok_or_else(|| Error::new(Code::TenantNotFound, "There is no such tenant."))?;
-    Ok(Room {
-        max_concurrent: row.try_get("max_concurrent")?,
-        running: row.try_get("running")?,
-        max_queued: row.try_get("max_queued")?,
-        queued: row.try_get("queued")?,
-        rejects: row.try_get("rejects")?,
-        out_of_tokens: row.try_get("out_of_tokens")?,
-        workspace_taken: row.try_get("workspace_taken")?,
-        agent_id: row.try_get("agent_id")?,
-        agent_full: row.try_get::<_, Option<bool>>("agent_full")?.unwrap_or(false),
-        queued_on_agent: row.try_get("queued_on_agent")?,
-    })
-}
-
-/// The name of the agent that a session was given to.
-pub async fn agent_name(db: &Db, tenant_id: TenantId, id: SessionId) -> Result<String> {
-    let sql = "select a.name from sessions s join agents a on a.id = s.agent_id where s.tenant_id = $1 and s.id = $2";
-    let rows = db.read(tenant_id, sql, &[&tenant_id, &id]).await?;
-    let row = rows.first().ok_or_else(|| Error::new(Code::AgentUnavailable, "The session's agent is gone."))?;
-    Ok(row.try_get("name")?)
-}
-
 /// The name of an agent.
 pub async fn agent_name_of(db: &Db, tenant_id: TenantId, agent: AgentId) -> Result<String> {
     let rows = db.read(tenant_id, "select name from agents where id = $1", &[&agent]).await?;
     let row = rows.first().ok_or_else(|| Error::new(Code::AgentNotFound, "The agent is gone."))?;
     Ok(row.try_get("name")?)
-}
-
-/// The agents that a tenant's queued sessions wait for.
-pub async fn agents_waited_for(db: &Db, tenant_id: TenantId) -> Result<Vec<AgentId>> {
-    let sql = "select distinct agent_id from sessions where tenant_id = $1 and status = 'queued'";
-    let rows = db.read(tenant_id, sql, &[&tenant_id]).await?;
-    rows.iter().map(|row| row.try_get("agent_id").map_err(Error::from)).collect()
 }

@@ -114,7 +114,8 @@ pub(super) fn found(row: &Row) -> Result<Found> {
     })
 }
 
-type Value<'a> = Box<dyn ToSql + Sync + Send + 'a>;
+/// A value to be sent.
+pub(super) type Value<'a> = Box<dyn ToSql + Sync + Send + 'a>;
 
 fn json_of<T: Serialize + Debug + Sync>(value: &T) -> Value<'_> {
     Box::new(Json(value))

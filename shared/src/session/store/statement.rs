@@ -15,7 +15,8 @@ pub static LOCK: LazyLock<String> = LazyLock::new(|| {
     format!("select {COLUMNS} from sessions s where s.tenant_id = $1 and s.id = $2 for no key update")
 });
 
-/// Writes a new session with its events; known once it was used.
+/// Writes a new session with its first events if the tenant's limits allow it, and says what decided it; known once it
+/// was used.
 pub static INSERT: OnceLock<String> = OnceLock::new();
 
 /// Writes a changed session with its new events; known once it was used.
@@ -26,20 +27,46 @@ pub fn list(narrowed: &str) -> String {
     format!("select {COLUMNS}, {BESIDE} from sessions s where s.tenant_id = $2{narrowed} order by s.id desc limit $3")
 }
 
-/// What a start is decided by: `$1` the tenant, `$2` the agent's name or id, `$3` the workspace's key, `$4` the time.
-pub const ROOM: &str = "
-    select t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
-        t.admission = 'reject' as rejects,
-        (select count(*) from sessions r where r.tenant_id = t.id and r.status in ('running', 'degraded')) as running,
-        (select count(*) from sessions q where q.tenant_id = t.id and q.status = 'queued') as queued,
-        (select count(*) from sessions q where q.tenant_id = t.id and q.status = 'queued' and q.agent_id = a.id) as queued_on_agent,
-        t.max_tokens_per_month > 0 and t.max_tokens_per_month <= coalesce((select u.tokens from tenant_usage u
-            where u.tenant_id = t.id and u.month = date_trunc('month', $4::timestamptz at time zone 'UTC')::date), 0) as out_of_tokens,
-        exists (select 1 from sessions w where w.tenant_id = t.id and w.workspace_key = $3
-            and w.status in ('running', 'degraded')) as workspace_taken,
-        a.id as agent_id,
-        a.capacity is not null and agent_running(a.id) >= a.capacity as agent_full
-    from tenants t
-    left join agents a on a.name = $2 or a.id::text = $2
-    where t.id = $1
-    order by a.tenant_id nulls last limit 1";
+/// What a start is decided by, of a session that is there: `$1` the tenant, `$2` the session, `$3` the time, `$4` the
+/// agent of one that names none, `$5` whether it is to go where its configuration says, or to the agent that it has.
+pub static ROOM: LazyLock<String> = LazyLock::new(|| {
+    let agent = "case when $5 then coalesce(s.agent_config->>'agent', $4) else coalesce(s.agent_id::text, $4) end";
+    let session = "join sessions s on s.tenant_id = t.id and s.id = $2";
+    room("$1", "$3", session, agent, "s.workspace_key")
+});
+
+/// What a start is decided by, of a session that is yet to be: the tenant, the time, and the agent are given, and its
+/// workspace is not looked at.
+pub(super) fn room_of_new(tenant: &str, now: &str, agent: &str) -> String {
+    room(tenant, now, "", agent, "null")
+}
+
+fn room(tenant: &str, now: &str, session: &str, agent: &str, workspace_key: &str) -> String {
+    format!(
+        "select t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
+            t.admission = 'reject' as rejects,
+            (select count(*) from sessions r where r.tenant_id = t.id and r.status in ('running', 'degraded')) as running,
+            (select count(*) from sessions q where q.tenant_id = t.id and q.status = 'queued') as queued,
+            (select count(*) from sessions q where q.tenant_id = t.id and q.status = 'queued' and q.agent_id = a.id) as queued_on_agent,
+            t.max_tokens_per_month > 0 and t.max_tokens_per_month <= coalesce((select u.tokens from tenant_usage u
+                where u.tenant_id = t.id and u.month = date_trunc('month', {now}::timestamptz at time zone 'UTC')::date), 0) as out_of_tokens,
+            exists (select 1 from sessions w where w.tenant_id = t.id and w.workspace_key = {workspace_key}
+                and w.status in ('running', 'degraded')) as workspace_taken,
+            a.id as agent_id,
+            a.capacity is not null and agent_running(a.id) >= a.capacity as agent_full
+        from tenants t {session}
+        left join agents a on a.name = {agent} or a.id::text = {agent}
+        where t.id = {tenant}
+        order by a.tenant_id nulls last limit 1"
+    )
+}
+
+/// Whose turn it is when a session waits: its state, and the turns of its agent while it is queued. `$1` the tenant,
+/// `$2` the session, `$3` the time, `$4` its month, `$5` how many turns at most.
+pub const TURNS: &str = "
+    select s.status, s.agent_id, s.handover is not null as handover, n.tenant_id as next_tenant, n.session_id as next_session
+    from sessions s
+    left join lateral next_turns(case when s.status = 'queued' then s.agent_id end, $3, $4, $5)
+        with ordinality as n(tenant_id, session_id, turn) on true
+    where s.tenant_id = $1 and s.id = $2
+    order by n.turn";

@@ -1,0 +1,72 @@
+//! The operations of the OpenAPI document, so that a claim about all endpoints covers those that come later.
+
+use serde_json::{Value, json};
+
+/// One operation, as the document has it.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// In upper case.
+    pub method: String,
+    pub path: String,
+    pub described: Value,
+}
+
+/// The document that the code generates.
+pub fn document() -> Value {
+    serde_json::to_value(functions::openapi()).expect("a document")
+}
+
+/// All operations of the document.
+pub fn operations() -> Vec<Operation> {
+    let document = document();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, described) in item.as_object().expect("methods") {
+            let (method, path) = (method.to_uppercase(), path.clone());
+            operations.push(Operation { method, path, described: described.clone() });
+        }
+    }
+    operations
+}
+
+/// Those that ask for a credential.
+pub fn guarded() -> Vec<Operation> {
+    operations().into_iter().filter(|one| !one.is_open()).collect()
+}
+
+impl Operation {
+    /// Whether it needs no credential.
+    pub fn is_open(&self) -> bool {
+        self.described["security"].as_array().is_some_and(|ways| ways.iter().all(|way| way == &json!({})))
+    }
+
+    pub fn reads(&self) -> bool {
+        self.method == "GET"
+    }
+
+    pub fn names_a_session(&self) -> bool {
+        self.path.contains("{id}")
+    }
+
+    /// The path with a session's id, and with an artifact's where it has one.
+    pub fn path_of(&self, session: &str, artifact: &str) -> String {
+        let path = self.path.replace("{id}", session).replace("{artifact_id}", artifact).replace("{sequence}", "1");
+        assert!(!path.contains('{'), "say what to put into {path}");
+        path
+    }
+
+    /// A body that the operation takes, if it takes one.
+    pub fn body(&self) -> Option<Vec<u8>> {
+        self.described.get("requestBody")?;
+        let body = match self.path.rsplit('/').next().unwrap_or_default() {
+            "sessions" => json!({"title": "Fix the parser", "initial_prompt": "Do it."}),
+            "{id}" => json!({"title": "Another title"}),
+            "complete" => json!({"result": {"text": "done"}}),
+            "fail" => json!({"message": "It broke."}),
+            "messages" => json!({"text": "Go on."}),
+            "pause" | "stop" | "cancel" | "checkpoints" | "fork" => json!({}),
+            other => panic!("say what body {other} takes"),
+        };
+        Some(body.to_string().into_bytes())
+    }
+}

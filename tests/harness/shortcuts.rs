@@ -1,0 +1,54 @@
+//! What many claims begin with, or wait for.
+
+use std::{panic::Location, time::Duration};
+
+use shared::{job::Job, tenant::Limits};
+
+use crate::{Caller, Options, World};
+
+impl World {
+    /// A world whose tenant has these limits.
+    pub async fn limited(limits: Limits) -> Self {
+        Self::with(Options { limits, ..Options::default() }).await
+    }
+
+    /// A world without workers whose tenant has no slot: what is started stays queued.
+    pub async fn full() -> Self {
+        let limits = Limits { max_concurrent_sessions: 0, ..Limits::default() };
+        Self::idle(Options { limits, ..Options::default() }).await
+    }
+
+    /// Does one job here and now.
+    pub async fn run(&self, job: Job) {
+        functions::work::run(&self.app, job).await.expect("the job is done");
+    }
+}
+
+impl Caller {
+    /// The same caller with a header more, even of a name that is there.
+    #[must_use]
+    pub fn also(&self, name: &str, value: &str) -> Self {
+        let mut more = self.clone();
+        more.headers.push((name.to_owned(), value.to_owned()));
+        more
+    }
+
+    /// Waits until an event of this type is told of a session.
+    pub async fn sees(&self, id: &str, event: &str) {
+        until(async || self.events(id).await.iter().any(|one| one["type"] == event)).await;
+    }
+}
+
+/// Waits for a condition, 20 s at most.
+#[track_caller]
+pub fn until(condition: impl AsyncFn() -> bool) -> impl Future<Output = ()> {
+    let at = Location::caller();
+    async move {
+        let waited = tokio::time::timeout(Duration::from_secs(20), async {
+            while !condition().await {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert!(waited.await.is_ok(), "{at}: it never came to be");
+    }
+}

@@ -1,0 +1,133 @@
+//! What needs no credential: health, readiness, the `OpenAPI` document and its page.
+
+use std::collections::BTreeSet;
+
+use harness::{Options, World, openapi};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn health_asks_nobody_and_says_what_runs() {
+    let redis_url = Some("redis://127.0.0.1:1".to_owned());
+    let world = World::idle(Options { redis_url, ..Options::default() }).await;
+    let health = world.nobody().get("/health").await.expect(200);
+    assert_eq!(health["status"], "ok");
+    assert!(
+        health["version"].is_string() && health["commit"].is_string() && health["uptime_seconds"].is_u64(),
+        "{health}"
+    );
+}
+
+#[tokio::test]
+async fn ready_says_of_each_service_whether_it_answers() {
+    let world = World::full().await;
+    let ready = world.nobody().get("/ready").await.expect(200);
+    assert_eq!(ready["status"], "ready");
+    let redis_url = Some("redis://127.0.0.1:1".to_owned());
+    let down = World::idle(Options { redis_url, ..Options::default() }).await;
+    let unready = down.nobody().get("/ready").await.expect(503);
+    assert_eq!(unready["status"], "unavailable");
+    for (name, ok) in [("postgres", true), ("redis", false), ("queue", true)] {
+        assert_eq!(ready["checks"][name]["ok"], true);
+        assert_eq!(unready["checks"][name]["ok"], ok, "{name}");
+        assert!(unready["checks"][name]["latency_ms"].is_u64());
+    }
+}
+
+#[tokio::test]
+async fn without_redis_sessions_are_still_made_read_and_run() {
+    let redis_url = Some("redis://127.0.0.1:1".to_owned());
+    let world = World::with(Options { redis_url, ..Options::default() }).await;
+    let caller = world.caller(shared::auth::Role::Member);
+    let id = caller.run_script(json!([{"do": "say", "text": "Done."}])).await;
+    caller.reaches(&id, &["completed"]).await;
+}
+
+#[tokio::test]
+async fn the_document_and_its_page_are_served() {
+    let world = World::full().await;
+    let nobody = world.nobody();
+    let reply = nobody.get("/openapi.json").await;
+    assert_eq!(reply.headers["content-type"], "application/json");
+    assert_eq!(reply.expect(200), openapi::document());
+    let page = nobody.get("/docs/").await;
+    assert_eq!(page.status, 200);
+    assert!(String::from_utf8_lossy(&page.bytes).contains("swagger-ui"));
+}
+
+/// `UPDATE_GOLDEN=1` writes it anew.
+#[test]
+fn the_document_in_docs_is_the_one_that_the_code_generates() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+    let generated = serde_json::to_string_pretty(&openapi::document()).unwrap() + "\n";
+    #[expect(clippy::disallowed_methods, reason = "tests have no configuration but their environment")]
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &generated).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(kept == generated, "docs/openapi.json is not what the code generates: run this test with UPDATE_GOLDEN=1");
+}
+
+/// All values below a key, wherever it stands.
+fn all<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(map) => {
+            found.extend(map.get(key));
+            map.values().for_each(|value| all(value, key, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| all(value, key, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_document_is_openapi_3_1_whose_references_and_parameters_hold() {
+    let document = openapi::document();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    assert!(document["info"]["title"].is_string() && document["info"]["version"].is_string());
+    let mut references = Vec::new();
+    all(&document, "$ref", &mut references);
+    assert!(references.len() > 50);
+    for reference in references {
+        let pointer = reference.as_str().unwrap().strip_prefix('#').expect("a reference within the document");
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+    let mut ids = BTreeSet::new();
+    for operation in openapi::operations() {
+        let what = format!("{} {}", operation.method, operation.path);
+        assert!(ids.insert(operation.described["operationId"].as_str().unwrap().to_owned()), "{what}: its id is taken");
+        let none = Vec::new();
+        let parameters = operation.described["parameters"].as_array().unwrap_or(&none);
+        let named: BTreeSet<_> =
+            parameters.iter().filter(|one| one["in"] == "path").map(|one| one["name"].as_str().unwrap()).collect();
+        let in_path: BTreeSet<_> =
+            operation.path.split('{').skip(1).map(|part| part.split('}').next().unwrap()).collect();
+        assert_eq!(named, in_path, "{what}");
+        for parameter in parameters {
+            assert!(parameter["schema"].is_object(), "{what}: {parameter}");
+            assert_eq!(
+                parameter["in"] == "path",
+                parameter["required"] == json!(true) && parameter["in"] == "path",
+                "{what}"
+            );
+        }
+        let responses = operation.described["responses"].as_object().unwrap();
+        assert!(responses.keys().any(|code| code.starts_with('2')), "{what}");
+        for (code, response) in responses {
+            assert!(response["description"].is_string(), "{what} {code}");
+            if code.starts_with(['4', '5']) && !operation.is_open() {
+                assert!(response["content"]["application/problem+json"]["schema"].is_object(), "{what} {code}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_code_of_a_problem_stands_in_the_document() {
+    let document = openapi::document();
+    let codes = document["components"]["schemas"]["Code"]["enum"].as_array().unwrap();
+    for code in
+        ["VALIDATION_FAILED", "INVALID_TRANSITION", "SESSION_NOT_FOUND", "TENANT_REQUIRED", "TOKEN_QUOTA_EXCEEDED"]
+    {
+        assert!(codes.contains(&json!(code)), "{code}");
+    }
+}

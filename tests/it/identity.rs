@@ -1,0 +1,238 @@
+//! Who calls: keys in every state, roles against every operation, and the tenant that a call names.
+
+use chrono::TimeDelta;
+use harness::{
+    Caller, Options, World,
+    openapi::{guarded, operations},
+};
+use serde_json::json;
+use shared::auth::{
+    Role,
+    service::{KeyRequest, issue, revoke},
+};
+
+const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
+
+fn with_key(world: &World, key: &str) -> Caller {
+    world.caller(Role::Lead).with("authorization", &format!("Bearer {key}"))
+}
+
+async fn is_refused(caller: &Caller) {
+    let reply = caller.get("/sessions").await;
+    assert!(reply.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
+    let problem = reply.problem(401, "UNAUTHENTICATED");
+    assert_eq!(problem["detail"], "The credential is not valid.");
+}
+
+#[tokio::test]
+async fn no_operation_answers_without_a_credential_but_those_that_say_so() {
+    let world = World::full().await;
+    let owner = world.owner().await;
+    let before = owner.dump().await;
+    for operation in guarded() {
+        let path = operation.path_of(UNKNOWN, UNKNOWN);
+        let reply = world.nobody().send(&operation.method, &path, operation.body()).await;
+        reply.problem(401, "UNAUTHENTICATED");
+    }
+    assert_eq!(owner.dump().await, before);
+    let open: Vec<_> =
+        operations().into_iter().filter(harness::openapi::Operation::is_open).map(|one| one.path).collect();
+    assert_eq!(open, ["/health", "/ready"]);
+}
+
+#[tokio::test]
+async fn a_credential_of_another_form_is_refused() {
+    let world = World::full().await;
+    let key = world.tenant.key(Role::Lead).to_owned();
+    for header in ["", "Bearer", "Basic abc", &key, &format!("Token {key}")] {
+        let caller = world.caller(Role::Lead).with("authorization", header);
+        caller.get("/sessions").await.problem(401, "UNAUTHENTICATED");
+    }
+    let twice = world.caller(Role::Lead).also("authorization", &format!("Bearer {key}"));
+    twice.get("/sessions").await.problem(401, "UNAUTHENTICATED");
+    for scheme in ["bearer", "BEARER"] {
+        world.caller(Role::Lead).with("authorization", &format!("{scheme} {key}")).get("/sessions").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_unknown_truncated_or_has_a_wrong_secret_is_refused_in_the_same_words() {
+    let world = World::full().await;
+    let key = world.tenant.key(Role::Lead).to_owned();
+    let other = world.tenant.key(Role::Admin).to_owned();
+    let (head, secret) = key.rsplit_once('_').unwrap();
+    let (_, other_secret) = other.rsplit_once('_').unwrap();
+    let flipped = if secret.ends_with('0') { "1" } else { "0" };
+    let wrong = [
+        format!("{head}_{other_secret}"),
+        format!("{head}_{}{flipped}", &secret[..63]),
+        format!("{head}_{}", "0".repeat(64)),
+        key[..key.len() - 1].to_owned(),
+        key[..40].to_owned(),
+        format!("{key}0"),
+        format!("{key}_"),
+        key.to_uppercase(),
+        key.replacen("_test_", "_prod_", 1),
+        format!("ioc_test_{}_{secret}", "0".repeat(32)),
+        "ioc_test__".to_owned(),
+        "x".repeat(10_000),
+    ];
+    for key in &wrong {
+        is_refused(&with_key(&world, key)).await;
+    }
+    with_key(&world, &key).get("/sessions").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_revoked_key_stops_working_at_once() {
+    let world = World::full().await;
+    let request = KeyRequest { name: "short", role: Role::Member, expires_at: None };
+    let (id, key) = issue(&world.app, world.tenant.id, &request).await.unwrap();
+    let caller = with_key(&world, &key);
+    caller.get("/sessions").await.expect(200);
+    assert!(revoke(&world.app, world.tenant.id, id).await.unwrap());
+    is_refused(&caller).await;
+    assert!(!revoke(&world.app, world.tenant.id, id).await.unwrap(), "it was revoked before");
+    let theirs = world.another_tenant().await;
+    assert!(!revoke(&world.app, theirs.id, world.tenant.key_id(Role::Lead)).await.unwrap(), "not theirs to revoke");
+    world.caller(Role::Lead).get("/sessions").await.expect(200);
+}
+
+#[tokio::test]
+async fn an_expired_key_stops_working_at_its_time() {
+    let clock = shared::clock::Clock::fixed(shared::clock::Clock::System.now());
+    let world = World::idle(Options { clock: clock.clone(), ..Options::default() }).await;
+    let expires_at = Some(clock.now() + TimeDelta::seconds(10));
+    let request = KeyRequest { name: "short", role: Role::Member, expires_at };
+    let (_, key) = issue(&world.app, world.tenant.id, &request).await.unwrap();
+    let caller = with_key(&world, &key);
+    clock.advance(TimeDelta::microseconds(9_999_999));
+    caller.get("/sessions").await.expect(200);
+    clock.advance(TimeDelta::microseconds(1));
+    is_refused(&caller).await;
+}
+
+#[tokio::test]
+async fn a_role_may_call_what_the_matrix_says_of_every_operation() {
+    let world = World::full().await;
+    let owner = world.owner().await;
+    let before = owner.dump().await;
+    let on_ids: Vec<_> = guarded().into_iter().filter(harness::openapi::Operation::names_a_session).collect();
+    for operation in &on_ids {
+        let path = operation.path_of(UNKNOWN, UNKNOWN);
+        for role in Role::ALL {
+            let reply = world.caller(role).send(&operation.method, &path, operation.body()).await;
+            if role >= Role::Member || operation.reads() {
+                reply.problem(404, "SESSION_NOT_FOUND");
+            } else {
+                let problem = reply.problem(403, "FORBIDDEN");
+                assert!(problem["detail"].as_str().unwrap().contains("viewer"), "{problem}");
+            }
+        }
+    }
+    for operation in guarded().into_iter().filter(|one| !one.names_a_session() && !one.reads()) {
+        let reply = world.caller(Role::Viewer).send(&operation.method, &operation.path, operation.body()).await;
+        reply.problem(403, "FORBIDDEN");
+    }
+    assert_eq!(owner.dump().await, before);
+    for operation in guarded().into_iter().filter(|one| !one.names_a_session() && one.reads()) {
+        world.caller(Role::Viewer).get(&operation.path).await.expect(200);
+    }
+}
+
+/// Those that make something of its own: a session.
+const CREATING: [&str; 2] = ["/sessions", "/sessions/{id}/fork"];
+
+#[tokio::test]
+async fn a_creating_request_must_name_its_tenant_and_no_other() {
+    let world = World::full().await;
+    let owner = world.owner().await;
+    let id = world.caller(Role::Member).new_session(json!({})).await;
+    let other = world.another_tenant().await;
+    let body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});
+    let before = owner.dump().await;
+    for path in CREATING {
+        let path = path.replace("{id}", &id);
+        let body = if path == "/sessions" { body.clone() } else { json!({}) };
+        let caller = world.caller(Role::Lead);
+        caller.without("x-tenant-id").post(&path, body.clone()).await.problem(400, "TENANT_REQUIRED");
+        for malformed in ["", "a", "Not A Slug", "x".repeat(51).as_str(), "a_b", "*"] {
+            caller.with("x-tenant-id", malformed).post(&path, body.clone()).await.problem(400, "TENANT_INVALID");
+        }
+        for foreign in [other.slug.clone(), other.id.to_string(), UNKNOWN.to_owned(), "nobody".to_owned()] {
+            caller.with("x-tenant-id", &foreign).post(&path, body.clone()).await.problem(403, "TENANT_MISMATCH");
+        }
+        let twice = caller.also("x-tenant-id", &world.tenant.slug);
+        twice.post(&path, body.clone()).await.problem(400, "TENANT_INVALID");
+    }
+    assert_eq!(owner.dump().await, before);
+    let uuid = world.tenant.id.to_string();
+    for own in [world.tenant.slug.as_str(), &uuid, &uuid.to_uppercase(), &uuid.replace('-', "")] {
+        let made =
+            world.caller(Role::Member).with("x-tenant-id", own).post("/sessions", body.clone()).await.expect(201);
+        assert_eq!(made["tenant_id"], uuid);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_creates_nothing_needs_no_tenant_but_a_wrong_one_is_refused() {
+    let world = World::full().await;
+    let other = world.another_tenant().await;
+    let caller = world.caller(Role::Member);
+    let id = caller.new_session(json!({})).await;
+    caller.without("x-tenant-id").get(&format!("/sessions/{id}")).await.expect(200);
+    caller.without("x-tenant-id").act(&format!("/sessions/{id}/start")).await.expect(202);
+    caller.with("x-tenant-id", &other.slug).get(&format!("/sessions/{id}")).await.problem(403, "TENANT_MISMATCH");
+}
+
+#[tokio::test]
+async fn only_an_admin_may_act_for_another_tenant() {
+    let world = World::full().await;
+    let other = world.another_tenant().await;
+    let body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});
+    for role in [Role::Viewer, Role::Member, Role::Lead] {
+        let caller = world.caller(role).with("x-tenant-id", &other.slug);
+        caller.get("/sessions").await.problem(403, "TENANT_MISMATCH");
+    }
+    for named in [other.slug.clone(), other.id.to_string()] {
+        let admin = world.caller(Role::Admin).with("x-tenant-id", &named);
+        let made = admin.post("/sessions", body.clone()).await.expect(201);
+        assert_eq!(made["tenant_id"], other.id.to_string());
+        let id = made["id"].as_str().unwrap();
+        world.caller_of(&other, Role::Viewer).get(&format!("/sessions/{id}")).await.expect(200);
+        world.caller(Role::Admin).get(&format!("/sessions/{id}")).await.problem(404, "SESSION_NOT_FOUND");
+    }
+    let nobody = world.caller(Role::Admin).with("x-tenant-id", "nobody-here");
+    nobody.post("/sessions", body).await.problem(404, "TENANT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn nobody_calls_for_a_tenant_that_is_deactivated() {
+    let world = World::full().await;
+    let other = world.another_tenant().await;
+    let owner = world.owner().await;
+    owner.run(&format!("update tenants set is_active = false where id = '{}'", other.id)).await;
+    for role in Role::ALL {
+        let caller = world.caller_of(&other, role);
+        caller.get("/sessions").await.problem(403, "TENANT_INACTIVE");
+        let body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});
+        caller.post("/sessions", body).await.problem(403, "TENANT_INACTIVE");
+    }
+    let admin = world.caller(Role::Admin).with("x-tenant-id", &other.slug);
+    admin.get("/sessions").await.problem(403, "TENANT_INACTIVE");
+    world.caller(Role::Member).get("/sessions").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_secret_stands_nowhere_in_the_database() {
+    let world = World::full().await;
+    world.caller(Role::Member).new_session(json!({})).await;
+    let dump = world.owner().await.dump().await;
+    for role in Role::ALL {
+        let (_, secret) = world.tenant.key(role).rsplit_once('_').unwrap();
+        for (table, rows) in &dump {
+            assert!(!rows.contains(secret), "{table} holds the secret of {}", role.name());
+        }
+    }
+    assert!(dump["api_keys"].contains(&world.tenant.key_id(Role::Lead).to_string()));
+}

@@ -1,0 +1,170 @@
+//! One tenant's rows do not exist for another: not through the API, and not for the role that the functions connect as.
+
+use harness::{World, openapi::guarded, owner::Owner};
+use serde_json::json;
+use shared::auth::Role;
+
+/// A world with two tenants, each with rows in every table that belongs to one.
+async fn two_tenants() -> (World, Owner, [String; 2]) {
+    let world = World::full().await;
+    let owner = world.owner().await;
+    let other = world.another_tenant().await;
+    for tenant in [&world.tenant, &other] {
+        let caller = world.caller_of(tenant, Role::Member);
+        let id = caller.new_session(json!({})).await;
+        caller.post(&format!("/sessions/{id}/messages"), json!({"text": "Go on."})).await.expect(202);
+        caller.post(&format!("/sessions/{id}/checkpoints"), json!({})).await.expect(201);
+        let artifact = uuid::Uuid::parse_str(&id).unwrap();
+        owner
+            .run(&format!(
+                "insert into session_files select tenant_id, id, 'a', 'added', 1, 0, '' from sessions where id = '{id}';
+                 insert into session_artifacts select tenant_id, id, '{artifact}', 'a', 'text/plain', 1, repeat('0', 64), now() from sessions where id = '{id}';
+                 insert into tenant_usage values ('{0}', '2030-01-01', 1, 1);
+                 insert into agents values ('{artifact}', '{0}', 'own', 'manual', null, now(), now())",
+                tenant.id
+            ))
+            .await;
+    }
+    let ids = [world.tenant.id.to_string(), other.id.to_string()];
+    (world, owner, ids)
+}
+
+async fn tables_of_tenants(owner: &Owner) -> Vec<(String, String)> {
+    let sql = "select table_name || ':' || column_name from information_schema.columns
+               where table_schema = 'public' and (column_name = 'tenant_id' or (table_name = 'tenants' and column_name = 'id')) order by 1";
+    let found = owner.texts(sql).await;
+    let tables: Vec<_> = found.iter().map(|one| one.split_once(':').unwrap()).collect();
+    tables.into_iter().map(|(table, column)| (table.to_owned(), column.to_owned())).collect()
+}
+
+#[tokio::test]
+async fn every_table_of_tenants_has_row_level_security_enabled_and_forced() {
+    let (_world, owner, _) = two_tenants().await;
+    let tables = tables_of_tenants(&owner).await;
+    assert!(tables.len() >= 10, "{tables:?}");
+    for (table, _) in &tables {
+        let sql = format!(
+            "select (relrowsecurity and relforcerowsecurity)::int::bigint from pg_class where relname = '{table}'"
+        );
+        assert_eq!(owner.number(&sql).await, 1, "{table}");
+    }
+    let without = owner.tables().await.into_iter().filter(|table| !tables.iter().any(|(one, _)| one == table));
+    assert_eq!(without.collect::<Vec<_>>(), Vec::<String>::new(), "a table that belongs to no tenant: may all see it?");
+}
+
+#[tokio::test]
+async fn with_one_tenant_set_nothing_of_another_can_be_read_or_written_in_any_table() {
+    let (world, owner, [mine, theirs]) = two_tenants().await;
+    let app = Owner::of(&world.database.url).await;
+    let before = owner.dump().await;
+    app.run(&format!("set app.tenant_id = '{mine}'")).await;
+    for (table, column) in tables_of_tenants(&owner).await {
+        let count = |whose: &str| format!("select count(*) from {table} where {column} = '{whose}'");
+        assert!(owner.number(&count(&theirs)).await > 0, "{table} has rows of both");
+        assert!(app.number(&count(&mine)).await > 0, "{table}");
+        assert_eq!(app.number(&count(&theirs)).await, 0, "{table}");
+        for write in [
+            format!("update {table} set {column} = {column} where {column} = '{theirs}'"),
+            format!("delete from {table} where {column} = '{theirs}'"),
+        ] {
+            assert!(matches!(app.refusal(&write).await.as_deref(), None | Some("42501")), "{write}");
+        }
+        let give = format!("update {table} set {column} = '{theirs}' where {column} = '{mine}'");
+        assert_eq!(app.refusal(&give).await.as_deref(), Some("42501"), "{give}");
+        let copy = format!(
+            "insert into {table} select (jsonb_populate_record(t, jsonb_build_object('{column}', '{theirs}'))).* from {table} t where {column} = '{mine}'"
+        );
+        assert_eq!(app.refusal(&copy).await.as_deref(), Some("42501"), "{copy}");
+    }
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn with_no_tenant_set_there_is_nothing_in_any_table() {
+    let (world, owner, [mine, _]) = two_tenants().await;
+    let app = Owner::of(&world.database.url).await;
+    let before = owner.dump().await;
+    for unset in ["reset app.tenant_id", "set app.tenant_id = ''"] {
+        app.run(unset).await;
+        for (table, column) in tables_of_tenants(&owner).await {
+            let sql = format!("select count(*) from {table} where {column} is not null");
+            assert_eq!(app.number(&sql).await, 0, "{table}");
+            let write = format!("update {table} set {column} = {column}");
+            assert!(matches!(app.refusal(&write).await.as_deref(), None | Some("42501")), "{write}");
+            let write = format!("delete from {table}");
+            assert!(matches!(app.refusal(&write).await.as_deref(), None | Some("42501")), "{write}");
+        }
+    }
+    let write = format!("insert into tenant_usage values ('{mine}', '2031-01-01', 1, 1)");
+    assert_eq!(app.refusal(&write).await.as_deref(), Some("42501"));
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn the_role_of_the_functions_owns_nothing_and_cannot_change_the_rules() {
+    let (world, owner, [mine, _]) = two_tenants().await;
+    let app = Owner::of(&world.database.url).await;
+    let possessions = "select count(*) from pg_class c join pg_roles r on r.oid = c.relowner where r.rolname in ('ioc_app', 'ioc_directory')";
+    assert_eq!(owner.number(possessions).await, 0);
+    let possessions =
+        "select count(*) from pg_proc p join pg_roles r on r.oid = p.proowner where r.rolname = 'ioc_app'";
+    assert_eq!(owner.number(possessions).await, 0);
+    let powers = "select count(*) from pg_roles where rolname in ('ioc_app', 'ioc_directory')
+                  and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)";
+    assert_eq!(owner.number(powers).await, 0);
+    let member = "select pg_has_role('ioc_app', 'ioc_directory', 'member')::int::bigint";
+    assert_eq!(owner.number(member).await, 0);
+    let before = owner.dump().await;
+    app.run(&format!("set app.tenant_id = '{mine}'")).await;
+    for sql in [
+        "create table mine (id int)",
+        "create function mine() returns int language sql return 1",
+        "alter table sessions disable row level security",
+        "alter table sessions no force row level security",
+        "alter table sessions disable trigger session_transition",
+        "drop policy tenant on sessions",
+        "drop table session_events",
+        "truncate session_events",
+        "alter function session_may_go(text, text) owner to ioc_app",
+        "create or replace function session_may_go(was text, goes text) returns boolean language sql return true",
+        "update session_events set payload = '{}'",
+        "delete from session_events",
+        "set role ioc_directory",
+        "set session authorization postgres",
+        "alter role ioc_app bypassrls",
+        "select * from refinery_schema_history",
+        "set session_replication_role = replica",
+    ] {
+        assert_eq!(app.refusal(sql).await.as_deref(), Some("42501"), "{sql}");
+    }
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn a_list_a_tree_and_the_figures_hold_only_the_callers_own() {
+    let (world, _, _) = two_tenants().await;
+    let caller = world.caller(Role::Viewer);
+    let list = caller.get("/sessions").await.expect(200);
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    assert_eq!(list["items"][0]["tenant_id"], world.tenant.id.to_string());
+    assert_eq!(caller.get("/sessions/stats").await.expect(200)["total"], 1);
+}
+
+#[tokio::test]
+async fn another_tenants_lead_gets_404_from_every_operation_on_a_real_session() {
+    let (world, owner, _) = two_tenants().await;
+    let id =
+        world.caller(Role::Member).get("/sessions").await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
+    let other = world.another_tenant().await;
+    let before = owner.dump().await;
+    let on_sessions: Vec<_> = guarded().into_iter().filter(harness::openapi::Operation::names_a_session).collect();
+    for operation in &on_sessions {
+        for role in [Role::Lead, Role::Admin] {
+            let caller = world.caller_of(&other, role);
+            let reply = caller.send(&operation.method, &operation.path_of(&id, &id), operation.body()).await;
+            reply.problem(404, "SESSION_NOT_FOUND");
+        }
+    }
+    assert!(on_sessions.len() >= 20);
+    assert_eq!(owner.dump().await, before);
+}

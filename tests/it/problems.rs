@@ -1,0 +1,378 @@
+//! Bad input, at every endpoint: each the right problem, none a 500, and no row changed.
+
+use harness::{
+    Caller, Reply, World,
+    openapi::{Operation, guarded, operations},
+};
+use serde_json::{Value, json};
+use shared::auth::Role;
+
+const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
+
+/// A world with one session in it, which has a checkpoint.
+async fn with_session() -> (World, String) {
+    let world = World::full().await;
+    let id = world.caller(Role::Member).new_session(json!({})).await;
+    world.owner().await.place(&id, "pending").await;
+    (world, id)
+}
+
+fn with_bodies() -> Vec<Operation> {
+    operations().into_iter().filter(|one| one.described.get("requestBody").is_some()).collect()
+}
+
+/// Whether an operation may be called without a body.
+fn is_optional(operation: &Operation) -> bool {
+    !operation.described["requestBody"]["required"].as_bool().unwrap_or(false)
+}
+
+async fn send(caller: &Caller, operation: &Operation, id: &str, body: impl Into<Vec<u8>>) -> Reply {
+    caller.send(&operation.method, &operation.path_of(id, UNKNOWN), Some(body.into())).await
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_malformed_at_every_endpoint_that_takes_a_body() {
+    let (world, id) = with_session().await;
+    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let before = owner.dump().await;
+    let deep = "[".repeat(100_000);
+    let bodies: Vec<Vec<u8>> = vec![
+        b"{".to_vec(),
+        b"{\"".to_vec(),
+        b"nonsense".to_vec(),
+        b"\xef\xbb\xbf{}".to_vec(),
+        b"{\"\xff\": 1}".to_vec(),
+        br#"{"\ud800": 1}"#.to_vec(),
+        br#"{"\udc00\ud800": 1}"#.to_vec(),
+        b"{\"a\nb\": 1}".to_vec(),
+        b"{,}".to_vec(),
+        b" ".to_vec(),
+    ];
+    for operation in with_bodies() {
+        for body in &bodies {
+            let reply = send(&caller, &operation, &id, body.clone()).await;
+            let problem = reply.problem(400, "BODY_MALFORMED");
+            assert!(problem["detail"].as_str().unwrap().starts_with("The body is not JSON (line"), "{problem}");
+        }
+        let reply = send(&caller, &operation, &id, deep.clone()).await;
+        assert!(matches!(reply.status.as_u16(), 400 | 422), "{} {}", operation.path, reply.json());
+        if !is_optional(&operation) {
+            send(&caller, &operation, &id, "").await.problem(400, "BODY_MALFORMED");
+        }
+    }
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn a_text_of_bytes_that_are_no_utf8_or_of_lone_surrogates_is_malformed() {
+    let (world, _) = with_session().await;
+    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let before = owner.dump().await;
+    for wrong in [&b"\xff\xfe"[..], b"\xc3\x28", b"\xed\xa0\x80", br"\ud800", br"\ud83d\u0041", br"\udc00"] {
+        for field in ["title", "description", "initial_prompt", "model_identifier", "session_type", "parent_id"] {
+            let mut body = format!(r#"{{"{field}": "a"#).into_bytes();
+            body.extend_from_slice(wrong);
+            body.extend_from_slice(b"\"}");
+            caller.send("POST", "/sessions", Some(body)).await.problem(400, "BODY_MALFORMED");
+        }
+        let mut body = br#"{"title": "a", "initial_prompt": "b", "metadata": {"k": ["#.to_vec();
+        body.extend_from_slice(b"\"");
+        body.extend_from_slice(wrong);
+        body.extend_from_slice(b"\"]}}");
+        caller.send("POST", "/sessions", Some(body)).await.problem(400, "BODY_MALFORMED");
+    }
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn no_text_anywhere_may_hold_a_nul() {
+    let (world, id) = with_session().await;
+    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let question = json!({"question_id": "a\0", "text": "x"});
+    let cases = [
+        ("POST", "", json!({"title": "a\0b", "initial_prompt": "b"})),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b\0"})),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b", "description": "\0"})),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b", "model_identifier": "a/\0"})),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b", "session_type": "\0"})),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b", "priority": "\0"})),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b", "parent_id": "\0"})),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b", "tags": ["\0"]})),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b", "metadata": {"\0": 1}})),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b", "metadata": {"a": [{"b": "\0"}]}})),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b", "agent_config": {"a": "\0"}})),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b", "agent_config": {"agent": "\0"}})),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b", "workspace": {"repository": "https://h/\0"}})),
+        (
+            "POST",
+            "",
+            json!({"title": "a", "initial_prompt": "b", "workspace": {"repository": "https://h/r", "ref": "\0"}}),
+        ),
+        ("POST", "", json!({"title": "a", "initial_prompt": "b", "workspace": {"directory": "/\0"}})),
+        ("PATCH", "/{id}", json!({"title": "\0a"})),
+        ("PATCH", "/{id}", json!({"description": "\0"})),
+        ("PATCH", "/{id}", json!({"tags": ["a\0"]})),
+        ("PATCH", "/{id}", json!({"metadata": {"a": "\0"}})),
+        ("POST", "/{id}/cancel", json!({"reason": "a\0"})),
+        ("POST", "/{id}/stop", json!({"reason": "a\0"})),
+        ("POST", "/{id}/pause", json!({"reason": "a\0"})),
+        ("POST", "/{id}/complete", json!({"result": ["\0"]})),
+        ("POST", "/{id}/fail", json!({"message": "a\0"})),
+        ("POST", "/{id}/fail", json!({"message": "a", "code": "\0"})),
+        ("POST", "/{id}/fail", json!({"message": "a", "context": {"\0": 1}})),
+        ("POST", "/{id}/messages", json!({"text": "a\0"})),
+        ("POST", "/{id}/messages", json!({"answer": question})),
+        ("POST", "/{id}/messages", json!({"answer": {"question_id": "a", "text": "\0"}})),
+        ("POST", "/{id}/messages", json!({"answer": {"question_id": "a", "choices": ["\0"]}})),
+        ("POST", "/{id}/checkpoints", json!({"note": "\0"})),
+        ("POST", "/{id}/checkpoints", json!({"data": {"a": "\0"}})),
+    ];
+    let before = owner.dump().await;
+    for (method, path, body) in cases {
+        let path = format!("/sessions{}", path.replace("{id}", &id));
+        caller.send(method, &path, Some(body.to_string().into_bytes())).await.problem(422, "VALIDATION_FAILED");
+    }
+    for path in ["/sessions?q=%00", "/sessions?tag=a%00", &format!("/sessions/{id}%00")] {
+        caller.get(path).await.problem(422, "VALIDATION_FAILED");
+    }
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn unknown_fields_are_refused_and_named_at_every_endpoint_that_takes_a_body() {
+    let (world, id) = with_session().await;
+    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let before = owner.dump().await;
+    for operation in with_bodies() {
+        let mut body: Value = serde_json::from_slice(&operation.body().unwrap()).unwrap();
+        body["colour"] = json!("red");
+        let problem = send(&caller, &operation, &id, body.to_string()).await.problem(422, "VALIDATION_FAILED");
+        assert_eq!(problem["errors"][0]["field"], "colour", "{} {problem}", operation.path);
+    }
+    let nested = [
+        (
+            json!({"title": "a", "initial_prompt": "b", "workspace": {"directory": "/a", "branch": "x"}}),
+            "workspace.branch",
+        ),
+        (json!({"title": "a", "initial_prompt": "b", "status": "running"}), "status"),
+        (json!({"title": "a", "initial_prompt": "b", "tenant_id": UNKNOWN}), "tenant_id"),
+    ];
+    for (body, field) in nested {
+        let problem = caller.post("/sessions", body).await.problem(422, "VALIDATION_FAILED");
+        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+    }
+    let answer = json!({"answer": {"question_id": "a", "always": true}});
+    let problem = caller.post(&format!("/sessions/{id}/messages"), answer).await.problem(422, "VALIDATION_FAILED");
+    assert_eq!(problem["errors"][0]["field"], "answer.always");
+    for query in [
+        "colour=red",
+        "limit=1&limit=2",
+        "limit=0",
+        "limit=201",
+        "limit=x",
+        "status=walking",
+        "cursor=7",
+        "created_after=noon",
+    ] {
+        caller.get(&format!("/sessions?{query}")).await.problem(422, "VALIDATION_FAILED");
+    }
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn a_field_sent_twice_and_json_of_another_shape_are_refused() {
+    let (world, id) = with_session().await;
+    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let before = owner.dump().await;
+    let twice = br#"{"title": "a", "initial_prompt": "b", "title": "c"}"#.to_vec();
+    let problem = caller.send("POST", "/sessions", Some(twice)).await.problem(422, "VALIDATION_FAILED");
+    assert_eq!(problem["errors"][0]["field"], "title", "{problem}");
+    for operation in with_bodies() {
+        for body in ["[]", "7", "\"text\"", "true", "[{}]"] {
+            send(&caller, &operation, &id, body).await.problem(422, "VALIDATION_FAILED");
+        }
+    }
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn a_body_must_be_declared_as_json() {
+    let (world, id) = with_session().await;
+    let owner = world.owner().await;
+    let before = owner.dump().await;
+    for operation in with_bodies() {
+        let body = operation.body().unwrap();
+        for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json", ""] {
+            let caller = world.caller(Role::Lead).with("content-type", kind);
+            send(&caller, &operation, &id, body.clone()).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
+        }
+    }
+    assert_eq!(owner.dump().await, before);
+    let caller = world.caller(Role::Lead);
+    for kind in ["application/json; charset=utf-8", "Application/JSON", "application/merge-patch+json"] {
+        let caller = caller.with("content-type", kind);
+        caller.patch(&format!("/sessions/{id}"), json!({"tags": []})).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_more_than_one_mebibyte_is_too_large() {
+    let (world, id) = with_session().await;
+    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let before = owner.dump().await;
+    for operation in with_bodies() {
+        let body = format!(r#"{{"title": "{}"}}"#, "x".repeat(2 * 1024 * 1024));
+        send(&caller, &operation, &id, body).await.problem(413, "PAYLOAD_TOO_LARGE");
+    }
+    let edge = |bytes: usize| format!("{}{}", "{}", " ".repeat(bytes - 2));
+    let path = format!("/sessions/{id}");
+    caller.send("PATCH", &path, Some(edge(1024 * 1024 + 1).into_bytes())).await.problem(413, "PAYLOAD_TOO_LARGE");
+    caller.send("PATCH", &path, Some(edge(1024 * 1024).into_bytes())).await.expect(200);
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn json_that_is_deeper_than_the_rules_allow_is_refused_and_what_is_taken_can_be_read_again() {
+    let (world, id) = with_session().await;
+    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let deep = |depth: usize| (1..depth).fold(json!({}), |inner, _| json!({"k": inner}));
+    for depth in [33, 64, 120, 125, 126] {
+        let before = owner.dump().await;
+        for (method, path, body) in [
+            ("POST", "/sessions".to_owned(), json!({"title": "a", "initial_prompt": "b", "metadata": deep(depth)})),
+            ("PATCH", format!("/sessions/{id}"), json!({"metadata": deep(depth)})),
+            ("POST", format!("/sessions/{id}/checkpoints"), json!({"data": deep(depth)})),
+            ("POST", format!("/sessions/{id}/complete"), json!({"result": deep(depth)})),
+            ("POST", format!("/sessions/{id}/fail"), json!({"message": "a", "context": deep(depth)})),
+        ] {
+            caller.send(method, &path, Some(body.to_string().into_bytes())).await.problem(422, "VALIDATION_FAILED");
+        }
+        assert_eq!(owner.dump().await, before);
+    }
+    caller.patch(&format!("/sessions/{id}"), json!({"metadata": deep(32)})).await.expect(200);
+    caller.post(&format!("/sessions/{id}/checkpoints"), json!({"data": deep(32)})).await.expect(201);
+    caller.post(&format!("/sessions/{id}/fail"), json!({"message": "a", "context": deep(32)})).await.expect(200);
+    assert_eq!(caller.session(&id).await["metadata"], deep(32));
+    assert_eq!(caller.events(&id).await.len(), 6);
+}
+
+#[tokio::test]
+async fn an_id_that_is_no_uuid_is_refused_and_named() {
+    let (world, id) = with_session().await;
+    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let before = owner.dump().await;
+    for operation in guarded().into_iter().filter(Operation::names_a_session) {
+        for wrong in ["7", "me", "%00", "%ff", "..%2f..", "' or 1=1 --", &format!("{id}0"), &id[1..], "null"] {
+            let path = operation.path_of(&wrong.replace(' ', "%20"), UNKNOWN);
+            let problem =
+                caller.send(&operation.method, &path, operation.body()).await.problem(422, "VALIDATION_FAILED");
+            // What cannot be decoded names the last part of the path.
+            assert!(wrong == "%ff" || problem["errors"][0]["field"] == "id", "{} {wrong} {problem}", operation.path);
+        }
+    }
+    for (method, path, field) in [
+        ("POST", "checkpoints/first/restore", "sequence"),
+        ("POST", "checkpoints/0/restore", "sequence"),
+        ("POST", "checkpoints/99999999999/restore", "sequence"),
+        ("GET", "artifacts/7", "artifact_id"),
+        ("GET", "events?after=-1", "after"),
+        ("GET", "events?after=x", "after"),
+        ("GET", "events?after=9223372036854775808", "after"),
+        ("GET", "events?limit=0", "limit"),
+        ("GET", "events?limit=201", "limit"),
+        ("GET", "events?page=2", "page"),
+    ] {
+        let reply = caller.send(method, &format!("/sessions/{id}/{path}"), None).await;
+        assert_eq!(reply.problem(422, "VALIDATION_FAILED")["errors"][0]["field"], field, "{path}");
+    }
+    caller.act(&format!("/sessions/{id}/checkpoints/7/restore")).await.problem(404, "CHECKPOINT_NOT_FOUND");
+    caller.post(&format!("/sessions/{id}/fork"), json!({"checkpoint": 7})).await.problem(404, "CHECKPOINT_NOT_FOUND");
+    caller.get(&format!("/sessions/{id}/artifacts/{UNKNOWN}")).await.problem(404, "ARTIFACT_NOT_FOUND");
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn a_foreign_id_and_an_unknown_one_are_answered_with_the_same_words_by_every_operation() {
+    let world = World::full().await;
+    let (mine, theirs) = (world.caller(Role::Member), world.another_tenant().await);
+    let lead = world.caller_of(&theirs, Role::Lead);
+    let id = mine.new_session(json!({})).await;
+    let owner = world.owner().await;
+    owner.place(&id, "pending").await;
+    let artifact = uuid::Uuid::from_u128(8).to_string();
+    owner
+        .run(&format!(
+            "insert into session_artifacts select tenant_id, id, '{artifact}', 'a.txt', 'text/plain', 1, repeat('0', 64), now() from sessions"
+        ))
+        .await;
+    let before = owner.dump().await;
+    let mut checked = 0;
+    for operation in guarded().into_iter().filter(Operation::names_a_session) {
+        let mut told = Vec::new();
+        for id in [id.as_str(), UNKNOWN] {
+            let lead = lead.with("x-request-id", "same");
+            let reply = lead.send(&operation.method, &operation.path_of(id, &artifact), operation.body()).await;
+            let headers: Vec<_> = reply.headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
+            let problem = reply.problem(404, "SESSION_NOT_FOUND");
+            told.push((headers, problem.to_string().replace(id, "ID")));
+        }
+        assert_eq!(told[0], told[1], "{} {}", operation.method, operation.path);
+        checked += 1;
+    }
+    assert!(checked >= 20, "only {checked} operations");
+    let streams = lead.with("accept", "text/event-stream");
+    streams.get(&format!("/sessions/{id}/events")).await.problem(404, "SESSION_NOT_FOUND");
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn an_unknown_route_is_a_problem_and_so_is_a_method_that_a_route_does_not_take() {
+    let world = World::full().await;
+    let nobody = world.nobody();
+    for path in [
+        "/",
+        "/api",
+        "/api/v1",
+        "/api/v1/session",
+        "/api/v1/sessions/",
+        "/api/v2/sessions",
+        "/api/v1/sessions/x/y/z",
+        "/docs/nothing.js",
+        "/%ff",
+    ] {
+        nobody.get(path).await.problem(404, "ROUTE_NOT_FOUND");
+    }
+    let all = operations();
+    for operation in &all {
+        let path = operation.path_of(UNKNOWN, UNKNOWN);
+        let taken: Vec<_> =
+            all.iter().filter(|one| one.path == operation.path).map(|one| one.method.as_str()).collect();
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().filter(|method| !taken.contains(method)) {
+            let reply = nobody.send(method, &path, None).await;
+            let allow = reply.headers.get("allow").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+            reply.problem(405, "METHOD_NOT_ALLOWED");
+            for method in &taken {
+                assert!(allow.split(',').any(|one| one.trim() == *method), "{path} allows {allow}");
+            }
+        }
+    }
+    nobody.send("POST", "/openapi.json", None).await.problem(405, "METHOD_NOT_ALLOWED");
+}
+
+#[tokio::test]
+async fn a_request_id_is_taken_or_made_and_stands_in_answers_and_problems() {
+    let world = World::full().await;
+    let caller = world.caller(Role::Member).with("x-request-id", "build-42");
+    let reply = caller.get("/sessions").await;
+    assert_eq!(reply.headers["x-request-id"], "build-42");
+    assert_eq!(
+        caller.get(&format!("/sessions/{UNKNOWN}")).await.problem(404, "SESSION_NOT_FOUND")["request_id"],
+        "build-42"
+    );
+    for unfit in ["", "a b", &"x".repeat(129)] {
+        let reply = world.caller(Role::Member).with("x-request-id", unfit).get("/api/v1/none").await;
+        let made = reply.headers["x-request-id"].to_str().unwrap().to_owned();
+        assert!(uuid::Uuid::parse_str(&made).is_ok(), "{made}");
+        assert_eq!(reply.problem(404, "ROUTE_NOT_FOUND")["request_id"], made);
+    }
+}

@@ -1,0 +1,279 @@
+//! The limits of a tenant: slots, the queue, tokens; and what a slot that frees does.
+
+use std::time::{Duration, Instant};
+
+use chrono::{Datelike, Months, NaiveDate};
+use futures_util::future::join_all;
+use harness::{Caller, Options, World};
+use serde_json::{Value, json};
+use shared::{
+    auth::Role,
+    job::Job,
+    sweep::sweep,
+    tenant::{Admission, Limits, set_limits},
+};
+
+fn slots(most: i32) -> Limits {
+    Limits { max_concurrent_sessions: most, ..Limits::default() }
+}
+
+async fn idle(limits: Limits) -> World {
+    World::idle(Options { limits, ..Options::default() }).await
+}
+
+fn manual() -> Value {
+    json!({"agent_config": {"agent": "manual"}})
+}
+
+async fn status(caller: &Caller, id: &str) -> String {
+    caller.session(id).await["status"].as_str().unwrap().to_owned()
+}
+
+/// Starts a session; again where the answer is that a service had no time, as it says that this may be tried again.
+async fn start_surely(caller: &Caller, id: &str) {
+    for tries in 0.. {
+        let reply = caller.act(&format!("/sessions/{id}/start")).await;
+        if reply.status == 503 {
+            continue;
+        }
+        assert!(reply.status == 202 || (tries > 0 && reply.status == 409), "{}", reply.json());
+        return;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_starts_at_once_never_take_more_than_the_slots_and_all_finish() {
+    let world = World::limited(slots(10)).await;
+    let (caller, owner) = (&world.caller(Role::Member), world.owner().await);
+    let script = json!({"agent_config": {"script": [{"do": "say", "text": "Done."}]}});
+    let ids: Vec<String> = join_all((0..200).map(|_| caller.new_session(script.clone()))).await;
+    let sample = async {
+        let (mut most, mut samples) = (0, 0);
+        loop {
+            let counts = owner
+                .texts("select (count(*) filter (where status in ('running', 'degraded')))::text || ' ' || count(*) filter (where ended_at is null) from sessions")
+                .await;
+            let (active, open) = counts[0].split_once(' ').unwrap();
+            most = most.max(active.parse::<i64>().unwrap());
+            samples += 1;
+            if open == "0" {
+                return (most, samples);
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let starts = join_all(ids.iter().map(|id| start_surely(caller, id)));
+    let began = Instant::now();
+    let all = async { tokio::join!(sample, starts) };
+    let ((most, samples), _) = tokio::time::timeout(Duration::from_mins(2), all).await.expect("all end");
+    println!("200 sessions on 10 slots: {} ms, most at once {most}, {samples} samples", began.elapsed().as_millis());
+    assert!((1..=10).contains(&most), "{most} at once");
+    assert_eq!(owner.number("select count(*) from sessions where status = 'completed'").await, 200);
+    let told =
+        "select count(*) from session_events where type = 'session.status_changed' and payload->>'to' = 'running'";
+    assert_eq!(owner.number(told).await, 200, "each ran once");
+}
+
+#[tokio::test]
+async fn a_slot_that_frees_starts_the_next_at_once_without_sweep_or_worker() {
+    let world = idle(slots(1)).await;
+    let caller = world.caller(Role::Member);
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(caller.start_session(manual()).await);
+    }
+    world.run(Job::dispatch(world.tenant.id, ids[0].parse().unwrap())).await;
+    let ends = ["complete", "fail", "complete"];
+    for (pair, end) in ids.windows(2).zip(ends) {
+        assert_eq!(
+            (status(&caller, &pair[0]).await.as_str(), status(&caller, &pair[1]).await.as_str()),
+            ("running", "queued")
+        );
+        let body = if end == "fail" { json!({"message": "It broke."}) } else { json!({"result": 1}) };
+        caller.post(&format!("/sessions/{}/{end}", pair[0]), body).await.expect(200);
+        assert_eq!(status(&caller, &pair[1]).await, "running");
+    }
+}
+
+#[tokio::test]
+async fn with_workers_each_start_follows_the_end_before_it() {
+    let world = World::limited(slots(1)).await;
+    let caller = world.caller(Role::Member);
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        ids.push(caller.run_script(json!([{"do": "say", "text": "Done."}])).await);
+    }
+    let mut turns = Vec::new();
+    for id in &ids {
+        caller.reaches(id, &["completed"]).await;
+        let events = caller.events(id).await;
+        let at = |state: &str| {
+            let event = events.iter().find(|event| event["payload"]["to"] == state).unwrap();
+            chrono::DateTime::parse_from_rfc3339(event["at"].as_str().unwrap()).unwrap()
+        };
+        turns.push((at("running"), at("completed")));
+    }
+    turns.sort();
+    let gaps: Vec<_> = turns.windows(2).map(|pair| (pair[1].0 - pair[0].1).num_milliseconds()).collect();
+    println!("from an end to the next start, ms: {gaps:?}");
+    assert!(gaps.iter().all(|gap| *gap >= 0), "two at once: {turns:?}");
+}
+
+#[tokio::test]
+async fn the_queue_takes_no_more_than_it_may_hold_however_many_come_at_once() {
+    let world = idle(Limits { max_queued_sessions: 5, ..slots(0) }).await;
+    let (caller, owner) = (&world.caller(Role::Member), world.owner().await);
+    let ids: Vec<String> = join_all((0..20).map(|_| caller.new_session(json!({})))).await;
+    let replies =
+        join_all(ids.iter().map(|id| async move { caller.act(&format!("/sessions/{id}/start")).await })).await;
+    let (taken, refused): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status == 202);
+    assert_eq!((taken.len(), refused.len()), (5, 15));
+    for reply in refused {
+        assert_eq!(reply.problem(429, "QUOTA_EXCEEDED")["retryable"], true);
+    }
+    let before = owner.dump().await;
+    let body = json!({"title": "One more", "initial_prompt": "Do it.", "start": true});
+    caller.post("/sessions", body).await.problem(429, "QUOTA_EXCEEDED");
+    assert_eq!(owner.dump().await, before, "nothing is made that cannot start");
+    set_limits(&world.app, world.tenant.id, Limits { max_queued_sessions: 6, ..slots(0) }).await.unwrap();
+    caller.start_session(json!({})).await;
+}
+
+#[tokio::test]
+async fn a_tenant_that_rejects_answers_429_over_its_limit_instead_of_queueing() {
+    let world = idle(Limits { admission: Admission::Reject, ..slots(3) }).await;
+    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let waiting = caller.new_session(json!({})).await;
+    let body = json!({"title": "At once", "initial_prompt": "Do it.", "start": true});
+    let replies = join_all((0..20).map(|_| caller.post("/sessions", body.clone()))).await;
+    let (made, refused): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status == 201);
+    assert_eq!((made.len(), refused.len()), (3, 17));
+    for reply in refused {
+        reply.problem(429, "QUOTA_EXCEEDED");
+    }
+    let before = owner.dump().await;
+    caller.act(&format!("/sessions/{waiting}/start")).await.problem(429, "QUOTA_EXCEEDED");
+    let body = json!({"title": "Not started", "initial_prompt": "Do it."});
+    caller.post("/sessions", body).await.problem(429, "QUOTA_EXCEEDED");
+    caller.post(&format!("/sessions/{waiting}/fork"), json!({})).await.problem(429, "QUOTA_EXCEEDED");
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn a_raised_limit_takes_effect_with_the_next_sweep_and_a_lowered_one_stops_nobody() {
+    let world = idle(slots(1)).await;
+    let caller = world.caller(Role::Member);
+    let first = caller.start_session(manual()).await;
+    let second = caller.start_session(manual()).await;
+    sweep(&world.app).await.unwrap();
+    assert_eq!(status(&caller, &first).await, "running");
+    let queued = caller.session(&second).await;
+    assert_eq!(queued["queue"], json!({"place": 1, "waiting_for": "slot"}));
+    set_limits(&world.app, world.tenant.id, slots(2)).await.unwrap();
+    sweep(&world.app).await.unwrap();
+    assert_eq!(status(&caller, &second).await, "running");
+    set_limits(&world.app, world.tenant.id, slots(0)).await.unwrap();
+    sweep(&world.app).await.unwrap();
+    assert_eq!((status(&caller, &first).await, status(&caller, &second).await), ("running".into(), "running".into()));
+}
+
+fn month_end() -> String {
+    let today = shared::clock::Clock::System.now().date_naive();
+    let first = NaiveDate::from_ymd_opt(today.year(), today.month(), 1).unwrap();
+    format!("{}T00:00:00Z", first.checked_add_months(Months::new(1)).unwrap())
+}
+
+#[tokio::test]
+async fn spent_tokens_pause_what_runs_until_the_months_end_and_a_raised_limit_resumes_it() {
+    let limits = Limits { max_tokens_per_month: 1000, ..Limits::default() };
+    let world = World::limited(limits).await;
+    let caller = world.caller(Role::Member);
+    let script = json!([{"do": "spend", "tokens_input": 900, "tokens_output": 100}, {"do": "wait", "ms": 600_000}]);
+    let id = caller.run_script(script).await;
+    let paused = caller.reaches(&id, &["paused"]).await;
+    assert_eq!(paused["pause"]["reason"], "quota");
+    assert_eq!(paused["pause"]["resume_at"], month_end());
+    let waits = caller.start_session(json!({})).await;
+    assert_eq!(caller.session(&waits).await["queue"]["waiting_for"], "tokens");
+    sweep(&world.app).await.unwrap();
+    assert_eq!((status(&caller, &id).await, status(&caller, &waits).await), ("paused".into(), "queued".into()));
+    set_limits(&world.app, world.tenant.id, Limits { max_tokens_per_month: 2000, ..limits }).await.unwrap();
+    sweep(&world.app).await.unwrap();
+    caller.reaches(&id, &["running"]).await;
+    caller.reaches(&waits, &["completed"]).await;
+    caller.post(&format!("/sessions/{id}/complete"), json!({"result": 1})).await.expect(200);
+    assert_eq!(caller.states(&id).await, ["queued", "running", "paused", "running", "completed"]);
+    assert_eq!(caller.get("/sessions/stats").await.expect(200)["tokens_this_month"], 1000);
+}
+
+#[tokio::test]
+async fn without_tokens_a_tenant_that_rejects_answers_429_and_one_without_limit_goes_on() {
+    let limits = Limits { max_tokens_per_month: 1000, admission: Admission::Reject, ..Limits::default() };
+    let world = idle(limits).await;
+    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let id = caller.new_session(json!({})).await;
+    let spend =
+        "insert into tenant_usage select id, date_trunc('month', now() at time zone 'UTC')::date, 1000, 0 from tenants";
+    owner.run(spend).await;
+    let before = owner.dump().await;
+    caller.act(&format!("/sessions/{id}/start")).await.problem(429, "TOKEN_QUOTA_EXCEEDED");
+    assert_eq!(owner.dump().await, before);
+    set_limits(&world.app, world.tenant.id, Limits { max_tokens_per_month: 0, ..limits }).await.unwrap();
+    caller.act(&format!("/sessions/{id}/start")).await.expect(202);
+}
+
+#[tokio::test]
+async fn two_sessions_never_run_at_once_in_one_workspace() {
+    let world = idle(Limits::default()).await;
+    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let there = |directory: &str| json!({"agent_config": {"agent": "manual"}, "workspace": {"directory": directory}});
+    let first = caller.start_session(there("/srv/app")).await;
+    let second = caller.start_session(there("/srv/app/")).await;
+    let elsewhere = caller.start_session(there("/srv/other")).await;
+    let anywhere = caller.start_session(manual()).await;
+    sweep(&world.app).await.unwrap();
+    for id in [&first, &elsewhere, &anywhere] {
+        assert_eq!(status(&caller, id).await, "running");
+    }
+    assert_eq!(caller.session(&second).await["queue"], json!({"place": 1, "waiting_for": "workspace"}));
+    let force =
+        format!("update sessions set status = 'running', queued_at = null, active_since = now() where id = '{second}'");
+    assert_eq!(owner.refusal(&force).await.as_deref(), Some("sessions_workspace_in_use"));
+    caller.post(&format!("/sessions/{first}/complete"), json!({"result": 1})).await.expect(200);
+    assert_eq!(status(&caller, &second).await, "running");
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_workspace_does_not_keep_a_slot_from_the_next() {
+    let world = idle(slots(0)).await;
+    let caller = world.caller(Role::Member);
+    let shared = json!({"agent_config": {"agent": "manual"}, "workspace": {"directory": "/srv/app"}});
+    let mut ids = Vec::new();
+    for fields in [shared.clone(), shared.clone(), shared, manual()] {
+        ids.push(caller.start_session(fields).await);
+    }
+    set_limits(&world.app, world.tenant.id, slots(2)).await.unwrap();
+    sweep(&world.app).await.unwrap();
+    let mut states = Vec::new();
+    for id in &ids {
+        states.push(status(&caller, id).await);
+    }
+    assert_eq!(states, ["running", "queued", "queued", "running"]);
+}
+
+#[tokio::test]
+async fn a_resumed_session_waits_in_the_queue_while_no_slot_or_workspace_is_free() {
+    let mut world = idle(slots(1)).await;
+    world.work();
+    let caller = world.caller(Role::Member);
+    let first = caller.start_session(manual()).await;
+    caller.reaches(&first, &["running"]).await;
+    caller.act(&format!("/sessions/{first}/pause")).await.expect(202);
+    caller.reaches(&first, &["paused"]).await;
+    let second = caller.start_session(manual()).await;
+    caller.reaches(&second, &["running"]).await;
+    assert_eq!(caller.act(&format!("/sessions/{first}/resume")).await.expect(202)["status"], "queued");
+    caller.post(&format!("/sessions/{second}/complete"), json!({"result": 1})).await.expect(200);
+    caller.reaches(&first, &["running"]).await;
+    assert_eq!(caller.states(&first).await, ["queued", "running", "paused", "queued", "running"]);
+}

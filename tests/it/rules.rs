@@ -1,0 +1,96 @@
+//! One table of transitions, four places: the code, the database, the docs, the `OpenAPI` document.
+
+use std::collections::BTreeMap;
+
+use harness::{World, openapi};
+use serde_json::json;
+use shared::{auth::Role, session::status::Status};
+
+fn table() -> BTreeMap<String, Vec<String>> {
+    let next = |status: Status| status.next().iter().map(|to| to.name().to_owned()).collect();
+    Status::ALL.iter().map(|status| (status.name().to_owned(), next(*status))).collect()
+}
+
+/// The table below a heading of a document: its first column and its last, which holds words with commas.
+fn written(text: &str, heading: &str) -> BTreeMap<String, Vec<String>> {
+    let section = text.split(heading).nth(1).expect("the section");
+    let rows =
+        section.lines().skip_while(|line| !line.starts_with("|---")).skip(1).take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let next = cells.last().unwrap().split(',').map(|word| word.trim().to_owned()).filter(|word| word != "none");
+        (cells[0].to_owned(), next.collect())
+    })
+    .collect()
+}
+
+#[test]
+fn the_docs_tell_the_table_of_transitions_as_the_code_has_it() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/architecture.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert_eq!(written(&text, "## The twelve states"), table());
+}
+
+#[test]
+fn the_openapi_document_knows_the_twelve_states() {
+    let document = openapi::document();
+    let states: Vec<_> = Status::ALL.iter().map(|status| status.name()).collect();
+    assert_eq!(document["components"]["schemas"]["Status"]["enum"], json!(states));
+}
+
+#[tokio::test]
+async fn the_database_allows_the_transitions_of_the_table_and_no_others() {
+    let world = World::full().await;
+    let owner = world.owner().await;
+    for from in Status::ALL {
+        for to in Status::ALL {
+            let sql = format!("select session_may_go('{}', '{}')::int::bigint", from.name(), to.name());
+            assert_eq!(owner.number(&sql).await == 1, from.may_go(to), "{} to {}", from.name(), to.name());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_database_refuses_a_write_that_takes_a_session_where_it_may_not_go() {
+    let world = World::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let id = caller.new_session(json!({})).await;
+    for from in Status::ALL {
+        owner.place(&id, from.name()).await;
+        owner.run("delete from session_checkpoints").await;
+        for to in Status::ALL.into_iter().filter(|to| *to != from && !from.may_go(*to)) {
+            let sql = format!("update sessions set status = '{}' where id = '{id}'", to.name());
+            assert_eq!(
+                owner.refusal(&sql).await.as_deref(),
+                Some("session_transition"),
+                "{} to {}",
+                from.name(),
+                to.name()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_health_score_is_that_of_the_docs() {
+    let world = World::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let id = caller.new_session(json!({"max_duration_seconds": 1000})).await;
+    for status in Status::ALL {
+        owner.place(&id, status.name()).await;
+        owner.run("delete from session_checkpoints").await;
+        let score = match status {
+            Status::Completed => 1.0,
+            Status::Failed | Status::Timeout => 0.0,
+            Status::Degraded => 0.4,
+            Status::Running => 0.9,
+            _ => 0.8,
+        };
+        assert_eq!(caller.session(&id).await["health_score"], score, "{}", status.name());
+    }
+    owner.place(&id, "running").await;
+    for (share, score) in [(0.5, 0.9), (0.72, 0.7), (0.95, 0.3)] {
+        owner.run(&format!("update sessions set active_ms = {share} * 1000000")).await;
+        assert_eq!(caller.session(&id).await["health_score"], score, "{share}");
+    }
+}

@@ -1,0 +1,82 @@
+//! `DELETE /sessions/{id}`: with all that belongs to it.
+
+use harness::World;
+use serde_json::{Value, json};
+use shared::auth::Role;
+
+#[tokio::test]
+async fn a_deleted_session_leaves_no_row_behind() {
+    let world = World::new().await;
+    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let id = caller.run_script(json!([{"do": "write", "path": "a.rs", "content": "a"}])).await;
+    caller.reaches(&id, &["completed"]).await;
+    caller.delete(&format!("/sessions/{id}")).await.expect(204);
+    for (table, rows) in owner.dump().await {
+        assert!(!rows.contains(&id), "{table} still knows it");
+    }
+    caller.delete(&format!("/sessions/{id}")).await.problem(404, "SESSION_NOT_FOUND");
+    caller.get(&format!("/sessions/{id}/events")).await.problem(404, "SESSION_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn children_that_wait_are_orphaned_and_those_that_run_or_ended_stay_as_they_are() {
+    let world = World::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let parent = caller.new_session(json!({})).await;
+    let mut children = Vec::new();
+    for state in ["pending", "queued", "running", "degraded", "paused", "completed", "failed"] {
+        let id = caller.new_session(json!({"parent_id": parent})).await;
+        owner.place(&id, state).await;
+        children.push((id, state));
+    }
+    let grandchild = caller.new_session(json!({"parent_id": children[0].0})).await;
+    assert_eq!(caller.session(&parent).await["child_count"], 7);
+    caller.delete(&format!("/sessions/{parent}")).await.expect(204);
+    for (id, state) in &children {
+        let child = caller.session(id).await;
+        let after = if ["pending", "queued"].contains(state) { "orphaned" } else { state };
+        assert_eq!((&child["status"], &child["parent_id"]), (&json!(after), &Value::Null), "{state}");
+        if after == "orphaned" {
+            assert_eq!(child["outcome"]["error"]["code"], "PARENT_ENDED");
+            let events = caller.events(id).await;
+            let told = events.iter().find(|event| event["payload"]["to"] == "orphaned").unwrap();
+            assert_eq!((&told["actor"]["kind"], &told["payload"]["from"]), (&json!("system"), &json!(state)));
+        }
+    }
+    assert_eq!(caller.session(&grandchild).await["status"], "orphaned", "and so on, level by level");
+}
+
+#[tokio::test]
+async fn a_refused_deletion_touches_no_child() {
+    let world = World::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let parent = caller.new_session(json!({})).await;
+    caller.new_session(json!({"parent_id": parent})).await;
+    for state in ["running", "paused", "degraded"] {
+        owner.place(&parent, state).await;
+        let before = owner.dump().await;
+        caller.delete(&format!("/sessions/{parent}")).await.problem(409, "INVALID_TRANSITION");
+        assert_eq!(owner.dump().await, before, "{state}");
+        owner.run("delete from session_checkpoints").await;
+    }
+}
+
+#[tokio::test]
+async fn parents_and_children_deleted_at_once_are_all_gone_and_nobody_gets_a_500() {
+    let world = World::full().await;
+    let (caller, owner) = (&world.caller(Role::Member), world.owner().await);
+    for _ in 0..4 {
+        let root = caller.new_session(json!({})).await;
+        let mut ids = vec![root.clone()];
+        for _ in 0..5 {
+            let child = caller.new_session(json!({"parent_id": root})).await;
+            ids.push(caller.new_session(json!({"parent_id": child})).await);
+            ids.push(child);
+        }
+        let deletions = ids.iter().map(|id| async move { caller.delete(&format!("/sessions/{id}")).await });
+        for reply in futures_util::future::join_all(deletions).await {
+            assert!(matches!(reply.status.as_u16(), 204 | 404), "{}", reply.json());
+        }
+    }
+    assert_eq!(owner.number("select count(*) from sessions").await, 0);
+}

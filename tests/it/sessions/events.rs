@@ -1,0 +1,129 @@
+//! `GET /sessions/{id}/events`: pages and streams of the log.
+
+use harness::{Options, World, stream::Frame};
+use serde_json::{Value, json};
+use shared::auth::Role;
+
+/// What was streamed must be the log itself.
+fn check(frames: &[Frame], events: &[Value]) {
+    assert_eq!(frames.len(), events.len());
+    for (frame, event) in frames.iter().zip(events) {
+        assert_eq!(
+            (json!(frame.id), json!(frame.event), &frame.data),
+            (event["seq"].clone(), event["type"].clone(), event)
+        );
+    }
+}
+
+#[tokio::test]
+async fn pages_of_any_size_hold_every_event_once_in_order() {
+    let world = World::new().await;
+    let caller = world.caller(Role::Member);
+    let id = caller.run_script(json!(vec![json!({"do": "say", "text": "a"}); 10])).await;
+    let done = caller.reaches(&id, &["completed"]).await;
+    let all = caller.events(&id).await;
+    assert_eq!(done["last_event_seq"], all.len());
+    for limit in [1, 4, 200] {
+        let (mut read, mut after) = (Vec::new(), "0".to_owned());
+        loop {
+            let page = caller.get(&format!("/sessions/{id}/events?limit={limit}&after={after}")).await.expect(200);
+            assert_eq!(page["last_seq"], all.len());
+            read.extend(page["items"].as_array().unwrap().clone());
+            match page["next_cursor"].as_str() {
+                Some(next) => next.clone_into(&mut after),
+                None => break,
+            }
+        }
+        assert_eq!(read, all, "by {limit}");
+    }
+    let beyond = caller.get(&format!("/sessions/{id}/events?after=9000000000")).await.expect(200);
+    assert_eq!((&beyond["items"], &beyond["next_cursor"]), (&json!([]), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_stream_tells_each_event_once_in_order_as_it_comes() {
+    let world = World::new().await;
+    let caller = world.caller(Role::Member);
+    let id = caller.new_session(json!({"agent_config": {"agent": "manual"}})).await;
+    let mut stream = caller.stream(&id).await;
+    let mut frames = vec![stream.next().await.unwrap()];
+    assert_eq!(frames[0].event, "session.created");
+    caller.act(&format!("/sessions/{id}/start")).await.expect(202);
+    frames.extend(stream.until("running").await);
+    caller.post(&format!("/sessions/{id}/messages"), json!({"text": "line\nline\r\nline"})).await.expect(202);
+    caller.post(&format!("/sessions/{id}/complete"), json!({"result": 1})).await.expect(200);
+    frames.extend(stream.until("completed").await);
+    frames.push(stream.next().await.unwrap());
+    check(&frames, &caller.events(&id).await[..frames.len()]);
+    assert_eq!(frames.last().unwrap().event, "session.completed");
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_after_the_last_event_id_and_the_id_wins_over_after() {
+    let world = World::new().await;
+    let caller = world.caller(Role::Member);
+    let id = caller.run_script(json!(vec![json!({"do": "say", "text": "a"}); 5])).await;
+    caller.reaches(&id, &["completed"]).await;
+    let all = caller.events(&id).await;
+    for last in 0..all.len() {
+        let mut stream = caller.with("last-event-id", &last.to_string()).stream(&id).await;
+        let mut frames = Vec::new();
+        while frames.len() < all.len() - last {
+            frames.push(stream.next().await.unwrap());
+        }
+        check(&frames, &all[last..]);
+    }
+    let mut stream = caller
+        .with("last-event-id", "2")
+        .stream(&format!("{id}/events?after=0&x=").replace("/events?after=0&x=", ""))
+        .await;
+    assert_eq!(stream.next().await.unwrap().id, 3);
+    let wrong = caller.with("accept", "text/event-stream").with("last-event-id", "x");
+    wrong.get(&format!("/sessions/{id}/events")).await.problem(422, "VALIDATION_FAILED");
+}
+
+#[tokio::test]
+async fn a_reader_that_comes_and_goes_while_it_runs_misses_and_doubles_nothing() {
+    let world = World::new().await;
+    let caller = world.caller(Role::Member);
+    let id = caller.run_script(json!(vec![json!({"do": "write", "path": "a.rs", "content": "a", "ms": 15}); 15])).await;
+    let mut frames: Vec<Frame> = Vec::new();
+    'reads: loop {
+        let last = frames.last().map_or(0, |frame| frame.id).to_string();
+        let mut stream = caller.with("last-event-id", &last).stream(&id).await;
+        for _ in 0..3 {
+            frames.push(stream.next().await.unwrap());
+            if frames.last().unwrap().event == "session.completed" {
+                break 'reads;
+            }
+        }
+    }
+    check(&frames, &caller.events(&id).await);
+}
+
+#[tokio::test]
+async fn where_no_connection_is_kept_open_a_stream_ends_after_what_is_there() {
+    let mut options = Options::default();
+    options.settings.streams = false;
+    let world = World::with(options).await;
+    let caller = world.caller(Role::Member);
+    let id = caller.run_script(json!([])).await;
+    caller.reaches(&id, &["completed"]).await;
+    let mut stream = caller.stream(&id).await;
+    let mut frames = Vec::new();
+    while let Some(frame) = stream.next().await {
+        frames.push(frame);
+    }
+    check(&frames, &caller.events(&id).await);
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_session_is_deleted() {
+    let world = World::full().await;
+    let caller = world.caller(Role::Member);
+    let id = caller.new_session(json!({})).await;
+    let mut stream = caller.stream(&id).await;
+    stream.next().await.unwrap();
+    caller.delete(&format!("/sessions/{id}")).await.expect(204);
+    assert_eq!(stream.next().await, None);
+}
