@@ -166,7 +166,8 @@ impl Tx {
             }
             other => other,
         };
-        self.open = false;
+        // After an error it may be open still, when not even the commit was sent: then it is rolled back.
+        self.open &= result.is_err();
         result.map_err(Error::from)
     }
 

@@ -353,7 +353,7 @@ impl Caller {
         let at = std::panic::Location::caller();
         async move {
             let mut session = Value::Null;
-            let reached = tokio::time::timeout(Duration::from_secs(30), async {
+            let reached = tokio::time::timeout(Duration::from_secs(90), async {
                 loop {
                     session = self.session(id).await;
                     if states.iter().any(|state| session["status"] == *state) {

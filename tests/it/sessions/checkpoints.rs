@@ -100,7 +100,7 @@ async fn a_session_goes_on_from_the_checkpoint_that_it_was_taken_back_to() {
     let all = list(&caller, &id).await;
     assert_eq!(
         all.iter().rev().map(|one| one["cause"].as_str().unwrap()).collect::<Vec<_>>(),
-        ["dispatch", "turn", "stop"]
+        ["dispatch", "turn", "turn", "stop"]
     );
     let back = caller.act(&format!("/sessions/{id}/checkpoints/2/restore")).await.expect(202);
     assert_eq!((&back["status"], &back["retry_count"]), (&json!("pending"), &json!(1)));
