@@ -93,16 +93,12 @@ enum Lock {
 async fn take_lock(app: &App, tenant_id: TenantId, id: SessionId) -> Lock {
     let resource = Resource::session(tenant_id, id);
     let owner = RequestId::new().to_string();
-    let ask = Ask { lease: app.settings.step_lease, ..Ask::new(owner.as_str()) };
+    // Nobody waits in line for a step: it is done by whoever has the lock, or comes again. The ticket of one who died
+    // while asking would only keep the others out.
+    let ask = Ask { lease: app.settings.step_lease, ticket: Duration::from_millis(1), ..Ask::new(owner) };
     match app.locks.acquire(&resource, &ask).await {
         Ok(Acquired::Granted(grant)) => Lock::Granted(grant),
-        Ok(Acquired::Queued { .. }) => {
-            // Nobody waits in line for a step: it is done by whoever has the lock, or comes again.
-            if let Err(error) = app.locks.cancel(&resource, &owner).await {
-                tracing::debug!(?error, "a ticket was not given back and runs out by itself");
-            }
-            Lock::Taken
-        }
+        Ok(Acquired::Queued { .. }) => Lock::Taken,
         Err(error) => {
             tracing::warn!(?error, "no lock to be had; going on under the row's own lease");
             Lock::Unknown
