@@ -5,6 +5,7 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 
 use crate::{
+    admissions::Admissions,
     agent::Agents,
     auth::service::Keys,
     cache::Cache,
@@ -20,7 +21,12 @@ use crate::{
 
 /// The parts of a running ioc.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct App(Arc<Whole>);
+
+struct Whole {
+    parts: Parts,
+    admissions: Admissions,
+}
 
 /// What [`App`] consists of.
 pub struct Parts {
@@ -64,7 +70,11 @@ impl Default for Settings {
 
 impl App {
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Whole { parts, admissions: Admissions::default() }))
+    }
+
+    pub(crate) fn admissions(&self) -> &Admissions {
+        &self.0.admissions
     }
 
     /// Rings for jobs. A bell that cannot be rung is only a delay: the rows say what is due, and the sweep rings again.
@@ -82,7 +92,7 @@ impl Deref for App {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }
 

@@ -1,6 +1,9 @@
 //! The scheduler: whose turn it is, and handing the work over. One of the two modules that reach across aggregates.
 
+use std::time::Duration;
+
 use crate::{
+    admissions::Admitting,
     app::App,
     auth::Actor,
     error::{Code, Error, Result},
@@ -19,6 +22,10 @@ use crate::{
     step,
 };
 
+/// How long a bell rests that rang while another admitted on its agent. That one looks once more before it ends: the bell
+/// only matters when it fails.
+const BUSY_PAUSE: Duration = Duration::from_secs(5);
+
 /// How many turns are looked up at once.
 const TURNS: i32 = 16;
 
@@ -29,11 +36,15 @@ pub(crate) fn turns(agent: AgentId) -> String {
 
 /// The job `Dispatch`: admits whoever's turn it is on the session's agent, and hands over what is admitted.
 pub async fn dispatch(app: &App, tenant_id: TenantId, id: SessionId) -> Result<Verdict> {
-    let standing = store::standing(&app.db, tenant_id, id, app.clock.now(), TURNS).await?;
+    // While another admits, the turns are its to look up.
+    let most = if app.admissions().is_idle() { TURNS } else { 0 };
+    let standing = store::standing(&app.db, tenant_id, id, app.clock.now(), most).await?;
     let mine = match standing {
         None => false,
         Some(Standing { queued: true, agent_id: Some(agent), turns, .. }) => {
-            admit_all(app, agent, turns, Some(id)).await?
+            let Some(admitting) = app.admissions().begin(agent) else { return Ok(Verdict::Later(BUSY_PAUSE)) };
+            let turns = if most > 0 { turns } else { store::turns(&app.db, agent, app.clock.now(), TURNS).await? };
+            admit_all(app, &admitting, agent, turns, Some(id)).await?
         }
         Some(standing) => standing.to_hand_over,
     };
@@ -42,44 +53,71 @@ pub async fn dispatch(app: &App, tenant_id: TenantId, id: SessionId) -> Result<V
 
 /// Gives the free places of an agent to those whose turn it is.
 pub async fn admit(app: &App, agent: AgentId) -> Result<()> {
-    let turns = store::turns(&app.db, agent, app.clock.now(), TURNS).await?;
-    admit_all(app, agent, turns, None).await?;
+    if let Some(admitting) = app.admissions().begin(agent) {
+        let turns = store::turns(&app.db, agent, app.clock.now(), TURNS).await?;
+        admit_all(app, &admitting, agent, turns, None).await?;
+    }
     Ok(())
 }
 
 /// Gives the free places of an agent to those whose turn it is, and rings for each but `mine`. Answers whether `mine`
-/// was among them.
+/// is left to be handed over; when there is more to do first, its bell is rung too.
 async fn admit_all(
     app: &App,
+    admitting: &Admitting<'_>,
     agent: AgentId,
     mut turns: Vec<(TenantId, SessionId)>,
     mine: Option<SessionId>,
 ) -> Result<bool> {
-    let mut was_mine = false;
+    let mut kept = None;
     loop {
-        let (mut admitted, mut passed_over) = (0, 0);
-        for (tenant_id, id) in &turns {
-            match admit_one(app, agent, *tenant_id, *id).await? {
-                Admitted::Yes if Some(*id) == mine => {
-                    admitted += 1;
-                    was_mine = true;
-                }
-                Admitted::Yes => {
-                    admitted += 1;
-                    app.ring(&[(Job::dispatch(*tenant_id, *id), std::time::Duration::ZERO)]).await;
-                }
-                Admitted::AgentFull => return Ok(was_mine),
-                Admitted::No => passed_over += 1,
-            }
+        let admitted = admit_page(app, agent, &turns, mine).await?;
+        kept = kept.or(admitted.mine);
+        if !admitted.more && admitting.end() {
+            return Ok(kept.is_some());
         }
-        // Behind a full page there may be more; and whoever was passed over (its workspace was taken by one admitted
-        // before it) held a place that the next in turn may have.
-        let full = turns.len() >= usize::try_from(TURNS).unwrap_or(usize::MAX);
-        if admitted == 0 || !(full || passed_over > 0) {
-            return Ok(was_mine);
+        if let Some((tenant_id, id)) = kept.take() {
+            app.ring(&[(Job::dispatch(tenant_id, id), Duration::ZERO)]).await;
         }
         turns = store::turns(&app.db, agent, app.clock.now(), TURNS).await?;
     }
+}
+
+/// What became of the turns that were looked up.
+struct Page {
+    /// The session that is not to be rung for, when it was admitted.
+    mine: Option<(TenantId, SessionId)>,
+    /// Whether there may be more whose turn it is.
+    more: bool,
+}
+
+async fn admit_page(
+    app: &App,
+    agent: AgentId,
+    turns: &[(TenantId, SessionId)],
+    mine: Option<SessionId>,
+) -> Result<Page> {
+    let mut page = Page { mine: None, more: false };
+    let (mut admitted, mut passed_over) = (0, 0);
+    for &(tenant_id, id) in turns {
+        match admit_one(app, agent, tenant_id, id).await? {
+            Admitted::Yes => {
+                admitted += 1;
+                if Some(id) == mine {
+                    page.mine = Some((tenant_id, id));
+                } else {
+                    app.ring(&[(Job::dispatch(tenant_id, id), Duration::ZERO)]).await;
+                }
+            }
+            Admitted::AgentFull => return Ok(page),
+            Admitted::No => passed_over += 1,
+        }
+    }
+    // Behind a full page there may be more; and whoever was passed over (its workspace was taken by one admitted
+    // before it) held a place that the next in turn may have.
+    let full = turns.len() >= usize::try_from(TURNS).unwrap_or(usize::MAX);
+    page.more = admitted > 0 && (full || passed_over > 0);
+    Ok(page)
 }
 
 /// After something of a tenant became free: its other sessions may wait for it on any agent.

@@ -4,6 +4,7 @@
 //! [`observe`] (how a run goes on, step by step), [`db`] and [`queue`] (what it stands on), [`app`] (how it is put
 //! together).
 
+mod admissions;
 pub mod agent;
 pub mod app;
 pub mod auth;
