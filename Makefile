@@ -57,7 +57,8 @@ BENCHED := --locked --package local --package functions --package harness
 
 bench: ## Measure, beside the floor; BENCH="--quick" or "--only http,locks" for less
 	@$(MAKE) --no-print-directory setup
-	@cargo build --release $(BENCHED) --bin ioc --bin sessions --bench bench
+	@cargo build --release $(BENCHED) --bin ioc --bench bench
+	@cargo build --profile lambda $(BENCHED) --bin sessions
 	@target/release/ioc services -- cargo bench $(BENCHED) --bench bench -- --json target/bench.json $(BENCH)
 
 lambda: setup-test ## Build the Lambda functions into target/lambda; ARCH=--arm64 as they are deployed

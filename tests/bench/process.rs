@@ -46,10 +46,17 @@ fn built(name: &str) -> Result<PathBuf> {
     found.with_context(|| format!("{name} is not built; `make bench` builds it"))
 }
 
+/// A function as `make lambda` builds it, for this machine.
+fn function(name: &str) -> Result<PathBuf> {
+    let own = env::current_exe()?;
+    let found = own.ancestors().skip(1).map(|folder| folder.join("lambda").join(name)).find(|path| path.is_file());
+    found.with_context(|| format!("{name} is not built; `make bench` builds it"))
+}
+
 /// The size of a Lambda's package, and how long its process takes until it asks for work.
 pub(crate) async fn lambda(effort: &Effort) -> Vec<Figure> {
     let measured = async {
-        let program = built("sessions")?;
+        let program = function("sessions")?;
         let mut polls = Samples::default();
         for _ in 0..effort.processes {
             polls.push(millis(first_poll(&program).await?));
