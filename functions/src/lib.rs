@@ -3,23 +3,27 @@
 //! An area has a `routes()` that also carries its OpenAPI; [`api`] joins them for hosts that serve all, and each Lambda
 //! in `src/bin` serves its own. A background task is a function in [`work`].
 
+pub mod audit;
 pub mod health;
 pub mod host;
+mod idempotency;
 mod problem;
+mod query;
 mod reply;
 mod request;
 pub mod sessions;
 pub mod work;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
     body::Body,
-    extract::{MatchedPath, Request},
+    extract::{ConnectInfo, MatchedPath, Request},
     http::{HeaderName, HeaderValue, Response},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
 };
+use lambda_http::request::RequestContext;
 use shared::{app::App, id::RequestId};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
@@ -37,14 +41,22 @@ pub use request::BODY_LIMIT;
     info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     servers((url = "/")),
     security(("api_key" = [])),
-    tags((name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "health", description = "Whether we are there.")),
+    tags((name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
     components(schemas(problem::Problem, shared::error::Code)),
 )]
 struct Description;
 
 /// All areas, with their OpenAPI.
 fn areas() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Description::openapi()).merge(sessions::routes()).merge(health::routes())
+    OpenApiRouter::with_openapi(Description::openapi())
+        .merge(sessions::routes())
+        .merge(tenancy())
+        .merge(health::routes())
+}
+
+/// What belongs to a tenant beside its work: served by one function.
+pub fn tenancy() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(audit::routes())
 }
 
 /// The OpenAPI document, generated from the handlers.
@@ -70,7 +82,11 @@ pub fn serve(routes: OpenApiRouter<App>, app: App) -> Router {
 }
 
 fn finish(routes: Router<App>, app: App) -> Router {
-    routes.with_state(app).layer(CatchPanicLayer::custom(panicked)).layer(from_fn(answer))
+    routes
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
+        .with_state(app)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(answer))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over so")]
@@ -87,6 +103,9 @@ async fn answer(mut request: Request, next: Next) -> Response<Body> {
     let given = given.filter(|text| (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()));
     let id: Arc<str> = given.map_or_else(|| RequestId::new().to_string().into(), Arc::from);
     request.extensions_mut().insert(request::RequestText(id.clone()));
+    if let Some(address) = address(&request) {
+        request.extensions_mut().insert(request::Address(address));
+    }
     let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", request.id = %id, method = %request.method(), route);
     async move {
@@ -99,4 +118,13 @@ async fn answer(mut request: Request, next: Next) -> Response<Body> {
     }
     .instrument(span)
     .await
+}
+
+/// Where a request came from: as API Gateway says, or the other end of the connection.
+fn address(request: &Request) -> Option<Arc<str>> {
+    let extensions = request.extensions();
+    if let Some(RequestContext::ApiGatewayV2(context)) = extensions.get::<RequestContext>() {
+        return context.http.source_ip.as_deref().map(Arc::from);
+    }
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_string().into())
 }

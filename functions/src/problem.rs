@@ -66,9 +66,12 @@ pub(crate) enum Problems {
     /// A field breaks a rule.
     #[response(status = 422, content_type = "application/problem+json")]
     Invalid(#[to_schema] Problem),
-    /// A limit of the tenant is met.
+    /// A limit of the tenant is met, or too many calls came.
     #[response(status = 429, content_type = "application/problem+json")]
     Exhausted(#[to_schema] Problem),
+    /// The headers are larger than 32 KiB.
+    #[response(status = 431, content_type = "application/problem+json")]
+    HeadersTooLarge(#[to_schema] Problem),
     /// A fault of ours.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(#[to_schema] Problem),
@@ -168,18 +171,25 @@ fn status(code: Code) -> StatusCode {
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::Forbidden | Code::TenantInactive | Code::TenantMismatch => StatusCode::FORBIDDEN,
         Code::AgentNotFound
+        | Code::ApiKeyNotFound
         | Code::ArtifactNotFound
         | Code::CheckpointNotFound
         | Code::RouteNotFound
         | Code::SessionNotFound
-        | Code::TenantNotFound => StatusCode::NOT_FOUND,
+        | Code::TenantNotFound
+        | Code::UserNotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        Code::AlreadyExists | Code::InvalidTransition => StatusCode::CONFLICT,
+        Code::AlreadyExists
+        | Code::IdempotencyInProgress
+        | Code::InvalidTransition
+        | Code::LastAdmin
+        | Code::TenantActive => StatusCode::CONFLICT,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Code::ValidationFailed => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::QuotaExceeded | Code::TokenQuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
+        Code::IdempotencyKeyReused | Code::ValidationFailed => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Code::QuotaExceeded | Code::RateLimited | Code::TokenQuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
         Code::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
         Code::AgentUnavailable | Code::DependencyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }

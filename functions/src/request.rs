@@ -11,8 +11,9 @@ use serde::de::DeserializeOwned;
 use shared::{
     app::App,
     auth::{
-        Caller as Identity, Role,
-        service::{Credentials, identify, require},
+        Caller as Person, Role, Scope,
+        scope::Area,
+        service::{Call, Credentials, Identity, identify, require, require_scope},
     },
     error::{Code, Error, Result},
     id::{ArtifactId, SessionId},
@@ -27,11 +28,16 @@ pub(crate) struct RequestText(pub Arc<str>);
 /// The largest body of a request, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
 
-/// A caller whose role is at least `R`. The signature of a handler says who may call it.
-pub(crate) struct Caller<R>(Identity, PhantomData<R>);
+/// The network address that a request came from.
+#[derive(Clone)]
+pub(crate) struct Address(pub Arc<str>);
+
+/// A caller whose role is at least `R`, and whose scopes allow the area of the route. The signature of a handler says who
+/// may call it.
+pub(crate) struct Caller<R>(Person, PhantomData<R>);
 
 /// A caller that also named its tenant, as requests that create must.
-pub(crate) struct Creator<R>(Identity, PhantomData<R>);
+pub(crate) struct Creator<R>(Person, PhantomData<R>);
 
 pub(crate) trait AtLeast {
     const ROLE: Role;
@@ -39,6 +45,7 @@ pub(crate) trait AtLeast {
 
 pub(crate) struct Viewer;
 pub(crate) struct Member;
+pub(crate) struct Lead;
 
 impl AtLeast for Viewer {
     const ROLE: Role = Role::Viewer;
@@ -48,18 +55,22 @@ impl AtLeast for Member {
     const ROLE: Role = Role::Member;
 }
 
-impl<R> Deref for Caller<R> {
-    type Target = Identity;
+impl AtLeast for Lead {
+    const ROLE: Role = Role::Lead;
+}
 
-    fn deref(&self) -> &Identity {
+impl<R> Deref for Caller<R> {
+    type Target = Person;
+
+    fn deref(&self) -> &Person {
         &self.0
     }
 }
 
 impl<R> Deref for Creator<R> {
-    type Target = Identity;
+    type Target = Person;
 
-    fn deref(&self) -> &Identity {
+    fn deref(&self) -> &Person {
         &self.0
     }
 }
@@ -68,9 +79,7 @@ impl<R: AtLeast> FromRequestParts<App> for Caller<R> {
     type Rejection = Failed;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
-        let caller = who(parts, app).await?;
-        require(&caller, R::ROLE)?;
-        Ok(Self(caller, PhantomData))
+        Ok(Self(allowed::<R>(parts, app).await?, PhantomData))
     }
 }
 
@@ -78,8 +87,7 @@ impl<R: AtLeast> FromRequestParts<App> for Creator<R> {
     type Rejection = Failed;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
-        let caller = who(parts, app).await?;
-        require(&caller, R::ROLE)?;
+        let caller = allowed::<R>(parts, app).await?;
         if !parts.headers.contains_key("x-tenant-id") {
             return Err(
                 Error::new(Code::TenantRequired, "This request creates something and must name its tenant.").into()
@@ -89,13 +97,34 @@ impl<R: AtLeast> FromRequestParts<App> for Creator<R> {
     }
 }
 
-async fn who(parts: &Parts, app: &App) -> Result<Identity> {
+async fn allowed<R: AtLeast>(parts: &Parts, app: &App) -> Result<Person> {
+    let caller = match who(parts, app).await? {
+        Identity::Caller(caller) => caller,
+        Identity::Agent(_) => {
+            return Err(Error::new(Code::Forbidden, "An agent's token reaches the endpoints of agents alone."));
+        }
+    };
+    require(&caller, R::ROLE)?;
+    if let Some(area) = Area::of_path(parts.uri.path()) {
+        require_scope(&caller, Scope { area, write: !parts.method.is_safe() })?;
+    }
+    Ok(caller)
+}
+
+/// Who sends a request; asked once, by whoever needs to know first.
+pub(crate) async fn who(parts: &Parts, app: &App) -> Result<Identity> {
+    if let Some(known) = parts.extensions.get::<Identity>() {
+        return Ok(known.clone());
+    }
     let request_id = parts.extensions.get::<RequestText>().map(|id| id.0.clone()).unwrap_or_default();
-    let authorization = text(&parts.headers, header::AUTHORIZATION.as_str())
-        .map_err(|()| Error::new(Code::Unauthenticated, "The Authorization header cannot be read."))?;
+    let address = parts.extensions.get::<Address>().map(|address| address.0.clone());
+    let unreadable = |name: &str| Error::new(Code::Unauthenticated, format!("The {name} header cannot be read."));
+    let authorization =
+        text(&parts.headers, header::AUTHORIZATION.as_str()).map_err(|()| unreadable("Authorization"))?;
+    let agent_token = text(&parts.headers, "x-agent-token").map_err(|()| unreadable("X-Agent-Token"))?;
     let tenant = text(&parts.headers, "x-tenant-id")
         .map_err(|()| Error::new(Code::TenantInvalid, "X-Tenant-ID is neither a uuid nor a slug."))?;
-    identify(app, Credentials { authorization, tenant }, request_id).await
+    identify(app, Credentials { authorization, agent_token, tenant }, Call { request_id, address }).await
 }
 
 /// The one value of a header; an error when it is there twice or is not text.

@@ -17,6 +17,7 @@ use crate::{
     lock::Locks,
     queue::Queue,
     session::progress::Pace,
+    unit::{Unit, after_commit},
 };
 
 /// The parts of a running ioc.
@@ -82,9 +83,23 @@ impl App {
         if jobs.is_empty() {
             return;
         }
-        if let Err(error) = self.queue.send_all(jobs).await {
-            tracing::warn!(?error, jobs = jobs.len(), "jobs could not be queued; the sweep will ring again");
+        if Unit::current().is_none() {
+            return ring(self, jobs).await;
         }
+        let (app, jobs) = (self.clone(), jobs.to_vec());
+        after_commit(async move { ring(&app, &jobs).await }).await;
+    }
+
+    /// Tells listeners in this process that a session has new events.
+    pub async fn tell(&self, tenant_id: TenantId, session_id: SessionId) {
+        let news = self.news.clone();
+        after_commit(async move { news.tell(tenant_id, session_id) }).await;
+    }
+}
+
+async fn ring(app: &App, jobs: &[(Job, Duration)]) {
+    if let Err(error) = app.queue.send_all(jobs).await {
+        tracing::warn!(?error, jobs = jobs.len(), "jobs could not be queued; the sweep will ring again");
     }
 }
 

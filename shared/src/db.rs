@@ -10,8 +10,10 @@ use futures_util::{FutureExt, future::join_all};
 use tokio_postgres::{Config, NoTls, Row, config::SslMode, error::SqlState, types::ToSql};
 
 use crate::{
+    audit::{self, Entry},
     error::{Code, Error, Result},
     id::TenantId,
+    unit::Unit,
 };
 
 /// Parameters of a statement.
@@ -19,6 +21,18 @@ pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// A statement with its parameters.
 pub type Statement<'a> = (&'a str, Params<'a>);
+
+/// A statement that owns what it is to be sent with.
+pub(crate) struct Owned<'a> {
+    pub(crate) sql: &'static str,
+    pub(crate) values: Vec<Box<dyn ToSql + Sync + Send + 'a>>,
+}
+
+impl Owned<'_> {
+    pub(crate) fn params(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.values.iter().map(|value| value.as_ref() as &(dyn ToSql + Sync)).collect()
+    }
+}
 
 /// How long a transaction of ours may be silent before Postgres undoes it: a process that was frozen in the middle of
 /// one would otherwise keep its rows from all others.
@@ -63,12 +77,21 @@ impl Db {
     }
 
     /// Opens a transaction that sees the rows of one tenant and no others. Nothing is sent before the first statement.
+    ///
+    /// Inside of a [`Unit`] it goes on with the transaction of that unit.
     pub async fn tenant(&self, tenant_id: TenantId) -> Result<Tx> {
-        let begin = format!(
-            "begin; select set_config('app.tenant_id', '{tenant_id}', true),
-             set_config('idle_in_transaction_session_timeout', '{LONGEST_SILENCE}', true)"
-        );
-        Ok(Tx { client: self.client().await?, pool: self.pool.clone(), begin: Some(begin), open: false })
+        let unit = Unit::current();
+        if let Some(client) = unit.as_ref().and_then(Unit::take) {
+            let mut tx = Tx::going_on(self, client, tenant_id);
+            tx.unit = unit;
+            return Ok(tx);
+        }
+        let sees = see(tenant_id);
+        let begin =
+            format!("begin; {sees}, set_config('idle_in_transaction_session_timeout', '{LONGEST_SILENCE}', true)");
+        let client = Some(self.client().await?);
+        let pool = self.pool.clone();
+        Ok(Tx { client, pool, tenant_id, begin: Some(begin), begun: false, open: false, entries: Vec::new(), unit })
     }
 
     /// One statement that sees one tenant, in one round trip.
@@ -106,15 +129,40 @@ impl Db {
     }
 }
 
+/// What lets a transaction see one tenant.
+fn see(tenant_id: TenantId) -> String {
+    format!("select set_config('app.tenant_id', '{tenant_id}', true)")
+}
+
 /// An open transaction of one tenant. Dropped without [`Tx::commit`] or [`Tx::finish`], it is rolled back.
 pub struct Tx {
-    client: Object,
+    /// There until the transaction is over or handed to its unit.
+    client: Option<Object>,
     pool: Pool,
+    tenant_id: TenantId,
     begin: Option<String>,
+    /// Whether it goes on with a transaction that was begun before.
+    begun: bool,
     open: bool,
+    entries: Vec<Entry>,
+    unit: Option<Unit>,
 }
 
 impl Tx {
+    /// The transaction of a unit, to be ended.
+    pub(crate) fn going_on(db: &Db, client: Object, tenant_id: TenantId) -> Self {
+        Self {
+            client: Some(client),
+            pool: db.pool.clone(),
+            tenant_id,
+            begin: Some(see(tenant_id)),
+            begun: true,
+            open: true,
+            entries: Vec::new(),
+            unit: None,
+        }
+    }
+
     /// Waits, when the transaction begins, until no other transaction holds `name`; held until the end of this one.
     ///
     /// Statements after it see what the earlier holders committed. Must come before the first statement; several
@@ -129,6 +177,11 @@ impl Tx {
         }
     }
 
+    /// Puts on record what this transaction changes: appended to the tenant's audit log right before the commit.
+    pub fn audit(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
     pub async fn query(&mut self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
         Ok(self.query_all(&[(sql, params)]).await?.pop().unwrap_or_default())
     }
@@ -136,9 +189,10 @@ impl Tx {
     /// Runs statements in this order, in one round trip; the answer to each. None may need what another answers.
     pub async fn query_all(&mut self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>> {
         let begin = self.begin.take();
+        let fresh = begin.is_some() && !self.begun;
         match self.send(begin.as_deref(), statements, false).await {
             // The connection had died in the pool: nothing of this transaction was done yet.
-            Err(error) if begin.is_some() && is_gone(&error) => {
+            Err(error) if fresh && is_gone(&error) => {
                 self.reconnect().await?;
                 self.send(begin.as_deref(), statements, false).await.map_err(Error::from)
             }
@@ -158,30 +212,66 @@ impl Tx {
     /// As [`Tx::finish`], with the last statements.
     pub async fn finish_all(mut self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>> {
         let begin = self.begin.take();
-        let harmless = || statements.iter().all(|(sql, _)| sql.trim_start().starts_with("select"));
-        let result = match self.send(begin.as_deref(), statements, true).await {
-            Err(error) if begin.is_some() && is_gone(&error) && harmless() => {
+        let appended = self.entries_to_append();
+        let params: Vec<_> = appended.iter().map(Owned::params).collect();
+        let appending = appended.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice()));
+        let all: Vec<Statement<'_>> = statements.iter().copied().chain(appending).collect();
+        let harmless =
+            || all.iter().all(|(sql, _)| sql.trim_start().starts_with("select ") && !sql.contains("audit_append"));
+        let fresh = begin.is_some() && !self.begun;
+        let last = self.unit.is_none();
+        let result = match self.send(begin.as_deref(), &all, last).await {
+            Err(error) if fresh && is_gone(&error) && harmless() => {
                 self.reconnect().await?;
-                self.send(begin.as_deref(), statements, true).await
+                self.send(begin.as_deref(), &all, last).await
             }
             other => other,
         };
-        // After an error it may be open still, when not even the commit was sent: then it is rolled back.
-        self.open &= result.is_err();
-        result.map_err(Error::from)
+        let mut answers = result?;
+        answers.truncate(statements.len());
+        self.over();
+        Ok(answers)
+    }
+
+    /// What is to be appended to the audit log now. In a unit that is nothing yet: whoever appends holds the log until
+    /// the commit, and the unit may have more to wait for.
+    fn entries_to_append(&mut self) -> Vec<Owned<'static>> {
+        let entries = std::mem::take(&mut self.entries);
+        match &self.unit {
+            Some(unit) => {
+                unit.audit(self.tenant_id, entries);
+                Vec::new()
+            }
+            None => entries.into_iter().map(audit::store::append).collect(),
+        }
+    }
+
+    /// Committed, or left to its unit to be.
+    fn over(&mut self) {
+        match &self.unit {
+            Some(unit) => unit.keep(self.client.take()),
+            None => self.open = false,
+        }
     }
 
     pub async fn commit(mut self) -> Result<()> {
-        if self.open {
-            self.client.batch_execute("commit").await?;
-            self.open = false;
+        if !self.entries.is_empty() {
+            return self.finish_all(&[]).await.map(|_| ());
         }
+        if self.open && self.unit.is_none() {
+            self.client()?.batch_execute("commit").await?;
+        }
+        self.over();
         Ok(())
+    }
+
+    fn client(&self) -> Result<&Object> {
+        self.client.as_ref().ok_or_else(|| Error::internal("the transaction is over"))
     }
 
     async fn reconnect(&mut self) -> Result<()> {
         self.open = false;
-        self.client = self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))?;
+        self.client = Some(self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))?);
         Ok(())
     }
 
@@ -192,12 +282,12 @@ impl Tx {
         statements: &[Statement<'_>],
         last: bool,
     ) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
+        let client = self.client.as_ref().expect("it is there until the transaction is over");
         let mut prepared = Vec::with_capacity(statements.len());
         for (sql, _) in statements {
-            prepared.push(self.client.prepare_cached(sql).await?);
+            prepared.push(client.prepare_cached(sql).await?);
         }
         self.open = true;
-        let client = &self.client;
         let simple = async |sql: Option<&str>| match sql {
             Some(sql) => client.batch_execute(sql).await,
             None => Ok(()),
@@ -215,9 +305,12 @@ impl Tx {
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        if self.open {
+        if let (true, Some(client)) = (self.open, &self.client) {
             // Polled once, the message is on its way before the connection can be handed to anybody else.
-            let _ = self.client.batch_execute("rollback").now_or_never();
+            let _ = client.batch_execute("rollback").now_or_never();
+            if let Some(unit) = &self.unit {
+                unit.undone();
+            }
         }
     }
 }

@@ -15,18 +15,25 @@ pub enum Code {
     AgentNotFound,
     AgentUnavailable,
     AlreadyExists,
+    ApiKeyNotFound,
     ArtifactNotFound,
     BodyMalformed,
     CheckpointNotFound,
     DependencyUnavailable,
     Forbidden,
+    HeadersTooLarge,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
     InternalError,
     InvalidTransition,
+    LastAdmin,
     MethodNotAllowed,
     PayloadTooLarge,
     QuotaExceeded,
+    RateLimited,
     RouteNotFound,
     SessionNotFound,
+    TenantActive,
     TenantInactive,
     TenantInvalid,
     TenantMismatch,
@@ -35,6 +42,7 @@ pub enum Code {
     TokenQuotaExceeded,
     Unauthenticated,
     UnsupportedMediaType,
+    UserNotFound,
     ValidationFailed,
     VersionMismatch,
 }
@@ -46,8 +54,10 @@ impl Code {
             self,
             Self::AgentUnavailable
                 | Self::DependencyUnavailable
+                | Self::IdempotencyInProgress
                 | Self::InternalError
                 | Self::QuotaExceeded
+                | Self::RateLimited
                 | Self::TokenQuotaExceeded
         )
     }
@@ -58,18 +68,27 @@ impl Code {
             Self::AgentNotFound => "Name an agent that exists, or leave agent_config.agent out.",
             Self::AgentUnavailable => "Try again shortly; see the agent's status.",
             Self::AlreadyExists => "Use another name, or change the one that exists.",
-            Self::ArtifactNotFound | Self::CheckpointNotFound | Self::SessionNotFound | Self::TenantNotFound => {
-                "Check the id, and that your credential belongs to its tenant."
-            }
+            Self::ApiKeyNotFound
+            | Self::ArtifactNotFound
+            | Self::CheckpointNotFound
+            | Self::SessionNotFound
+            | Self::TenantNotFound
+            | Self::UserNotFound => "Check the id, and that your credential belongs to its tenant.",
             Self::BodyMalformed => "Send one JSON document in UTF-8, as the OpenAPI document describes it.",
             Self::DependencyUnavailable => "Try again shortly; GET /ready says what is down.",
             Self::Forbidden => "Ask a lead or an admin of your tenant, or use a credential with that role.",
+            Self::HeadersTooLarge => "Send fewer or shorter headers: 32 KiB in all.",
+            Self::IdempotencyInProgress => "Wait for the answer to the first request, or send this one again shortly.",
+            Self::IdempotencyKeyReused => "Use a new Idempotency-Key for a new request.",
             Self::InternalError => "Try again; if it stays, report the request_id.",
             Self::InvalidTransition => "Read `current`: it names the state and the states that it may go to.",
+            Self::LastAdmin => "Make somebody else an admin first.",
             Self::MethodNotAllowed => "Use a method that the Allow header lists.",
             Self::PayloadTooLarge => "Send at most 1 MiB.",
             Self::QuotaExceeded => "Wait until a session ends, or have the tenant's limit raised.",
+            Self::RateLimited => "Wait as long as Retry-After says; RateLimit tells how many calls are left.",
             Self::RouteNotFound => "See /docs for the routes there are.",
+            Self::TenantActive => "Deactivate the tenant first, and wait until nothing of it runs.",
             Self::TenantInactive => "Have an admin reactivate the tenant.",
             Self::TenantInvalid => "X-Tenant-ID takes the tenant's uuid or its slug.",
             Self::TenantMismatch => "Name your own tenant in X-Tenant-ID, or leave it out where it is not required.",

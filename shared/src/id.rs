@@ -44,8 +44,12 @@ macro_rules! id {
 id! {
     /// An agent: a server or a program that works on sessions.
     AgentId
+    /// The token of an agent outside of the platform (its public part).
+    AgentTokenId
     /// Something that a session made and that is kept: a patch, a file, a report.
     ArtifactId
+    /// One entry of an audit log.
+    AuditId
     /// One entry of an event log.
     EventId
     /// An API key (its public part).
@@ -58,4 +62,6 @@ id! {
     SessionId
     /// A tenant.
     TenantId
+    /// A person.
+    UserId
 }

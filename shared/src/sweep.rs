@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use crate::{
     app::App,
+    audit,
     auth::Actor,
     dispatch,
     error::Result,
     id::{AgentId, SessionId, TenantId},
+    idempotency,
     job::{Job, Verdict},
     session::{
         change::month_of,
@@ -28,6 +30,8 @@ pub async fn sweep(app: &App) -> Result<Verdict> {
         dispatch::admit(app, agent).await?;
     }
     resume_with_tokens(app).await?;
+    idempotency::forget(app).await?;
+    audit::service::prune(app).await?;
     Ok(Verdict::Done)
 }
 

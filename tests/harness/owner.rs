@@ -51,11 +51,12 @@ impl Owner {
         self.texts(sql).await
     }
 
-    /// All rows of all tables, as text.
+    /// All rows of all tables, as JSON; when a key was last used is left out, because looking is a use.
     pub async fn dump(&self) -> BTreeMap<String, String> {
         let mut dump = BTreeMap::new();
         for table in self.tables().await {
-            let sql = format!("select coalesce(string_agg(t::text, E'\\n' order by t::text), '') from {table} t");
+            let row = "(to_jsonb(t) - 'last_used_at')::text";
+            let sql = format!("select coalesce(string_agg({row}, E'\\n' order by {row}), '') from {table} t");
             dump.insert(table, self.texts(&sql).await.remove(0));
         }
         dump

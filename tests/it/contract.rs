@@ -31,7 +31,7 @@ const UNDOCUMENTED: [&str; 4] = ["$default", "/docs", "/docs/{proxy+}", "/openap
 
 /// The areas, by the binary that serves them.
 fn areas() -> BTreeMap<&'static str, OpenApiRouter<App>> {
-    BTreeMap::from([("health", health::routes()), ("sessions", sessions::routes())])
+    BTreeMap::from([("health", health::routes()), ("sessions", sessions::routes()), ("tenants", functions::tenancy())])
 }
 
 /// The documented paths, with the binary that serves each.

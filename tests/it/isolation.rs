@@ -20,7 +20,11 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
                 "insert into session_files select tenant_id, id, 'a', 'added', 1, 0, '' from sessions where id = '{id}';
                  insert into session_artifacts select tenant_id, id, '{artifact}', 'a', 'text/plain', 1, repeat('0', 64), now() from sessions where id = '{id}';
                  insert into tenant_usage values ('{0}', '2030-01-01', 1, 1);
-                 insert into agents values ('{artifact}', '{0}', 'own', 'manual', null, now(), now())",
+                 insert into agents values ('{artifact}', '{0}', 'own', 'manual', null, now(), now());
+                 insert into agent_tokens values ('{0}', '{artifact}', '{artifact}', 'test', sha256('a'), null, now());
+                 insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
+                 values ('{0}', '{artifact}', 'a@example.org', 'A', 'member', now(), now());
+                 insert into idempotency_keys values ('{0}', 'key:1', 'a', sha256('a'), 200, 'a', now())",
                 tenant.id
             ))
             .await;

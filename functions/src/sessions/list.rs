@@ -4,7 +4,6 @@ use axum::{Json, extract::State};
 use serde::Deserialize;
 use shared::{
     app::App,
-    clock::Time,
     error::{Refusals, Result},
     session::{
         Priority, SessionType, service,
@@ -16,6 +15,7 @@ use utoipa::IntoParams;
 
 use crate::{
     problem::{Answer, Problems},
+    query::{limit, more, one, time, words},
     reply::Items,
     request::{Caller, Query, Viewer},
     sessions::view::SessionView,
@@ -62,10 +62,9 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Answer<Json<Items<SessionView>>> {
     let (filter, page) = parse(query)?;
+    let limit = page.limit;
     let mut found = service::list(&app, &caller, &filter, page).await?;
-    let most = usize::try_from(page.limit).unwrap_or(usize::MAX);
-    let more = found.len() > most;
-    found.truncate(most);
+    let more = more(&mut found, limit);
     let next_cursor = found.last().filter(|_| more).map(|last| last.session.id.to_string());
     Ok(Json(Items { items: found.into_iter().map(|one| SessionView::of(&app, one)).collect(), next_cursor }))
 }
@@ -96,35 +95,8 @@ fn parse(query: ListQuery) -> Result<(Filter, Page)> {
     if filter.q.as_ref().is_some_and(|text| text.chars().count() > 200 || text.contains('\0')) {
         refused.add("q", "must have at most 200 characters, none of them NUL");
     }
-    let limit: Option<i64> = one(refused, "limit", query.limit, "must be 1 to 200");
-    if limit.is_some_and(|limit| !(1..=200).contains(&limit)) {
-        refused.add("limit", "must be 1 to 200");
-    }
+    let limit = limit(refused, query.limit);
     let before = one(refused, "cursor", query.cursor, "is not a cursor of this list");
     refusals.finish()?;
-    Ok((filter, Page { before, limit: limit.unwrap_or(50) }))
-}
-
-fn words<T>(refusals: &mut Refusals, field: &str, text: Option<&str>, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
-    let mut values = Vec::new();
-    for word in text.into_iter().flat_map(|text| text.split(',')).map(str::trim) {
-        match parse(word) {
-            Some(value) => values.push(value),
-            None => refusals.add(field, "holds a value that there is not"),
-        }
-    }
-    values
-}
-
-fn one<T: std::str::FromStr>(refusals: &mut Refusals, field: &str, text: Option<String>, refusal: &str) -> Option<T> {
-    text.and_then(|text| refusals.take(field, text.parse().map_err(|_| refusal.to_owned())))
-}
-
-fn time(refusals: &mut Refusals, field: &str, text: Option<String>) -> Option<Time> {
-    let parse = |text: String| {
-        // In a query a plus sign reads as a blank.
-        let text = text.replace(' ', "+");
-        chrono::DateTime::parse_from_rfc3339(&text).map(Into::into).map_err(|_| "is not an RFC 3339 time".to_owned())
-    };
-    text.and_then(|text| refusals.take(field, parse(text)))
+    Ok((filter, Page { before, limit }))
 }

@@ -1,4 +1,4 @@
-//! API keys: `ioc_<environment>_<id>_<secret>`. Only an HMAC-SHA256 of the secret, keyed with a pepper that the database
+//! API keys: `ioc_<environment>_<id>_<secret>`; an agent's token begins with `ioca_`. Only an HMAC-SHA256 of the secret, keyed with a pepper that the database
 //! does not hold, is stored.
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,6 +10,12 @@ use crate::id::KeyId;
 #[derive(Clone)]
 pub struct Pepper(pub Vec<u8>);
 
+/// What every key begins with.
+const PREFIX: &str = "ioc_";
+
+/// What every token of an agent begins with.
+pub(super) const AGENT_PREFIX: &str = "ioca_";
+
 /// A key as its owner sends it.
 pub struct Presented {
     pub environment: String,
@@ -20,7 +26,16 @@ pub struct Presented {
 impl Presented {
     /// Reads a key; `None` for anything that does not have the form of one.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.strip_prefix("ioc_")?.split('_');
+        Self::parse_after(PREFIX, text)
+    }
+
+    /// Reads the token of an agent.
+    pub fn parse_agent(text: &str) -> Option<Self> {
+        Self::parse_after(AGENT_PREFIX, text)
+    }
+
+    fn parse_after(prefix: &str, text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix(prefix)?.split('_');
         let (environment, id, secret) = (parts.next()?, parts.next()?, parts.next()?);
         let well_formed = parts.next().is_none()
             && id.len() == 32
@@ -45,10 +60,19 @@ pub struct Minted {
 
 /// Makes a key with 256 bits of randomness from the operating system.
 pub fn mint(pepper: &Pepper, environment: &str) -> Minted {
+    mint_after(PREFIX, pepper, environment)
+}
+
+/// Makes the token of an agent, as [`mint`] makes a key.
+pub fn mint_agent(pepper: &Pepper, environment: &str) -> Minted {
+    mint_after(AGENT_PREFIX, pepper, environment)
+}
+
+fn mint_after(prefix: &str, pepper: &Pepper, environment: &str) -> Minted {
     let id = KeyId::new();
     let secret = hex::encode(rand::random::<[u8; 32]>());
     let hash = mac(pepper, id, &secret).finalize().into_bytes().to_vec();
-    Minted { id, text: format!("ioc_{environment}_{}_{secret}", id.0.simple()), hash }
+    Minted { id, text: format!("{prefix}{environment}_{}_{secret}", id.0.simple()), hash }
 }
 
 fn mac(pepper: &Pepper, id: KeyId, secret: &str) -> Hmac<Sha256> {

@@ -1,13 +1,21 @@
 //! Who calls: roles, actors, and API keys whose secret is stored only as a keyed hash.
 
 pub mod key;
+pub mod scope;
 pub mod service;
 pub mod store;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::id::{KeyId, TenantId};
+use crate::{
+    audit::By,
+    id::{KeyId, TenantId, UserId},
+};
+
+pub use scope::Scope;
 
 /// What a caller may do. Each role may do all that the ones before it may.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize, ToSchema)]
@@ -66,18 +74,65 @@ impl Actor {
     }
 }
 
+/// What a credential belongs to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Principal {
+    /// An API key, of a person or of the tenant itself.
+    Key { id: KeyId, name: String, user_id: Option<UserId> },
+    /// A person, by a token of an issuer that we trust.
+    User { id: UserId, name: String },
+}
+
+impl Principal {
+    /// One text per credential or person, such as `key:<uuid>`: what limits and idempotency keys count by.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Key { id, .. } => format!("key:{id}"),
+            Self::User { id, .. } => format!("user:{id}"),
+        }
+    }
+
+    /// The person behind it, if there is one.
+    pub const fn user_id(&self) -> Option<UserId> {
+        match self {
+            Self::Key { user_id, .. } => *user_id,
+            Self::User { id, .. } => Some(*id),
+        }
+    }
+}
+
 /// A caller who was let in, and the tenant that the call acts on.
 #[derive(Clone, Debug)]
 pub struct Caller {
+    /// The tenant that is acted on: the caller's own, or for an admin any.
     pub tenant_id: TenantId,
+    /// The tenant of the credential.
+    pub home_tenant_id: TenantId,
     pub role: Role,
-    pub key_id: KeyId,
-    pub name: String,
-    pub request_id: std::sync::Arc<str>,
+    /// What the credential may be used for; empty = all that the role may.
+    pub scopes: Arc<[Scope]>,
+    pub principal: Principal,
+    pub request_id: Arc<str>,
+    /// The network address that the call came from, as far as we know.
+    pub address: Option<Arc<str>>,
 }
 
 impl Caller {
     pub fn actor(&self) -> Actor {
-        Actor { kind: ActorKind::Key, id: self.key_id.to_string(), name: self.name.clone() }
+        match &self.principal {
+            Principal::Key { id, name, .. } => Actor { kind: ActorKind::Key, id: id.to_string(), name: name.clone() },
+            Principal::User { id, name } => Actor { kind: ActorKind::User, id: id.to_string(), name: name.clone() },
+        }
+    }
+
+    /// Who changes something in this call, as the audit log records it.
+    pub fn by(&self) -> By {
+        By { actor: self.actor(), request_id: Some(self.request_id.clone()), address: self.address.clone() }
+    }
+}
+
+impl From<&Caller> for By {
+    fn from(caller: &Caller) -> Self {
+        caller.by()
     }
 }

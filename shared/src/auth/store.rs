@@ -1,15 +1,17 @@
 //! SQL of keys and of the directory that finds a caller's tenant.
 
+use std::sync::Arc;
+
 use tokio_postgres::Row;
 
 use crate::{
     clock::Time,
     db::{Db, Tx},
     error::{Error, Result},
-    id::{KeyId, TenantId},
+    id::{AgentId, AgentTokenId, KeyId, TenantId, UserId},
 };
 
-use super::Role;
+use super::{Role, Scope};
 
 /// What is known of a key, whoever asks.
 #[derive(Clone, Debug)]
@@ -23,23 +25,85 @@ pub struct KnownKey {
     pub secret_hash: Vec<u8>,
     pub expires_at: Option<Time>,
     pub revoked_at: Option<Time>,
+    pub scopes: Arc<[Scope]>,
+    pub last_used_at: Option<Time>,
+    /// The person whose key it is.
+    pub owner: Option<Owner>,
+}
+
+/// The person behind a key, whose limits are the key's too.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    pub id: UserId,
+    pub role: Role,
+    pub is_active: bool,
 }
 
 impl KnownKey {
     fn read(row: &Row) -> Result<Self> {
-        let role: &str = row.try_get("role")?;
+        let owner = row.try_get::<_, Option<UserId>>("user_id")?;
+        let owner = owner.map(|id| {
+            Ok::<_, Error>(Owner { id, role: role(row.try_get("user_role")?)?, is_active: row.try_get("user_active")? })
+        });
         Ok(Self {
             tenant_id: row.try_get("tenant_id")?,
             tenant_slug: row.try_get("tenant_slug")?,
             tenant_active: row.try_get("tenant_active")?,
             name: row.try_get("name")?,
             environment: row.try_get("environment")?,
-            role: Role::parse(role).ok_or_else(|| Error::internal(format!("role {role}")))?,
+            role: role(row.try_get("role")?)?,
             secret_hash: row.try_get("secret_hash")?,
             expires_at: row.try_get("expires_at")?,
             revoked_at: row.try_get("revoked_at")?,
+            scopes: scopes(&row.try_get::<_, Vec<String>>("scopes")?)?,
+            last_used_at: row.try_get("last_used_at")?,
+            owner: owner.transpose()?,
         })
     }
+}
+
+pub(crate) fn role(text: &str) -> Result<Role> {
+    Role::parse(text).ok_or_else(|| Error::internal(format!("role {text}")))
+}
+
+fn scopes(texts: &[String]) -> Result<Arc<[Scope]>> {
+    texts.iter().map(|text| text.parse().map_err(|_| Error::internal(format!("scope {text}")))).collect()
+}
+
+/// What is known of an agent's token, whoever asks.
+#[derive(Clone, Debug)]
+pub struct KnownAgentToken {
+    pub tenant_id: TenantId,
+    pub tenant_slug: String,
+    pub tenant_active: bool,
+    pub agent_id: AgentId,
+    pub agent_name: String,
+    pub environment: String,
+    pub secret_hash: Vec<u8>,
+    pub expires_at: Option<Time>,
+}
+
+pub async fn find_agent_token(db: &Db, id: AgentTokenId) -> Result<Option<KnownAgentToken>> {
+    let rows = db.directory("select * from find_agent_token($1)", &[&id]).await?;
+    let read = |row: &Row| {
+        Ok(KnownAgentToken {
+            tenant_id: row.try_get("tenant_id")?,
+            tenant_slug: row.try_get("tenant_slug")?,
+            tenant_active: row.try_get("tenant_active")?,
+            agent_id: row.try_get("agent_id")?,
+            agent_name: row.try_get("agent_name")?,
+            environment: row.try_get("environment")?,
+            secret_hash: row.try_get("secret_hash")?,
+            expires_at: row.try_get("expires_at")?,
+        })
+    };
+    rows.first().map(read).transpose()
+}
+
+/// Notes when a key was used.
+pub async fn note_use(db: &Db, id: KeyId, at: Time) -> Result<()> {
+    db.directory("select note_key_uses(array[$1::uuid], array[$2::timestamptz])", &[&id, &at]).await?;
+    Ok(())
 }
 
 /// The tenant that an admin named, by id or slug.

@@ -4,7 +4,8 @@ use chrono::Datelike;
 use serde_json::{Value, json};
 
 use crate::{
-    auth::Actor,
+    audit::{By, Entry},
+    auth::{Actor, ActorKind},
     clock::Time,
     error::{Code, Error, Result},
     event::{EventType, NewEvent},
@@ -54,7 +55,11 @@ pub struct NewCheckpoint {
 pub struct Change {
     pub session: Session,
     pub now: Time,
-    pub actor: Actor,
+    pub by: By,
+    /// What was asked for, as the audit log calls it; `None` for what the system finds.
+    pub verb: Option<&'static str>,
+    /// The session as it was, as far as the audit log tells of it.
+    before: Value,
     pub events: Vec<NewEvent>,
     pub checkpoints: Vec<NewCheckpoint>,
     /// The files and artifacts that replace the stored ones.
@@ -70,11 +75,13 @@ pub struct Change {
 }
 
 impl Change {
-    pub fn new(session: Session, actor: Actor, now: Time) -> Self {
+    pub fn new(session: Session, by: impl Into<By>, now: Time) -> Self {
         Self {
+            before: audited(&session),
             session,
             now,
-            actor,
+            by: by.into(),
+            verb: None,
             events: Vec::new(),
             checkpoints: Vec::new(),
             work: None,
@@ -88,7 +95,7 @@ impl Change {
 
     /// Records an event by the actor of this change.
     pub fn event(&mut self, kind: EventType, payload: Value) {
-        let actor = self.actor.clone();
+        let actor = self.by.actor.clone();
         self.event_by(actor, kind, payload);
     }
 
@@ -161,10 +168,59 @@ impl Change {
         });
     }
 
+    /// What the audit log is told of it: everything that was asked for, and of what the system finds the moves alone.
+    pub fn entry(&self) -> Option<Entry> {
+        let after = audited(&self.session);
+        let moved = self.before["status"] != after["status"];
+        let asked = self.verb.is_some() || self.by.actor.kind != ActorKind::System;
+        if !moved && !asked {
+            return None;
+        }
+        let verb = self.verb.unwrap_or_else(|| if moved { self.session.status.name() } else { "update" });
+        let entry = self.record(verb);
+        Some(entry.changes(&self.before, &after))
+    }
+
+    /// What the audit log is told of a session that was made; written only if it really was.
+    pub fn birth(&self) -> Entry {
+        let mut after = audited(&self.session);
+        after["parent_id"] = json!(self.session.parent_id);
+        after["forked_from"] = json!(self.session.forked_from);
+        let mut entry = self.record(self.verb.unwrap_or("create")).after(after);
+        entry.if_session = true;
+        entry
+    }
+
+    /// What the audit log is told of a session that is removed.
+    pub fn removal(&self) -> Entry {
+        self.record("delete").before(self.before.clone())
+    }
+
+    fn record(&self, verb: &str) -> Entry {
+        Entry::new(self.by.clone(), self.now, format!("session.{verb}"), self.session.id)
+    }
+
     /// The first day of the month that spending of now counts in.
     pub fn month(&self) -> chrono::NaiveDate {
         month_of(self.now)
     }
+}
+
+/// What the audit log tells of a session: what people set and decide, not what an agent does in it.
+fn audited(session: &Session) -> Value {
+    json!({
+        "status": session.status,
+        "title": session.title,
+        "description": session.description,
+        "priority": session.priority.word(),
+        "tags": session.tags,
+        "metadata": session.metadata,
+        "max_duration_seconds": session.max_duration_seconds,
+        "pause_reason": session.pause_reason,
+        "asked": session.intent.as_ref().map(|intent| intent.verb),
+        "retry_count": session.retry_count,
+        "last_checkpoint": session.last_checkpoint,
+    })
 }
 
 /// The first day of a time's month, in UTC.

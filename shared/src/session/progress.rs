@@ -215,7 +215,7 @@ impl<'a> NewStatus<'a> {
 
 /// Carries out what a person asked, now that the agent rests.
 pub fn carry_out(change: &mut Change, intent: Intent, work: Option<Work>) -> Result<()> {
-    change.actor = intent.actor;
+    change.by = intent.actor.into();
     match intent.verb {
         IntentVerb::Pause => {
             keep(change, Cause::Pause, work);

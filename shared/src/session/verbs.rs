@@ -29,6 +29,7 @@ pub enum Progress {
 
 /// Asks a pending session to run.
 pub fn start(change: &mut Change, queue_until: Time) -> Result<Progress> {
+    change.verb = Some("start");
     if change.session.status != Status::Pending {
         return Err(refuse(&change.session, &format!("A {} session cannot be started.", change.session.status.name())));
     }
@@ -40,6 +41,7 @@ pub fn start(change: &mut Change, queue_until: Time) -> Result<Progress> {
 
 /// Takes a waiting session out of the queue.
 pub fn unqueue(change: &mut Change) -> Result<Progress> {
+    change.verb = Some("unqueue");
     if change.session.status != Status::Queued {
         return Err(refuse(&change.session, "Only a queued session can be taken out of the queue."));
     }
@@ -50,6 +52,7 @@ pub fn unqueue(change: &mut Change) -> Result<Progress> {
 
 /// Holds a running session.
 pub fn pause(change: &mut Change, reason: Option<String>) -> Result<Progress> {
+    change.verb = Some("pause");
     let status = change.session.status;
     if !status.holds_slot() {
         return Err(refuse(&change.session, &format!("A {} session cannot be paused.", status.name())));
@@ -63,6 +66,7 @@ pub fn pause(change: &mut Change, reason: Option<String>) -> Result<Progress> {
 
 /// Lets a paused session go on. `free` says whether it may run at once.
 pub fn resume(change: &mut Change, free: bool, queue_until: Time) -> Result<Progress> {
+    change.verb = Some("resume");
     let session = &change.session;
     if session.status != Status::Paused {
         return Err(refuse(session, &format!("A {} session cannot be resumed.", session.status.name())));
@@ -91,6 +95,7 @@ pub fn go_on(change: &mut Change, reason: &str, ask: bool, free: bool, queue_unt
 
 /// Calls off what has not run, or is held.
 pub fn cancel(change: &mut Change, reason: Option<&str>) -> Result<Progress> {
+    change.verb = Some("cancel");
     let status = change.session.status;
     if status.holds_slot() {
         return Err(refuse(
@@ -105,6 +110,7 @@ pub fn cancel(change: &mut Change, reason: Option<&str>) -> Result<Progress> {
 
 /// Ends what runs.
 pub fn stop(change: &mut Change, reason: Option<String>) -> Result<Progress> {
+    change.verb = Some("stop");
     let status = change.session.status;
     match status {
         Status::Running | Status::Degraded => {
@@ -126,12 +132,14 @@ pub fn stop(change: &mut Change, reason: Option<String>) -> Result<Progress> {
 
 /// Brings back what failed, timed out or was stopped; once started it goes on from the last checkpoint.
 pub fn retry(change: &mut Change) -> Result<Progress> {
+    change.verb = Some("retry");
     let sequence = change.session.last_checkpoint;
     bring_back(change, sequence, "retry")
 }
 
 /// Back to pending, to go on from a checkpoint that exists.
 pub fn restore(change: &mut Change, sequence: i32) -> Result<Progress> {
+    change.verb = Some("restore");
     let session = &mut change.session;
     match session.status {
         Status::Pending | Status::Queued => {
@@ -173,6 +181,7 @@ fn bring_back(change: &mut Change, sequence: i32, reason: &str) -> Result<Progre
 
 /// The end that somebody who drives the session reports: done.
 pub fn complete(change: &mut Change, outcome: Outcome) -> Result<Progress> {
+    change.verb = Some("complete");
     change.go(Status::Completed, "complete")?;
     finish(change, outcome);
     Ok(Progress::Done)
@@ -180,6 +189,7 @@ pub fn complete(change: &mut Change, outcome: Outcome) -> Result<Progress> {
 
 /// The end that somebody who drives the session reports: failed.
 pub fn fail(change: &mut Change, failure: Failure, context: Option<Map<String, Value>>) -> Result<Progress> {
+    change.verb = Some("fail");
     if let Some(context) = context {
         let payload = json!({"level": "error", "message": failure.message, "context": context});
         change.event(EventType::Log, payload);
@@ -208,6 +218,7 @@ pub fn clean_up_next(change: &mut Change) {
 
 /// Says something to a session. An answer must fit the question that the session is held with.
 pub fn say(change: &mut Change, id: MessageId, said: Said, free: bool, queue_until: Time) -> Result<Progress> {
+    change.verb = Some("say");
     let session = &change.session;
     if session.status.is_over() {
         let detail = format!("A {} session takes no further messages; retry or fork it.", session.status.name());
@@ -252,6 +263,7 @@ fn check_answer(kind: QuestionKind, answer: &Answer) -> Result<()> {
 
 /// Changes what a person may change.
 pub fn patch(change: &mut Change, patch: Patch) -> Result<()> {
+    change.verb = Some("update");
     let mut changed = serde_json::Map::new();
     let session = &mut change.session;
     if let Some(seconds) = patch.max_duration_seconds {
@@ -290,6 +302,7 @@ pub fn patch(change: &mut Change, patch: Patch) -> Result<()> {
 
 /// A checkpoint on request.
 pub fn take_checkpoint(change: &mut Change, data: Option<Value>, note: Option<String>) -> Result<()> {
+    change.verb = Some("checkpoint");
     if change.session.status.is_over() {
         return Err(refuse(&change.session, "No checkpoint is taken after the end."));
     }
@@ -299,6 +312,7 @@ pub fn take_checkpoint(change: &mut Change, data: Option<Value>, note: Option<St
 
 /// Ends a session that waited on one which is gone.
 pub fn orphan(change: &mut Change, parent_reason: &str) -> Result<()> {
+    change.verb = Some("orphan");
     change.go(Status::Orphaned, parent_reason)?;
     let failure = Failure::new(Category::Policy, "PARENT_ENDED", "The session that this one waited on is gone.");
     finish(change, Outcome { error: Some(failure), ..Outcome::default() });
@@ -309,7 +323,8 @@ fn intend(change: &mut Change, verb: IntentVerb, reason: Option<String>, pause_r
     if change.session.intent.as_ref().is_some_and(|intent| intent.verb == verb) {
         return;
     }
-    change.session.intent = Some(Intent { verb, reason, pause_reason, resume_at: None, actor: change.actor.clone() });
+    change.session.intent =
+        Some(Intent { verb, reason, pause_reason, resume_at: None, actor: change.by.actor.clone() });
     change.session.attempts = 0;
     change.session.version += 1;
     change.session.next_step_at = Some(change.now);

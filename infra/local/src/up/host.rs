@@ -1,6 +1,6 @@
 //! The product itself in this process: its schema, its demo tenant, its API and its workers.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
 use shared::{
@@ -8,7 +8,7 @@ use shared::{
     app::App,
     auth::{
         Role,
-        service::{Credentials, KeyRequest, identify, issue},
+        service::{Call, Credentials, Identity, KeyRequest, identify, issue},
         store::find_tenant,
     },
     clock::Clock,
@@ -97,9 +97,12 @@ impl Host {
 
     async fn key(&self, tenant: TenantId, known: &str, role: Role) -> Result<String> {
         let (bearer, named) = (format!("Bearer {known}"), tenant.to_string());
-        let credentials = Credentials { authorization: Some(&bearer), tenant: Some(&named) };
-        let caller = identify(&self.app, credentials, Arc::from("start")).await;
-        if caller.is_ok_and(|caller| caller.role == role && caller.tenant_id == tenant) {
+        let credentials = Credentials { authorization: Some(&bearer), tenant: Some(&named), ..Credentials::default() };
+        let call = Call { request_id: Arc::from("start"), address: None };
+        let identity = identify(&self.app, credentials, call).await;
+        if identity.is_ok_and(
+            |identity| matches!(identity, Identity::Caller(one) if one.role == role && one.tenant_id == tenant),
+        ) {
             return Ok(known.to_owned());
         }
         let request = KeyRequest { name: &format!("make up, {}", role.name()), role, expires_at: None };
@@ -112,7 +115,13 @@ impl Host {
         let api = functions::api(self.app.clone());
         let workers = workers::run(&self.app, &end);
         // Not gracefully: a stream of events would keep us for as long as it is listened to.
-        let serving = async { end.run_until_cancelled(axum::serve(listener, api).into_future()).await.transpose() };
+        let serving = async {
+            end.run_until_cancelled(
+                axum::serve(listener, api.into_make_service_with_connect_info::<SocketAddr>()).into_future(),
+            )
+            .await
+            .transpose()
+        };
         let (served, ()) = tokio::join!(serving, workers);
         served.map(|_| ()).context("the API has ended")
     }

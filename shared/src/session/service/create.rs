@@ -28,7 +28,8 @@ pub async fn open(app: &App, caller: &Caller, draft: Draft, start: bool) -> Resu
     let agent = draft.agent().unwrap_or(&app.agents.default).to_owned();
     let place = place_below(&mut tx, caller, draft.parent_id).await?;
     let session = blank(caller, draft, place, now);
-    let mut change = Change::new(session, caller.actor(), now);
+    let mut change = Change::new(session, caller, now);
+    change.verb = Some("create");
     created(&mut change);
     if start {
         verbs::start(&mut change, super::queue_until(app, now))?;
@@ -199,7 +200,8 @@ pub async fn fork(app: &App, caller: &Caller, fork: &Fork) -> Result<Found> {
     // A source that has not run since it was forked, retried or restored goes on from a checkpoint itself.
     let inherited = source.handover.filter(|handover| matches!(handover, Handover::Checkpoint { .. }));
     session.handover = sequence.map(|sequence| Handover::Checkpoint { session_id: source.id, sequence }).or(inherited);
-    let mut change = Change::new(session, caller.actor(), now);
+    let mut change = Change::new(session, caller, now);
+    change.verb = Some("fork");
     created(&mut change);
     insert(app, tx, change, &app.agents.default, false).await
 }

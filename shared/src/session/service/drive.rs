@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     app::App,
+    audit::By,
     auth::Caller,
     error::{Code, Error, Result},
     id::{MessageId, SessionId},
@@ -16,6 +17,7 @@ use crate::{
         store::{self, Checkpoint, Found, Towards},
         verbs::{self, Progress},
     },
+    unit::after_commit,
 };
 
 use super::{change, changed};
@@ -27,7 +29,7 @@ pub async fn start(app: &App, caller: &Caller, id: SessionId) -> Result<(Found, 
     let now = app.clock.now();
     let named = (caller.tenant_id, id);
     let (session, room) = store::lock_with_room(&mut tx, named, Towards::Configured, &app.agents.default, now).await?;
-    let mut change = Change::new(session, caller.actor(), now);
+    let mut change = Change::new(session, caller, now);
     let progress = verbs::start(&mut change, super::queue_until(app, now))?;
     super::create::check_room(&room, true)?;
     let gone = || Error::new(Code::AgentUnavailable, "The session's agent is not there any more.");
@@ -74,7 +76,7 @@ pub async fn fail(
 pub async fn resume(app: &App, caller: &Caller, id: SessionId) -> Result<(Found, Progress)> {
     let until = super::queue_until(app, app.clock.now());
     let progress =
-        go_on(app, caller.tenant_id, id, caller.actor(), |change, free| verbs::resume(change, free, until)).await?;
+        go_on(app, caller.tenant_id, id, caller.by(), |change, free| verbs::resume(change, free, until)).await?;
     Ok((super::shown(app, caller, id).await?, progress))
 }
 
@@ -82,7 +84,7 @@ pub async fn resume(app: &App, caller: &Caller, id: SessionId) -> Result<(Found,
 pub async fn say(app: &App, caller: &Caller, id: SessionId, said: Said) -> Result<Found> {
     let message = MessageId::new();
     let until = super::queue_until(app, app.clock.now());
-    go_on(app, caller.tenant_id, id, caller.actor(), |change, free| verbs::say(change, message, said, free, until))
+    go_on(app, caller.tenant_id, id, caller.by(), |change, free| verbs::say(change, message, said, free, until))
         .await?;
     super::shown(app, caller, id).await
 }
@@ -92,7 +94,7 @@ pub(crate) async fn go_on(
     app: &App,
     tenant_id: crate::id::TenantId,
     id: SessionId,
-    actor: crate::auth::Actor,
+    by: impl Into<By>,
     decide: impl FnOnce(&mut Change, bool) -> Result<Progress>,
 ) -> Result<Progress> {
     let now = app.clock.now();
@@ -104,7 +106,7 @@ pub(crate) async fn go_on(
     tx.lock(&super::slots(tenant_id));
     let (session, room) =
         store::lock_with_room(&mut tx, (tenant_id, id), Towards::Given, &app.agents.default, now).await?;
-    let mut change = Change::new(session, actor, now);
+    let mut change = Change::new(session, by, now);
     let progress = decide(&mut change, room.free())?;
     super::save(app, tx, &mut change).await?;
     Ok(progress)
@@ -112,7 +114,7 @@ pub(crate) async fn go_on(
 
 /// Changes the fields that a person may change. With `version`, only that version of the session.
 pub async fn patch(app: &App, caller: &Caller, id: SessionId, patch: Patch, version: Option<i64>) -> Result<Found> {
-    change(app, caller.tenant_id, id, caller.actor(), |change| {
+    change(app, caller.tenant_id, id, caller.by(), |change| {
         let current = change.session.version;
         if version.is_some_and(|wanted| wanted != current) {
             let detail = format!("The session is at version {current} by now.");
@@ -133,7 +135,7 @@ pub async fn take_checkpoint(
     note: Option<String>,
 ) -> Result<Checkpoint> {
     let (change, ()) =
-        change(app, caller.tenant_id, id, caller.actor(), |change| verbs::take_checkpoint(change, data, note)).await?;
+        change(app, caller.tenant_id, id, caller.by(), |change| verbs::take_checkpoint(change, data, note)).await?;
     let taken = store::checkpoints(&app.db, caller.tenant_id, id).await?;
     let wanted = change.session.last_checkpoint;
     taken
@@ -160,8 +162,12 @@ pub async fn remove(app: &App, caller: &Caller, id: SessionId) -> Result<()> {
     tx.lock(&format!("tree:{}", seen.root_id));
     let session = store::lock(&mut tx, caller.tenant_id, id).await?;
     check_removable(&session)?;
-    store::delete(tx, &session).await?;
-    crate::tidy::let_go(app, &session).await;
+    let mut change = Change::new(session, caller, app.clock.now());
+    change.verb = Some("delete");
+    tx.audit(change.removal());
+    store::delete(tx, &change.session).await?;
+    let app = app.clone();
+    after_commit(async move { crate::tidy::let_go(&app, &change.session).await }).await;
     Ok(())
 }
 

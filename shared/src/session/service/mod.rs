@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 
 use crate::{
     app::App,
+    audit::By,
     auth::{Actor, Caller},
     clock::Time,
     error::{Code, Error, Result},
@@ -22,6 +23,7 @@ use crate::{
         store::{self, Found},
         verbs::{self, Progress},
     },
+    unit::after_commit,
 };
 
 pub(crate) use self::drive::go_on;
@@ -48,12 +50,12 @@ pub(crate) async fn change<T>(
     app: &App,
     tenant_id: TenantId,
     id: SessionId,
-    actor: Actor,
+    by: By,
     decide: impl FnOnce(&mut Change) -> Result<T>,
 ) -> Result<(Change, T)> {
     let mut tx = app.db.tenant(tenant_id).await?;
     let session = store::lock(&mut tx, tenant_id, id).await?;
-    let mut change = Change::new(session, actor, app.clock.now());
+    let mut change = Change::new(session, by, app.clock.now());
     let answer = decide(&mut change)?;
     save(app, tx, &mut change).await?;
     Ok((change, answer))
@@ -89,21 +91,30 @@ fn prepare(change: &mut Change) {
 /// What follows from a written change: the next step, those who may start now, those who waited on it.
 pub(crate) async fn follow_up(app: &App, change: &Change) {
     let session = &change.session;
+    let (tenant_id, id, agent_id) = (session.tenant_id, session.id, session.agent_id);
     if !change.events.is_empty() {
-        app.news.tell(session.tenant_id, session.id);
+        app.tell(tenant_id, id).await;
     }
     if let Some(bell) = next_bell(session, change.now) {
         app.ring(&[bell]).await;
     }
-    if change.freed
-        && let Err(error) = crate::dispatch::admit_for_tenant(app, session.tenant_id, session.agent_id).await
-    {
-        tracing::warn!(?error, session.id = %session.id, "a free slot was not given on; the sweep will");
+    if change.freed {
+        let app = app.clone();
+        after_commit(async move {
+            if let Err(error) = crate::dispatch::admit_for_tenant(&app, tenant_id, agent_id).await {
+                tracing::warn!(?error, session.id = %id, "a free slot was not given on; the sweep will");
+            }
+        })
+        .await;
     }
-    if change.orphans
-        && let Err(error) = orphan_below(app, session.tenant_id, session.id).await
-    {
-        tracing::warn!(?error, session.id = %session.id, "waiting children were not called off; the next step will");
+    if change.orphans && session.child_count > 0 {
+        let app = app.clone();
+        after_commit(async move {
+            if let Err(error) = orphan_below(&app, tenant_id, id).await {
+                tracing::warn!(?error, session.id = %id, "waiting children were not called off; the next step will");
+            }
+        })
+        .await;
     }
 }
 
@@ -144,7 +155,7 @@ pub(crate) async fn orphan_below(app: &App, tenant_id: TenantId, parent: Session
             verbs::orphan(&mut change, "its parent ended")?;
             prepare(&mut change);
             store::save(tx, &change).await?;
-            app.news.tell(tenant_id, child);
+            app.tell(tenant_id, child).await;
             app.ring(&next_bell(&change.session, change.now).into_iter().collect::<Vec<_>>()).await;
             parents.push(child);
         }
@@ -166,7 +177,7 @@ async fn changed(
 ) -> Result<(Found, Progress)> {
     let mut tx = app.db.tenant(caller.tenant_id).await?;
     let session = store::lock(&mut tx, caller.tenant_id, id).await?;
-    let mut change = Change::new(session, caller.actor(), app.clock.now());
+    let mut change = Change::new(session, caller, app.clock.now());
     let progress = decide(&mut change)?;
     Ok((save_and_show(app, tx, &mut change).await?, progress))
 }

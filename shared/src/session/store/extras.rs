@@ -1,42 +1,24 @@
 //! SQL of what belongs to a session: checkpoints, files, artifacts, messages, events, its tree.
 
 use serde::Serialize;
-use tokio_postgres::{
-    Row,
-    types::{Json, ToSql},
-};
+use tokio_postgres::{Row, types::Json};
 use utoipa::ToSchema;
 
 use crate::{
     auth::Actor,
     clock::Time,
-    db::{Db, Tx},
+    db::{Db, Owned, Tx},
     error::{Code, Error, Result},
     event::Event,
     id::{ArtifactId, MessageId, SessionId, TenantId},
     runtime::{FileChange, RunState, Said, Work},
 };
 
-use super::{
-    super::{
-        MAX_CHECKPOINTS,
-        change::{Change, NewCheckpoint},
-        usage::{Usage, usd},
-    },
-    row::Value,
+use super::super::{
+    MAX_CHECKPOINTS,
+    change::{Change, NewCheckpoint},
+    usage::{Usage, usd},
 };
-
-/// A statement that owns what it is to be sent with.
-pub(super) struct Owned<'a> {
-    sql: &'static str,
-    values: Vec<Value<'a>>,
-}
-
-impl Owned<'_> {
-    pub(super) fn parts(&self) -> (&'static str, Vec<&(dyn ToSql + Sync)>) {
-        (self.sql, self.values.iter().map(|value| value.as_ref() as &(dyn ToSql + Sync)).collect())
-    }
-}
 
 /// What writes all of a change that is not the row or its events.
 pub(super) fn statements(change: &Change) -> Result<Vec<Owned<'_>>> {
@@ -83,7 +65,7 @@ fn keep_message<'a>(change: &'a Change, (id, said): &'a (MessageId, Said)) -> Ow
             Box::new(session.id),
             Box::new(*id),
             Box::new(Json(said)),
-            Box::new(Json(&change.actor)),
+            Box::new(Json(&change.by.actor)),
             Box::new(change.now),
         ],
     }
@@ -117,7 +99,7 @@ fn keep_checkpoint<'a>(change: &'a Change, new: &'a NewCheckpoint) -> Owned<'a> 
             Box::new(Json(session.usage)),
             Box::new(new.data.as_ref()),
             Box::new(new.note.as_deref()),
-            Box::new(Json(&change.actor)),
+            Box::new(Json(&change.by.actor)),
             Box::new(change.now),
         ],
     }

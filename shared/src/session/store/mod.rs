@@ -16,7 +16,7 @@ use tokio_postgres::{
 
 use crate::{
     clock::Time,
-    db::{Db, Params, Statement, Tx},
+    db::{Db, Owned, Params, Statement, Tx},
     error::{Code, Error, Result},
     event::NewEvent,
     id::{AgentId, EventId, MessageId, SessionId, TenantId},
@@ -166,6 +166,7 @@ pub enum Inserted {
 /// Writes a new session with its first events, if there is such an agent and the tenant's limits allow it: decided and
 /// written in one statement. With `start` its first move is to the queue of that agent, and it is read back as shown.
 pub async fn insert(mut tx: Tx, change: &Change, agent: &str, start: bool) -> Result<Inserted> {
+    tx.audit(change.birth());
     let session = &change.session;
     let mut values = row::fixed(session);
     values.extend(row::changing(session));
@@ -234,7 +235,10 @@ pub async fn save_and_show(tx: Tx, change: &Change) -> Result<Found> {
 }
 
 /// Everything that a change writes, and what `then` asks for, in one round trip.
-async fn write(tx: Tx, change: &Change, then: Option<Statement<'_>>) -> Result<Vec<Row>> {
+async fn write(mut tx: Tx, change: &Change, then: Option<Statement<'_>>) -> Result<Vec<Row>> {
+    if let Some(entry) = change.entry() {
+        tx.audit(entry);
+    }
     let session = &change.session;
     let mut values: Vec<row::Field<'_>> =
         vec![("tenant_id", Box::new(session.tenant_id)), ("id", Box::new(session.id))];
@@ -252,8 +256,9 @@ async fn write(tx: Tx, change: &Change, then: Option<Statement<'_>>) -> Result<V
     let events = Events::of(&change.events);
     let row = parameters(&values, &events, change);
     let beside = extras::statements(change)?;
-    let beside: Vec<_> = beside.iter().map(extras::Owned::parts).collect();
-    let mut statements: Vec<Statement<'_>> = beside.iter().map(|(sql, params)| (*sql, params.as_slice())).collect();
+    let params: Vec<_> = beside.iter().map(Owned::params).collect();
+    let mut statements: Vec<Statement<'_>> =
+        beside.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice())).collect();
     statements.push((sql, &row));
     statements.extend(then);
     Ok(tx.finish_all(&statements).await?.pop().unwrap_or_default())

@@ -1,0 +1,9 @@
+//! The Lambda of tenants and all that belongs to them beside their work: people, keys, quotas, the audit log.
+
+use functions::{host, serve, tenancy};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> host::Ended {
+    let app = host::start()?;
+    host::requests(serve(tenancy(), app)).await
+}

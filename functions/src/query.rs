@@ -1,0 +1,63 @@
+//! What the queries of lists have in common: values separated by commas, times, and how many.
+
+use shared::{clock::Time, error::Refusals};
+
+/// How many a page of a list holds when nothing is said.
+const PAGE: i64 = 50;
+
+/// The most that a page of a list holds.
+const LARGEST_PAGE: i64 = 200;
+
+/// `limit`: how many are wanted at most.
+pub(crate) fn limit(refusals: &mut Refusals, text: Option<String>) -> i64 {
+    let limit: i64 = one(refusals, "limit", text, "must be 1 to 200").unwrap_or(PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        refusals.add("limit", "must be 1 to 200");
+    }
+    limit
+}
+
+/// Cuts the one that was read beyond a page; whether it was there.
+pub(crate) fn more<T>(found: &mut Vec<T>, limit: i64) -> bool {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > most;
+    found.truncate(most);
+    more
+}
+
+/// Values separated by commas, each of a known set.
+pub(crate) fn words<T>(
+    refusals: &mut Refusals,
+    field: &str,
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Vec<T> {
+    let mut values = Vec::new();
+    for word in text.into_iter().flat_map(|text| text.split(',')).map(str::trim) {
+        match parse(word) {
+            Some(value) => values.push(value),
+            None => refusals.add(field, "holds a value that there is not"),
+        }
+    }
+    values
+}
+
+/// One value, if it was sent.
+pub(crate) fn one<T: std::str::FromStr>(
+    refusals: &mut Refusals,
+    field: &str,
+    text: Option<String>,
+    refusal: &str,
+) -> Option<T> {
+    text.and_then(|text| refusals.take(field, text.parse().map_err(|_| refusal.to_owned())))
+}
+
+/// A time in RFC 3339.
+pub(crate) fn time(refusals: &mut Refusals, field: &str, text: Option<String>) -> Option<Time> {
+    let parse = |text: String| {
+        // In a query a plus sign reads as a blank.
+        let text = text.replace(' ', "+");
+        chrono::DateTime::parse_from_rfc3339(&text).map(Into::into).map_err(|_| "is not an RFC 3339 time".to_owned())
+    };
+    text.and_then(|text| refusals.take(field, parse(text)))
+}

@@ -1,0 +1,34 @@
+-- What was answered to requests that carried an Idempotency-Key: written in the transaction of their effect, kept a day.
+
+create table idempotency_keys (
+    -- The caller's own tenant, also where an admin acted on another.
+    tenant_id    uuid not null references tenants (id) on delete cascade,
+    caller       text not null check (char_length(caller) <= 300),
+    key          text not null check (char_length(key) between 1 and 255),
+    -- SHA-256 of the method, the path, the tenant that is acted on, and the body.
+    request_hash bytea not null check (octet_length(request_hash) = 32),
+    status       smallint not null,
+    -- The headers and the body, sealed: an answer may hold a secret that is shown once.
+    answer       bytea not null,
+    created_at   timestamptz not null,
+    primary key (tenant_id, caller, key)
+);
+create index idempotency_keys_by_age on idempotency_keys (created_at);
+
+alter table idempotency_keys enable row level security;
+alter table idempotency_keys force row level security;
+create policy tenant on idempotency_keys to ioc_app using (tenant_id = app_tenant_id()) with check (tenant_id = app_tenant_id());
+create policy directory on idempotency_keys to ioc_directory using (true);
+grant select, insert, update, delete on idempotency_keys to ioc_app;
+grant select (created_at), delete on idempotency_keys to ioc_directory;
+
+create function forget_idempotency_keys(until timestamptz) returns void
+    language sql volatile security definer set search_path = public
+begin atomic
+    delete from idempotency_keys where created_at < until;
+end;
+grant create on schema public to ioc_directory;
+alter function forget_idempotency_keys(timestamptz) owner to ioc_directory;
+revoke all on function forget_idempotency_keys(timestamptz) from public;
+grant execute on function forget_idempotency_keys(timestamptz) to ioc_app;
+revoke create on schema public from ioc_directory;

@@ -1,0 +1,97 @@
+//! One request as one transaction: all that it writes, and the answer to it, are committed together or not at all.
+//!
+//! A use case opens and commits its transactions as always; inside of a unit [`Db::tenant`](crate::db::Db::tenant) goes
+//! on with the one transaction that there is, a commit only hands it back, and what would follow a commit (bells,
+//! admissions) waits until the unit is committed. A request with an `Idempotency-Key` runs so.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use deadpool_postgres::Object;
+use futures_util::{FutureExt, future::BoxFuture};
+
+use crate::{audit::Entry, id::TenantId};
+
+tokio::task_local! {
+    static CURRENT: Unit;
+}
+
+/// The transaction of a request, while nobody uses it, and what follows its commit.
+#[derive(Clone, Default)]
+pub struct Unit(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    client: Option<Object>,
+    entries: Vec<(TenantId, Entry)>,
+    after: Vec<BoxFuture<'static, ()>>,
+    undone: bool,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some(client) = &self.client {
+            // Given up half-way: polled once, the message is on its way before anybody else has the connection.
+            let _ = client.batch_execute("rollback").now_or_never();
+        }
+    }
+}
+
+/// What a unit holds when its work is done.
+pub(crate) struct Held {
+    /// `None` when nothing was begun, or it was undone.
+    pub client: Option<Object>,
+    pub entries: Vec<(TenantId, Entry)>,
+    pub after: Vec<BoxFuture<'static, ()>>,
+    /// Whether something was rolled back, and with it everything.
+    pub undone: bool,
+}
+
+impl Unit {
+    /// The unit that this task is in.
+    pub(crate) fn current() -> Option<Self> {
+        CURRENT.try_with(Self::clone).ok()
+    }
+
+    /// Does some work inside of this unit.
+    pub async fn scope<T>(&self, work: impl Future<Output = T>) -> T {
+        CURRENT.scope(self.clone(), work).await
+    }
+
+    pub(crate) fn take(&self) -> Option<Object> {
+        self.state(|state| state.client.take())
+    }
+
+    pub(crate) fn keep(&self, client: Option<Object>) {
+        self.state(|state| state.client = client);
+    }
+
+    pub(crate) fn audit(&self, tenant_id: TenantId, entries: Vec<Entry>) {
+        self.state(|state| state.entries.extend(entries.into_iter().map(|entry| (tenant_id, entry))));
+    }
+
+    pub(crate) fn undone(&self) {
+        self.state(|state| state.undone = true);
+    }
+
+    /// Everything that it holds; the unit is empty after it.
+    pub(crate) fn held(&self) -> Held {
+        self.state(|state| Held {
+            client: state.client.take(),
+            entries: std::mem::take(&mut state.entries),
+            after: std::mem::take(&mut state.after),
+            undone: state.undone,
+        })
+    }
+
+    fn state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Does what follows a commit: at once, or in a unit once that is committed.
+pub async fn after_commit(work: impl Future<Output = ()> + Send + 'static) {
+    match Unit::current() {
+        Some(unit) => unit.state(|state| state.after.push(Box::pin(work))),
+        None => work.await,
+    }
+}
