@@ -214,7 +214,7 @@ fn insert_sql(names: &[&str]) -> String {
              returning tenant_id, id, last_event_seq),
          appended as ({appended})
          select room.*, exists (select 1 from changed) as made from room",
-        room = room_of_new("$1", &now, &agent),
+        room = room_of_new("$1", &now, &agent, &start),
         names = names.join(", "),
         places = places.join(", "),
         appended = append(count),
