@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and shows the figures it took")]
 
+mod access;
+mod audit;
 mod contract;
 mod docs;
 mod faults;
 mod host;
 mod house;
+mod idempotency;
 mod identity;
 mod isolation;
 mod lambda;

@@ -34,6 +34,7 @@ pub async fn open(app: &App, caller: &Caller, draft: Draft, start: bool) -> Resu
     if start {
         verbs::start(&mut change, super::queue_until(app, now))?;
         change.session.version = 1;
+        change.verb = Some("create");
     }
     insert(app, tx, change, &agent, start).await
 }
