@@ -59,7 +59,7 @@ bench: ## Measure, beside the floor; BENCH="--quick" or "--only http,locks" for 
 	@$(MAKE) --no-print-directory setup
 	@cargo build --release $(BENCHED) --bin ioc --bench bench
 	@cargo build --profile lambda $(BENCHED) --bin sessions
-	@target/release/ioc services -- cargo bench $(BENCHED) --bench bench -- --json target/bench.json $(BENCH)
+	@target/release/ioc services -- cargo bench $(BENCHED) --bench bench -- --json "$(CURDIR)/target/bench.json" $(BENCH)
 
 lambda: setup-test ## Build the Lambda functions into target/lambda; ARCH=--arm64 as they are deployed
 	@PATH="$(CURDIR)/.local/venv-test/bin:$$PATH" cargo lambda build --locked --profile lambda --package functions $(ARCH)
