@@ -27,6 +27,8 @@ pub struct Config {
     pub pepper: Pepper,
     /// What keys say of where they belong.
     pub environment: String,
+    /// The revision that this was built from.
+    pub commit: String,
     /// A folder, or `memory:`.
     pub files: String,
     pub opencode: Option<opencode::Settings>,
@@ -113,6 +115,7 @@ impl Config {
             sqs: sqs(variables)?,
             pepper: Pepper(variables.required("API_KEY_PEPPER")?.into_bytes()),
             environment: environment(variables)?,
+            commit: variables.get("IOC_COMMIT").unwrap_or("unknown").to_owned(),
             files: variables.get("FILES").unwrap_or("memory:").to_owned(),
             opencode: opencode_settings(variables)?,
             opencode_capacity: variables.parsed("OPENCODE_CAPACITY", 5)?,

@@ -36,6 +36,7 @@ pub type Ended = std::result::Result<(), Error>;
 pub fn start() -> std::result::Result<App, Error> {
     let config = Config::from_env()?;
     telemetry::start(config.log_format, &config.log_filter);
+    crate::health::built_from(&config.commit);
     if config.sqs.is_none() {
         return Err(Error::from("DISPATCH_QUEUE_URL must be set: jobs in a function's memory would be frozen with it"));
     }
