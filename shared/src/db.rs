@@ -193,8 +193,7 @@ impl Tx {
         match self.send(begin.as_deref(), statements, false).await {
             // The connection had died in the pool: nothing of this transaction was done yet.
             Err(error) if fresh && is_gone(&error) => {
-                self.reconnect().await?;
-                self.send(begin.as_deref(), statements, false).await.map_err(Error::from)
+                Box::pin(self.send_anew(begin.as_deref(), statements, false)).await
             }
             other => other.map_err(Error::from),
         }
@@ -220,14 +219,12 @@ impl Tx {
             || all.iter().all(|(sql, _)| sql.trim_start().starts_with("select ") && !sql.contains("audit_append"));
         let fresh = begin.is_some() && !self.begun;
         let last = self.unit.is_none();
-        let result = match self.send(begin.as_deref(), &all, last).await {
+        let mut answers = match self.send(begin.as_deref(), &all, last).await {
             Err(error) if fresh && is_gone(&error) && harmless() => {
-                self.reconnect().await?;
-                self.send(begin.as_deref(), &all, last).await
+                Box::pin(self.send_anew(begin.as_deref(), &all, last)).await?
             }
-            other => other,
+            other => other?,
         };
-        let mut answers = result?;
         answers.truncate(statements.len());
         self.over();
         Ok(answers)
@@ -269,10 +266,16 @@ impl Tx {
         self.client.as_ref().ok_or_else(|| Error::internal("the transaction is over"))
     }
 
-    async fn reconnect(&mut self) -> Result<()> {
+    /// The same once more, on another connection.
+    async fn send_anew(
+        &mut self,
+        opening: Option<&str>,
+        statements: &[Statement<'_>],
+        last: bool,
+    ) -> Result<Vec<Vec<Row>>> {
         self.open = false;
         self.client = Some(self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))?);
-        Ok(())
+        Ok(self.send(opening, statements, last).await?)
     }
 
     /// Sends what opens the transaction, the statements, and what commits it, without waiting in between.

@@ -1,6 +1,6 @@
 //! The audit log: every change is in it, nobody can take it back, and whoever tampers with it is found out.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use harness::{Caller, Options, World, owner::Owner};
 use serde_json::{Value, json};
 use shared::{auth::Role, clock::Clock, job::Job};
@@ -265,7 +265,7 @@ async fn many_changes_at_once_make_one_chain_without_a_gap() {
 
 #[tokio::test]
 async fn retention_removes_what_is_too_old_says_so_and_leaves_a_chain_that_holds() {
-    let clock = Clock::fixed(Utc::now());
+    let clock = Clock::fixed(Clock::System.now());
     let world = World::idle(Options { clock: clock.clone(), ..Options::default() }).await;
     let sweep = async || functions::work::run(&world.app, Job::sweep()).await.unwrap();
     some_changes(&world.caller(Role::Member)).await;

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: sent again, a request has one effect and gets the answer of the first.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use harness::{Caller, Options, World};
 use serde_json::{Value, json};
@@ -186,7 +186,7 @@ async fn a_crash_before_the_answer_leaves_neither_effect_nor_answer() {
 
 #[tokio::test]
 async fn an_answer_is_kept_for_a_day_and_forgotten_then() {
-    let clock = Clock::fixed(Utc::now());
+    let clock = Clock::fixed(Clock::System.now());
     let world = World::idle(Options { clock: clock.clone(), ..Options::default() }).await;
     let caller = keyed(&world.caller(Role::Member), "day");
     let made = caller.post("/sessions", draft()).await;

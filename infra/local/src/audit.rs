@@ -30,7 +30,7 @@ struct Verify {
     /// The tenant, by slug or id
     #[arg(long, env = "IOC_TENANT")]
     tenant: String,
-    /// A Postgres URL of the role ioc_app
+    /// A Postgres URL, of the role of the functions
     #[arg(long, env = "DATABASE_URL")]
     database_url: String,
     /// A PEM file of certificate authorities, for servers whose authority the system does not know

@@ -177,16 +177,15 @@ async fn known_key(app: &App, text: &str) -> Result<Known> {
         known
     };
     let alive = known.revoked_at.is_none_or(|at| at > now) && known.expires_at.is_none_or(|at| at > now);
-    let owned = known.owner.as_ref().is_none_or(|owner| owner.is_active);
+    let owner = known.owner.as_ref();
     if presented.environment != known.environment
         || !presented.matches(&app.keys.pepper, &known.secret_hash)
         || !alive
-        || !owned
+        || !owner.is_none_or(|owner| owner.is_active)
     {
         return Err(wrong());
     }
     note_use(app, presented.id, &known, now).await;
-    let owner = known.owner.as_ref();
     Ok(Known {
         tenant_id: known.tenant_id,
         tenant_slug: known.tenant_slug.clone(),

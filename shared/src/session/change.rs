@@ -174,7 +174,7 @@ impl Change {
         let moved = self.before["status"] != after["status"];
         let asked = self.verb.is_some() || self.by.actor.kind != ActorKind::System;
         let something = !self.events.is_empty() || self.before != after;
-        if !moved && !(asked && something) {
+        if !(moved || asked && something) {
             return None;
         }
         let verb = self.verb.unwrap_or_else(|| if moved { self.session.status.name() } else { "update" });

@@ -223,14 +223,14 @@ fn insert_sql(names: &[&str]) -> String {
 
 /// Writes a changed session with its new events. The row must have been locked in this transaction.
 pub async fn save(tx: Tx, change: &Change) -> Result<()> {
-    write(tx, change, None).await.map(|_| ())
+    Box::pin(write(tx, change, None)).await.map(|_| ())
 }
 
 /// As [`save`], and answers the session as it is shown.
 pub async fn save_and_show(tx: Tx, change: &Change) -> Result<Found> {
     let session = &change.session;
     let shown: Params<'_> = &[&change.now, &session.tenant_id, &session.id];
-    let rows = write(tx, change, Some((&FIND, shown))).await?;
+    let rows = Box::pin(write(tx, change, Some((&FIND, shown)))).await?;
     rows.first().map(row::found).transpose()?.ok_or_else(|| not_found(session.id))
 }
 
