@@ -23,6 +23,7 @@ use shared::{
     files::Files,
     id::{KeyId, TenantId},
     job::Lane,
+    limits::RateLimits,
     lock::Locks,
     queue::{Limits, Memory, Queue},
     runtime::{AgentRuntime, manual::Manual, scripted::Scripted},
@@ -59,7 +60,9 @@ impl Default for Options {
             retry_first: Duration::from_millis(10),
             retry_longest: Duration::from_millis(50),
         };
-        let settings = Settings { pace, step_lease: Duration::from_secs(2), ..Settings::default() };
+        // Tests call as often as they like, unless it is the limits that they are about.
+        let rate = RateLimits { per_key: 0, per_tenant: 0, ..RateLimits::default() };
+        let settings = Settings { pace, rate, step_lease: Duration::from_secs(2), ..Settings::default() };
         Self {
             clock: Clock::System,
             settings,

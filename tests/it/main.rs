@@ -5,6 +5,7 @@
 mod contract;
 mod docs;
 mod faults;
+mod hardening;
 mod host;
 mod house;
 mod identity;
