@@ -226,7 +226,7 @@ fn origins(variables: &Variables) -> Result<Arc<[String]>> {
     let text = variables.get("CORS_ORIGINS").unwrap_or_default();
     let origins = text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(|one| {
         let read = reqwest::Url::parse(one).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let exact = read.is_some_and(|url| url.origin().ascii_serialization() == one);
+        let exact = !one.contains('*') && read.is_some_and(|url| url.origin().ascii_serialization() == one);
         let refusal = || wrong("CORS_ORIGINS", "must name exact origins, such as https://app.example.com, and never *");
         exact.then(|| one.to_owned()).ok_or_else(refusal)
     });

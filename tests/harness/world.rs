@@ -60,8 +60,7 @@ impl Default for Options {
             retry_first: Duration::from_millis(10),
             retry_longest: Duration::from_millis(50),
         };
-        // Tests call as often as they like, unless it is the limits that they are about.
-        let rate = RateLimits { per_key: 0, per_tenant: 0, ..RateLimits::default() };
+        let rate = RateLimits::unlimited();
         let settings = Settings { pace, rate, step_lease: Duration::from_secs(2), ..Settings::default() };
         Self {
             clock: Clock::System,
@@ -122,8 +121,7 @@ impl World {
     /// A world on a database that exists, such as one whose process died.
     pub async fn on(database: Arc<Database>, options: Options) -> Self {
         crate::log();
-        let redis_url = options.redis_url.clone().unwrap_or_else(crate::redis_url);
-        let limits = options.limits;
+        let (redis_url, limits) = (options.redis_url.clone().unwrap_or_else(crate::redis_url), options.limits);
         let app = app(&database.url, &redis_url, options);
         agent::register(&app).await.expect("agents are registered");
         let tenant = new_tenant(&app, limits).await;

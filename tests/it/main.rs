@@ -5,6 +5,7 @@
 mod contract;
 mod docs;
 mod faults;
+mod fuzz;
 mod hardening;
 mod host;
 mod house;
