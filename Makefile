@@ -5,7 +5,7 @@ IOC := target/debug/ioc
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build up demo check test fmt lint lint-template bench lambda clean
+.PHONY: help setup setup-test build up demo check test fmt lint deny lint-template bench lambda clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ help: ## List the targets
 setup: ## Install what is missing into .local: PostgreSQL, Valkey, OpenCode, ripgrep
 	@$(PYTHON) infra/local/setup.py
 
-setup-test: ## The same, and what the tests need: cargo-lambda, MiniStack, cfn-lint
+setup-test: ## The same, and what the tests need: cargo-lambda, MiniStack, cfn-lint, cargo-deny, Schemathesis
 	@$(PYTHON) infra/local/setup.py --test
 
 build: ## Compile the local host
@@ -49,8 +49,13 @@ test: ## Everything: formatting, lints, the template, all tests, against real se
 fmt: ## Is every file formatted? (cargo fmt does it)
 	@cargo fmt --all --check
 
-lint: ## Does clippy agree?
+lint: ## Does clippy agree? And, where `make setup-test` has put it, cargo-deny?
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
+	@if [ -x .local/venv-test/bin/cargo-deny ]; then $(MAKE) --no-print-directory deny; fi
+
+# Advisories are left out: their database is a git repository, and only package registries can be counted on here.
+deny: ## Are licences and sources of all dependencies allowed (deny.toml)?
+	@.local/venv-test/bin/cargo-deny --locked --offline check --hide-inclusion-graph bans licenses sources
 
 # Built and run with the same packages, so that nothing is compiled twice.
 BENCHED := --locked --package local --package functions --package harness

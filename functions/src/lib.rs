@@ -4,9 +4,12 @@
 //! in `src/bin` serves its own. A background task is a function in [`work`].
 
 pub mod audit;
+mod bounds;
+mod headers;
 pub mod health;
 pub mod host;
 mod idempotency;
+mod limits;
 mod problem;
 mod query;
 mod reply;
@@ -25,6 +28,7 @@ use axum::{
 };
 use lambda_http::request::RequestContext;
 use shared::{app::App, id::RequestId};
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 use utoipa::{
@@ -84,8 +88,12 @@ pub fn serve(routes: OpenApiRouter<App>, app: App) -> Router {
 fn finish(routes: Router<App>, app: App) -> Router {
     routes
         .layer(from_fn_with_state(app.clone(), idempotency::once))
-        .with_state(app)
+        .layer(from_fn_with_state(app.clone(), limits::counted))
+        .layer(from_fn_with_state(app.clone(), bounds::bounded))
+        .layer(option_layer(headers::cross_origin(&app)))
         .layer(CatchPanicLayer::custom(panicked))
+        .with_state(app)
+        .layer(from_fn(headers::secure))
         .layer(from_fn(answer))
 }
 

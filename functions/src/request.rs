@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
 use axum::{
-    body::to_bytes,
+    body::{Body, to_bytes},
     extract::{FromRequest, FromRequestParts, RawPathParams, Request},
     http::{HeaderMap, header, request::Parts},
 };
@@ -191,25 +191,31 @@ pub(crate) struct OptionalJson<T>(pub T);
 impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Failed;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Failed> {
-        Ok(Self(parse(&read(request, true).await?)?))
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failed> {
+        Ok(Self(parse(&read(request, app, true).await?)?))
     }
 }
 
 impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
     type Rejection = Failed;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Failed> {
-        let body = read(request, false).await?;
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failed> {
+        let body = read(request, app, false).await?;
         Ok(Self(if body.is_empty() { T::default() } else { parse(&body)? }))
     }
 }
 
-async fn read(request: Request, required: bool) -> Result<bytes::Bytes> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body = to_bytes(request.into_body(), BODY_LIMIT)
+/// A whole body, of bounded size, within bounded time.
+pub(crate) async fn whole(body: Body, app: &App) -> Result<bytes::Bytes> {
+    tokio::time::timeout(app.settings.body_time, to_bytes(body, BODY_LIMIT))
         .await
-        .map_err(|_| Error::new(Code::PayloadTooLarge, "The body is larger than 1 MiB, or broke off."))?;
+        .map_err(|_| Error::new(Code::BodyTooSlow, "The body did not come in time."))?
+        .map_err(|_| Error::new(Code::PayloadTooLarge, "The body is larger than 1 MiB, or broke off."))
+}
+
+async fn read(request: Request, app: &App, required: bool) -> Result<bytes::Bytes> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let body = whole(request.into_body(), app).await?;
     if body.is_empty() && required {
         return Err(Error::new(Code::BodyMalformed, "The body is empty."));
     }

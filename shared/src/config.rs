@@ -11,6 +11,7 @@ use crate::{
     db::{self, Db},
     error::{Code, Error, Result},
     files::Files,
+    limits::{self, RateLimits},
     lock::Locks,
     queue::{Limits, Memory, Queue, Settings as SqsSettings, Sqs},
     runtime::{AgentRuntime, manual::Manual, opencode, scripted::Scripted},
@@ -142,7 +143,7 @@ impl Config {
             files: Files::open(&self.files)?,
             keys: Keys::new(self.pepper.clone(), self.environment.clone()),
             agents: self.agents(&clock)?,
-            settings: self.settings,
+            settings: self.settings.clone(),
             news: News::default(),
             clock,
         }))
@@ -215,8 +216,39 @@ fn settings(variables: &Variables) -> Result<Settings> {
     settings.step_lease = variables.seconds("STEP_LEASE", settings.step_lease)?;
     settings.queue_limit = variables.seconds("QUEUE_LIMIT", settings.queue_limit)?;
     settings.workspace_retention = variables.seconds("WORKSPACE_RETENTION", settings.workspace_retention)?;
+    settings.rate = rate(variables)?;
+    settings.request_time = variables.seconds("REQUEST_TIME", settings.request_time)?;
+    settings.body_time = variables.seconds("BODY_TIME", settings.body_time)?;
+    settings.cors_origins = origins(variables)?;
     settings.streams = variables.get("AWS_LAMBDA_FUNCTION_NAME").is_none();
     Ok(settings)
+}
+
+/// Exact origins, separated by commas: `https://host` with a port where it is another than usual.
+fn origins(variables: &Variables) -> Result<Arc<[String]>> {
+    let text = variables.get("CORS_ORIGINS").unwrap_or_default();
+    let origins = text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(|one| {
+        let read = reqwest::Url::parse(one).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let exact = !one.contains('*') && read.is_some_and(|url| url.origin().ascii_serialization() == one);
+        let refusal = || wrong("CORS_ORIGINS", "must name exact origins, such as https://app.example.com, and never *");
+        exact.then(|| one.to_owned()).ok_or_else(refusal)
+    });
+    origins.collect()
+}
+
+fn rate(variables: &Variables) -> Result<RateLimits> {
+    let mut rate = RateLimits::default();
+    for (name, limit) in [("RATE_LIMIT_PER_KEY", &mut rate.per_key), ("RATE_LIMIT_PER_TENANT", &mut rate.per_tenant)] {
+        *limit = variables.parsed(name, *limit)?;
+        if *limit > limits::MOST {
+            return Err(wrong(name, "must be 0 to 10000000 calls per minute"));
+        }
+    }
+    rate.burst = variables.seconds("RATE_LIMIT_BURST", rate.burst)?;
+    if !(Duration::from_secs(1)..=limits::WINDOW).contains(&rate.burst) {
+        return Err(wrong("RATE_LIMIT_BURST", "must be 1 to 60 seconds"));
+    }
+    Ok(rate)
 }
 
 #[cfg(test)]

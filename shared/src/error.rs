@@ -18,6 +18,7 @@ pub enum Code {
     ApiKeyNotFound,
     ArtifactNotFound,
     BodyMalformed,
+    BodyTooSlow,
     CheckpointNotFound,
     DependencyUnavailable,
     Forbidden,
@@ -31,6 +32,7 @@ pub enum Code {
     PayloadTooLarge,
     QuotaExceeded,
     RateLimited,
+    RequestTimedOut,
     RouteNotFound,
     SessionNotFound,
     TenantActive,
@@ -42,6 +44,7 @@ pub enum Code {
     TokenQuotaExceeded,
     Unauthenticated,
     UnsupportedMediaType,
+    UriTooLong,
     UserNotFound,
     ValidationFailed,
     VersionMismatch,
@@ -53,11 +56,13 @@ impl Code {
         matches!(
             self,
             Self::AgentUnavailable
+                | Self::BodyTooSlow
                 | Self::DependencyUnavailable
                 | Self::IdempotencyInProgress
                 | Self::InternalError
                 | Self::QuotaExceeded
                 | Self::RateLimited
+                | Self::RequestTimedOut
                 | Self::TokenQuotaExceeded
         )
     }
@@ -75,6 +80,7 @@ impl Code {
             | Self::TenantNotFound
             | Self::UserNotFound => "Check the id, and that your credential belongs to its tenant.",
             Self::BodyMalformed => "Send one JSON document in UTF-8, as the OpenAPI document describes it.",
+            Self::BodyTooSlow => "Send the body without pauses.",
             Self::DependencyUnavailable => "Try again shortly; GET /ready says what is down.",
             Self::Forbidden => "Ask a lead or an admin of your tenant, or use a credential with that role.",
             Self::HeadersTooLarge => "Send fewer or shorter headers: 32 KiB in all.",
@@ -87,6 +93,7 @@ impl Code {
             Self::PayloadTooLarge => "Send at most 1 MiB.",
             Self::QuotaExceeded => "Wait until a session ends, or have the tenant's limit raised.",
             Self::RateLimited => "Wait as long as Retry-After says; RateLimit tells how many calls are left.",
+            Self::RequestTimedOut => "Try again, with an Idempotency-Key so that it is done once.",
             Self::RouteNotFound => "See /docs for the routes there are.",
             Self::TenantActive => "Deactivate the tenant first, and wait until nothing of it runs.",
             Self::TenantInactive => "Have an admin reactivate the tenant.",
@@ -98,6 +105,7 @@ impl Code {
                 "Send `Authorization: Bearer <API key>` with a key that is neither revoked nor expired."
             }
             Self::UnsupportedMediaType => "Send the body with Content-Type: application/json.",
+            Self::UriTooLong => "Send at most 8 KiB as path and query.",
             Self::ValidationFailed => "Correct the fields that `errors` names.",
             Self::VersionMismatch => "Read the object again and repeat the change on its current version.",
         }

@@ -6,6 +6,7 @@ pub mod kept;
 pub mod ministack;
 pub mod openapi;
 pub mod owner;
+pub mod proxy;
 mod shortcuts;
 pub mod stack;
 pub mod stream;

@@ -23,6 +23,7 @@ use shared::{
     files::Files,
     id::{KeyId, TenantId},
     job::Lane,
+    limits::RateLimits,
     lock::Locks,
     queue::{Limits, Memory, Queue},
     runtime::{AgentRuntime, manual::Manual, scripted::Scripted},
@@ -59,7 +60,8 @@ impl Default for Options {
             retry_first: Duration::from_millis(10),
             retry_longest: Duration::from_millis(50),
         };
-        let settings = Settings { pace, step_lease: Duration::from_secs(2), ..Settings::default() };
+        let rate = RateLimits::unlimited();
+        let settings = Settings { pace, rate, step_lease: Duration::from_secs(2), ..Settings::default() };
         Self {
             clock: Clock::System,
             settings,
@@ -119,8 +121,7 @@ impl World {
     /// A world on a database that exists, such as one whose process died.
     pub async fn on(database: Arc<Database>, options: Options) -> Self {
         crate::log();
-        let redis_url = options.redis_url.clone().unwrap_or_else(crate::redis_url);
-        let limits = options.limits;
+        let (redis_url, limits) = (options.redis_url.clone().unwrap_or_else(crate::redis_url), options.limits);
         let app = app(&database.url, &redis_url, options);
         agent::register(&app).await.expect("agents are registered");
         let tenant = new_tenant(&app, limits).await;

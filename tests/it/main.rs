@@ -7,6 +7,8 @@ mod audit;
 mod contract;
 mod docs;
 mod faults;
+mod fuzz;
+mod hardening;
 mod host;
 mod house;
 mod idempotency;

@@ -86,7 +86,7 @@ where
 
 /// How long an invocation may still take. A deadline that is over before we began is none: `cargo lambda watch` always
 /// says that it is ten minutes past the beginning of 1970.
-fn time_left(context: &Context, now: Time) -> Option<Duration> {
+pub(crate) fn time_left(context: &Context, now: Time) -> Option<Duration> {
     let deadline = Duration::from_millis(context.deadline);
     let now = Duration::from_millis(u64::try_from(now.timestamp_millis()).unwrap_or(0));
     deadline.checked_sub(now).map(|left| left.saturating_sub(MARGIN))

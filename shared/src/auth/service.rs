@@ -270,6 +270,7 @@ pub(crate) fn forget(app: &App) {
     app.keys.known.invalidate_all();
     app.keys.agents.invalidate_all();
     app.keys.tenants.invalidate_all();
+    app.limiter().forget();
 }
 
 /// A key to be made.
