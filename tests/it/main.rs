@@ -12,6 +12,7 @@ mod isolation;
 mod lambda;
 mod local;
 mod lock;
+mod oidc;
 mod opencode;
 mod ports;
 mod problems;
