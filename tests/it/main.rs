@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and shows the figures it took")]
 
+mod agent_tokens;
+mod authorizer;
 mod contract;
 mod docs;
 mod faults;
