@@ -44,7 +44,7 @@ pub use request::BODY_LIMIT;
 #[openapi(
     info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     servers((url = "/")),
-    security(("api_key" = [])),
+    security(("api_key" = []), ("token" = [])),
     tags((name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
     components(schemas(problem::Problem, shared::error::Code)),
 )]
@@ -70,6 +70,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut scheme = Http::new(HttpAuthScheme::Bearer);
     scheme.bearer_format = Some("ioc_<environment>_<id>_<secret>".to_owned());
     components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
+    let mut scheme = Http::new(HttpAuthScheme::Bearer);
+    scheme.bearer_format = Some("JWT".to_owned());
+    scheme.description = Some("A token of an issuer that is trusted (OpenID Connect); see docs/oidc.md.".to_owned());
+    components.add_security_scheme("token", SecurityScheme::Http(scheme));
     document
 }
 

@@ -177,6 +177,7 @@ fn status(code: Code) -> StatusCode {
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::Forbidden | Code::TenantInactive | Code::TenantMismatch => StatusCode::FORBIDDEN,
         Code::AgentNotFound
+        | Code::AgentTokenNotFound
         | Code::ApiKeyNotFound
         | Code::ArtifactNotFound
         | Code::CheckpointNotFound

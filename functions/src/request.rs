@@ -118,13 +118,17 @@ pub(crate) async fn who(parts: &Parts, app: &App) -> Result<Identity> {
     }
     let request_id = parts.extensions.get::<RequestText>().map(|id| id.0.clone()).unwrap_or_default();
     let address = parts.extensions.get::<Address>().map(|address| address.0.clone());
+    identify(app, credentials(&parts.headers)?, Call { request_id, address }).await
+}
+
+/// What the headers of a request say of who sends it.
+pub(crate) fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>> {
     let unreadable = |name: &str| Error::new(Code::Unauthenticated, format!("The {name} header cannot be read."));
-    let authorization =
-        text(&parts.headers, header::AUTHORIZATION.as_str()).map_err(|()| unreadable("Authorization"))?;
-    let agent_token = text(&parts.headers, "x-agent-token").map_err(|()| unreadable("X-Agent-Token"))?;
-    let tenant = text(&parts.headers, "x-tenant-id")
+    let authorization = text(headers, header::AUTHORIZATION.as_str()).map_err(|()| unreadable("Authorization"))?;
+    let agent_token = text(headers, "x-agent-token").map_err(|()| unreadable("X-Agent-Token"))?;
+    let tenant = text(headers, "x-tenant-id")
         .map_err(|()| Error::new(Code::TenantInvalid, "X-Tenant-ID is neither a uuid nor a slug."))?;
-    identify(app, Credentials { authorization, agent_token, tenant }, Call { request_id, address }).await
+    Ok(Credentials { authorization, agent_token, tenant })
 }
 
 /// The one value of a header; an error when it is there twice or is not text.

@@ -7,7 +7,7 @@ use tokio::sync::broadcast;
 use crate::{
     admissions::Admissions,
     agent::Agents,
-    auth::service::Keys,
+    auth::{oidc::Oidc, service::Keys},
     cache::Cache,
     clock::Clock,
     db::Db,
@@ -40,6 +40,7 @@ pub struct Parts {
     pub queue: Queue,
     pub files: Files,
     pub keys: Keys,
+    pub oidc: Oidc,
     pub agents: Agents,
     pub settings: Settings,
     pub news: News,

@@ -5,7 +5,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     agent::{Agents, PlatformAgent},
     app::{App, News, Parts, Settings},
-    auth::{key::Pepper, service::Keys},
+    auth::{
+        key::Pepper,
+        oidc::{
+            Oidc,
+            settings::{self as oidc, Issuer},
+        },
+        service::Keys,
+    },
     cache::Cache,
     clock::Clock,
     db::{self, Db},
@@ -30,6 +37,8 @@ pub struct Config {
     pub environment: String,
     /// The revision that this was built from.
     pub commit: String,
+    /// Whose tokens people may come with.
+    pub issuers: Vec<Issuer>,
     /// A folder, or `memory:`.
     pub files: String,
     pub opencode: Option<opencode::Settings>,
@@ -117,6 +126,7 @@ impl Config {
             pepper: Pepper(variables.required("API_KEY_PEPPER")?.into_bytes()),
             environment: environment(variables)?,
             commit: variables.get("IOC_COMMIT").unwrap_or("unknown").to_owned(),
+            issuers: issuers(variables)?,
             files: variables.get("FILES").unwrap_or("memory:").to_owned(),
             opencode: opencode_settings(variables)?,
             opencode_capacity: variables.parsed("OPENCODE_CAPACITY", 5)?,
@@ -142,6 +152,7 @@ impl Config {
             queue,
             files: Files::open(&self.files)?,
             keys: Keys::new(self.pepper.clone(), self.environment.clone()),
+            oidc: Oidc::new(self.issuers.clone()),
             agents: self.agents(&clock)?,
             settings: self.settings.clone(),
             news: News::default(),
@@ -174,6 +185,11 @@ fn environment(variables: &Variables) -> Result<String> {
     } else {
         Err(wrong("IOC_ENVIRONMENT", "must have 1 to 16 characters of a-z and 0-9"))
     }
+}
+
+fn issuers(variables: &Variables) -> Result<Vec<Issuer>> {
+    let text = variables.get("OIDC_ISSUERS").unwrap_or("[]");
+    oidc::parse(text).map_err(|why| wrong("OIDC_ISSUERS", &why))
 }
 
 fn sqs(variables: &Variables) -> Result<Option<SqsSettings>> {
@@ -266,5 +282,18 @@ mod tests {
             ("STEP_LEASE", "soon"),
         ]));
         assert!(wrong.err().unwrap().detail().contains("STEP_LEASE"));
+    }
+
+    #[test]
+    fn an_issuer_that_cannot_be_trusted_ends_the_start() {
+        for wrong in ["no JSON", "{}", r#"[{"issuer": "http://login.example.com", "audience": "ioc"}]"#] {
+            let refused = Config::read(&Variables::from([
+                ("DATABASE_URL", "postgres://x"),
+                ("REDIS_URL", "redis://x"),
+                ("API_KEY_PEPPER", "x"),
+                ("OIDC_ISSUERS", wrong),
+            ]));
+            assert!(refused.err().unwrap().detail().contains("OIDC_ISSUERS"), "{wrong}");
+        }
     }
 }

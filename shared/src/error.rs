@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
     AgentNotFound,
+    AgentTokenNotFound,
     AgentUnavailable,
     AlreadyExists,
     ApiKeyNotFound,
@@ -73,7 +74,8 @@ impl Code {
             Self::AgentNotFound => "Name an agent that exists, or leave agent_config.agent out.",
             Self::AgentUnavailable => "Try again shortly; see the agent's status.",
             Self::AlreadyExists => "Use another name, or change the one that exists.",
-            Self::ApiKeyNotFound
+            Self::AgentTokenNotFound
+            | Self::ApiKeyNotFound
             | Self::ArtifactNotFound
             | Self::CheckpointNotFound
             | Self::SessionNotFound
@@ -102,7 +104,7 @@ impl Code {
             Self::TenantRequired => "Send X-Tenant-ID with your tenant's uuid or slug.",
             Self::TokenQuotaExceeded => "Wait for the month's end, or have the tenant's token limit raised.",
             Self::Unauthenticated => {
-                "Send `Authorization: Bearer <API key>` with a key that is neither revoked nor expired."
+                "Send `Authorization: Bearer <API key or token>` with one that is neither revoked nor expired."
             }
             Self::UnsupportedMediaType => "Send the body with Content-Type: application/json.",
             Self::UriTooLong => "Send at most 8 KiB as path and query.",

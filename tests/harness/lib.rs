@@ -2,6 +2,7 @@
 
 pub mod cargo_lambda;
 pub mod database;
+pub mod issuer;
 pub mod kept;
 pub mod ministack;
 pub mod openapi;

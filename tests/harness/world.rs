@@ -15,6 +15,7 @@ use shared::{
     auth::{
         Role,
         key::Pepper,
+        oidc::{Oidc, settings::Issuer},
         service::{KeyRequest, Keys, issue},
     },
     cache::Cache,
@@ -49,6 +50,8 @@ pub struct Options {
     /// Other agents besides `scripted` and `manual`.
     pub agents: Vec<PlatformAgent>,
     pub queue: Option<Queue>,
+    /// Whose tokens people may come with.
+    pub issuers: Vec<Issuer>,
 }
 
 impl Default for Options {
@@ -70,6 +73,7 @@ impl Default for Options {
             redis_url: None,
             agents: Vec::new(),
             queue: None,
+            issuers: Vec::new(),
         }
     }
 }
@@ -204,6 +208,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         queue: options.queue.unwrap_or_else(|| Queue::Memory(Memory::new(Limits::default()))),
         files: Files::open("memory:").expect("files in memory"),
         keys: Keys::new(Pepper(PEPPER.as_bytes().to_vec()), "test".to_owned()),
+        oidc: Oidc::new(options.issuers),
         agents: Agents::new(agents, Some("scripted".to_owned())),
         settings: options.settings,
         news: News::default(),
@@ -384,13 +389,6 @@ impl Caller {
             assert_eq!(event["seq"], at + 1, "a gap in the log: {event}");
         }
         events
-    }
-
-    /// The states that a session went through, from its events.
-    pub async fn states(&self, id: &str) -> Vec<String> {
-        let events = self.events(id).await;
-        let changes = events.iter().filter(|event| event["type"] == "session.status_changed");
-        changes.map(|event| event["payload"]["to"].as_str().unwrap_or_default().to_owned()).collect()
     }
 }
 

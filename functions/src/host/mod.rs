@@ -4,6 +4,7 @@
 //! Whatever is called is awaited to its end before we reply: Lambda freezes the process after the reply, and what was
 //! left running would go on hours later or never.
 
+mod authorize;
 mod batch;
 mod settle;
 
@@ -23,6 +24,7 @@ use shared::{
 
 use crate::work;
 
+pub use authorize::{Verdict as Allowed, authorize};
 pub use batch::{Batch, handle};
 pub use settle::{Settled, attempt, settle};
 
@@ -48,6 +50,15 @@ pub fn start() -> std::result::Result<App, Error> {
 /// The stage is no part of our paths: the template sets `AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH`.
 pub async fn requests(routes: Router) -> Ended {
     lambda_http::run(routes).await
+}
+
+/// Answers API Gateway whether a request may reach its function. The function decides once more, and alone.
+pub async fn authorizations(app: App) -> Ended {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let app = &app;
+        Box::pin(async move { Ok::<_, Error>(authorize(app, event.payload).await) })
+    }))
+    .await
 }
 
 /// Works off the messages of one lane that SQS hands over in batches.
