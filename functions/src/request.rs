@@ -1,6 +1,6 @@
 //! What handlers are given: who calls, ids, bodies and queries, each parsed once and refused with a problem.
 
-use std::{marker::PhantomData, ops::Deref, sync::Arc};
+use std::{marker::PhantomData, ops::Deref, str::FromStr, sync::Arc};
 
 use axum::{
     body::to_bytes,
@@ -46,6 +46,7 @@ pub(crate) trait AtLeast {
 pub(crate) struct Viewer;
 pub(crate) struct Member;
 pub(crate) struct Lead;
+pub(crate) struct Admin;
 
 impl AtLeast for Viewer {
     const ROLE: Role = Role::Viewer;
@@ -57,6 +58,10 @@ impl AtLeast for Member {
 
 impl AtLeast for Lead {
     const ROLE: Role = Role::Lead;
+}
+
+impl AtLeast for Admin {
+    const ROLE: Role = Role::Admin;
 }
 
 impl<R> Deref for Caller<R> {
@@ -140,6 +145,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
 /// The session that the path names.
 pub(crate) struct Id(pub SessionId);
 
+/// What the path names by its id.
+pub(crate) struct Named<T>(pub T);
+
 /// The session and the checkpoint that the path names.
 pub(crate) struct CheckpointOf(pub SessionId, pub i32);
 
@@ -147,6 +155,14 @@ pub(crate) struct CheckpointOf(pub SessionId, pub i32);
 pub(crate) struct ArtifactOf(pub SessionId, pub ArtifactId);
 
 impl FromRequestParts<App> for Id {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
+        Ok(Self(path(parts, app, "id", "is not a uuid").await?))
+    }
+}
+
+impl<T: FromStr> FromRequestParts<App> for Named<T> {
     type Rejection = Failed;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
@@ -175,7 +191,7 @@ impl FromRequestParts<App> for ArtifactOf {
     }
 }
 
-async fn path<T: std::str::FromStr>(parts: &mut Parts, app: &App, name: &str, refusal: &str) -> Result<T> {
+async fn path<T: FromStr>(parts: &mut Parts, app: &App, name: &str, refusal: &str) -> Result<T> {
     let unreadable = || Error::field(name, refusal);
     let params = RawPathParams::from_request_parts(parts, app).await.map_err(|_| unreadable())?;
     let value = params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned());

@@ -1,6 +1,8 @@
 //! Who calls: roles, actors, and API keys whose secret is stored only as a keyed hash.
 
 pub mod key;
+pub mod keys;
+pub mod permission;
 pub mod scope;
 pub mod service;
 pub mod store;

@@ -43,7 +43,7 @@ pub(super) fn room_of_new(tenant: &str, now: &str, agent: &str) -> String {
 
 fn room(tenant: &str, now: &str, session: &str, agent: &str, workspace_key: &str) -> String {
     format!(
-        "select t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
+        "select t.is_active as active, t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
             t.admission = 'reject' as rejects,
             (select count(*) from sessions r where r.tenant_id = t.id and r.status in ('running', 'degraded')) as running,
             (select count(*) from sessions q where q.tenant_id = t.id and q.status = 'queued') as queued,
