@@ -245,7 +245,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        if inner.is_data() { misshapen(&path, &inner.to_string()) } else { malformed(&inner) }
+        // A number where a word of a known set belongs is told as a fault of the syntax.
+        let other_kind = || serde_json::from_slice::<serde_json::Value>(body).is_ok();
+        if inner.is_data() || other_kind() { misshapen(&path, &inner.to_string()) } else { malformed(&inner) }
     })?;
     deserializer.end().map_err(|error| malformed(&error))?;
     Ok(value)
@@ -319,6 +321,7 @@ mod tests {
     #[expect(dead_code, reason = "only whether it parses is asked")]
     struct Inner {
         text: String,
+        word: Option<Role>,
     }
 
     fn refused(body: &str) -> (Code, String) {
@@ -336,6 +339,10 @@ mod tests {
         assert_eq!(refused(r#"{"number": 1, "nmber": 2}"#), (Code::ValidationFailed, "nmber".to_owned()));
         assert_eq!(refused(r#"{"number": 1, "inner": {"txt": 2}}"#), (Code::ValidationFailed, "inner.txt".to_owned()));
         assert_eq!(refused(r#"{"number": 1, "inner": {}}"#), (Code::ValidationFailed, "inner.text".to_owned()));
+        for word in ["7", "[]", "true", "\"owner\""] {
+            let body = format!(r#"{{"number": 1, "inner": {{"text": "", "word": {word}}}}}"#);
+            assert_eq!(refused(&body), (Code::ValidationFailed, "inner.word".to_owned()), "{word}");
+        }
         let twice = refused(r#"{"number": 1, "inner": null, "number": 2}"#);
         assert_eq!(twice, (Code::ValidationFailed, "number".to_owned()));
         assert_eq!(refused("[]"), (Code::ValidationFailed, "body".to_owned()));

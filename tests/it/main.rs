@@ -18,4 +18,5 @@ mod problems;
 mod quota;
 mod rules;
 mod sessions;
+mod tenancy;
 mod turns;
