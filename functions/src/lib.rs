@@ -9,12 +9,18 @@ mod headers;
 pub mod health;
 pub mod host;
 mod idempotency;
+pub mod keys;
 mod limits;
+pub mod me;
 mod problem;
 mod query;
 mod reply;
 mod request;
 pub mod sessions;
+pub mod tenant;
+pub mod tenants;
+pub mod users;
+mod version;
 pub mod work;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -45,7 +51,7 @@ pub use request::BODY_LIMIT;
     info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     servers((url = "/")),
     security(("api_key" = []), ("token" = [])),
-    tags((name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
+    tags((name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
     components(schemas(problem::Problem, shared::error::Code)),
 )]
 struct Description;
@@ -60,7 +66,13 @@ fn areas() -> OpenApiRouter<App> {
 
 /// What belongs to a tenant beside its work: served by one function.
 pub fn tenancy() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(audit::routes())
+    OpenApiRouter::new()
+        .merge(tenants::routes())
+        .merge(tenant::routes())
+        .merge(users::routes())
+        .merge(me::routes())
+        .merge(keys::routes())
+        .merge(audit::routes())
 }
 
 /// The OpenAPI document, generated from the handlers.

@@ -1,5 +1,7 @@
-//! What the queries of lists have in common: values separated by commas, times, and how many.
+//! What the queries of lists have in common: values separated by commas, times, and how many; and what a null in a body
+//! means.
 
+use serde::{Deserialize, Deserializer};
 use shared::{clock::Time, error::Refusals};
 
 /// How many a page of a list holds when nothing is said.
@@ -50,6 +52,20 @@ pub(crate) fn one<T: std::str::FromStr>(
     refusal: &str,
 ) -> Option<T> {
     text.and_then(|text| refusals.take(field, text.parse().map_err(|_| refusal.to_owned())))
+}
+
+/// `q`: a fragment of a text; an empty one is none.
+pub(crate) fn fragment(refusals: &mut Refusals, text: Option<String>) -> Option<String> {
+    let text = text.filter(|text| !text.is_empty())?;
+    if text.chars().count() > 200 || text.contains('\0') {
+        refusals.add("q", "must have at most 200 characters, none of them NUL");
+    }
+    Some(text)
+}
+
+/// Tells a null that was sent from a field that was not.
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A time in RFC 3339.

@@ -1,6 +1,6 @@
 //! What handlers are given: who calls, ids, bodies and queries, each parsed once and refused with a problem.
 
-use std::{marker::PhantomData, ops::Deref, sync::Arc};
+use std::{marker::PhantomData, ops::Deref, str::FromStr, sync::Arc};
 
 use axum::{
     body::{Body, to_bytes},
@@ -46,6 +46,7 @@ pub(crate) trait AtLeast {
 pub(crate) struct Viewer;
 pub(crate) struct Member;
 pub(crate) struct Lead;
+pub(crate) struct Admin;
 
 impl AtLeast for Viewer {
     const ROLE: Role = Role::Viewer;
@@ -57,6 +58,10 @@ impl AtLeast for Member {
 
 impl AtLeast for Lead {
     const ROLE: Role = Role::Lead;
+}
+
+impl AtLeast for Admin {
+    const ROLE: Role = Role::Admin;
 }
 
 impl<R> Deref for Caller<R> {
@@ -144,6 +149,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
 /// The session that the path names.
 pub(crate) struct Id(pub SessionId);
 
+/// What the path names by its id.
+pub(crate) struct Named<T>(pub T);
+
 /// The session and the checkpoint that the path names.
 pub(crate) struct CheckpointOf(pub SessionId, pub i32);
 
@@ -151,6 +159,14 @@ pub(crate) struct CheckpointOf(pub SessionId, pub i32);
 pub(crate) struct ArtifactOf(pub SessionId, pub ArtifactId);
 
 impl FromRequestParts<App> for Id {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
+        Ok(Self(path(parts, app, "id", "is not a uuid").await?))
+    }
+}
+
+impl<T: FromStr> FromRequestParts<App> for Named<T> {
     type Rejection = Failed;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
@@ -179,7 +195,7 @@ impl FromRequestParts<App> for ArtifactOf {
     }
 }
 
-async fn path<T: std::str::FromStr>(parts: &mut Parts, app: &App, name: &str, refusal: &str) -> Result<T> {
+async fn path<T: FromStr>(parts: &mut Parts, app: &App, name: &str, refusal: &str) -> Result<T> {
     let unreadable = || Error::field(name, refusal);
     let params = RawPathParams::from_request_parts(parts, app).await.map_err(|_| unreadable())?;
     let value = params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned());
@@ -239,7 +255,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        if inner.is_data() { misshapen(&path, &inner.to_string()) } else { malformed(&inner) }
+        // A number where a word of a known set belongs is told as a fault of the syntax.
+        let other_kind = || serde_json::from_slice::<serde_json::Value>(body).is_ok();
+        if inner.is_data() || other_kind() { misshapen(&path, &inner.to_string()) } else { malformed(&inner) }
     })?;
     deserializer.end().map_err(|error| malformed(&error))?;
     Ok(value)
@@ -313,6 +331,7 @@ mod tests {
     #[expect(dead_code, reason = "only whether it parses is asked")]
     struct Inner {
         text: String,
+        word: Option<Role>,
     }
 
     fn refused(body: &str) -> (Code, String) {
@@ -330,6 +349,10 @@ mod tests {
         assert_eq!(refused(r#"{"number": 1, "nmber": 2}"#), (Code::ValidationFailed, "nmber".to_owned()));
         assert_eq!(refused(r#"{"number": 1, "inner": {"txt": 2}}"#), (Code::ValidationFailed, "inner.txt".to_owned()));
         assert_eq!(refused(r#"{"number": 1, "inner": {}}"#), (Code::ValidationFailed, "inner.text".to_owned()));
+        for word in ["7", "[]", "true", "\"owner\""] {
+            let body = format!(r#"{{"number": 1, "inner": {{"text": "", "word": {word}}}}}"#);
+            assert_eq!(refused(&body), (Code::ValidationFailed, "inner.word".to_owned()), "{word}");
+        }
         let twice = refused(r#"{"number": 1, "inner": null, "number": 2}"#);
         assert_eq!(twice, (Code::ValidationFailed, "number".to_owned()));
         assert_eq!(refused("[]"), (Code::ValidationFailed, "body".to_owned()));

@@ -175,6 +175,13 @@ impl Error {
         Self::invalid(vec![FieldError { field: field.into(), message: message.into() }])
     }
 
+    /// A change to another version of the object than the one there is.
+    #[track_caller]
+    pub fn stale(what: &str, version: i64) -> Self {
+        Self::new(Code::VersionMismatch, format!("The {what} is at version {version} by now."))
+            .with_current(serde_json::json!({"version": version}))
+    }
+
     /// A fault of ours. The caller learns nothing but the request id; the log gets the cause.
     #[track_caller]
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

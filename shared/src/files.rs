@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::{
     ObjectStore, ObjectStoreExt, PutPayload, aws::AmazonS3Builder, local::LocalFileSystem, memory::InMemory,
     path::Path as Key, prefix::PrefixStore,
@@ -56,6 +57,18 @@ impl Files {
         let found = self.store.get(&key(tenant_id, session_id, hash)).await;
         let found = found.map_err(|source| Error::unavailable("The file store", source))?;
         found.bytes().await.map_err(|source| Error::unavailable("The file store", source))
+    }
+
+    /// Removes every file of a tenant; doing it again changes nothing.
+    pub async fn remove_all(&self, tenant_id: TenantId) -> Result<()> {
+        let prefix = Key::from(tenant_id.to_string());
+        let found = self.store.list(Some(&prefix)).map_ok(|file| file.location).boxed();
+        let removed = self.store.delete_stream(found).filter(|one| {
+            // Somebody else may remove the same at the same time.
+            std::future::ready(!matches!(one, Err(object_store::Error::NotFound { .. })))
+        });
+        let done = removed.try_for_each(|_| std::future::ready(Ok(()))).await;
+        done.map_err(|source| Error::unavailable("The file store", source))
     }
 }
 

@@ -11,12 +11,11 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     app::App,
-    audit,
     auth::{Caller, key::Pepper},
     db::{Owned, Tx},
     error::{Code, Error, Result},
     id::TenantId,
-    unit::{Held, Unit},
+    unit::{Held, Unit, appending, lost, see},
 };
 
 /// How long an answer is kept.
@@ -121,19 +120,9 @@ impl Claimed {
     /// Commits what the request did, together with its answer; then what was to follow is done.
     pub async fn finish(self, app: &App, answer: &Answer) -> Result<()> {
         let Held { client, entries, after, undone } = self.unit.held();
-        // What was given up half-way took everything before it along; sent again, the request finds the way clear.
-        let lost = || Error::new(Code::DependencyUnavailable, "Somebody else changed the same rows at once.");
         let client = client.filter(|_| !undone).ok_or_else(lost)?;
         let tx = Tx::going_on(&app.db, client, self.tenant_id);
-        let mut statements = Vec::with_capacity(2 * entries.len() + 2);
-        let mut sees = self.tenant_id;
-        for (tenant_id, entry) in entries {
-            if tenant_id != sees {
-                statements.push(see(tenant_id));
-                sees = tenant_id;
-            }
-            statements.push(audit::store::append(entry));
-        }
+        let (mut statements, sees) = appending(entries, self.tenant_id);
         if sees != self.tenant_id {
             statements.push(see(self.tenant_id));
         }
@@ -166,11 +155,6 @@ impl Claimed {
             ],
         })
     }
-}
-
-/// Later statements of the transaction see another tenant.
-fn see(tenant_id: TenantId) -> Owned<'static> {
-    Owned { sql: "select set_config('app.tenant_id', $1, true)", values: vec![Box::new(tenant_id.to_string())] }
 }
 
 fn hash(caller: &Caller, request: &Request<'_>) -> Vec<u8> {

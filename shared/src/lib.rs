@@ -32,5 +32,7 @@ pub(crate) mod step;
 pub mod sweep;
 pub mod telemetry;
 pub mod tenant;
+pub mod text;
 mod tidy;
 pub mod unit;
+pub mod user;

@@ -13,6 +13,7 @@ use crate::{
     runtime::{AgentRuntime, Assignment, Finish, Observation, Phase, RunState, Work},
     session::{
         Intent, IntentVerb, Session,
+        change::next_month,
         outcome::Failure,
         progress::{self, Next},
         service::{self, go_on},
@@ -195,13 +196,6 @@ fn by_system(reason: PauseReason, message: String, resume_at: crate::clock::Time
         resume_at: Some(resume_at),
         actor: Actor::system("observer"),
     }
-}
-
-/// The first moment of the month after.
-fn next_month(now: crate::clock::Time) -> crate::clock::Time {
-    let first = crate::session::change::month_of(now);
-    let next = first.checked_add_months(chrono::Months::new(1)).unwrap_or(first);
-    next.and_hms_opt(0, 0, 0).map_or(now, |time| time.and_utc())
 }
 
 /// The agent did not answer.

@@ -4,19 +4,13 @@ use std::time::Duration;
 
 use crate::{
     app::App,
-    audit,
-    auth::Actor,
-    dispatch,
+    audit, dispatch,
     error::Result,
     id::{AgentId, SessionId, TenantId},
     idempotency,
     job::{Job, Verdict},
-    session::{
-        change::month_of,
-        service::{self, go_on},
-        status::{PauseReason, Status},
-        verbs,
-    },
+    session::{change::month_of, service},
+    tenant,
 };
 
 /// How many rows one sweep takes up. More are due only after an outage; the next sweep goes on.
@@ -24,6 +18,7 @@ const MOST: i32 = 1000;
 
 /// The job `Sweep`.
 pub async fn sweep(app: &App) -> Result<Verdict> {
+    tenant::service::settle_all(app).await?;
     ring_for_due(app).await?;
     for row in app.db.directory("select agent_id from agents_waited_for()", &[]).await? {
         let agent: AgentId = row.try_get("agent_id")?;
@@ -50,23 +45,12 @@ async fn ring_for_due(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Sessions held by the token quota go on once their tenant's limit was raised.
+/// Sessions held by the token quota go on once their tenant has tokens again.
 async fn resume_with_tokens(app: &App) -> Result<()> {
     let sql = "select tenant_id, session_id from sessions_with_tokens_again($1, $2)";
-    let now = app.clock.now();
-    for row in app.db.directory(sql, &[&month_of(now), &MOST]).await? {
+    for row in app.db.directory(sql, &[&month_of(app.clock.now()), &MOST]).await? {
         let (tenant_id, id): (TenantId, SessionId) = (row.try_get("tenant_id")?, row.try_get("session_id")?);
-        let until = service::queue_until(app, now);
-        let resumed = go_on(app, tenant_id, id, Actor::system("sweep"), |change, free| {
-            let held =
-                change.session.status == Status::Paused && change.session.pause_reason == Some(PauseReason::Quota);
-            if held {
-                verbs::go_on(change, "there are tokens again", true, free, until)
-            } else {
-                Ok(verbs::Progress::Done)
-            }
-        });
-        if let Err(error) = resumed.await {
+        if let Err(error) = service::resume_one_spent(app, tenant_id, id).await {
             tracing::warn!(?error, session.id = %id, "a session could not be resumed; the next sweep tries again");
         }
     }

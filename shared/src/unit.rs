@@ -9,7 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use deadpool_postgres::Object;
 use futures_util::{FutureExt, future::BoxFuture};
 
-use crate::{audit::Entry, id::TenantId};
+use crate::{
+    audit::{self, Entry},
+    db::{Db, Owned, Tx},
+    error::{Code, Error, Result},
+    id::TenantId,
+};
 
 tokio::task_local! {
     static CURRENT: Unit;
@@ -86,6 +91,50 @@ impl Unit {
     fn state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Does some work that writes for more than one tenant, all of it or nothing: as part of the unit that there is, or in
+/// one of its own.
+pub(crate) async fn as_one<T>(db: &Db, work: impl Future<Output = Result<T>>) -> Result<T> {
+    if Unit::current().is_some() {
+        return work.await;
+    }
+    let unit = Unit::default();
+    let answer = unit.scope(work).await?;
+    let Held { client, entries, after, undone } = unit.held();
+    let client = client.filter(|_| !undone).ok_or_else(lost)?;
+    let first = entries.first().map_or(TenantId(uuid::Uuid::nil()), |(tenant_id, _)| *tenant_id);
+    let (statements, _) = appending(entries, first);
+    let params: Vec<_> = statements.iter().map(Owned::params).collect();
+    let all: Vec<_> = statements.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice())).collect();
+    Tx::going_on(db, client, first).finish_all(&all).await?;
+    for follows in after {
+        follows.await;
+    }
+    Ok(answer)
+}
+
+/// What was given up half-way took everything before it along; sent again, the request finds the way clear.
+pub(crate) fn lost() -> Error {
+    Error::new(Code::DependencyUnavailable, "Somebody else changed the same rows at once.")
+}
+
+/// What appends entries to the chains of their tenants, beginning where one tenant is seen; and which is seen after it.
+pub(crate) fn appending(entries: Vec<(TenantId, Entry)>, mut sees: TenantId) -> (Vec<Owned<'static>>, TenantId) {
+    let mut statements = Vec::with_capacity(2 * entries.len());
+    for (tenant_id, entry) in entries {
+        if tenant_id != sees {
+            statements.push(see(tenant_id));
+            sees = tenant_id;
+        }
+        statements.push(audit::store::append(entry));
+    }
+    (statements, sees)
+}
+
+/// Later statements of the transaction see another tenant.
+pub(crate) fn see(tenant_id: TenantId) -> Owned<'static> {
+    Owned { sql: "select set_config('app.tenant_id', $1, true)", values: vec![Box::new(tenant_id.to_string())] }
 }
 
 /// Does what follows a commit: at once, or in a unit once that is committed.

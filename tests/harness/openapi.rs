@@ -93,7 +93,13 @@ impl Operation {
         self.described.get("requestBody")?;
         let body = match self.path.rsplit('/').next().unwrap_or_default() {
             "sessions" => json!({"title": "Fix the parser", "initial_prompt": "Do it."}),
+            "{id}" if self.path.contains("/tenants/") => json!({"name": "Another name"}),
+            "{id}" if self.path.contains("/users/") => json!({"full_name": "Another Name"}),
             "{id}" => json!({"title": "Another title"}),
+            "tenants" => json!({"name": "Another", "slug": "another"}),
+            "users" => json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"}),
+            "api-keys" => json!({"name": "Another"}),
+            "rotate" => json!({}),
             "complete" => json!({"result": {"text": "done"}}),
             "fail" => json!({"message": "It broke."}),
             "messages" => json!({"text": "Go on."}),

@@ -26,4 +26,5 @@ mod problems;
 mod quota;
 mod rules;
 mod sessions;
+mod tenancy;
 mod turns;

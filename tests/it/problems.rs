@@ -33,7 +33,7 @@ async fn send(caller: &Caller, operation: &Operation, id: &str, body: impl Into<
 #[tokio::test]
 async fn what_is_no_json_is_malformed_at_every_endpoint_that_takes_a_body() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
     let before = owner.dump().await;
     let deep = "[".repeat(100_000);
     let bodies: Vec<Vec<u8>> = vec![
@@ -66,7 +66,7 @@ async fn what_is_no_json_is_malformed_at_every_endpoint_that_takes_a_body() {
 #[tokio::test]
 async fn a_text_of_bytes_that_are_no_utf8_or_of_lone_surrogates_is_malformed() {
     let (world, _) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
     let before = owner.dump().await;
     for wrong in [&b"\xff\xfe"[..], b"\xc3\x28", b"\xed\xa0\x80", br"\ud800", br"\ud83d\u0041", br"\udc00"] {
         for field in ["title", "description", "initial_prompt", "model_identifier", "session_type", "parent_id"] {
@@ -87,7 +87,7 @@ async fn a_text_of_bytes_that_are_no_utf8_or_of_lone_surrogates_is_malformed() {
 #[tokio::test]
 async fn no_text_anywhere_may_hold_a_nul() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
     let question = json!({"question_id": "a\0", "text": "x"});
     let cases = [
         ("POST", "", json!({"title": "a\0b", "initial_prompt": "b"})),
@@ -141,7 +141,7 @@ async fn no_text_anywhere_may_hold_a_nul() {
 #[tokio::test]
 async fn unknown_fields_are_refused_and_named_at_every_endpoint_that_takes_a_body() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
     let before = owner.dump().await;
     for operation in with_bodies() {
         let mut body: Value = serde_json::from_slice(&operation.body().unwrap()).unwrap();
@@ -182,7 +182,7 @@ async fn unknown_fields_are_refused_and_named_at_every_endpoint_that_takes_a_bod
 #[tokio::test]
 async fn a_field_sent_twice_and_json_of_another_shape_are_refused() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
     let before = owner.dump().await;
     let twice = br#"{"title": "a", "initial_prompt": "b", "title": "c"}"#.to_vec();
     let problem = caller.send("POST", "/sessions", Some(twice)).await.problem(422, "VALIDATION_FAILED");
@@ -203,7 +203,7 @@ async fn a_body_must_be_declared_as_json() {
     for operation in with_bodies() {
         let body = operation.body().unwrap();
         for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json", ""] {
-            let caller = world.caller(Role::Lead).with("content-type", kind);
+            let caller = world.caller(Role::Admin).with("content-type", kind);
             send(&caller, &operation, &id, body.clone()).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
         }
     }
@@ -218,7 +218,7 @@ async fn a_body_must_be_declared_as_json() {
 #[tokio::test]
 async fn a_body_of_more_than_one_mebibyte_is_too_large() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
     let before = owner.dump().await;
     for operation in with_bodies() {
         let body = format!(r#"{{"title": "{}"}}"#, "x".repeat(2 * 1024 * 1024));
@@ -234,7 +234,7 @@ async fn a_body_of_more_than_one_mebibyte_is_too_large() {
 #[tokio::test]
 async fn json_that_is_deeper_than_the_rules_allow_is_refused_and_what_is_taken_can_be_read_again() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
     let deep = |depth: usize| (1..depth).fold(json!({}), |inner, _| json!({"k": inner}));
     for depth in [33, 64, 120, 125, 126] {
         let before = owner.dump().await;
@@ -259,7 +259,7 @@ async fn json_that_is_deeper_than_the_rules_allow_is_refused_and_what_is_taken_c
 #[tokio::test]
 async fn an_id_that_is_no_uuid_is_refused_and_named() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Lead), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
     let before = owner.dump().await;
     for operation in guarded().into_iter().filter(Operation::names_a_session) {
         for wrong in ["7", "me", "%00", "%ff", "..%2f..", "' or 1=1 --", &format!("{id}0"), &id[1..], "null"] {

@@ -1,14 +1,10 @@
 //! `PATCH /sessions/{id}`: changes the fields that a person may change.
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, header},
-};
-use serde::{Deserialize, Deserializer};
+use axum::extract::State;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use shared::{
     app::App,
-    error::{Code, Error, Result},
     session::{
         draft::{Patch, RawPatch},
         service,
@@ -18,9 +14,11 @@ use utoipa::ToSchema;
 
 use crate::{
     problem::{Answer, Problems},
+    query::given,
     reply::One,
     request::{Caller, Id, Json, Member},
     sessions::{create::PriorityInput, view::SessionView},
+    version::IfMatch,
 };
 
 /// What is to be changed; what is left out stays.
@@ -43,11 +41,6 @@ pub(super) struct SessionPatch {
     max_duration_seconds: Option<i64>,
 }
 
-/// Tells a null that was sent from a field that was not.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
 #[utoipa::path(patch, path = "/api/v1/sessions/{id}", operation_id = "patch_session", tag = "sessions", request_body = SessionPatch,
     params(("id" = uuid::Uuid, Path), ("If-Match" = Option<String>, Header, description = "The version that is to be changed.")),
     responses((status = 200, description = "It was changed.", body = SessionView,
@@ -56,10 +49,9 @@ pub(super) async fn patch(
     State(app): State<App>,
     caller: Caller<Member>,
     Id(id): Id,
-    headers: HeaderMap,
+    IfMatch(version): IfMatch,
     Json(new): Json<SessionPatch>,
 ) -> Answer<One> {
-    let version = wanted_version(&headers)?;
     let patch = Patch::parse(RawPatch {
         title: new.title,
         description: new.description,
@@ -70,16 +62,4 @@ pub(super) async fn patch(
     })?;
     let found = service::patch(&app, &caller, id, patch, version).await?;
     Ok(One(SessionView::of(&app, found)))
-}
-
-/// The version of `If-Match`; `*` and no header mean any.
-fn wanted_version(headers: &HeaderMap) -> Result<Option<i64>> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    // What is not one of our versions matches none.
-    let mismatch = || Error::new(Code::VersionMismatch, "If-Match names no version of this session.");
-    text.trim_start_matches("W/").trim_matches('"').parse().map(Some).map_err(|_| mismatch())
 }

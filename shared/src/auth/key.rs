@@ -2,9 +2,47 @@
 //! does not hold, is stored.
 
 use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
 use sha2::Sha256;
+use utoipa::ToSchema;
 
-use crate::id::KeyId;
+use crate::{
+    clock::Time,
+    id::{KeyId, UserId},
+};
+
+use super::{Actor, Role, Scope};
+
+/// A key as it is shown: without its secret, of which nothing is kept.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ApiKey {
+    pub id: KeyId,
+    pub name: String,
+    /// What its text begins with: `ioc_<environment>_<id>`.
+    pub prefix: String,
+    /// It can do no more than its person, whatever this says.
+    pub role: Role,
+    /// What it was narrowed to; empty = everything that the role may.
+    #[schema(value_type = Vec<String>)]
+    pub scopes: Vec<Scope>,
+    /// The person whose key it is; null = the tenant's own.
+    pub user_id: Option<UserId>,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Time,
+    pub created_by: Actor,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Time>,
+    /// To the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Time>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<Time>,
+    /// The key that took its place.
+    pub rotated_to: Option<KeyId>,
+    /// The role of the person whose key it is.
+    #[serde(skip)]
+    pub person_role: Option<Role>,
+}
 
 /// The key with which secrets are hashed; from the configuration, never in the database.
 #[derive(Clone)]
@@ -73,6 +111,11 @@ fn mint_after(prefix: &str, pepper: &Pepper, environment: &str) -> Minted {
     let secret = hex::encode(rand::random::<[u8; 32]>());
     let hash = mac(pepper, id, &secret).finalize().into_bytes().to_vec();
     Minted { id, text: format!("{prefix}{environment}_{}_{secret}", id.0.simple()), hash }
+}
+
+/// What the text of a key begins with, and may be shown.
+pub fn prefix(environment: &str, id: KeyId) -> String {
+    format!("{PREFIX}{environment}_{}", id.0.simple())
 }
 
 fn mac(pepper: &Pepper, id: KeyId, secret: &str) -> Hmac<Sha256> {

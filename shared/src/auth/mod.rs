@@ -2,7 +2,9 @@
 
 pub mod agent_tokens;
 pub mod key;
+pub mod keys;
 pub mod oidc;
+pub mod permission;
 pub mod scope;
 pub mod service;
 pub mod store;

@@ -306,6 +306,9 @@ pub async fn issue(app: &App, tenant_id: TenantId, request: &KeyRequest<'_>) -> 
         secret_hash: &minted.hash,
         expires_at: request.expires_at,
         created_at: app.clock.now(),
+        scopes: &[],
+        user_id: None,
+        created_by: Actor::system("setup"),
     };
     store::insert_key(app.db.tenant(tenant_id).await?, &new).await?;
     Ok((minted.id, minted.text))

@@ -6,12 +6,15 @@ use tokio_postgres::{Row, types::Json};
 
 use crate::{
     clock::Time,
-    db::{Db, Tx},
-    error::{Error, Result},
+    db::{Db, OnConstraint, Tx},
+    error::{Code, Error, Result},
     id::{AgentId, AgentTokenId, KeyId, TenantId, UserId},
 };
 
-use super::{Actor, Role, Scope};
+use super::{
+    Actor, Role, Scope,
+    key::{ApiKey, prefix},
+};
 
 /// What is known of a key, whoever asks.
 #[derive(Clone, Debug)]
@@ -198,12 +201,17 @@ pub struct NewKey<'a> {
     pub secret_hash: &'a [u8],
     pub expires_at: Option<Time>,
     pub created_at: Time,
+    pub scopes: &'a [Scope],
+    pub user_id: Option<UserId>,
+    pub created_by: Actor,
 }
 
 pub async fn insert_key(tx: Tx, key: &NewKey<'_>) -> Result<()> {
+    let scopes: Vec<_> = key.scopes.iter().map(ToString::to_string).collect();
     tx.finish(
-        "insert into api_keys (tenant_id, id, name, environment, role, secret_hash, expires_at, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into api_keys (tenant_id, id, name, environment, role, secret_hash, expires_at, created_at, scopes, user_id,
+                               created_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         &[
             &key.tenant_id,
             &key.id,
@@ -213,9 +221,15 @@ pub async fn insert_key(tx: Tx, key: &NewKey<'_>) -> Result<()> {
             &key.secret_hash,
             &key.expires_at,
             &key.created_at,
+            &scopes,
+            &key.user_id,
+            &Json(&key.created_by),
         ],
     )
-    .await?;
+    .await
+    .on_constraint("api_keys_tenant_id_user_id_fkey", || {
+        Error::field("user_id", "there is no such person in the tenant")
+    })?;
     Ok(())
 }
 
@@ -225,4 +239,77 @@ pub async fn revoke_key(tx: Tx, id: KeyId, now: Time) -> Result<bool> {
         .finish("update api_keys set revoked_at = $2 where id = $1 and revoked_at is null returning id", &[&id, &now])
         .await?;
     Ok(!rows.is_empty())
+}
+
+const KEY_COLUMNS: &str =
+    "k.id, k.name, k.environment, k.role, k.scopes, k.user_id, k.created_at, k.created_by, k.expires_at,
+    k.last_used_at, k.revoked_at, k.rotated_to,
+    (select u.role from users u where u.tenant_id = k.tenant_id and u.id = k.user_id) as person_role";
+
+fn api_key(row: &Row) -> Result<ApiKey> {
+    let id = row.try_get("id")?;
+    let Json(created_by) = row.try_get("created_by")?;
+    Ok(ApiKey {
+        id,
+        name: row.try_get("name")?,
+        prefix: prefix(row.try_get("environment")?, id),
+        role: role(row.try_get("role")?)?,
+        scopes: scopes(&row.try_get::<_, Vec<String>>("scopes")?)?.to_vec(),
+        user_id: row.try_get("user_id")?,
+        created_at: row.try_get("created_at")?,
+        created_by,
+        expires_at: row.try_get("expires_at")?,
+        last_used_at: row.try_get("last_used_at")?,
+        revoked_at: row.try_get("revoked_at")?,
+        rotated_to: row.try_get("rotated_to")?,
+        person_role: row.try_get::<_, Option<&str>>("person_role")?.map(role).transpose()?,
+    })
+}
+
+/// The error for a key that is unknown, another tenant's, or not to be seen: nobody can tell which.
+#[track_caller]
+pub fn no_key(id: KeyId) -> Error {
+    Error::new(Code::ApiKeyNotFound, format!("There is no API key {id}."))
+}
+
+/// Which keys of a tenant are looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum Sight {
+    All,
+    Of(UserId),
+    Only(KeyId),
+}
+
+/// A page of keys, newest first, made before `before`.
+pub async fn keys(db: &Db, tenant_id: TenantId, sight: Sight, before: Option<KeyId>, most: i64) -> Result<Vec<ApiKey>> {
+    let (person, only) = match sight {
+        Sight::All => (None, None),
+        Sight::Of(person) => (Some(person), None),
+        Sight::Only(id) => (None, Some(id)),
+    };
+    let sql = format!(
+        "select {KEY_COLUMNS} from api_keys k
+         where k.tenant_id = $1 and ($2::uuid is null or k.id < $2) and ($3::uuid is null or k.user_id = $3)
+           and ($4::uuid is null or k.id = $4)
+         order by k.id desc limit $5"
+    );
+    db.read(tenant_id, &sql, &[&tenant_id, &before, &person, &only, &most]).await?.iter().map(api_key).collect()
+}
+
+pub async fn key(db: &Db, tenant_id: TenantId, id: KeyId) -> Result<ApiKey> {
+    let sql = format!("select {KEY_COLUMNS} from api_keys k where k.tenant_id = $1 and k.id = $2");
+    let rows = db.read(tenant_id, &sql, &[&tenant_id, &id]).await?;
+    rows.first().map(api_key).transpose()?.ok_or_else(|| no_key(id))
+}
+
+/// Reads a key and keeps it from changing until the end of the transaction.
+pub async fn lock_key(tx: &mut Tx, tenant_id: TenantId, id: KeyId) -> Result<ApiKey> {
+    let sql = format!("select {KEY_COLUMNS} from api_keys k where k.tenant_id = $1 and k.id = $2 for no key update");
+    tx.query_opt(&sql, &[&tenant_id, &id]).await?.as_ref().map(api_key).transpose()?.ok_or_else(|| no_key(id))
+}
+
+/// Has a key end at a time, because another takes its place.
+pub async fn replace_key(tx: &mut Tx, id: KeyId, by: KeyId, until: Time) -> Result<()> {
+    tx.query("update api_keys set expires_at = $2, rotated_to = $3 where id = $1", &[&id, &until, &by]).await?;
+    Ok(())
 }

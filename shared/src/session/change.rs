@@ -1,6 +1,6 @@
 //! A change to one session while it is being decided: the row, the events that tell of it, and what follows.
 
-use chrono::Datelike;
+use chrono::{Datelike, Months};
 use serde_json::{Value, json};
 
 use crate::{
@@ -119,6 +119,7 @@ impl Change {
             session.active_since = Some(now);
             session.started_at.get_or_insert(now);
         }
+        session.suspended &= from != Status::Paused && !to.is_over();
         session.queued_at = (to == Status::Queued).then_some(now);
         session.ended_at = to.is_over().then_some(now);
         if to.is_over() {
@@ -228,6 +229,13 @@ fn audited(session: &Session) -> Value {
 pub fn month_of(time: Time) -> chrono::NaiveDate {
     let date = time.date_naive();
     date.with_day(1).unwrap_or(date)
+}
+
+/// The first moment of the month after, in UTC.
+pub fn next_month(now: Time) -> Time {
+    let first = month_of(now);
+    let next = first.checked_add_months(Months::new(1)).unwrap_or(first);
+    next.and_hms_opt(0, 0, 0).map_or(now, |time| time.and_utc())
 }
 
 /// The refusal of a call that the session's state does not allow. It names the state and the ways out of it.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::{
     error::{Refusals, Result},
     id::SessionId,
+    text::is_unprintable,
 };
 
 use super::{Priority, SessionType, workspace::Workspace};
@@ -296,12 +297,6 @@ pub fn has_nul(value: &Value) -> bool {
 
 fn no_nul(text: &str) -> Result<(), String> {
     if text.contains('\0') { Err("must not hold NUL characters".to_owned()) } else { Ok(()) }
-}
-
-/// Control characters, line separators, and what turns the direction of the text around it or cannot be seen.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 fn printable(text: &str) -> String {

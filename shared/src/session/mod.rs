@@ -11,6 +11,7 @@ pub mod progress;
 pub mod service;
 pub mod status;
 pub mod store;
+pub mod suspension;
 pub mod usage;
 pub mod verbs;
 pub mod workspace;
@@ -197,6 +198,8 @@ pub struct Session {
     pub pause_reason: Option<PauseReason>,
     pub pause_question: Option<Question>,
     pub resume_at: Option<Time>,
+    /// The deactivation of its tenant asked for its pause, or holds it.
+    pub suspended: bool,
     pub outcome: Option<Outcome>,
     pub retry_count: i32,
     pub intent: Option<Intent>,

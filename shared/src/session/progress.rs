@@ -196,6 +196,7 @@ pub fn hold(change: &mut Change, reason: PauseReason, why: &str, resume_at: Opti
     change.go(Status::Paused, why)?;
     let session = &mut change.session;
     session.pause_reason = Some(reason);
+    session.suspended &= reason == PauseReason::Maintenance;
     session.resume_at = resume_at;
     session.next_step_at = resume_at;
     session.intent = None;

@@ -320,9 +320,12 @@ pub fn orphan(change: &mut Change, parent_reason: &str) -> Result<()> {
 }
 
 fn intend(change: &mut Change, verb: IntentVerb, reason: Option<String>, pause_reason: Option<PauseReason>) {
-    if change.session.intent.as_ref().is_some_and(|intent| intent.verb == verb) {
+    let asked = change.session.intent.as_ref().is_some_and(|intent| intent.verb == verb);
+    // What a person asks for takes the place of what the deactivation of the tenant did.
+    if asked && !change.session.suspended {
         return;
     }
+    change.session.suspended = false;
     change.session.intent =
         Some(Intent { verb, reason, pause_reason, resume_at: None, actor: change.by.actor.clone() });
     change.session.attempts = 0;

@@ -115,6 +115,7 @@ fn blank(caller: &Caller, draft: Draft, (parent_id, root_id, depth): Place, now:
         pause_reason: None,
         pause_question: None,
         resume_at: None,
+        suspended: false,
         outcome: None,
         retry_count: 0,
         intent: None,

@@ -117,8 +117,7 @@ pub async fn patch(app: &App, caller: &Caller, id: SessionId, patch: Patch, vers
     change(app, caller.tenant_id, id, caller.by(), |change| {
         let current = change.session.version;
         if version.is_some_and(|wanted| wanted != current) {
-            let detail = format!("The session is at version {current} by now.");
-            return Err(Error::new(Code::VersionMismatch, detail).with_current(serde_json::json!({"version": current})));
+            return Err(Error::stale("session", current));
         }
         verbs::patch(change, patch)
     })

@@ -2,6 +2,7 @@
 
 mod create;
 mod drive;
+mod hold;
 mod read;
 
 use std::time::Duration;
@@ -26,7 +27,6 @@ use crate::{
     unit::after_commit,
 };
 
-pub(crate) use self::drive::go_on;
 pub use self::{
     create::{Fork, fork, open},
     drive::{
@@ -34,6 +34,10 @@ pub use self::{
         unqueue,
     },
     read::{Log, artifact, artifacts, checkpoints, diff, events, get, list, stats, tree},
+};
+pub(crate) use self::{
+    drive::go_on,
+    hold::{release_all, resume_one_spent, resume_spent, suspend_all},
 };
 
 /// The name under which the decisions about a tenant's slots take turns.

@@ -1,6 +1,7 @@
 //! SQL of sessions and what belongs to them. Decides nothing.
 
 mod extras;
+mod hold;
 mod list;
 mod room;
 mod row;
@@ -28,6 +29,7 @@ pub use self::{
         Artifact, Checkpoint, TreeNode, artifact, artifacts, checkpoint, checkpoints, events, files, keep_artifacts,
         tree,
     },
+    hold::{held_at_agents, suspended, to_suspend, with_tokens_again},
     list::{Filter, Page, Stats, list, stats},
     room::{Room, Standing, Towards, agents_waited_for, lock_with_room, standing, turns},
 };

@@ -18,6 +18,8 @@ use super::{
 /// What decides whether a session may be asked to run, or run at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
+    /// Whether the tenant is: nothing of one that was deactivated starts.
+    pub active: bool,
     pub max_concurrent: i64,
     pub running: i64,
     pub max_queued: i64,
@@ -33,7 +35,8 @@ pub struct Room {
 impl Room {
     /// Whether a slot, the workspace, the agent and tokens are there, and nobody waits for the same.
     pub fn free(&self) -> bool {
-        self.running < self.max_concurrent
+        self.active
+            && self.running < self.max_concurrent
             && !self.out_of_tokens
             && !self.workspace_taken
             && !self.agent_full
@@ -74,6 +77,7 @@ pub(super) fn no_tenant() -> Error {
 
 pub(super) fn read(row: &Row) -> Result<Room> {
     Ok(Room {
+        active: row.try_get("active")?,
         max_concurrent: row.try_get("max_concurrent")?,
         running: row.try_get("running")?,
         max_queued: row.try_get("max_queued")?,

@@ -46,7 +46,7 @@ pub(super) fn room_of_new(tenant: &str, now: &str, agent: &str, start: &str) -> 
 fn room(tenant: &str, now: &str, session: &str, agent: &str, workspace_key: &str, counted: [&str; 2]) -> String {
     let [if_running, if_queued] = counted;
     format!(
-        "select t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
+        "select t.is_active as active, t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
             t.admission = 'reject' as rejects,
             case when {if_running} then (select count(*) from sessions r
                 where r.tenant_id = t.id and r.status in ('running', 'degraded')) else 0 end as running,
