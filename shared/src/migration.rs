@@ -16,7 +16,7 @@ const LOCK: i64 = 0x0069_6f63;
 pub async fn migrate(owner_url: &str, app_password: Option<&str>) -> Result<()> {
     let mut client = connect(owner_url).await?;
     client.execute("select pg_advisory_lock($1)", &[&LOCK]).await?;
-    let report = embedded::migrations::runner().run_async(&mut client).await.map_err(Error::internal)?;
+    let report = embedded::migrations::runner().run_async(&mut client).await.map_err(refused)?;
     for migration in report.applied_migrations() {
         tracing::info!(%migration, "migrated");
     }
@@ -26,6 +26,18 @@ pub async fn migrate(owner_url: &str, app_password: Option<&str>) -> Result<()> 
     }
     client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await?;
     Ok(())
+}
+
+/// Why a database cannot be migrated, in words that say what can be done.
+fn refused(error: refinery::Error) -> Error {
+    use refinery::error::Kind;
+    let what = match error.kind() {
+        Kind::DivergentVersion(..) | Kind::MissingVersion(..) => {
+            "The database was made by another version of ioc; start that version, or begin with an empty database."
+        }
+        _ => "A migration failed; nothing of it was kept.",
+    };
+    Error::new(Code::InternalError, what).caused_by(error)
 }
 
 /// The password that a database URL holds.
