@@ -5,7 +5,7 @@ IOC := target/debug/ioc
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build up demo check test fmt lint lint-template bench lambda clean
+.PHONY: help setup setup-test build up demo check test fmt lint deny lint-template bench lambda clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ help: ## List the targets
 setup: ## Install what is missing into .local: PostgreSQL, Valkey, OpenCode, ripgrep
 	@$(PYTHON) infra/local/setup.py
 
-setup-test: ## The same, and what the tests need: cargo-lambda, MiniStack, cfn-lint
+setup-test: ## The same, and what the tests need: cargo-lambda, MiniStack, cfn-lint, cargo-deny, Schemathesis
 	@$(PYTHON) infra/local/setup.py --test
 
 build: ## Compile the local host
@@ -27,7 +27,7 @@ build: ## Compile the local host
 # Fetching waits for the network and compiling for the processors: both at once.
 up: ## Set up, start everything on 127.0.0.1:8000, show the main job once; Ctrl-C ends it
 	@$(MAKE) --no-print-directory -j2 setup build
-	@$(IOC) up
+	@IOC_COMMIT="$${IOC_COMMIT:-$$(git rev-parse --short=12 HEAD 2>/dev/null)}" $(IOC) up
 
 demo: build ## Show the main job once more, against the running `make up`
 	@$(IOC) demo
@@ -49,8 +49,13 @@ test: ## Everything: formatting, lints, the template, all tests, against real se
 fmt: ## Is every file formatted? (cargo fmt does it)
 	@cargo fmt --all --check
 
-lint: ## Does clippy agree?
+lint: ## Does clippy agree? And, where `make setup-test` has put it, cargo-deny?
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
+	@if [ -x .local/venv-test/bin/cargo-deny ]; then $(MAKE) --no-print-directory deny; fi
+
+# Advisories are left out: their database is a git repository, and only package registries can be counted on here.
+deny: ## Are licences and sources of all dependencies allowed (deny.toml)?
+	@.local/venv-test/bin/cargo-deny --locked --offline check --hide-inclusion-graph bans licenses sources
 
 # Built and run with the same packages, so that nothing is compiled twice.
 BENCHED := --locked --package local --package functions --package harness
@@ -59,7 +64,7 @@ bench: ## Measure, beside the floor; BENCH="--quick" or "--only http,locks" for 
 	@$(MAKE) --no-print-directory setup
 	@cargo build --release $(BENCHED) --bin ioc --bench bench
 	@cargo build --profile lambda $(BENCHED) --bin sessions
-	@target/release/ioc services -- cargo bench $(BENCHED) --bench bench -- --json target/bench.json $(BENCH)
+	@target/release/ioc services -- cargo bench $(BENCHED) --bench bench -- --json "$(CURDIR)/target/bench.json" $(BENCH)
 
 lambda: setup-test ## Build the Lambda functions into target/lambda; ARCH=--arm64 as they are deployed
 	@PATH="$(CURDIR)/.local/venv-test/bin:$$PATH" cargo lambda build --locked --profile lambda --package functions $(ARCH)

@@ -51,7 +51,7 @@ create table tenant_usage (
 
 create table api_keys (
     tenant_id   uuid not null references tenants (id) on delete cascade,
-    id          uuid not null unique,
+    id          uuid not null,
     name        text not null check (char_length(name) between 1 and 100),
     environment text not null check (environment ~ '^[a-z0-9]{1,16}$'),
     role        text not null check (role in ('viewer', 'member', 'lead', 'admin')),
@@ -61,6 +61,8 @@ create table api_keys (
     created_at  timestamptz not null,
     primary key (tenant_id, id)
 );
+
+create index api_keys_by_id on api_keys (id);
 
 -- An agent without a tenant is the platform's own and serves every tenant. Without a capacity it takes any number.
 create table agents (

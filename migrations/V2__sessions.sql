@@ -92,13 +92,15 @@ create table sessions (
 -- Two sessions never run at once in one workspace: refused here whatever the code does.
 create unique index sessions_workspace_in_use on sessions (tenant_id, workspace_key)
     where status in ('running', 'degraded') and workspace_key is not null;
-create index sessions_by_status on sessions (tenant_id, status, id);
+-- No other index than the key may begin with tenant_id: as long as the table was small, the check of a foreign key would
+-- be planned with it, and a connection keeps that plan while the table grows.
+create index sessions_by_status on sessions (status, tenant_id, id);
 create index sessions_active on sessions (agent_id, tenant_id, root_id) where status in ('running', 'degraded');
 create index sessions_slots on sessions (tenant_id) where status in ('running', 'degraded');
 create index sessions_waiting on sessions (agent_id, tenant_id, queued_at) where status = 'queued';
 create index sessions_due on sessions (next_step_at) where next_step_at is not null;
 create index sessions_by_parent on sessions (tenant_id, parent_id) where parent_id is not null;
-create index sessions_by_root on sessions (tenant_id, root_id);
+create index sessions_by_root on sessions (root_id, tenant_id);
 create index sessions_by_tag on sessions using gin (tags);
 create index sessions_last_turn on sessions (agent_id, tenant_id, run_started_at) where run_started_at is not null;
 create index sessions_paused_by_quota on sessions (tenant_id) where pause_reason = 'quota';

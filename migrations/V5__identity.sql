@@ -12,7 +12,7 @@ alter table tenants
 
 create table users (
     tenant_id    uuid not null references tenants (id) on delete cascade,
-    id           uuid not null unique,
+    id           uuid not null,
     email        text not null check (char_length(email) between 3 and 254 and email = lower(email) and email ~ '^[^@[:space:]]+@[^@[:space:]]+$'),
     full_name    text not null check (char_length(full_name) between 1 and 200),
     role         text not null check (role in ('viewer', 'member', 'lead', 'admin')),
@@ -45,7 +45,7 @@ create index api_keys_of_user on api_keys (tenant_id, user_id) where user_id is 
 -- What an agent outside of the platform calls us with. It reaches the endpoints of agents and nothing else.
 create table agent_tokens (
     tenant_id   uuid not null references tenants (id) on delete cascade,
-    id          uuid not null unique,
+    id          uuid not null,
     agent_id    uuid not null references agents (id) on delete cascade,
     environment text not null check (environment ~ '^[a-z0-9]{1,16}$'),
     secret_hash bytea not null check (octet_length(secret_hash) = 32),
@@ -53,6 +53,7 @@ create table agent_tokens (
     created_at  timestamptz not null,
     primary key (tenant_id, id)
 );
+create index agent_tokens_by_id on agent_tokens (id);
 create index agent_tokens_of_agent on agent_tokens (agent_id);
 
 do $$

@@ -1,7 +1,7 @@
 //! `Idempotency-Key` on any POST, PATCH or DELETE: handlers know nothing of it.
 
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts},
     middleware::Next,
@@ -11,13 +11,13 @@ use http_body_util::BodyExt;
 use shared::{
     app::App,
     auth::service::Identity,
-    error::{Code, Error, Result},
+    error::{Error, Result},
     idempotency::{self, Answer, Claim, MAX_KEY},
 };
 
 use crate::{
     problem::Failed,
-    request::{BODY_LIMIT, who},
+    request::{who, whole},
 };
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -41,9 +41,7 @@ async fn answer_once(app: &App, request: Request, next: Next) -> Result<Response
         // An agent's calls are idempotent by their task.
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
-    let body = to_bytes(body, BODY_LIMIT)
-        .await
-        .map_err(|_| Error::new(Code::PayloadTooLarge, "The body is larger than 1 MiB, or broke off."))?;
+    let body = whole(body, app).await?;
     let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), |target| target.as_str()).to_owned();
     let method = parts.method.clone();
     let asked = idempotency::Request { key: &key, method: method.as_str(), target: &target, body: &body };

@@ -4,10 +4,13 @@
 //! in `src/bin` serves its own. A background task is a function in [`work`].
 
 pub mod audit;
+mod bounds;
+mod headers;
 pub mod health;
 pub mod host;
 mod idempotency;
 pub mod keys;
+mod limits;
 pub mod me;
 mod problem;
 mod query;
@@ -31,6 +34,7 @@ use axum::{
 };
 use lambda_http::request::RequestContext;
 use shared::{app::App, id::RequestId};
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 use utoipa::{
@@ -46,7 +50,7 @@ pub use request::BODY_LIMIT;
 #[openapi(
     info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     servers((url = "/")),
-    security(("api_key" = [])),
+    security(("api_key" = []), ("token" = [])),
     tags((name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
     components(schemas(problem::Problem, shared::error::Code)),
 )]
@@ -78,6 +82,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut scheme = Http::new(HttpAuthScheme::Bearer);
     scheme.bearer_format = Some("ioc_<environment>_<id>_<secret>".to_owned());
     components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
+    let mut scheme = Http::new(HttpAuthScheme::Bearer);
+    scheme.bearer_format = Some("JWT".to_owned());
+    scheme.description = Some("A token of an issuer that is trusted (OpenID Connect); see docs/oidc.md.".to_owned());
+    components.add_security_scheme("token", SecurityScheme::Http(scheme));
     document
 }
 
@@ -96,8 +104,12 @@ pub fn serve(routes: OpenApiRouter<App>, app: App) -> Router {
 fn finish(routes: Router<App>, app: App) -> Router {
     routes
         .layer(from_fn_with_state(app.clone(), idempotency::once))
-        .with_state(app)
+        .layer(from_fn_with_state(app.clone(), limits::counted))
+        .layer(from_fn_with_state(app.clone(), bounds::bounded))
+        .layer(option_layer(headers::cross_origin(&app)))
         .layer(CatchPanicLayer::custom(panicked))
+        .with_state(app)
+        .layer(from_fn(headers::secure))
         .layer(from_fn(answer))
 }
 

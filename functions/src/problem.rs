@@ -57,9 +57,15 @@ pub(crate) enum Problems {
     /// It has been changed since.
     #[response(status = 412, content_type = "application/problem+json")]
     PreconditionFailed(#[to_schema] Problem),
+    /// The body came too slowly.
+    #[response(status = 408, content_type = "application/problem+json")]
+    TooSlow(#[to_schema] Problem),
     /// The body is larger than 1 MiB.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(#[to_schema] Problem),
+    /// The path with its query is longer than 8 KiB.
+    #[response(status = 414, content_type = "application/problem+json")]
+    UriTooLong(#[to_schema] Problem),
     /// The body is not JSON.
     #[response(status = 415, content_type = "application/problem+json")]
     UnsupportedMediaType(#[to_schema] Problem),
@@ -171,6 +177,7 @@ fn status(code: Code) -> StatusCode {
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::Forbidden | Code::TenantInactive | Code::TenantMismatch => StatusCode::FORBIDDEN,
         Code::AgentNotFound
+        | Code::AgentTokenNotFound
         | Code::ApiKeyNotFound
         | Code::ArtifactNotFound
         | Code::CheckpointNotFound
@@ -185,12 +192,14 @@ fn status(code: Code) -> StatusCode {
         | Code::LastAdmin
         | Code::TenantActive => StatusCode::CONFLICT,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,
+        Code::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::UriTooLong => StatusCode::URI_TOO_LONG,
         Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::IdempotencyKeyReused | Code::ValidationFailed => StatusCode::UNPROCESSABLE_ENTITY,
         Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Code::QuotaExceeded | Code::RateLimited | Code::TokenQuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
         Code::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-        Code::AgentUnavailable | Code::DependencyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::AgentUnavailable | Code::DependencyUnavailable | Code::RequestTimedOut => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

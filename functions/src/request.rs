@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, ops::Deref, str::FromStr, sync::Arc};
 
 use axum::{
-    body::to_bytes,
+    body::{Body, to_bytes},
     extract::{FromRequest, FromRequestParts, RawPathParams, Request},
     http::{HeaderMap, header, request::Parts},
 };
@@ -123,13 +123,17 @@ pub(crate) async fn who(parts: &Parts, app: &App) -> Result<Identity> {
     }
     let request_id = parts.extensions.get::<RequestText>().map(|id| id.0.clone()).unwrap_or_default();
     let address = parts.extensions.get::<Address>().map(|address| address.0.clone());
+    identify(app, credentials(&parts.headers)?, Call { request_id, address }).await
+}
+
+/// What the headers of a request say of who sends it.
+pub(crate) fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>> {
     let unreadable = |name: &str| Error::new(Code::Unauthenticated, format!("The {name} header cannot be read."));
-    let authorization =
-        text(&parts.headers, header::AUTHORIZATION.as_str()).map_err(|()| unreadable("Authorization"))?;
-    let agent_token = text(&parts.headers, "x-agent-token").map_err(|()| unreadable("X-Agent-Token"))?;
-    let tenant = text(&parts.headers, "x-tenant-id")
+    let authorization = text(headers, header::AUTHORIZATION.as_str()).map_err(|()| unreadable("Authorization"))?;
+    let agent_token = text(headers, "x-agent-token").map_err(|()| unreadable("X-Agent-Token"))?;
+    let tenant = text(headers, "x-tenant-id")
         .map_err(|()| Error::new(Code::TenantInvalid, "X-Tenant-ID is neither a uuid nor a slug."))?;
-    identify(app, Credentials { authorization, agent_token, tenant }, Call { request_id, address }).await
+    Ok(Credentials { authorization, agent_token, tenant })
 }
 
 /// The one value of a header; an error when it is there twice or is not text.
@@ -207,25 +211,31 @@ pub(crate) struct OptionalJson<T>(pub T);
 impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Failed;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Failed> {
-        Ok(Self(parse(&read(request, true).await?)?))
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failed> {
+        Ok(Self(parse(&read(request, app, true).await?)?))
     }
 }
 
 impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
     type Rejection = Failed;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Failed> {
-        let body = read(request, false).await?;
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failed> {
+        let body = read(request, app, false).await?;
         Ok(Self(if body.is_empty() { T::default() } else { parse(&body)? }))
     }
 }
 
-async fn read(request: Request, required: bool) -> Result<bytes::Bytes> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body = to_bytes(request.into_body(), BODY_LIMIT)
+/// A whole body, of bounded size, within bounded time.
+pub(crate) async fn whole(body: Body, app: &App) -> Result<bytes::Bytes> {
+    tokio::time::timeout(app.settings.body_time, to_bytes(body, BODY_LIMIT))
         .await
-        .map_err(|_| Error::new(Code::PayloadTooLarge, "The body is larger than 1 MiB, or broke off."))?;
+        .map_err(|_| Error::new(Code::BodyTooSlow, "The body did not come in time."))?
+        .map_err(|_| Error::new(Code::PayloadTooLarge, "The body is larger than 1 MiB, or broke off."))
+}
+
+async fn read(request: Request, app: &App, required: bool) -> Result<bytes::Bytes> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let body = whole(request.into_body(), app).await?;
     if body.is_empty() && required {
         return Err(Error::new(Code::BodyMalformed, "The body is empty."));
     }

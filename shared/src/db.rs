@@ -3,11 +3,13 @@
 //! The first statement of a transaction travels together with BEGIN and the last together with COMMIT, so that a
 //! request costs as few round trips as it has decisions.
 
+mod trouble;
+
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use futures_util::{FutureExt, future::join_all};
-use tokio_postgres::{Config, NoTls, Row, config::SslMode, error::SqlState, types::ToSql};
+use tokio_postgres::{Config, NoTls, Row, config::SslMode, types::ToSql};
 
 use crate::{
     audit::{self, Entry},
@@ -15,6 +17,9 @@ use crate::{
     id::TenantId,
     unit::Unit,
 };
+
+pub use self::trouble::OnConstraint;
+use self::trouble::{Trouble, in_time};
 
 /// Parameters of a statement.
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -37,6 +42,9 @@ impl Owned<'_> {
 /// How long a transaction of ours may be silent before Postgres undoes it: a process that was frozen in the middle of
 /// one would otherwise keep its rows from all others.
 const LONGEST_SILENCE: &str = "5s";
+
+/// How long Postgres may work on one statement of a transaction before it gives up by itself. Shorter than we wait for it ([`trouble`]).
+const LONGEST_STATEMENT: &str = "8s";
 
 /// How to reach Postgres.
 #[derive(Clone)]
@@ -87,8 +95,10 @@ impl Db {
             return Ok(tx);
         }
         let sees = see(tenant_id);
-        let begin =
-            format!("begin; {sees}, set_config('idle_in_transaction_session_timeout', '{LONGEST_SILENCE}', true)");
+        let begin = format!(
+            "begin; {sees}, set_config('idle_in_transaction_session_timeout', '{LONGEST_SILENCE}', true), \
+             set_config('statement_timeout', '{LONGEST_STATEMENT}', true)"
+        );
         let client = Some(self.client().await?);
         let pool = self.pool.clone();
         Ok(Tx { client, pool, tenant_id, begin: Some(begin), begun: false, open: false, entries: Vec::new(), unit })
@@ -101,10 +111,9 @@ impl Db {
 
     /// Calls one of the directory's functions (see the migrations), the only ones that see more than one tenant.
     pub async fn directory(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
-        let client = self.client().await?;
-        match run(&client, sql, params).await {
-            Err(error) if is_gone(&error) => run(&self.client().await?, sql, params).await.map_err(Error::from),
-            other => other.map_err(Error::from),
+        match run(self.client().await?, sql, params).await {
+            Err(error) if error.is_gone() => Ok(run(self.client().await?, sql, params).await?),
+            other => Ok(other?),
         }
     }
 
@@ -192,9 +201,8 @@ impl Tx {
         let fresh = begin.is_some() && !self.begun;
         match self.send(begin.as_deref(), statements, false).await {
             // The connection had died in the pool: nothing of this transaction was done yet.
-            Err(error) if fresh && is_gone(&error) => {
-                self.reconnect().await?;
-                self.send(begin.as_deref(), statements, false).await.map_err(Error::from)
+            Err(error) if fresh && error.is_gone() => {
+                Box::pin(self.send_anew(begin.as_deref(), statements, false)).await
             }
             other => other.map_err(Error::from),
         }
@@ -220,14 +228,12 @@ impl Tx {
             || all.iter().all(|(sql, _)| sql.trim_start().starts_with("select ") && !sql.contains("audit_append"));
         let fresh = begin.is_some() && !self.begun;
         let last = self.unit.is_none();
-        let result = match self.send(begin.as_deref(), &all, last).await {
-            Err(error) if fresh && is_gone(&error) && harmless() => {
-                self.reconnect().await?;
-                self.send(begin.as_deref(), &all, last).await
+        let mut answers = match self.send(begin.as_deref(), &all, last).await {
+            Err(error) if fresh && error.is_gone() && harmless() => {
+                Box::pin(self.send_anew(begin.as_deref(), &all, last)).await?
             }
-            other => other,
+            other => other?,
         };
-        let mut answers = result?;
         answers.truncate(statements.len());
         self.over();
         Ok(answers)
@@ -259,7 +265,10 @@ impl Tx {
             return self.finish_all(&[]).await.map(|_| ());
         }
         if self.open && self.unit.is_none() {
-            self.client()?.batch_execute("commit").await?;
+            let client = self.client()?;
+            if let Err(trouble) = in_time(client.batch_execute("commit")).await {
+                return Err(self.broken(trouble).into());
+            }
         }
         self.over();
         Ok(())
@@ -269,10 +278,29 @@ impl Tx {
         self.client.as_ref().ok_or_else(|| Error::internal("the transaction is over"))
     }
 
-    async fn reconnect(&mut self) -> Result<()> {
+    /// The same once more, on another connection.
+    async fn send_anew(
+        &mut self,
+        opening: Option<&str>,
+        statements: &[Statement<'_>],
+        last: bool,
+    ) -> Result<Vec<Vec<Row>>> {
         self.open = false;
         self.client = Some(self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))?);
-        Ok(())
+        Ok(self.send(opening, statements, last).await?)
+    }
+
+    /// A connection that hangs is closed rather than given back: nobody else is to wait for it, and the transaction ends
+    /// with it.
+    fn broken(&mut self, trouble: Trouble) -> Trouble {
+        if matches!(trouble, Trouble::Silent) {
+            self.open = false;
+            self.client.take().map(Object::take);
+            if let Some(unit) = &self.unit {
+                unit.undone();
+            }
+        }
+        trouble
     }
 
     /// Sends what opens the transaction, the statements, and what commits it, without waiting in between.
@@ -281,25 +309,12 @@ impl Tx {
         opening: Option<&str>,
         statements: &[Statement<'_>],
         last: bool,
-    ) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
-        let client = self.client.as_ref().expect("it is there until the transaction is over");
-        let mut prepared = Vec::with_capacity(statements.len());
-        for (sql, _) in statements {
-            prepared.push(client.prepare_cached(sql).await?);
-        }
+    ) -> Result<Vec<Vec<Row>>, Trouble> {
+        let Some(client) = &self.client else { return Err(Trouble::Silent) };
+        // Whatever comes of it, also when nobody waits for it any more: what is sent may have begun the transaction.
         self.open = true;
-        let simple = async |sql: Option<&str>| match sql {
-            Some(sql) => client.batch_execute(sql).await,
-            None => Ok(()),
-        };
-        // They are sent in the order in which they are first polled, which is the order of writing.
-        let queries = prepared.iter().zip(statements).map(|(statement, (_, params))| client.query(statement, params));
-        let (opened, answers, committed) =
-            futures_util::join!(simple(opening), join_all(queries), simple(last.then_some("commit")));
-        opened?;
-        let answers = answers.into_iter().collect::<Result<_, _>>()?;
-        committed?;
-        Ok(answers)
+        let sent = in_time(send_all(client, opening, statements, last)).await;
+        sent.map_err(|trouble| self.broken(trouble))
     }
 }
 
@@ -315,59 +330,38 @@ impl Drop for Tx {
     }
 }
 
-async fn run(client: &Object, sql: &str, params: Params<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let statement = client.prepare_cached(sql).await?;
-    client.query(&statement, params).await
-}
-
-/// Whether the server or the connection went away, so that the same call may succeed on a new connection.
-fn is_gone(error: &tokio_postgres::Error) -> bool {
-    let broken_pipe =
-        || std::error::Error::source(error).is_some_and(|cause| cause.downcast_ref::<std::io::Error>().is_some());
-    match error.code() {
-        None => error.is_closed() || broken_pipe(),
-        Some(code) => {
-            let class = &code.code()[..2];
-            class == "08"
-                || [
-                    SqlState::ADMIN_SHUTDOWN,
-                    SqlState::CRASH_SHUTDOWN,
-                    SqlState::CANNOT_CONNECT_NOW,
-                    SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
-                ]
-                .contains(code)
-        }
+/// What [`Tx::send`] sends, on a connection.
+async fn send_all(
+    client: &Object,
+    opening: Option<&str>,
+    statements: &[Statement<'_>],
+    last: bool,
+) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
+    let mut prepared = Vec::with_capacity(statements.len());
+    for (sql, _) in statements {
+        prepared.push(client.prepare_cached(sql).await?);
     }
+    let simple = async |sql: Option<&str>| match sql {
+        Some(sql) => client.batch_execute(sql).await,
+        None => Ok(()),
+    };
+    // They are sent in the order in which they are first polled, which is the order of writing.
+    let queries = prepared.iter().zip(statements).map(|(statement, (_, params))| client.query(statement, params));
+    let (opened, answers, committed) =
+        futures_util::join!(simple(opening), join_all(queries), simple(last.then_some("commit")));
+    opened?;
+    let answers = answers.into_iter().collect::<Result<_, _>>()?;
+    committed?;
+    Ok(answers)
 }
 
-impl From<tokio_postgres::Error> for Error {
-    #[track_caller]
-    fn from(source: tokio_postgres::Error) -> Self {
-        if is_gone(&source) || source.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
-            Self::unavailable("Postgres", source)
-        } else if source.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) {
-            Self::new(Code::DependencyUnavailable, "Somebody else changed the same rows at once.").caused_by(source)
-        } else {
-            Self::internal(source)
-        }
+/// One statement outside of a transaction.
+async fn run(client: Object, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Trouble> {
+    let answer = in_time(async { client.query(&client.prepare_cached(sql).await?, params).await }).await;
+    if let Err(Trouble::Silent) = &answer {
+        let _ = Object::take(client);
     }
-}
-
-/// Turns the violation of a constraint into a domain error, where the statement is.
-pub trait OnConstraint<T> {
-    fn on_constraint(self, name: &str, error: impl FnOnce() -> Error) -> Result<T>;
-}
-
-impl<T> OnConstraint<T> for Result<T> {
-    fn on_constraint(self, name: &str, error: impl FnOnce() -> Error) -> Result<T> {
-        self.map_err(|broken| {
-            let hit = std::error::Error::source(&broken)
-                .and_then(|source| source.downcast_ref::<tokio_postgres::Error>())
-                .and_then(tokio_postgres::Error::as_db_error)
-                .is_some_and(|db| db.constraint() == Some(name));
-            if hit { error() } else { broken }
-        })
-    }
+    answer
 }
 
 pub(crate) fn tls(ca_file: Option<&str>) -> Result<tokio_postgres_rustls::MakeRustlsConnect> {

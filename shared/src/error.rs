@@ -13,11 +13,13 @@ use utoipa::ToSchema;
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
     AgentNotFound,
+    AgentTokenNotFound,
     AgentUnavailable,
     AlreadyExists,
     ApiKeyNotFound,
     ArtifactNotFound,
     BodyMalformed,
+    BodyTooSlow,
     CheckpointNotFound,
     DependencyUnavailable,
     Forbidden,
@@ -31,6 +33,7 @@ pub enum Code {
     PayloadTooLarge,
     QuotaExceeded,
     RateLimited,
+    RequestTimedOut,
     RouteNotFound,
     SessionNotFound,
     TenantActive,
@@ -42,6 +45,7 @@ pub enum Code {
     TokenQuotaExceeded,
     Unauthenticated,
     UnsupportedMediaType,
+    UriTooLong,
     UserNotFound,
     ValidationFailed,
     VersionMismatch,
@@ -53,11 +57,13 @@ impl Code {
         matches!(
             self,
             Self::AgentUnavailable
+                | Self::BodyTooSlow
                 | Self::DependencyUnavailable
                 | Self::IdempotencyInProgress
                 | Self::InternalError
                 | Self::QuotaExceeded
                 | Self::RateLimited
+                | Self::RequestTimedOut
                 | Self::TokenQuotaExceeded
         )
     }
@@ -68,13 +74,15 @@ impl Code {
             Self::AgentNotFound => "Name an agent that exists, or leave agent_config.agent out.",
             Self::AgentUnavailable => "Try again shortly; see the agent's status.",
             Self::AlreadyExists => "Use another name, or change the one that exists.",
-            Self::ApiKeyNotFound
+            Self::AgentTokenNotFound
+            | Self::ApiKeyNotFound
             | Self::ArtifactNotFound
             | Self::CheckpointNotFound
             | Self::SessionNotFound
             | Self::TenantNotFound
             | Self::UserNotFound => "Check the id, and that your credential belongs to its tenant.",
             Self::BodyMalformed => "Send one JSON document in UTF-8, as the OpenAPI document describes it.",
+            Self::BodyTooSlow => "Send the body without pauses.",
             Self::DependencyUnavailable => "Try again shortly; GET /ready says what is down.",
             Self::Forbidden => "Ask a lead or an admin of your tenant, or use a credential with that role.",
             Self::HeadersTooLarge => "Send fewer or shorter headers: 32 KiB in all.",
@@ -87,6 +95,7 @@ impl Code {
             Self::PayloadTooLarge => "Send at most 1 MiB.",
             Self::QuotaExceeded => "Wait until a session ends, or have the tenant's limit raised.",
             Self::RateLimited => "Wait as long as Retry-After says; RateLimit tells how many calls are left.",
+            Self::RequestTimedOut => "Try again, with an Idempotency-Key so that it is done once.",
             Self::RouteNotFound => "See /docs for the routes there are.",
             Self::TenantActive => "Deactivate the tenant first, and wait until nothing of it runs.",
             Self::TenantInactive => "Have an admin reactivate the tenant.",
@@ -95,9 +104,10 @@ impl Code {
             Self::TenantRequired => "Send X-Tenant-ID with your tenant's uuid or slug.",
             Self::TokenQuotaExceeded => "Wait for the month's end, or have the tenant's token limit raised.",
             Self::Unauthenticated => {
-                "Send `Authorization: Bearer <API key>` with a key that is neither revoked nor expired."
+                "Send `Authorization: Bearer <API key or token>` with one that is neither revoked nor expired."
             }
             Self::UnsupportedMediaType => "Send the body with Content-Type: application/json.",
+            Self::UriTooLong => "Send at most 8 KiB as path and query.",
             Self::ValidationFailed => "Correct the fields that `errors` names.",
             Self::VersionMismatch => "Read the object again and repeat the change on its current version.",
         }

@@ -20,6 +20,7 @@ pub mod files;
 pub mod id;
 pub mod idempotency;
 pub mod job;
+pub mod limits;
 pub mod lock;
 pub mod migration;
 pub mod observe;

@@ -45,7 +45,7 @@ async fn observe_claimed(app: &App, claimed: Claimed) -> Result<()> {
             })
             .await
         }
-        Status::Running | Status::Degraded => look(app, &claimed).await,
+        Status::Running | Status::Degraded => Box::pin(look(app, &claimed)).await,
         Status::Paused => wake(app, session).await,
         Status::Queued => step::write(app, session, "dispatcher", progress::queue_limit).await,
         Status::Pending => {

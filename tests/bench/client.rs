@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use shared::id::RequestId;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -21,6 +22,8 @@ pub(crate) struct Place {
     pub(crate) address: SocketAddr,
     pub(crate) key: String,
     pub(crate) tenant: String,
+    /// Whether everything but a GET carries an idempotency key of its own.
+    pub(crate) once: bool,
 }
 
 /// One connection.
@@ -39,9 +42,11 @@ impl Client {
 
     /// Sends a request and reads the whole answer; anything but success is an error.
     pub(crate) async fn send(&mut self, method: &str, path: &str, body: &str) -> Result<&[u8]> {
-        let Place { address, key, tenant } = &self.place;
+        let Place { address, key, tenant, once } = &self.place;
+        let once =
+            if *once && method != "GET" { format!("idempotency-key: {}\r\n", RequestId::new()) } else { String::new() };
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\nx-tenant-id: {tenant}\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\nx-tenant-id: {tenant}\r\n{once}\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );

@@ -4,6 +4,7 @@
 mod append;
 mod client;
 mod figure;
+mod guards;
 mod handover;
 mod http;
 mod locks;
@@ -31,7 +32,7 @@ struct Arguments {
     /// Also write the figures to this file
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Only some: http, handover, locks, events, lambda, host
+    /// Only some: http, guards, handover, locks, events, lambda, host
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// What cargo adds
@@ -71,6 +72,9 @@ async fn main() -> Result<()> {
         if wanted("handover") {
             figures.extend(Box::pin(handover::measure(&stand, &watched, &effort)).await?);
         }
+    }
+    if wanted("guards") {
+        figures.extend(Box::pin(guards::measure(&effort)).await?);
     }
     if wanted("locks") {
         figures.push(Box::pin(locks::measure(&effort)).await?);

@@ -181,7 +181,7 @@ impl Host {
         let began = Instant::now();
         let mut child = command.kill_on_drop(true).stdout(Stdio::null()).stdin(Stdio::null()).spawn()?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let place = Place { address, key: String::new(), tenant: String::new() };
+        let place = Place { address, key: String::new(), tenant: String::new(), once: false };
         let asked = async {
             loop {
                 if TcpStream::connect(address).await.is_ok() {
@@ -216,7 +216,7 @@ async fn memory(host: &Host, folder: &Path, database: &Database) -> Result<Sampl
     let env = EnvFile::read(&folder.join("env")).context("ioc up writes who may call it")?;
     let owner = migration::connect(&database.owner_url).await?;
     owner.batch_execute("update tenants set max_concurrent_sessions = 5000, max_tokens_per_month = 0").await?;
-    let place = Place { address: host.address, key: env.key.clone(), tenant: env.tenant.clone() };
+    let place = Place { address: host.address, key: env.key.clone(), tenant: env.tenant.clone(), once: false };
     let script = r#"{"agent": "scripted", "script": [{"do": "wait", "ms": 600000}]}"#;
     let left = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(RUNNING));
     let request = move || {

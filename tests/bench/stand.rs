@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Result;
+use axum::Router;
 use harness::{Options, World};
 use shared::{
     agent::PlatformAgent,
@@ -34,10 +35,14 @@ impl Stand {
         };
         let agent = PlatformAgent { name: "watched".to_owned(), kind: "scripted", capacity: None, runtime: watched };
         let world = World::idle(Options { settings, limits, agents: vec![agent], ..Options::default() }).await;
+        Self::serve(world.api.clone(), world).await
+    }
+
+    /// Serves a world through these routes.
+    pub(crate) async fn serve(api: Router, world: World) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let mut tasks = JoinSet::new();
-        let api = world.api.clone();
         tasks.spawn(async move { _ = axum::serve(listener, api).await });
         let app = world.app.clone();
         tasks.spawn(async move { work(&app).await });
@@ -58,7 +63,7 @@ async fn work(app: &App) {
 
 fn place(world: &World, address: SocketAddr) -> Place {
     let tenant = &world.tenant;
-    Place { address, key: tenant.key(Role::Member).to_owned(), tenant: tenant.slug.clone() }
+    Place { address, key: tenant.key(Role::Member).to_owned(), tenant: tenant.slug.clone(), once: false }
 }
 
 pub(crate) const SESSIONS: &str = "/api/v1/sessions";

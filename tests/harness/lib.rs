@@ -2,10 +2,12 @@
 
 pub mod cargo_lambda;
 pub mod database;
+pub mod issuer;
 pub mod kept;
 pub mod ministack;
 pub mod openapi;
 pub mod owner;
+pub mod proxy;
 mod shortcuts;
 pub mod stack;
 pub mod stream;

@@ -1,6 +1,15 @@
 //! The operations of the OpenAPI document, so that a claim about all endpoints covers those that come later.
 
 use serde_json::{Value, json};
+use shared::auth::Role;
+
+/// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
+/// unknown, or another tenant's, is refused. The longest path that fits counts.
+const ACCESS: [(&str, Role, Role, &str); 3] = [
+    ("/api/v1/audit", Role::Lead, Role::Lead, ""),
+    ("/api/v1/sessions", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
+    ("/api/v1/sessions/{id}", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
+];
 
 /// One operation, as the document has it.
 #[derive(Clone, Debug)]
@@ -46,6 +55,30 @@ impl Operation {
 
     pub fn names_a_session(&self) -> bool {
         self.path.starts_with("/api/v1/sessions/{id}")
+    }
+
+    /// Whether its path names one thing.
+    pub fn names_an_object(&self) -> bool {
+        self.path.contains("{id}")
+    }
+
+    fn access(&self) -> (Role, Role, &'static str) {
+        let below =
+            |known: &str| self.path.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let fitting = ACCESS.iter().filter(|(known, ..)| below(known)).max_by_key(|(known, ..)| known.len());
+        let (_, reads, changes, code) = fitting.unwrap_or_else(|| panic!("say who may call {}", self.path));
+        (*reads, *changes, code)
+    }
+
+    /// The lowest role that may call it.
+    pub fn lowest_role(&self) -> Role {
+        let (reads, changes, _) = self.access();
+        if self.reads() { reads } else { changes }
+    }
+
+    /// How an id that is unknown, or another tenant's, is refused.
+    pub fn not_found(&self) -> &'static str {
+        self.access().2
     }
 
     /// The path with a session's id, and with an artifact's where it has one.

@@ -33,6 +33,13 @@ impl Caller {
         more
     }
 
+    /// The states that a session went through, from its events.
+    pub async fn states(&self, id: &str) -> Vec<String> {
+        let events = self.events(id).await;
+        let changes = events.iter().filter(|event| event["type"] == "session.status_changed");
+        changes.map(|event| event["payload"]["to"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
     /// Waits until an event of this type is told of a session.
     pub async fn sees(&self, id: &str, event: &str) {
         until(async || self.events(id).await.iter().any(|one| one["type"] == event)).await;

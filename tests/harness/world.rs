@@ -15,6 +15,7 @@ use shared::{
     auth::{
         Role,
         key::Pepper,
+        oidc::{Oidc, settings::Issuer},
         service::{KeyRequest, Keys, issue},
     },
     cache::Cache,
@@ -23,6 +24,7 @@ use shared::{
     files::Files,
     id::{KeyId, TenantId},
     job::Lane,
+    limits::RateLimits,
     lock::Locks,
     queue::{Limits, Memory, Queue},
     runtime::{AgentRuntime, manual::Manual, scripted::Scripted},
@@ -48,6 +50,8 @@ pub struct Options {
     /// Other agents besides `scripted` and `manual`.
     pub agents: Vec<PlatformAgent>,
     pub queue: Option<Queue>,
+    /// Whose tokens people may come with.
+    pub issuers: Vec<Issuer>,
 }
 
 impl Default for Options {
@@ -59,7 +63,8 @@ impl Default for Options {
             retry_first: Duration::from_millis(10),
             retry_longest: Duration::from_millis(50),
         };
-        let settings = Settings { pace, step_lease: Duration::from_secs(2), ..Settings::default() };
+        let rate = RateLimits::unlimited();
+        let settings = Settings { pace, rate, step_lease: Duration::from_secs(2), ..Settings::default() };
         Self {
             clock: Clock::System,
             settings,
@@ -68,6 +73,7 @@ impl Default for Options {
             redis_url: None,
             agents: Vec::new(),
             queue: None,
+            issuers: Vec::new(),
         }
     }
 }
@@ -119,8 +125,7 @@ impl World {
     /// A world on a database that exists, such as one whose process died.
     pub async fn on(database: Arc<Database>, options: Options) -> Self {
         crate::log();
-        let redis_url = options.redis_url.clone().unwrap_or_else(crate::redis_url);
-        let limits = options.limits;
+        let (redis_url, limits) = (options.redis_url.clone().unwrap_or_else(crate::redis_url), options.limits);
         let app = app(&database.url, &redis_url, options);
         agent::register(&app).await.expect("agents are registered");
         let tenant = new_tenant(&app, limits).await;
@@ -203,6 +208,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         queue: options.queue.unwrap_or_else(|| Queue::Memory(Memory::new(Limits::default()))),
         files: Files::open("memory:").expect("files in memory"),
         keys: Keys::new(Pepper(PEPPER.as_bytes().to_vec()), "test".to_owned()),
+        oidc: Oidc::new(options.issuers),
         agents: Agents::new(agents, Some("scripted".to_owned())),
         settings: options.settings,
         news: News::default(),
@@ -383,13 +389,6 @@ impl Caller {
             assert_eq!(event["seq"], at + 1, "a gap in the log: {event}");
         }
         events
-    }
-
-    /// The states that a session went through, from its events.
-    pub async fn states(&self, id: &str) -> Vec<String> {
-        let events = self.events(id).await;
-        let changes = events.iter().filter(|event| event["type"] == "session.status_changed");
-        changes.map(|event| event["payload"]["to"].as_str().unwrap_or_default().to_owned()).collect()
     }
 }
 

@@ -68,6 +68,19 @@ fn the_template_routes_every_documented_path_to_the_binary_that_serves_it() {
     assert_eq!(routes, documented());
 }
 
+/// Where it asks, it asks about every path that needs a credential, and about no other.
+#[test]
+fn the_authorizer_of_the_template_guards_what_the_code_guards() {
+    let guarded: BTreeSet<_> = harness::openapi::guarded().into_iter().map(|operation| operation.path).collect();
+    let template = Template::read();
+    assert_eq!(template.guarded(), guarded);
+    let authorizer = &template.resource("Authorizer")["Properties"];
+    assert!(authorizer["IdentitySource"].is_null(), "all of several sources would have to be there");
+    assert_eq!(authorizer["AuthorizerResultTtlInSeconds"], 0, "a revoked key is refused at once");
+    assert_eq!(authorizer["AuthorizerPayloadFormatVersion"], "2.0");
+    assert_eq!(authorizer["EnableSimpleResponses"], true);
+}
+
 #[test]
 fn cargo_lambda_watch_routes_as_the_template_does() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();

@@ -1,10 +1,7 @@
-//! Who calls: keys in every state, roles against every operation, and the tenant that a call names.
+//! Who calls: keys in every state, and the tenant that a call names.
 
 use chrono::TimeDelta;
-use harness::{
-    Caller, Options, World,
-    openapi::{guarded, operations},
-};
+use harness::{Caller, Options, World};
 use serde_json::json;
 use shared::auth::{
     Role,
@@ -22,22 +19,6 @@ async fn is_refused(caller: &Caller) {
     assert!(reply.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
     let problem = reply.problem(401, "UNAUTHENTICATED");
     assert_eq!(problem["detail"], "The credential is not valid.");
-}
-
-#[tokio::test]
-async fn no_operation_answers_without_a_credential_but_those_that_say_so() {
-    let world = World::full().await;
-    let owner = world.owner().await;
-    let before = owner.dump().await;
-    for operation in guarded() {
-        let path = operation.path_of(UNKNOWN, UNKNOWN);
-        let reply = world.nobody().send(&operation.method, &path, operation.body()).await;
-        reply.problem(401, "UNAUTHENTICATED");
-    }
-    assert_eq!(owner.dump().await, before);
-    let open: Vec<_> =
-        operations().into_iter().filter(harness::openapi::Operation::is_open).map(|one| one.path).collect();
-    assert_eq!(open, ["/health", "/ready"]);
 }
 
 #[tokio::test]
@@ -110,34 +91,6 @@ async fn an_expired_key_stops_working_at_its_time() {
     caller.get("/sessions").await.expect(200);
     clock.advance(TimeDelta::microseconds(1));
     is_refused(&caller).await;
-}
-
-#[tokio::test]
-async fn a_role_may_call_what_the_matrix_says_of_every_operation() {
-    let world = World::full().await;
-    let owner = world.owner().await;
-    let before = owner.dump().await;
-    let on_ids: Vec<_> = guarded().into_iter().filter(harness::openapi::Operation::names_a_session).collect();
-    for operation in &on_ids {
-        let path = operation.path_of(UNKNOWN, UNKNOWN);
-        for role in Role::ALL {
-            let reply = world.caller(role).send(&operation.method, &path, operation.body()).await;
-            if role >= Role::Member || operation.reads() {
-                reply.problem(404, "SESSION_NOT_FOUND");
-            } else {
-                let problem = reply.problem(403, "FORBIDDEN");
-                assert!(problem["detail"].as_str().unwrap().contains("viewer"), "{problem}");
-            }
-        }
-    }
-    for operation in guarded().into_iter().filter(|one| !one.names_a_session() && !one.reads()) {
-        let reply = world.caller(Role::Viewer).send(&operation.method, &operation.path, operation.body()).await;
-        reply.problem(403, "FORBIDDEN");
-    }
-    assert_eq!(owner.dump().await, before);
-    for operation in guarded().into_iter().filter(|one| !one.names_a_session() && one.reads()) {
-        world.caller(Role::Viewer).get(&operation.path).await.expect(200);
-    }
 }
 
 /// Those that make something of its own: a session.

@@ -1,6 +1,6 @@
 //! One tenant's rows do not exist for another: not through the API, and not for the role that the functions connect as.
 
-use harness::{World, openapi::guarded, owner::Owner};
+use harness::{World, owner::Owner};
 use serde_json::json;
 use shared::auth::Role;
 
@@ -155,20 +155,57 @@ async fn a_list_a_tree_and_the_figures_hold_only_the_callers_own() {
 }
 
 #[tokio::test]
-async fn another_tenants_lead_gets_404_from_every_operation_on_a_real_session() {
-    let (world, owner, _) = two_tenants().await;
-    let id =
-        world.caller(Role::Member).get("/sessions").await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
-    let other = world.another_tenant().await;
-    let before = owner.dump().await;
-    let on_sessions: Vec<_> = guarded().into_iter().filter(harness::openapi::Operation::names_a_session).collect();
-    for operation in &on_sessions {
-        for role in [Role::Lead, Role::Admin] {
-            let caller = world.caller_of(&other, role);
-            let reply = caller.send(&operation.method, &operation.path_of(&id, &id), operation.body()).await;
-            reply.problem(404, "SESSION_NOT_FOUND");
-        }
+async fn no_unique_key_and_no_reference_crosses_tenants_so_that_neither_tells_what_another_has() {
+    let (_world, owner, _) = two_tenants().await;
+    let with_tenant =
+        "select attrelid from pg_attribute where attname = 'tenant_id' and attnum > 0 and not attisdropped";
+    let unique = format!(
+        "select c.relname || '.' || i.relname from pg_index x join pg_class c on c.oid = x.indrelid join pg_class i on i.oid = x.indexrelid
+         join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
+         where x.indisunique and x.indrelid in ({with_tenant})
+           and not exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and a.attnum = any(x.indkey))"
+    );
+    // The platform's own agents have no tenant; ids of agents are minted by us and never chosen by a caller.
+    assert_eq!(owner.texts(&unique).await, ["agents.agents_pkey"]);
+    let references = format!(
+        "select c.conrelid::regclass || ' -> ' || c.confrelid::regclass from pg_constraint c
+         where c.contype = 'f' and c.confrelid in ({with_tenant})
+           and not exists (select 1 from pg_attribute a where a.attrelid = c.conrelid and a.attname = 'tenant_id' and a.attnum = any(c.conkey))
+         order by 1"
+    );
+    assert_eq!(owner.texts(&references).await, ["agent_tokens -> agents", "sessions -> agents"]);
+    let views = "select count(*) from pg_views where schemaname = 'public'";
+    assert_eq!(owner.number(views).await, 0, "a view must be made with security_invoker, and be looked at here");
+}
+
+#[tokio::test]
+async fn what_names_another_tenants_rows_is_refused_as_what_names_none() {
+    let (world, owner, [mine, theirs]) = two_tenants().await;
+    let app = Owner::of(&world.database.url).await;
+    app.run(&format!("set app.tenant_id = '{mine}'")).await;
+    let session = owner.texts(&format!("select id::text from sessions where tenant_id = '{theirs}'")).await.remove(0);
+    let child =
+        |parent: &str| format!("insert into session_files values ('{mine}', '{parent}', 'b', 'added', 1, 0, '')");
+    let unknown = "01900000-0000-7000-8000-000000000000";
+    assert_eq!(app.refusal(&child(&session)).await, app.refusal(&child(unknown)).await);
+    let parent = |id: &str| format!("update sessions set parent_id = '{id}' where tenant_id = '{mine}'");
+    assert_eq!(app.refusal(&parent(&session)).await, app.refusal(&parent(unknown)).await);
+    let email = format!(
+        "insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
+         select '{mine}', id, 'b@example.org', 'B', 'member', now(), now() from (values (uuidv7())) as v(id)"
+    );
+    assert_eq!(app.refusal(&email).await, None, "an address that another tenant has too");
+}
+
+#[tokio::test]
+async fn what_redis_holds_names_the_tenant_that_it_belongs_to() {
+    let world = World::new().await;
+    let caller = world.caller(Role::Member);
+    let id = caller.run_script(json!([{"do": "say", "text": "One."}])).await;
+    caller.reaches(&id, &["completed"]).await;
+    let keys: Vec<String> = world.app.cache.query(redis::cmd("KEYS").arg(format!("*{id}*"))).await.unwrap();
+    assert!(!keys.is_empty(), "the fence of its lock is kept");
+    for key in keys {
+        assert!(key.contains(&world.tenant.id.to_string()), "{key}");
     }
-    assert!(on_sessions.len() >= 20);
-    assert_eq!(owner.dump().await, before);
 }

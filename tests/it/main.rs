@@ -2,16 +2,24 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and shows the figures it took")]
 
+mod access;
+mod agent_tokens;
+mod audit;
+mod authorizer;
 mod contract;
 mod docs;
 mod faults;
+mod fuzz;
+mod hardening;
 mod host;
 mod house;
+mod idempotency;
 mod identity;
 mod isolation;
 mod lambda;
 mod local;
 mod lock;
+mod oidc;
 mod opencode;
 mod ports;
 mod problems;

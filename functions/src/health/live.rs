@@ -1,6 +1,9 @@
 //! `GET /health`: the process answers. Asks nobody.
 
-use std::{sync::LazyLock, time::Instant};
+use std::{
+    sync::{LazyLock, OnceLock},
+    time::Instant,
+};
 
 use axum::Json;
 use serde::Serialize;
@@ -8,6 +11,9 @@ use utoipa::ToSchema;
 
 /// When this was first asked for: the routes are made as the process starts.
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// What this process was built from, as far as it was told.
+pub(super) static COMMIT: OnceLock<String> = OnceLock::new();
 
 pub(super) fn started() {
     LazyLock::force(&STARTED);
@@ -18,6 +24,7 @@ pub(super) struct Health {
     /// Always `ok`.
     status: &'static str,
     version: &'static str,
+    /// The revision that it was built from, or `unknown`.
     commit: &'static str,
     uptime_seconds: u64,
 }
@@ -27,7 +34,7 @@ pub(super) async fn health() -> Json<Health> {
     Json(Health {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
-        commit: option_env!("IOC_COMMIT").unwrap_or("unknown"),
+        commit: COMMIT.get().map_or("unknown", String::as_str),
         uptime_seconds: STARTED.elapsed().as_secs(),
     })
 }

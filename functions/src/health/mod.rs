@@ -16,6 +16,11 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(live::health)).routes(routes!(ready::ready))
 }
 
+/// Says what this process was built from; the first word counts.
+pub fn built_from(commit: &str) {
+    live::COMMIT.get_or_init(|| commit.to_owned());
+}
+
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| crate::openapi().to_json().unwrap_or_default());
 
 /// `/openapi.json`, and a page to read it at `/docs`.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
-use shared::{app::App, error::Result};
+use shared::{app::App, error::Result, limits::service::are_counted};
 use utoipa::ToSchema;
 
 #[derive(Serialize, ToSchema)]
@@ -12,6 +12,8 @@ pub(super) struct Readiness {
     /// `ready` or `unavailable`.
     status: &'static str,
     checks: Checks,
+    /// What does not work as it should meanwhile.
+    notes: Vec<&'static str>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -40,7 +42,11 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness
     let ok = postgres.ok && redis.ok && queue.ok;
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if ok { "ready" } else { "unavailable" };
-    (status, Json(Readiness { status: word, checks: Checks { postgres, redis, queue } }))
+    let mut notes = Vec::new();
+    if !redis.ok || !are_counted(&app) {
+        notes.push("Redis does not answer: calls are let through without a limit.");
+    }
+    (status, Json(Readiness { status: word, checks: Checks { postgres, redis, queue }, notes }))
 }
 
 async fn check(name: &str, asked: impl Future<Output = Result<()>>) -> Check {

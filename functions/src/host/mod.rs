@@ -4,6 +4,7 @@
 //! Whatever is called is awaited to its end before we reply: Lambda freezes the process after the reply, and what was
 //! left running would go on hours later or never.
 
+mod authorize;
 mod batch;
 mod settle;
 
@@ -23,6 +24,7 @@ use shared::{
 
 use crate::work;
 
+pub use authorize::{Verdict as Allowed, authorize};
 pub use batch::{Batch, handle};
 pub use settle::{Settled, attempt, settle};
 
@@ -36,6 +38,7 @@ pub type Ended = std::result::Result<(), Error>;
 pub fn start() -> std::result::Result<App, Error> {
     let config = Config::from_env()?;
     telemetry::start(config.log_format, &config.log_filter);
+    crate::health::built_from(&config.commit);
     if config.sqs.is_none() {
         return Err(Error::from("DISPATCH_QUEUE_URL must be set: jobs in a function's memory would be frozen with it"));
     }
@@ -47,6 +50,15 @@ pub fn start() -> std::result::Result<App, Error> {
 /// The stage is no part of our paths: the template sets `AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH`.
 pub async fn requests(routes: Router) -> Ended {
     lambda_http::run(routes).await
+}
+
+/// Answers API Gateway whether a request may reach its function. The function decides once more, and alone.
+pub async fn authorizations(app: App) -> Ended {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let app = &app;
+        Box::pin(async move { Ok::<_, Error>(authorize(app, event.payload).await) })
+    }))
+    .await
 }
 
 /// Works off the messages of one lane that SQS hands over in batches.
@@ -85,7 +97,7 @@ where
 
 /// How long an invocation may still take. A deadline that is over before we began is none: `cargo lambda watch` always
 /// says that it is ten minutes past the beginning of 1970.
-fn time_left(context: &Context, now: Time) -> Option<Duration> {
+pub(crate) fn time_left(context: &Context, now: Time) -> Option<Duration> {
     let deadline = Duration::from_millis(context.deadline);
     let now = Duration::from_millis(u64::try_from(now.timestamp_millis()).unwrap_or(0));
     deadline.checked_sub(now).map(|left| left.saturating_sub(MARGIN))

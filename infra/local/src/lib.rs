@@ -3,6 +3,7 @@
 //! Read in this order: [`up`] (the order of things), [`services`] (Postgres, Valkey and OpenCode as children), [`supervise`] (why none of them is ever
 //! left behind), [`scripted_model`] (who thinks while there is no key), [`checkout`] (where programs and data are).
 
+pub mod audit;
 pub mod checkout;
 pub mod demo;
 pub mod env_file;

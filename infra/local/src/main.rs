@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use local::{demo, services_for, supervise, up};
+use local::{audit, demo, services_for, supervise, up};
 
 /// The control plane for autonomous coding sessions, in one process.
 #[derive(Parser)]
@@ -16,6 +16,8 @@ struct Ioc {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Look after the audit log
+    Audit(audit::Arguments),
     /// Start everything, show the main job once, and serve the API until Ctrl-C
     Up(up::Arguments),
     /// Show the main job against the running ioc; succeeds only when it really completed
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run(command: Command) -> Result<u8> {
     match command {
+        Command::Audit(arguments) => audit::run(arguments).await,
         Command::Up(arguments) => up::run(arguments).await.map(|()| 0),
         Command::Demo(arguments) => demo::run(arguments).await.map(|()| 0),
         Command::Services(arguments) => services_for::run(arguments).await,

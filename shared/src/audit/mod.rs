@@ -6,7 +6,7 @@
 pub mod service;
 pub mod store;
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -44,7 +44,7 @@ pub struct Entry {
 
 impl Entry {
     /// `action` is `<kind>.<verb>`, such as `api_key.revoke`.
-    pub fn new(by: impl Into<By>, at: Time, action: impl Into<String>, object_id: impl ToString) -> Self {
+    pub fn new(by: impl Into<By>, at: Time, action: impl Into<String>, object_id: impl Display) -> Self {
         let action = action.into();
         let object_kind =
             KINDS.iter().find(|kind| action.strip_prefix(**kind).is_some_and(|rest| rest.starts_with('.')));

@@ -1,7 +1,9 @@
-//! Who calls: roles, actors, and API keys whose secret is stored only as a keyed hash.
+//! Who calls: roles, actors, API keys whose secret is stored only as a keyed hash, tokens of issuers, tokens of agents.
 
+pub mod agent_tokens;
 pub mod key;
 pub mod keys;
+pub mod oidc;
 pub mod permission;
 pub mod scope;
 pub mod service;

@@ -6,14 +6,16 @@ use moka::sync::Cache;
 
 use crate::{
     app::App,
+    audit::By,
     clock::Time,
     error::{Code, Error, Result},
     id::{AgentId, AgentTokenId, KeyId, TenantId},
 };
 
 use super::{
-    Actor, Caller, Principal, Role, Scope,
+    Actor, ActorKind, Caller, Principal, Role, Scope,
     key::{self, Pepper, Presented},
+    oidc::{login, token},
     store::{self, KnownAgentToken, KnownKey, NamedTenant},
 };
 
@@ -86,6 +88,13 @@ pub struct AgentCaller {
     pub address: Option<Arc<str>>,
 }
 
+impl From<&AgentCaller> for By {
+    fn from(caller: &AgentCaller) -> Self {
+        let actor = Actor { kind: ActorKind::Agent, id: caller.agent_id.to_string(), name: caller.name.clone() };
+        Self { actor, request_id: Some(caller.request_id.clone()), address: caller.address.clone() }
+    }
+}
+
 /// A credential that was found to be good, whatever kind it is.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
@@ -103,7 +112,11 @@ pub async fn identify(app: &App, credentials: Credentials<'_>, call: Call) -> Re
     if credentials.agent_token.is_some() || text.starts_with(key::AGENT_PREFIX) {
         return agent(app, text, credentials.tenant, call).await.map(Identity::Agent);
     }
-    let known = known_key(app, text).await?;
+    let known = if token::looks_like_one(text) {
+        login::by_token(app, text, &call).await?
+    } else {
+        known_key(app, text).await?
+    };
     let tenant = match credentials.tenant {
         None => None,
         Some(named) => acting_tenant(app, &known, named).await?,
@@ -145,11 +158,11 @@ fn refused(why: &str) -> Error {
 }
 
 /// The same words for every way in which a credential can be wrong: nobody learns which ones exist.
-fn wrong() -> Error {
+pub(super) fn wrong() -> Error {
     refused("The credential is not valid.")
 }
 
-fn inactive() -> Error {
+pub(super) fn inactive() -> Error {
     Error::new(Code::TenantInactive, "This tenant is deactivated.")
 }
 
@@ -177,16 +190,15 @@ async fn known_key(app: &App, text: &str) -> Result<Known> {
         known
     };
     let alive = known.revoked_at.is_none_or(|at| at > now) && known.expires_at.is_none_or(|at| at > now);
-    let owned = known.owner.as_ref().is_none_or(|owner| owner.is_active);
+    let owner = known.owner.as_ref();
     if presented.environment != known.environment
         || !presented.matches(&app.keys.pepper, &known.secret_hash)
         || !alive
-        || !owned
+        || !owner.is_none_or(|owner| owner.is_active)
     {
         return Err(wrong());
     }
     note_use(app, presented.id, &known, now).await;
-    let owner = known.owner.as_ref();
     Ok(Known {
         tenant_id: known.tenant_id,
         tenant_slug: known.tenant_slug.clone(),
@@ -265,12 +277,14 @@ async fn acting_tenant(app: &App, known: &Known, named: &str) -> Result<Option<N
     Ok(Some(tenant))
 }
 
-/// Forgets what is known here of keys, tokens and tenants, after a change to any of them. Other processes forget within
+/// Forgets what is known here of keys, tokens, people and tenants, after a change to any of them. Other processes forget within
 /// [`KNOWN_FOR`].
 pub(crate) fn forget(app: &App) {
     app.keys.known.invalidate_all();
     app.keys.agents.invalidate_all();
     app.keys.tenants.invalidate_all();
+    app.limiter().forget();
+    app.oidc.forget();
 }
 
 /// A key to be made.

@@ -103,6 +103,66 @@ pub async fn find_agent_token(db: &Db, id: AgentTokenId) -> Result<Option<KnownA
     rows.first().map(read).transpose()
 }
 
+/// A token of an agent to be stored.
+pub struct NewAgentToken<'a> {
+    pub tenant_id: TenantId,
+    pub id: AgentTokenId,
+    pub agent_id: AgentId,
+    pub environment: &'a str,
+    pub secret_hash: &'a [u8],
+    pub expires_at: Option<Time>,
+    pub created_by: &'a Actor,
+    pub created_at: Time,
+}
+
+/// Stores a token; false when the tenant has no such agent of its own.
+pub async fn insert_agent_token(tx: &mut Tx, token: &NewAgentToken<'_>) -> Result<bool> {
+    let sql = "insert into agent_tokens (tenant_id, id, agent_id, environment, secret_hash, expires_at, created_by, created_at)
+               select a.tenant_id, $3, a.id, $4, $5, $6, $7, $8 from agents a where a.tenant_id = $1 and a.id = $2
+               returning id";
+    let rows = tx
+        .query(
+            sql,
+            &[
+                &token.tenant_id,
+                &token.agent_id,
+                &token.id,
+                &token.environment,
+                &token.secret_hash,
+                &token.expires_at,
+                &Json(token.created_by),
+                &token.created_at,
+            ],
+        )
+        .await?;
+    Ok(!rows.is_empty())
+}
+
+/// Lets a token that works now, and that nothing took the place of, work until `until` at most; answers its agent.
+pub async fn replace_agent_token(
+    tx: &mut Tx,
+    id: AgentTokenId,
+    by: AgentTokenId,
+    now: Time,
+    until: Time,
+) -> Result<Option<AgentId>> {
+    let sql = "update agent_tokens set rotated_to = $2, expires_at = least(expires_at, $4)
+               where tenant_id = app_tenant_id() and id = $1 and rotated_to is null
+                 and (expires_at is null or expires_at > $3)
+               returning agent_id";
+    let row = tx.query_opt(sql, &[&id, &by, &now, &until]).await?;
+    Ok(row.map(|row| row.try_get("agent_id")).transpose()?)
+}
+
+/// Ends a token that works now; answers its agent.
+pub async fn end_agent_token(tx: &mut Tx, id: AgentTokenId, now: Time) -> Result<Option<AgentId>> {
+    let sql = "update agent_tokens set expires_at = $2
+               where tenant_id = app_tenant_id() and id = $1 and (expires_at is null or expires_at > $2)
+               returning agent_id";
+    let row = tx.query_opt(sql, &[&id, &now]).await?;
+    Ok(row.map(|row| row.try_get("agent_id")).transpose()?)
+}
+
 /// Notes when a key was used.
 pub async fn note_use(db: &Db, id: KeyId, at: Time) -> Result<()> {
     db.directory("select note_key_uses(array[$1::uuid], array[$2::timestamptz])", &[&id, &at]).await?;

@@ -174,7 +174,8 @@ impl Change {
         let after = audited(&self.session);
         let moved = self.before["status"] != after["status"];
         let asked = self.verb.is_some() || self.by.actor.kind != ActorKind::System;
-        if !moved && !asked {
+        let something = !self.events.is_empty() || self.before != after;
+        if !(moved || asked && something) {
             return None;
         }
         let verb = self.verb.unwrap_or_else(|| if moved { self.session.status.name() } else { "update" });

@@ -1,6 +1,9 @@
 //! `template.yaml` as the claims want to read it.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use harness::kept::root;
 use serde_yaml_ng::{Mapping, Value};
@@ -93,6 +96,24 @@ impl Template {
             max_receives: u32::try_from(redrive["maxReceiveCount"].as_u64().unwrap()).unwrap(),
             dead_letters: target(&redrive["deadLetterTargetArn"]),
         }
+    }
+
+    /// The paths that API Gateway asks the authorizer about, where the template's condition says so.
+    pub(crate) fn guarded(&self) -> BTreeSet<String> {
+        let all = self.of_type("AWS::ApiGatewayV2::Route").into_iter().map(|(_, route)| &route["Properties"]);
+        let guarded = all.filter(|route| {
+            let named = |key: &str| serde_yaml_ng::to_string(&route[key]).unwrap().replace('\n', " ");
+            let (kind, authorizer) = (named("AuthorizationType"), named("AuthorizerId"));
+            let asks = kind.contains("AsksFirst - CUSTOM - NONE") && authorizer.contains("AsksFirst - !Ref Authorizer");
+            assert!(asks || (kind.trim(), authorizer.trim()) == ("null", "null"), "{kind} {authorizer}");
+            asks
+        });
+        guarded.map(|route| text(&route["RouteKey"]).trim_start_matches("ANY ").to_owned()).collect()
+    }
+
+    /// A resource's own words.
+    pub(crate) fn resource(&self, name: &str) -> &Value {
+        &self.0["Resources"][name]
     }
 
     /// The path of each route, with the binary that serves it.

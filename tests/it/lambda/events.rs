@@ -35,6 +35,17 @@ async fn an_api_gateway_event_creates_a_session_and_rings_for_it() {
 }
 
 #[tokio::test]
+async fn an_authorizer_event_is_answered_with_yes_or_no() {
+    let cloud = Cloud::new().await;
+    let event = cloud.fill(include_str!("../../events/authorize.json"), "");
+    let answer = cloud.watch.invoke("authorizer", &event).unwrap();
+    assert_eq!(answer["isAuthorized"], true, "{answer}");
+    assert_eq!(answer["context"]["tenant_id"], cloud.world.tenant.id.to_string());
+    let forged = event.replace("Bearer ioc_", "Bearer ioc_x");
+    assert_eq!(cloud.watch.invoke("authorizer", &forged).unwrap(), json!({"isAuthorized": false, "context": {}}));
+}
+
+#[tokio::test]
 async fn of_a_batch_with_one_bad_message_of_three_only_that_one_is_reported() {
     let cloud = Cloud::new().await;
     let caller = cloud.world.caller(Role::Lead);

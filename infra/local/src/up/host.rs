@@ -51,6 +51,7 @@ pub(super) async fn open(places: &Places) -> Result<Host> {
         checkout::private(&places.local.join(folder))?;
     }
     let config = Config::read(&variables(places, &password)?)?;
+    functions::health::built_from(&config.commit);
     let app = config.build(Clock::System)?;
     agent::register(&app).await?;
     Ok(Host { app })

@@ -34,13 +34,14 @@ pub async fn open(app: &App, caller: &Caller, draft: Draft, start: bool) -> Resu
     if start {
         verbs::start(&mut change, super::queue_until(app, now))?;
         change.session.version = 1;
+        change.verb = Some("create");
     }
     insert(app, tx, change, &agent, start).await
 }
 
 /// Writes a new session and rings for what follows, or says why it is refused.
 async fn insert(app: &App, tx: Tx, change: Change, agent: &str, start: bool) -> Result<Found> {
-    match store::insert(tx, &change, agent, start).await? {
+    match Box::pin(store::insert(tx, &change, agent, start)).await? {
         Inserted::Made(shown) => {
             super::follow_up(app, &change).await;
             Ok(shown.map_or_else(|| alone(change.session), |shown| *shown))

@@ -104,20 +104,20 @@ pub(crate) async fn follow_up(app: &App, change: &Change) {
     }
     if change.freed {
         let app = app.clone();
-        after_commit(async move {
+        after_commit(Box::pin(async move {
             if let Err(error) = crate::dispatch::admit_for_tenant(&app, tenant_id, agent_id).await {
                 tracing::warn!(?error, session.id = %id, "a free slot was not given on; the sweep will");
             }
-        })
+        }))
         .await;
     }
     if change.orphans && session.child_count > 0 {
         let app = app.clone();
-        after_commit(async move {
+        after_commit(Box::pin(async move {
             if let Err(error) = orphan_below(&app, tenant_id, id).await {
                 tracing::warn!(?error, session.id = %id, "waiting children were not called off; the next step will");
             }
-        })
+        }))
         .await;
     }
 }

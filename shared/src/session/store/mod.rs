@@ -216,7 +216,7 @@ fn insert_sql(names: &[&str]) -> String {
              returning tenant_id, id, last_event_seq),
          appended as ({appended})
          select room.*, exists (select 1 from changed) as made from room",
-        room = room_of_new("$1", &now, &agent),
+        room = room_of_new("$1", &now, &agent, &start),
         names = names.join(", "),
         places = places.join(", "),
         appended = append(count),
@@ -225,14 +225,14 @@ fn insert_sql(names: &[&str]) -> String {
 
 /// Writes a changed session with its new events. The row must have been locked in this transaction.
 pub async fn save(tx: Tx, change: &Change) -> Result<()> {
-    write(tx, change, None).await.map(|_| ())
+    Box::pin(write(tx, change, None)).await.map(|_| ())
 }
 
 /// As [`save`], and answers the session as it is shown.
 pub async fn save_and_show(tx: Tx, change: &Change) -> Result<Found> {
     let session = &change.session;
     let shown: Params<'_> = &[&change.now, &session.tenant_id, &session.id];
-    let rows = write(tx, change, Some((&FIND, shown))).await?;
+    let rows = Box::pin(write(tx, change, Some((&FIND, shown)))).await?;
     rows.first().map(row::found).transpose()?.ok_or_else(|| not_found(session.id))
 }
 

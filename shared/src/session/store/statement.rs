@@ -32,22 +32,28 @@ pub fn list(narrowed: &str) -> String {
 pub static ROOM: LazyLock<String> = LazyLock::new(|| {
     let agent = "case when $5 then coalesce(s.agent_config->>'agent', $4) else coalesce(s.agent_id::text, $4) end";
     let session = "join sessions s on s.tenant_id = t.id and s.id = $2";
-    room("$1", "$3", session, agent, "s.workspace_key")
+    room("$1", "$3", session, agent, "s.workspace_key", ["true", "true"])
 });
 
-/// What a start is decided by, of a session that is yet to be: the tenant, the time, and the agent are given, and its
-/// workspace is not looked at.
-pub(super) fn room_of_new(tenant: &str, now: &str, agent: &str) -> String {
-    room(tenant, now, "", agent, "null")
+/// What a create is decided by: the tenant, the time, the agent and whether it is to start are given. Its workspace is not
+/// looked at, and what decides nothing is not counted.
+pub(super) fn room_of_new(tenant: &str, now: &str, agent: &str, start: &str) -> String {
+    let rejects = "t.admission = 'reject'";
+    room(tenant, now, "", agent, "null", [rejects, &format!("({start} or {rejects})")])
 }
 
-fn room(tenant: &str, now: &str, session: &str, agent: &str, workspace_key: &str) -> String {
+/// `counted` says when the running and when the queued sessions matter.
+fn room(tenant: &str, now: &str, session: &str, agent: &str, workspace_key: &str, counted: [&str; 2]) -> String {
+    let [if_running, if_queued] = counted;
     format!(
         "select t.is_active as active, t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
             t.admission = 'reject' as rejects,
-            (select count(*) from sessions r where r.tenant_id = t.id and r.status in ('running', 'degraded')) as running,
-            (select count(*) from sessions q where q.tenant_id = t.id and q.status = 'queued') as queued,
-            (select count(*) from sessions q where q.tenant_id = t.id and q.status = 'queued' and q.agent_id = a.id) as queued_on_agent,
+            case when {if_running} then (select count(*) from sessions r
+                where r.tenant_id = t.id and r.status in ('running', 'degraded')) else 0 end as running,
+            case when {if_queued} then (select count(*) from sessions q
+                where q.tenant_id = t.id and q.status = 'queued') else 0 end as queued,
+            case when {if_queued} then (select count(*) from sessions q
+                where q.tenant_id = t.id and q.status = 'queued' and q.agent_id = a.id) else 0 end as queued_on_agent,
             t.max_tokens_per_month > 0 and t.max_tokens_per_month <= coalesce((select u.tokens from tenant_usage u
                 where u.tenant_id = t.id and u.month = date_trunc('month', {now}::timestamptz at time zone 'UTC')::date), 0) as out_of_tokens,
             exists (select 1 from sessions w where w.tenant_id = t.id and w.workspace_key = {workspace_key}

@@ -1,0 +1,130 @@
+//! Every operation of the OpenAPI document, called by everybody who must not: refused as the table in the harness says, and
+//! without a change to any row. An operation that the table does not know fails here.
+
+use harness::{
+    Caller, World,
+    openapi::{Operation, guarded, operations},
+};
+use serde_json::{Value, json};
+use shared::auth::{
+    Role,
+    key::{Pepper, mint_agent},
+};
+
+const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
+
+async fn call(caller: &Caller, operation: &Operation, id: &str) -> harness::Reply {
+    caller.send(&operation.method, &operation.path_of(id, UNKNOWN), operation.body()).await
+}
+
+#[tokio::test]
+async fn no_operation_answers_without_a_credential_but_those_that_say_so() {
+    let world = World::full().await;
+    let owner = world.owner().await;
+    let before = owner.dump().await;
+    for operation in guarded() {
+        call(&world.nobody(), &operation, UNKNOWN).await.problem(401, "UNAUTHENTICATED");
+    }
+    assert_eq!(owner.dump().await, before);
+    let open: Vec<_> = operations().into_iter().filter(Operation::is_open).map(|one| one.path).collect();
+    assert_eq!(open, ["/health", "/ready"]);
+}
+
+#[tokio::test]
+async fn a_role_below_the_one_that_an_operation_needs_is_refused_and_told_so() {
+    let world = World::full().await;
+    let owner = world.owner().await;
+    let before = owner.dump().await;
+    for operation in guarded() {
+        let needed = operation.lowest_role();
+        for role in Role::ALL.into_iter().filter(|role| *role < needed) {
+            let problem = call(&world.caller(role), &operation, UNKNOWN).await.problem(403, "FORBIDDEN");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains(role.name()) && detail.contains(needed.name()), "{problem}");
+        }
+    }
+    assert_eq!(owner.dump().await, before);
+}
+
+#[tokio::test]
+async fn the_role_that_an_operation_needs_is_enough() {
+    let world = World::full().await;
+    for operation in guarded() {
+        for role in Role::ALL.into_iter().filter(|role| *role >= operation.lowest_role()) {
+            if operation.names_an_object() {
+                call(&world.caller(role), &operation, UNKNOWN).await.problem(404, operation.not_found());
+            } else if operation.reads() {
+                let reply = call(&world.caller(role), &operation, UNKNOWN).await;
+                assert!(reply.status.is_success(), "{} {}: {reply:?}", operation.method, operation.path);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_agents_token_reaches_no_operation_of_people() {
+    let world = World::full().await;
+    let owner = world.owner().await;
+    let token = mint_agent(&Pepper(harness::PEPPER.as_bytes().to_vec()), "test");
+    let (tenant, id, hash) = (world.tenant.id, token.id, hex::encode(&token.hash));
+    owner
+        .run(&format!(
+            "insert into agents values ('{id}', '{tenant}', 'external', 'manual', null, now(), now());
+             insert into agent_tokens values ('{tenant}', '{id}', '{id}', 'test', decode('{hash}', 'hex'), null, now())"
+        ))
+        .await;
+    let before = owner.dump().await;
+    for header in ["authorization", "x-agent-token"] {
+        let value = if header == "authorization" { format!("Bearer {}", token.text) } else { token.text.clone() };
+        let caller = world.nobody().with(header, &value).with("x-tenant-id", &world.tenant.slug);
+        for operation in guarded() {
+            call(&caller, &operation, UNKNOWN).await.problem(403, "FORBIDDEN");
+        }
+    }
+    assert_eq!(owner.dump().await, before);
+    owner.run("update agent_tokens set expires_at = now() - interval '1 second'").await;
+    let world = World::on(world.database.clone(), harness::Options::default()).await;
+    let caller = world.nobody().with("x-agent-token", &token.text);
+    caller.get("/sessions").await.problem(401, "UNAUTHENTICATED");
+}
+
+/// What a refusal says beside the ids of the object and of the request.
+fn words(mut problem: Value, id: &str) -> String {
+    problem["request_id"] = json!(null);
+    problem.to_string().replace(id, "<id>")
+}
+
+#[tokio::test]
+async fn an_object_of_another_tenant_is_answered_as_an_unknown_one_by_every_operation() {
+    let world = World::full().await;
+    let owner = world.owner().await;
+    let theirs = world.another_tenant().await;
+    let session = world.caller_of(&theirs, Role::Member).new_session(json!({})).await;
+    let objects = objects(&session);
+    let before = owner.dump().await;
+    let mut asked = 0;
+    for operation in guarded().into_iter().filter(Operation::names_an_object) {
+        let (_, foreign) = objects
+            .iter()
+            .find(|(path, _)| operation.path.starts_with(path))
+            .unwrap_or_else(|| panic!("say what object of another tenant {} is to name", operation.path));
+        for role in [Role::Lead, Role::Admin].into_iter().filter(|role| *role >= operation.lowest_role()) {
+            // An admin may look after every tenant, but only where tenants are what it is about.
+            if operation.path.starts_with("/api/v1/tenants/") {
+                continue;
+            }
+            let caller = world.caller(role);
+            let unknown = call(&caller, &operation, UNKNOWN).await.problem(404, operation.not_found());
+            let reply = call(&caller, &operation, foreign).await.problem(404, operation.not_found());
+            assert_eq!(words(reply, foreign), words(unknown, UNKNOWN), "{} {}", operation.method, operation.path);
+            asked += 1;
+        }
+    }
+    assert!(asked >= 40, "only {asked} were asked");
+    assert_eq!(owner.dump().await, before);
+}
+
+/// An object of another tenant below each path.
+fn objects(session: &str) -> Vec<(&'static str, String)> {
+    vec![("/api/v1/sessions/", session.to_owned())]
+}

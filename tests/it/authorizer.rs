@@ -1,0 +1,98 @@
+//! What API Gateway's authorizer answers, to the event that API Gateway sends: what the extractors would, and no when
+//! nobody can say.
+
+use functions::host::authorize;
+use harness::{Options, World, issuer::Issuer};
+use serde_json::{Value, json};
+use shared::{app::App, auth::Role, clock::Clock};
+
+/// The event of API Gateway, with these headers besides; null takes one away.
+fn event(headers: &Value) -> Value {
+    let mut event: Value = serde_json::from_str(include_str!("../events/authorize.json")).unwrap();
+    let sent = event["headers"].as_object_mut().unwrap();
+    sent.remove("authorization");
+    sent.remove("x-tenant-id");
+    sent.extend(headers.as_object().unwrap().clone());
+    event
+}
+
+async fn asked(app: &App, headers: &Value) -> Value {
+    serde_json::to_value(authorize(app, event(headers)).await).unwrap()
+}
+
+fn bearer(text: &str) -> Value {
+    json!({"authorization": format!("Bearer {text}")})
+}
+
+#[tokio::test]
+async fn a_good_credential_of_each_kind_is_let_through_and_named() {
+    let issuer = Issuer::start(&Clock::System).await;
+    let issuers = vec![issuer.settings(&json!({}))];
+    let world = World::idle(Options { issuers, ..Options::default() }).await;
+    let owner = world.owner().await;
+    owner.run("update tenants set signup = true").await;
+    let agent = shared::id::AgentId::new();
+    let (tenant, by) = (world.tenant.id, shared::auth::Actor::system("test"));
+    owner
+        .run(&format!(
+            "insert into agents (id, tenant_id, name, kind, created_at, updated_at)
+             values ('{agent}', '{tenant}', 'theirs', 'manual', now(), now())"
+        ))
+        .await;
+    let token = shared::auth::agent_tokens::issue(&world.app, tenant, by, agent, None).await.unwrap().text;
+    let person = issuer.token(&json!({"tenant": world.tenant.slug}));
+    let key = world.tenant.key(Role::Viewer);
+    let cases = [
+        (bearer(key), format!("key:{}", world.tenant.key_id(Role::Viewer))),
+        (bearer(&person), "user:".to_owned()),
+        (bearer(&token), format!("agent:{agent}")),
+        (json!({"x-agent-token": token}), format!("agent:{agent}")),
+        (json!({"authorization": format!("Bearer {key}"), "x-tenant-id": world.tenant.slug}), "key:".to_owned()),
+    ];
+    for (headers, principal) in cases {
+        let verdict = asked(&world.app, &headers).await;
+        assert_eq!(verdict["isAuthorized"], true, "{headers}");
+        assert_eq!(verdict["context"]["tenant_id"], tenant.to_string());
+        assert!(verdict["context"]["principal"].as_str().unwrap().starts_with(&principal), "{verdict}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_no_good_credential_is_kept_away() {
+    let world = World::full().await;
+    let other = world.another_tenant().await;
+    let key = world.tenant.key(Role::Lead);
+    let wrong = [
+        json!({}),
+        bearer("nonsense"),
+        bearer("a.b.c"),
+        bearer(&format!("{key}0")),
+        json!({"authorization": key}),
+        json!({"authorization": format!("Bearer {key},Bearer {key}")}),
+        json!({"x-agent-token": key}),
+        json!({"authorization": format!("Bearer {key}"), "x-agent-token": key}),
+        json!({"authorization": format!("Bearer {key}"), "x-tenant-id": other.slug}),
+    ];
+    for headers in &wrong {
+        assert_eq!(asked(&world.app, headers).await, json!({"isAuthorized": false, "context": {}}), "{headers}");
+    }
+    for nonsense in [json!(null), json!({}), json!([]), json!({"headers": bearer(key)})] {
+        assert!(!authorize(&world.app, nonsense).await.is_authorized);
+    }
+    world.owner().await.run(&format!("update tenants set is_active = false where id = '{}'", other.id)).await;
+    assert_eq!(asked(&world.app, &bearer(other.key(Role::Admin))).await["isAuthorized"], false);
+}
+
+#[tokio::test]
+async fn nobody_is_let_through_while_the_database_or_the_issuer_is_down() {
+    let world = World::full().await;
+    let issuer = Issuer::start(&Clock::System).await;
+    issuer.is(harness::issuer::Mode::Failing(500));
+    let options = || Options { issuers: vec![issuer.settings(&json!({}))], ..Options::default() };
+    let token = issuer.token(&json!({"tenant": world.tenant.slug}));
+    let without = harness::world::app("postgres://ioc_app@127.0.0.1:1/none", &harness::redis_url(), options());
+    assert_eq!(asked(&without, &bearer(world.tenant.key(Role::Admin))).await["isAuthorized"], false);
+    let with = harness::world::app(&world.database.url, &harness::redis_url(), options());
+    assert_eq!(asked(&with, &bearer(&token)).await["isAuthorized"], false);
+    assert_eq!(asked(&with, &bearer(world.tenant.key(Role::Admin))).await["isAuthorized"], true);
+}

@@ -1,0 +1,63 @@
+//! The API as its document describes it, asked by a fuzzer that has read the document and nothing else.
+
+use std::{path::Path, time::Duration};
+
+use harness::{
+    World,
+    kept::{root, test_program},
+};
+use serde_json::json;
+use shared::auth::Role;
+use tokio::{net::TcpListener, process::Command, task::JoinSet, time::timeout};
+
+/// What every answer must hold to, whatever was sent.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_headers_conformance,response_schema_conformance";
+
+/// The same requests each time, so that what is found once is found again.
+const SEED: &str = "20261122";
+
+/// Requests that are made up for each operation, beside those at the edges of what it takes.
+const EXAMPLES: &str = "20";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_a_fuzzer_sends_is_answered_otherwise_than_the_document_says() {
+    let program = test_program("schemathesis", "SCHEMATHESIS");
+    let world = World::full().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (api, mut tasks) = (world.api.clone(), JoinSet::new());
+    tasks.spawn(async move { _ = axum::serve(listener, api).await });
+    let id = world.caller(Role::Member).new_session(json!({})).await;
+    world.owner().await.place(&id, "pending").await;
+    let all = async {
+        for role in [Role::Member, Role::Lead, Role::Admin] {
+            let key = world.tenant.key(role);
+            let (succeeded, told) = fuzz(&program, &url, key, &world.tenant.slug).await;
+            assert!(succeeded, "as {}:\n{told}", role.name());
+            let sent = told.split(" generated, ").next().and_then(|text| text.rsplit(char::is_whitespace).next());
+            let sent: u32 = sent.and_then(|text| text.parse().ok()).unwrap_or_default();
+            assert!(sent > 500, "only {sent} requests:\n{told}");
+        }
+    };
+    timeout(Duration::from_mins(3), all).await.expect("the fuzzer ends");
+    world.nobody().get("/ready").await.expect(200);
+}
+
+/// Runs the fuzzer once; whether it found nothing, and what it tells.
+async fn fuzz(program: &Path, url: &str, key: &str, tenant: &str) -> (bool, String) {
+    let document = root().join("docs/openapi.json");
+    let ended = Command::new(program)
+        .arg("run")
+        .arg(document)
+        .args(["--url", url, "--checks", CHECKS, "--seed", SEED, "--max-examples", EXAMPLES])
+        .args(["--header", &format!("Authorization: Bearer {key}"), "--header", &format!("X-Tenant-ID: {tenant}")])
+        .args(["--generation-database", "none", "--no-color", "--continue-on-failure", "--warnings", "off"])
+        // Where it would look for settings and leave reports.
+        .current_dir(std::env::temp_dir())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap();
+    (ended.status.success(), String::from_utf8_lossy(&ended.stdout).into_owned())
+}

@@ -1,0 +1,212 @@
+//! `Idempotency-Key`: sent again, a request has one effect and gets the answer of the first.
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use harness::{Caller, Options, World};
+use serde_json::{Value, json};
+use shared::{auth::Role, clock::Clock, job::Job};
+
+fn draft() -> Value {
+    json!({"title": "Fix the parser", "initial_prompt": "Do it."})
+}
+
+fn keyed(caller: &Caller, key: &str) -> Caller {
+    caller.with("idempotency-key", key)
+}
+
+async fn sessions(world: &World) -> i64 {
+    world.owner().await.number("select count(*) from sessions").await
+}
+
+#[tokio::test]
+async fn a_request_that_comes_again_gets_the_same_answer_and_has_no_second_effect() {
+    let world = World::full().await;
+    let caller = keyed(&world.caller(Role::Member), "one");
+    let first = caller.post("/sessions", draft()).await;
+    assert!(!first.headers.contains_key("idempotent-replay"));
+    let again = caller.post("/sessions", draft()).await;
+    assert_eq!(again.headers["idempotent-replay"], "true");
+    for header in ["etag", "location", "content-type"] {
+        assert_eq!(first.headers[header], again.headers[header]);
+    }
+    assert_eq!(first.status, again.status);
+    assert_eq!(first.bytes, again.bytes);
+    assert_eq!(sessions(&world).await, 1);
+    assert_eq!(world.owner().await.number("select count(*) from audit_entries").await, 1);
+}
+
+#[tokio::test]
+async fn a_hundred_identical_calls_at_once_have_one_effect_and_one_answer() {
+    let world = World::full().await;
+    let caller = keyed(&world.caller(Role::Member), "hundred");
+    let replies = join_all((0..100).map(|_| caller.post("/sessions", draft()))).await;
+    let (made, refused): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status == 201);
+    assert!(!made.is_empty());
+    for reply in &made {
+        assert_eq!(reply.bytes, made[0].bytes);
+    }
+    for reply in refused {
+        let problem = reply.problem(409, "IDEMPOTENCY_IN_PROGRESS");
+        assert_eq!(problem["retryable"], true);
+    }
+    assert_eq!(sessions(&world).await, 1);
+    assert_eq!(caller.post("/sessions", draft()).await.bytes, made[0].bytes);
+}
+
+#[tokio::test]
+async fn every_verb_of_a_session_replays_and_a_verb_that_is_spent_is_not_refused() {
+    let world = World::new().await;
+    let caller = world.caller(Role::Member);
+    let id = caller.new_session(json!({"agent_config": {"agent": "manual"}})).await;
+    let path = |verb: &str| format!("/sessions/{id}/{verb}");
+    let twice = async |key: &str, path: &str, body: Value| {
+        let caller = keyed(&caller, key);
+        let (first, again) = (caller.post(path, body.clone()).await, caller.post(path, body).await);
+        assert!(first.status.is_success(), "{path}: {first:?}");
+        assert_eq!((first.status, &first.bytes), (again.status, &again.bytes), "{path}");
+        assert_eq!(again.headers["idempotent-replay"], "true");
+    };
+    twice("start", &path("start"), json!({})).await;
+    caller.reaches(&id, &["running"]).await;
+    twice("say", &path("messages"), json!({"text": "Go on."})).await;
+    twice("pause", &path("pause"), json!({})).await;
+    caller.reaches(&id, &["paused"]).await;
+    twice("resume", &path("resume"), json!({})).await;
+    caller.reaches(&id, &["running"]).await;
+    twice("checkpoint", &path("checkpoints"), json!({"note": "here"})).await;
+    twice("fork", &path("fork"), json!({})).await;
+    twice("complete", &path("complete"), json!({"result": {"text": "done"}})).await;
+    let said = caller.events(&id).await;
+    let prompts = said.iter().filter(|event| event["type"] == "session.message").count();
+    assert_eq!(prompts, 1, "{said:?}");
+    let delete = keyed(&caller, "delete");
+    delete.delete(&format!("/sessions/{id}")).await.expect(204);
+    delete.delete(&format!("/sessions/{id}")).await.expect(204);
+    caller.get(&format!("/sessions/{id}")).await.problem(404, "SESSION_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn what_follows_a_commit_still_follows_with_a_key() {
+    let world = World::new().await;
+    let caller = world.caller(Role::Member);
+    let script = json!({"agent": "scripted", "script": [{"do": "say", "text": "Done."}]});
+    let body = json!({"title": "Fix the parser", "initial_prompt": "Do it.", "agent_config": script, "start": true});
+    let made = keyed(&caller, "start").post("/sessions", body).await.expect(201);
+    assert_eq!(made["status"], "queued");
+    let id = made["id"].as_str().unwrap();
+    caller.reaches(id, &["completed"]).await;
+    // A parent that is stopped with a key calls its waiting children off, and hands its slot on.
+    let parent = caller.start_session(json!({"agent_config": {"agent": "manual"}})).await;
+    caller.reaches(&parent, &["running"]).await;
+    let child = caller.new_session(json!({"parent_id": parent})).await;
+    let fail = json!({"message": "It broke."});
+    keyed(&caller, "fail").post(&format!("/sessions/{parent}/fail"), fail).await.expect(200);
+    caller.reaches(&child, &["orphaned"]).await;
+}
+
+#[tokio::test]
+async fn the_same_key_with_another_request_is_refused() {
+    let world = World::full().await;
+    let caller = keyed(&world.caller(Role::Member), "reused");
+    let made = caller.post("/sessions", draft()).await.expect(201);
+    let other = json!({"title": "Another thing", "initial_prompt": "Do it."});
+    caller.post("/sessions", other).await.problem(422, "IDEMPOTENCY_KEY_REUSED");
+    let start = format!("/sessions/{}/start", made["id"].as_str().unwrap());
+    caller.act(&start).await.problem(422, "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(sessions(&world).await, 1);
+}
+
+#[tokio::test]
+async fn a_key_is_its_callers_own() {
+    let world = World::full().await;
+    let other = world.another_tenant().await;
+    let callers = [
+        world.caller(Role::Member),
+        world.caller(Role::Lead),
+        world.caller_of(&other, Role::Member),
+        world.caller(Role::Admin).with("x-tenant-id", &other.slug),
+    ];
+    let mut ids = Vec::new();
+    for caller in callers {
+        ids.push(keyed(&caller, "shared").post("/sessions", draft()).await.expect(201)["id"].clone());
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+    // The same credential, but on another tenant: another request.
+    let admin = keyed(&world.caller(Role::Admin), "shared");
+    admin.post("/sessions", draft()).await.problem(422, "IDEMPOTENCY_KEY_REUSED");
+}
+
+#[tokio::test]
+async fn a_request_that_was_refused_may_be_sent_again_with_its_key() {
+    let world = World::full().await;
+    let caller = keyed(&world.caller(Role::Member), "refused");
+    caller.post("/sessions", json!({"title": ""})).await.problem(422, "VALIDATION_FAILED");
+    caller.post("/sessions", draft()).await.expect(201);
+    assert_eq!(sessions(&world).await, 1);
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_is_refused() {
+    let world = World::full().await;
+    let caller = world.caller(Role::Member);
+    for wrong in ["", " ", "a b", "x".repeat(256).as_str(), "\u{e9}"] {
+        let problem = keyed(&caller, wrong).post("/sessions", draft()).await.problem(422, "VALIDATION_FAILED");
+        assert_eq!(problem["errors"][0]["field"], "Idempotency-Key", "{wrong:?}");
+    }
+    keyed(&caller, "a").also("idempotency-key", "b").post("/sessions", draft()).await.problem(422, "VALIDATION_FAILED");
+    keyed(&caller, &"x".repeat(255)).post("/sessions", draft()).await.expect(201);
+    assert_eq!(sessions(&world).await, 1);
+    world.nobody().with("idempotency-key", "a").post("/sessions", draft()).await.problem(401, "UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn a_crash_before_the_answer_leaves_neither_effect_nor_answer() {
+    let world = World::full().await;
+    let caller = keyed(&world.caller(Role::Member), "crash");
+    // Whatever instant it is broken off at, the call that follows has the one effect and answers.
+    for polls in [1, 2, 3, 5, 8, 13, 21, 34, 55] {
+        let mut call = Box::pin(caller.post("/sessions", draft()));
+        for _ in 0..polls {
+            if futures_util::poll!(call.as_mut()).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(call);
+        assert!(sessions(&world).await <= 1);
+    }
+    // The connection of a call that was broken off gives the key back as soon as Postgres hears of it.
+    harness::until(async || caller.post("/sessions", draft()).await.status == 201).await;
+    assert_eq!(sessions(&world).await, 1);
+    assert_eq!(caller.post("/sessions", draft()).await.headers["idempotent-replay"], "true");
+    let kept = world.owner().await.number("select count(*) from idempotency_keys").await;
+    assert_eq!(kept, 1);
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_for_a_day_and_forgotten_then() {
+    let clock = Clock::fixed(Clock::System.now());
+    let world = World::idle(Options { clock: clock.clone(), ..Options::default() }).await;
+    let caller = keyed(&world.caller(Role::Member), "day");
+    let made = caller.post("/sessions", draft()).await;
+    clock.advance(TimeDelta::hours(24) - TimeDelta::microseconds(1));
+    assert_eq!(caller.post("/sessions", draft()).await.bytes, made.bytes);
+    clock.advance(TimeDelta::microseconds(1));
+    assert_ne!(caller.post("/sessions", draft()).await.bytes, made.bytes);
+    clock.advance(TimeDelta::hours(25));
+    functions::work::run(&world.app, Job::sweep()).await.unwrap();
+    assert_eq!(world.owner().await.number("select count(*) from idempotency_keys").await, 0);
+}
+
+#[tokio::test]
+async fn what_is_kept_of_an_answer_cannot_be_read_from_the_database() {
+    let world = World::full().await;
+    let caller = keyed(&world.caller(Role::Member), "sealed");
+    let body = json!({"title": "A title that nobody is to read", "initial_prompt": "Do it."});
+    caller.post("/sessions", body).await.expect(201);
+    let dump = world.owner().await.dump().await;
+    let title = hex::encode("A title that nobody is to read");
+    assert!(!dump["idempotency_keys"].contains(&title));
+    assert!(dump["idempotency_keys"].contains("sealed"));
+}
