@@ -41,49 +41,49 @@ pub(crate) struct Problem {
 pub(crate) enum Problems {
     /// The request cannot be read, or does not name its tenant.
     #[response(status = 400, content_type = "application/problem+json")]
-    BadRequest(#[to_schema] Problem),
+    BadRequest(Problem),
     /// No valid credential.
     #[response(status = 401, content_type = "application/problem+json")]
-    Unauthenticated(#[to_schema] Problem),
+    Unauthenticated(Problem),
     /// The credential does not allow it, or its tenant is deactivated.
     #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(#[to_schema] Problem),
+    Forbidden(Problem),
     /// There is no such thing, or it belongs to another tenant.
     #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(#[to_schema] Problem),
+    NotFound(Problem),
     /// Its state does not allow it.
     #[response(status = 409, content_type = "application/problem+json")]
-    Conflict(#[to_schema] Problem),
+    Conflict(Problem),
     /// It has been changed since.
     #[response(status = 412, content_type = "application/problem+json")]
-    PreconditionFailed(#[to_schema] Problem),
+    PreconditionFailed(Problem),
     /// The body came too slowly.
     #[response(status = 408, content_type = "application/problem+json")]
-    TooSlow(#[to_schema] Problem),
+    TooSlow(Problem),
     /// The body is larger than 1 MiB.
     #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(#[to_schema] Problem),
+    TooLarge(Problem),
     /// The path with its query is longer than 8 KiB.
     #[response(status = 414, content_type = "application/problem+json")]
-    UriTooLong(#[to_schema] Problem),
+    UriTooLong(Problem),
     /// The body is not JSON.
     #[response(status = 415, content_type = "application/problem+json")]
-    UnsupportedMediaType(#[to_schema] Problem),
+    UnsupportedMediaType(Problem),
     /// A field breaks a rule.
     #[response(status = 422, content_type = "application/problem+json")]
-    Invalid(#[to_schema] Problem),
+    Invalid(Problem),
     /// A limit of the tenant is met, or too many calls came.
     #[response(status = 429, content_type = "application/problem+json")]
-    Exhausted(#[to_schema] Problem),
+    Exhausted(Problem),
     /// The headers are larger than 32 KiB.
     #[response(status = 431, content_type = "application/problem+json")]
-    HeadersTooLarge(#[to_schema] Problem),
+    HeadersTooLarge(Problem),
     /// A fault of ours.
     #[response(status = 500, content_type = "application/problem+json")]
-    Internal(#[to_schema] Problem),
+    Internal(Problem),
     /// Something that we need does not answer.
     #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(#[to_schema] Problem),
+    Unavailable(Problem),
 }
 
 /// An error on its way to the one place that renders it: [`render`].

@@ -5,10 +5,14 @@ use shared::auth::Role;
 
 /// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
 /// unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 3] = [
+const ACCESS: [(&str, Role, Role, &str); 7] = [
+    ("/api/v1/api-keys", Role::Member, Role::Member, "API_KEY_NOT_FOUND"),
     ("/api/v1/audit", Role::Lead, Role::Lead, ""),
+    ("/api/v1/me", Role::Viewer, Role::Viewer, ""),
     ("/api/v1/sessions", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
-    ("/api/v1/sessions/{id}", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
+    ("/api/v1/tenant", Role::Viewer, Role::Viewer, ""),
+    ("/api/v1/tenants", Role::Admin, Role::Admin, "TENANT_NOT_FOUND"),
+    ("/api/v1/users", Role::Viewer, Role::Lead, "USER_NOT_FOUND"),
 ];
 
 /// One operation, as the document has it.

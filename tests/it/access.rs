@@ -2,7 +2,7 @@
 //! without a change to any row. An operation that the table does not know fails here.
 
 use harness::{
-    Caller, World,
+    Caller, Tenant, World,
     openapi::{Operation, guarded, operations},
 };
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ async fn an_object_of_another_tenant_is_answered_as_an_unknown_one_by_every_oper
     let owner = world.owner().await;
     let theirs = world.another_tenant().await;
     let session = world.caller_of(&theirs, Role::Member).new_session(json!({})).await;
-    let objects = objects(&session);
+    let objects = objects(&world, &theirs, &session).await;
     let before = owner.dump().await;
     let mut asked = 0;
     for operation in guarded().into_iter().filter(Operation::names_an_object) {
@@ -125,6 +125,14 @@ async fn an_object_of_another_tenant_is_answered_as_an_unknown_one_by_every_oper
 }
 
 /// An object of another tenant below each path.
-fn objects(session: &str) -> Vec<(&'static str, String)> {
-    vec![("/api/v1/sessions/", session.to_owned())]
+async fn objects(world: &World, tenant: &Tenant, session: &str) -> Vec<(&'static str, String)> {
+    let lead = world.caller_of(tenant, Role::Lead);
+    let person = json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"});
+    let user = lead.post("/api/v1/users", person).await.expect(201)["id"].as_str().unwrap().to_owned();
+    vec![
+        ("/api/v1/api-keys/", tenant.key_id(Role::Viewer).to_string()),
+        ("/api/v1/sessions/", session.to_owned()),
+        ("/api/v1/tenants/", tenant.id.to_string()),
+        ("/api/v1/users/", user),
+    ]
 }

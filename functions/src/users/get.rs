@@ -9,12 +9,12 @@ use shared::{
 
 use crate::{
     problem::{Answer, Problems},
-    request::{Caller, Lead, Named},
+    request::{Caller, Named, Viewer},
     version::One,
 };
 
 #[utoipa::path(get, path = "/api/v1/users/{id}", operation_id = "get_user", tag = "users", params(("id" = uuid::Uuid, Path)),
     responses((status = 200, description = "The person.", body = User, headers(("ETag" = String, description = "Their version."))), Problems))]
-pub(super) async fn get(State(app): State<App>, caller: Caller<Lead>, Named(id): Named<UserId>) -> Answer<One<User>> {
+pub(super) async fn get(State(app): State<App>, caller: Caller<Viewer>, Named(id): Named<UserId>) -> Answer<One<User>> {
     Ok(One(service::get(&app, &caller, id).await?))
 }

@@ -14,7 +14,7 @@ use crate::{
     problem::{Answer, Problems},
     query::{fragment, limit, more, one, words},
     reply::Items,
-    request::{Caller, Lead, Query},
+    request::{Caller, Query, Viewer},
 };
 
 #[derive(Deserialize, IntoParams)]
@@ -41,7 +41,7 @@ pub(super) struct UsersQuery {
     responses((status = 200, description = "A page of them.", body = Items<User>), Problems))]
 pub(super) async fn list(
     State(app): State<App>,
-    caller: Caller<Lead>,
+    caller: Caller<Viewer>,
     Query(query): Query<UsersQuery>,
 ) -> Answer<Json<Items<User>>> {
     let mut refusals = Refusals::default();

@@ -7,13 +7,9 @@ use super::{Role, Scope, scope::Area};
 pub const fn least(area: Area, write: bool) -> Option<Role> {
     match (area, write) {
         (Area::Audit | Area::Usage, true) => None,
-        (Area::Agents | Area::Models | Area::Sessions | Area::Tenants | Area::Training | Area::Usage, false) => {
-            Some(Role::Viewer)
-        }
         (Area::Sessions, true) | (Area::ApiKeys, _) => Some(Role::Member),
-        (Area::Agents | Area::Models | Area::Training, true) | (Area::Audit, false) | (Area::Users, _) => {
-            Some(Role::Lead)
-        }
+        (Area::Agents | Area::Models | Area::Training | Area::Users, true) | (Area::Audit, false) => Some(Role::Lead),
+        (_, false) => Some(Role::Viewer),
         (Area::Tenants, true) => Some(Role::Admin),
     }
 }
