@@ -97,10 +97,10 @@ impl Unit {
 /// one of its own.
 pub(crate) async fn as_one<T>(db: &Db, work: impl Future<Output = Result<T>>) -> Result<T> {
     if Unit::current().is_some() {
-        return work.await;
+        return Box::pin(work).await;
     }
     let unit = Unit::default();
-    let answer = unit.scope(work).await?;
+    let answer = unit.scope(Box::pin(work)).await?;
     let Held { client, entries, after, undone } = unit.held();
     let client = client.filter(|_| !undone).ok_or_else(lost)?;
     let first = entries.first().map_or(TenantId(uuid::Uuid::nil()), |(tenant_id, _)| *tenant_id);

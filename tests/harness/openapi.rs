@@ -103,11 +103,10 @@ impl Operation {
             "tenants" => json!({"name": "Another", "slug": "another"}),
             "users" => json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"}),
             "api-keys" => json!({"name": "Another"}),
-            "rotate" => json!({}),
             "complete" => json!({"result": {"text": "done"}}),
             "fail" => json!({"message": "It broke."}),
             "messages" => json!({"text": "Go on."}),
-            "pause" | "stop" | "cancel" | "checkpoints" | "fork" => json!({}),
+            "pause" | "stop" | "cancel" | "checkpoints" | "fork" | "rotate" => json!({}),
             other => panic!("say what body {other} takes"),
         };
         Some(body.to_string().into_bytes())

@@ -137,8 +137,8 @@ async fn settle(app: &App, id: TenantId) -> Result<()> {
     loop {
         if active {
             session::service::release_all(app, id).await?;
-            session::service::resume_spent(app, id).await?;
             dispatch::admit_for_tenant(app, id, None).await?;
+            session::service::resume_spent(app, id).await?;
         } else {
             session::service::suspend_all(app, id).await?;
         }

@@ -9,6 +9,8 @@ use shared::{
     tenant::{Admission, Limits},
 };
 
+use super::another_process;
+
 fn long() -> Value {
     json!([{"do": "say", "text": "Working."}, {"do": "wait", "ms": 600_000}])
 }
@@ -21,13 +23,6 @@ fn limits(slots: i32) -> Limits {
 async fn admin(world: &World) -> (Caller, String) {
     let other = world.another_tenant().await;
     (world.caller_of(&other, Role::Admin), format!("/api/v1/tenants/{}", world.tenant.id))
-}
-
-/// A second process on the same database, with workers of its own.
-async fn another_process(world: &World) -> World {
-    let mut second = World::on(world.database.clone(), Options::default()).await;
-    second.work();
-    second
 }
 
 async fn rows(world: &World) -> Vec<String> {
@@ -86,6 +81,22 @@ async fn a_deactivated_tenant_is_refused_at_once_its_sessions_pause_and_exactly_
     let pause = events.iter().find(|event| event["payload"]["to"] == "paused").unwrap();
     assert_eq!((&pause["actor"]["id"], &pause["payload"]["pause_reason"]), (&json!("tenant"), &json!("maintenance")));
     caller.act(&format!("/sessions/{held}/resume")).await.expect(202);
+}
+
+#[tokio::test]
+async fn those_that_were_held_get_their_slots_back_before_those_that_wait() {
+    let world = World::limited(limits(2)).await;
+    let (admin, place) = admin(&world).await;
+    let caller = world.caller(Role::Member);
+    for _ in 0..2 {
+        let id = caller.run_script(long()).await;
+        caller.reaches(&id, &["running"]).await;
+    }
+    caller.run_script(long()).await;
+    admin.patch(&place, json!({"is_active": false})).await.expect(200);
+    becomes(&world, &["paused maintenance", "paused maintenance", "queued"]).await;
+    admin.patch(&place, json!({"is_active": true})).await.expect(200);
+    becomes(&world, &["running", "running", "queued"]).await;
 }
 
 #[tokio::test]

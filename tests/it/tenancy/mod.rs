@@ -9,7 +9,7 @@ mod rotation;
 mod tenants;
 mod users;
 
-use harness::{Caller, Tenant, World};
+use harness::{Caller, Options, Tenant, World};
 use serde_json::{Value, json};
 use shared::auth::Role;
 
@@ -32,6 +32,13 @@ const HOSTILE: [&str; 8] = [
 fn with_secret(world: &World, tenant: &Tenant, secret: &str) -> Caller {
     let caller = world.nobody().with("authorization", &format!("Bearer {secret}"));
     caller.with("x-tenant-id", &tenant.slug)
+}
+
+/// A second process on the same database, with workers of its own.
+async fn another_process(world: &World) -> World {
+    let mut second = World::on(world.database.clone(), Options::default()).await;
+    second.work();
+    second
 }
 
 /// Makes a person of the first tenant, and answers their id and them as a caller by a key of their own.

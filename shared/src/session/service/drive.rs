@@ -14,7 +14,7 @@ use crate::{
         change::{Change, refuse},
         draft::Patch,
         outcome::{Failure, Outcome},
-        store::{self, Checkpoint, Found, Towards},
+        store::{self, Checkpoint, Found, Room, Towards},
         verbs::{self, Progress},
     },
     unit::after_commit,
@@ -97,6 +97,17 @@ pub(crate) async fn go_on(
     by: impl Into<By>,
     decide: impl FnOnce(&mut Change, bool) -> Result<Progress>,
 ) -> Result<Progress> {
+    go_on_in(app, tenant_id, id, by, |change, room| decide(change, room.free())).await
+}
+
+/// As [`go_on`], decided by all that is known of the room.
+pub(crate) async fn go_on_in(
+    app: &App,
+    tenant_id: crate::id::TenantId,
+    id: SessionId,
+    by: impl Into<By>,
+    decide: impl FnOnce(&mut Change, &Room) -> Result<Progress>,
+) -> Result<Progress> {
     let now = app.clock.now();
     let before = store::find(&app.db, tenant_id, id, now).await?.session;
     let mut tx = app.db.tenant(tenant_id).await?;
@@ -107,7 +118,7 @@ pub(crate) async fn go_on(
     let (session, room) =
         store::lock_with_room(&mut tx, (tenant_id, id), Towards::Given, &app.agents.default, now).await?;
     let mut change = Change::new(session, by, now);
-    let progress = decide(&mut change, room.free())?;
+    let progress = decide(&mut change, &room)?;
     super::save(app, tx, &mut change).await?;
     Ok(progress)
 }

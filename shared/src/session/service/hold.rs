@@ -30,8 +30,8 @@ pub(crate) async fn suspend_all(app: &App, tenant_id: TenantId) -> Result<()> {
 pub(crate) async fn release_all(app: &App, tenant_id: TenantId) -> Result<()> {
     for id in store::suspended(&app.db, tenant_id).await? {
         let until = super::queue_until(app, app.clock.now());
-        let released = super::go_on(app, tenant_id, id, suspension::actor(), |change, free| {
-            suspension::release(change, free, until)
+        let released = super::drive::go_on_in(app, tenant_id, id, suspension::actor(), |change, room| {
+            suspension::release(change, room.free_to_return(), until)
         });
         tell_failure(id, released.await.map(|_| ()));
     }

@@ -35,12 +35,16 @@ pub struct Room {
 impl Room {
     /// Whether a slot, the workspace, the agent and tokens are there, and nobody waits for the same.
     pub fn free(&self) -> bool {
+        self.free_to_return() && self.queued_on_agent == 0
+    }
+
+    /// Whether they are there, for one who was sent away from them: it goes before those who wait.
+    pub fn free_to_return(&self) -> bool {
         self.active
             && self.running < self.max_concurrent
             && !self.out_of_tokens
             && !self.workspace_taken
             && !self.agent_full
-            && self.queued_on_agent == 0
     }
 }
 
