@@ -166,7 +166,7 @@ fn log(error: &Error, route: &str) {
     if status(code).is_server_error() {
         tracing::error!(%code, %at, route, causes = error.causes(), "{}", error.detail());
     } else {
-        tracing::debug!(%code, route, "{}", error.detail());
+        tracing::debug!(%code, route, causes = error.causes(), "{}", error.detail());
     }
 }
 

@@ -39,7 +39,11 @@ pub async fn authorize(app: &App, event: Value) -> Verdict {
     match Box::pin(caller(app, event)).await {
         Ok(identity) => Verdict { is_authorized: true, context: context(&identity) },
         Err(error) => {
-            tracing::info!(?error, "a request was not let through");
+            if error.code().retryable() {
+                tracing::error!(?error, "a request was not let through because nobody could say who it is from");
+            } else {
+                tracing::debug!(?error, "a request was not let through");
+            }
             Verdict::default()
         }
     }

@@ -113,7 +113,7 @@ pub async fn identify(app: &App, credentials: Credentials<'_>, call: Call) -> Re
         return agent(app, text, credentials.tenant, call).await.map(Identity::Agent);
     }
     let known = if token::looks_like_one(text) {
-        login::by_token(app, text, &call).await?
+        Box::pin(login::by_token(app, text, &call)).await?
     } else {
         known_key(app, text).await?
     };

@@ -93,6 +93,26 @@ async fn nobody_takes_over_a_user_by_its_address() {
 }
 
 #[tokio::test]
+async fn of_many_who_claim_one_user_at_once_one_becomes_it() {
+    let setup = Setup::new().await;
+    add(&setup, "ada@example.com", "member").await;
+    let tokens: Vec<_> = (0..8).map(|at| setup.token(&json!({"sub": format!("ada-{at}")}))).collect();
+    let people = futures_util::future::join_all(tokens.iter().map(|token| setup.code(token))).await;
+    assert_eq!(people.iter().filter(|refusal| refusal.is_none()).count(), 1);
+    assert!(people.iter().flatten().all(|code| *code == Code::Unauthenticated), "{people:?}");
+    assert_eq!(setup.audited().await, ["user.link user true"]);
+}
+
+#[tokio::test]
+async fn somebody_who_comes_at_once_under_several_addresses_is_one_user() {
+    let setup = Setup::new().await;
+    let tokens: Vec<_> = (0..8).map(|at| setup.token(&json!({"email": format!("ada-{at}@example.com")}))).collect();
+    let people = futures_util::future::join_all(tokens.iter().map(|token| setup.code(token))).await;
+    assert!(people.iter().all(Option::is_none), "{people:?}");
+    assert_eq!(setup.users().await, 1);
+}
+
+#[tokio::test]
 async fn a_user_who_is_deactivated_is_refused_and_not_linked() {
     let setup = Setup::new().await;
     setup.is_let_in(&setup.token(&json!({}))).await;

@@ -45,7 +45,7 @@ pub(in crate::auth) async fn by_token(app: &App, token: &str, call: &Call) -> Re
     let known = if let Some(known) = app.oidc.known.get(&hash) {
         known
     } else {
-        let known = Arc::new(Box::pin(identified(app, token, call, now)).await?);
+        let known = Arc::new(identified(app, token, call, now).await?);
         app.oidc.known.insert(hash, known.clone());
         known
     };
@@ -81,7 +81,7 @@ async fn identified(app: &App, token: &str, call: &Call, now: Time) -> Result<Kn
     Ok(KnownUser { tenant, user, role, until: said.until })
 }
 
-/// Says to the log what is wrong, and to the caller what every wrong credential hears.
+/// What every wrong credential hears; the log gets the cause.
 fn refuse(why: &'static str) -> Error {
     Refusal::Wrong(why).into_error(wrong)
 }
@@ -96,7 +96,7 @@ fn effective(issuer: &Issuer, asserted: Option<Asserted>, row: Role) -> Role {
 }
 
 async fn user(app: &App, issuer: &Issuer, said: &Said, tenant: &NamedTenant, call: &Call, now: Time) -> Result<User> {
-    let of = Subject { tenant_id: tenant.id, issuer: &issuer.issuer, subject: &said.subject };
+    let of = Subject { tenant_id: tenant.id, issuer: &issuer.issuer, id: &said.subject };
     if let Some(user) = store::find(&app.db, of).await? {
         return Ok(user);
     }
@@ -117,7 +117,7 @@ async fn enrol(app: &App, of: Subject<'_>, said: &Said, call: &Call, now: Time) 
         request_id: Some(call.request_id.clone()),
         address: call.address.clone(),
     };
-    let identity = json!({"issuer": of.issuer, "subject": of.subject});
+    let identity = json!({"issuer": of.issuer, "subject": of.id});
     match step {
         Step::Known(user) => {
             tx.commit().await?;
@@ -130,7 +130,7 @@ async fn enrol(app: &App, of: Subject<'_>, said: &Said, call: &Call, now: Time) 
         }
         Step::Create { user, email } => {
             let made = json!({"email": email, "full_name": user.name, "role": user.role, "issuer": of.issuer,
-                              "subject": of.subject});
+                              "subject": of.id});
             tx.audit(Entry::new(by(&user), now, "user.create", user.id).after(made));
             store::insert(tx, of, &user, &email, now).await?;
             Ok(user)

@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(one.audience, ["ioc"]);
         assert_eq!(one.tenant, TenantFrom::Claim(Path("tenant".to_owned())));
         assert_eq!((one.role_claim, one.allow_admin), (None, false));
-        assert_eq!(one.clock_skew, Duration::from_secs(60));
+        assert_eq!(one.clock_skew, Duration::from_mins(1));
         let algorithms = [Algorithm::RS256, Algorithm::ES256, Algorithm::PS256, Algorithm::EdDSA];
         assert_eq!(one.algorithms, algorithms);
     }

@@ -44,7 +44,7 @@ impl User {
 pub(super) struct Subject<'a> {
     pub(super) tenant_id: TenantId,
     pub(super) issuer: &'a str,
-    pub(super) subject: &'a str,
+    pub(super) id: &'a str,
 }
 
 const BY_SUBJECT: &str =
@@ -53,7 +53,7 @@ const BY_SUBJECT: &str =
 
 /// The user whose subject it is.
 pub(super) async fn find(db: &Db, of: Subject<'_>) -> Result<Option<User>> {
-    User::first(&db.read(of.tenant_id, BY_SUBJECT, &[&of.tenant_id, &of.issuer, &of.subject]).await?)
+    User::first(&db.read(of.tenant_id, BY_SUBJECT, &[&of.tenant_id, &of.issuer, &of.id]).await?)
 }
 
 /// What a first login is decided on.
@@ -72,7 +72,7 @@ pub(super) async fn candidates(tx: &mut Tx, of: Subject<'_>, email: Option<&str>
                     where tenant_id = $1 and email = $2";
     let answers = tx
         .query_all(&[
-            (BY_SUBJECT, &[&of.tenant_id, &of.issuer, &of.subject]),
+            (BY_SUBJECT, &[&of.tenant_id, &of.issuer, &of.id]),
             (by_email, &[&of.tenant_id, &email]),
             ("select signup, signup_role from tenants where id = $1", &[&of.tenant_id]),
         ])
@@ -91,7 +91,7 @@ pub(super) async fn link(tx: Tx, of: Subject<'_>, id: UserId, now: Time) -> Resu
     tx.finish(
         "update users set issuer = $3, subject = $4, last_seen_at = $5, updated_at = $5, version = version + 1
          where tenant_id = $1 and id = $2",
-        &[&of.tenant_id, &id, &of.issuer, &of.subject, &now],
+        &[&of.tenant_id, &id, &of.issuer, &of.id, &now],
     )
     .await?;
     Ok(())
@@ -102,7 +102,7 @@ pub(super) async fn insert(tx: Tx, of: Subject<'_>, user: &User, email: &str, no
     tx.finish(
         "insert into users (tenant_id, id, email, full_name, role, issuer, subject, last_seen_at, created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $8)",
-        &[&of.tenant_id, &user.id, &email, &user.name, &user.role.name(), &of.issuer, &of.subject, &now],
+        &[&of.tenant_id, &user.id, &email, &user.name, &user.role.name(), &of.issuer, &of.id, &now],
     )
     .await
     .on_constraint("users_email", || Error::new(Code::AlreadyExists, "Somebody has this address."))?;

@@ -81,13 +81,10 @@ fn signature_alone(algorithm: Algorithm) -> Validation {
 }
 
 impl Refusal {
-    /// What the caller is told.
+    /// What the caller is told, and for the log why.
     pub(super) fn into_error(self, wrong: impl FnOnce() -> Error) -> Error {
         match self {
-            Self::Wrong(why) => {
-                tracing::info!(why, "a token was refused");
-                wrong()
-            }
+            Self::Wrong(why) => wrong().caused_by(why),
             Self::Down => Error::unavailable("The issuer of the token", "its keys are not known"),
         }
     }
