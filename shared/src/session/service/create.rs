@@ -20,6 +20,9 @@ use crate::{
 
 /// Makes a session, and starts it when asked. Refuses what the tenant's limits do not allow, and then makes nothing.
 pub async fn open(app: &App, caller: &Caller, draft: Draft, start: bool) -> Result<Found> {
+    if let Some(workspace) = &draft.workspace {
+        workspace.check_place(&app.settings.outbound)?;
+    }
     let mut tx = app.db.tenant(caller.tenant_id).await?;
     if start {
         tx.lock(&super::slots(caller.tenant_id));
