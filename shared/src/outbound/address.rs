@@ -44,8 +44,8 @@ pub fn is_public(address: IpAddr) -> bool {
 
 /// The IPv4 address that an IPv6 address stands for: mapped, or by the well-known prefix of NAT64.
 fn inner(v6: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, high, low] = v6.segments();
-    let by_nat64 = [a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0];
+    let [prefix @ .., high, low] = v6.segments();
+    let by_nat64 = prefix == [0x64, 0xff9b, 0, 0, 0, 0];
     let v4 = || Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     v6.to_ipv4_mapped().or_else(|| by_nat64.then(v4))
 }

@@ -126,7 +126,8 @@ impl Outbound {
                 .build()
                 .map_err(Error::internal)
         };
-        Ok(Self { guarded: client(true)?, trusted: client(false)?, lookup: lookup.clone(), allowed: allowed.clone() })
+        let (guarded, trusted) = (client(true)?, client(false)?);
+        Ok(Self { allowed, lookup, guarded, trusted })
     }
 
     /// Refuses a URL that may not be called, as far as can be told from its text; with a sentence for its owner.

@@ -66,7 +66,8 @@ fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text += &format!(": {inner}");
+        text += ": ";
+        text += &inner.to_string();
         cause = inner.source();
     }
     text

@@ -38,7 +38,7 @@ pub async fn open(app: &App, caller: &Caller, draft: Draft, start: bool) -> Resu
         verbs::start(&mut change, super::queue_until(app, now))?;
         change.session.version = 1;
     }
-    insert(app, tx, change, &agent, start).await
+    Box::pin(insert(app, tx, change, &agent, start)).await
 }
 
 /// Writes a new session and rings for what follows, or says why it is refused.
@@ -206,5 +206,5 @@ pub async fn fork(app: &App, caller: &Caller, fork: &Fork) -> Result<Found> {
     let mut change = Change::new(session, caller, now);
     change.verb = Some("fork");
     created(&mut change);
-    insert(app, tx, change, &app.agents.default, false).await
+    Box::pin(insert(app, tx, change, &app.agents.default, false)).await
 }
