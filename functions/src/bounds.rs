@@ -29,13 +29,10 @@ pub(crate) async fn bounded(State(app): State<App>, request: Request, next: Next
     }
     let limit = time_for(&app, &request);
     // An answer that is a stream begins at once; how long it then goes on is not bounded here.
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = format!("The request was given up after {} s.", limit.as_secs());
-            Failed(Error::new(Code::RequestTimedOut, detail)).into_response()
-        }
-    }
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
+        let detail = format!("The request was given up after {} s.", limit.as_secs());
+        Failed(Error::new(Code::RequestTimedOut, detail)).into_response()
+    })
 }
 
 fn fits(request: &Request) -> Result<()> {

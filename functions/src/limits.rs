@@ -39,12 +39,11 @@ pub(crate) async fn counted(State(app): State<App>, request: Request, next: Next
         Ok(asked) => asked,
         Err(error) => return Failed(error).into_response(),
     };
-    let mut response = match wait {
-        Some(wait) => refused(wait),
-        None => {
-            parts.extensions.insert(identity);
-            next.run(Request::from_parts(parts, body)).await
-        }
+    let mut response = if let Some(wait) = wait {
+        refused(wait)
+    } else {
+        parts.extensions.insert(identity);
+        next.run(Request::from_parts(parts, body)).await
     };
     tell(response.headers_mut(), &standings);
     response

@@ -1,6 +1,10 @@
 //! What every function is given: the shared store, the queue, the agents, and the settings. Cheap to clone.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::sync::broadcast;
 
@@ -11,11 +15,13 @@ use crate::{
     cache::Cache,
     clock::Clock,
     db::Db,
+    error::Result,
     files::Files,
     id::{SessionId, TenantId},
     job::Job,
     limits::{Limiter, RateLimits},
     lock::Locks,
+    outbound::{Allowed, Outbound, System},
     queue::Queue,
     session::progress::Pace,
     unit::{Unit, after_commit},
@@ -29,6 +35,7 @@ struct Whole {
     parts: Parts,
     admissions: Admissions,
     limiter: Limiter,
+    outbound: OnceLock<Outbound>,
 }
 
 /// What [`App`] consists of.
@@ -66,6 +73,8 @@ pub struct Settings {
     pub body_time: Duration,
     /// The other origins from which pages may call the API.
     pub cors_origins: Arc<[String]>,
+    /// What URLs of users may lead to besides the public internet.
+    pub outbound: Allowed,
 }
 
 impl Default for Settings {
@@ -80,13 +89,19 @@ impl Default for Settings {
             request_time: Duration::from_secs(29),
             body_time: Duration::from_secs(15),
             cors_origins: Arc::default(),
+            outbound: Allowed::default(),
         }
     }
 }
 
 impl App {
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Whole { parts, admissions: Admissions::default(), limiter: Limiter::default() }))
+        Self(Arc::new(Whole {
+            parts,
+            admissions: Admissions::default(),
+            limiter: Limiter::default(),
+            outbound: OnceLock::new(),
+        }))
     }
 
     pub(crate) fn admissions(&self) -> &Admissions {
@@ -95,6 +110,15 @@ impl App {
 
     pub(crate) fn limiter(&self) -> &Limiter {
         &self.0.limiter
+    }
+
+    /// What calls the URLs that users give.
+    pub fn outbound(&self) -> Result<Outbound> {
+        if let Some(made) = self.0.outbound.get() {
+            return Ok(made.clone());
+        }
+        let made = Outbound::new(self.settings.outbound.clone(), Arc::new(System))?;
+        Ok(self.0.outbound.get_or_init(|| made).clone())
     }
 
     /// Rings for jobs. A bell that cannot be rung is only a delay: the rows say what is due, and the sweep rings again.

@@ -236,6 +236,8 @@ fn settings(variables: &Variables) -> Result<Settings> {
     settings.request_time = variables.seconds("REQUEST_TIME", settings.request_time)?;
     settings.body_time = variables.seconds("BODY_TIME", settings.body_time)?;
     settings.cors_origins = origins(variables)?;
+    let allowed = variables.get("OUTBOUND_ALLOW").unwrap_or_default().parse();
+    settings.outbound = allowed.map_err(|why: String| wrong("OUTBOUND_ALLOW", &format!("is wrong: {why}")))?;
     settings.streams = variables.get("AWS_LAMBDA_FUNCTION_NAME").is_none();
     Ok(settings)
 }

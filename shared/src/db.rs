@@ -134,7 +134,7 @@ impl Db {
     }
 
     async fn client(&self) -> Result<Object> {
-        self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))
+        Box::pin(self.pool.get()).await.map_err(|source| Error::unavailable("Postgres", source))
     }
 }
 
@@ -262,11 +262,11 @@ impl Tx {
 
     pub async fn commit(mut self) -> Result<()> {
         if !self.entries.is_empty() {
-            return self.finish_all(&[]).await.map(|_| ());
+            return Box::pin(self.finish_all(&[])).await.map(|_| ());
         }
         if self.open && self.unit.is_none() {
             let client = self.client()?;
-            if let Err(trouble) = in_time(client.batch_execute("commit")).await {
+            if let Err(trouble) = in_time(Box::pin(client.batch_execute("commit"))).await {
                 return Err(self.broken(trouble).into());
             }
         }
@@ -313,7 +313,7 @@ impl Tx {
         let Some(client) = &self.client else { return Err(Trouble::Silent) };
         // Whatever comes of it, also when nobody waits for it any more: what is sent may have begun the transaction.
         self.open = true;
-        let sent = in_time(send_all(client, opening, statements, last)).await;
+        let sent = in_time(Box::pin(send_all(client, opening, statements, last))).await;
         sent.map_err(|trouble| self.broken(trouble))
     }
 }
@@ -357,7 +357,7 @@ async fn send_all(
 
 /// One statement outside of a transaction.
 async fn run(client: Object, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Trouble> {
-    let answer = in_time(async { client.query(&client.prepare_cached(sql).await?, params).await }).await;
+    let answer = in_time(Box::pin(async { client.query(&client.prepare_cached(sql).await?, params).await })).await;
     if let Err(Trouble::Silent) = &answer {
         let _ = Object::take(client);
     }

@@ -177,7 +177,7 @@ async fn hand_over_claimed(app: &App, claimed: Claimed) -> Result<()> {
         return release(app, session).await;
     }
     if session.intent.is_some() && !may_have_begun(&claimed) {
-        return crate::observe::carry_out_intent(app, &claimed).await;
+        return Box::pin(crate::observe::carry_out_intent(app, &claimed)).await;
     }
     let given = give(app, &claimed).await?;
     let pace = app.settings.pace;

@@ -54,6 +54,20 @@ pub enum EventType {
 }
 
 impl EventType {
+    /// Whether it repeats what an agent printed.
+    pub const fn may_quote_an_agent(self) -> bool {
+        matches!(
+            self,
+            Self::Log
+                | Self::Message
+                | Self::Tool
+                | Self::Question
+                | Self::Completed
+                | Self::Failed
+                | Self::StatusChanged
+        )
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Created => "session.created",

@@ -24,6 +24,7 @@ pub mod limits;
 pub mod lock;
 pub mod migration;
 pub mod observe;
+pub mod outbound;
 pub mod queue;
 pub mod redact;
 pub mod runtime;

@@ -35,7 +35,7 @@ async fn observe_claimed(app: &App, claimed: Claimed) -> Result<()> {
         Status::Running | Status::Degraded
             if session.intent.is_some() && !(session.handover.is_some() && dispatch::may_have_begun(&claimed)) =>
         {
-            carry_out_intent(app, &claimed).await
+            Box::pin(carry_out_intent(app, &claimed)).await
         }
         // The handover has a job of its own: writing rings for it. One that was broken off stays known as such.
         Status::Running | Status::Degraded if session.handover.is_some() => {
@@ -101,10 +101,10 @@ async fn look(app: &App, claimed: &Claimed) -> Result<()> {
     };
     match seen {
         Ok(observation) if !over_time || matches!(observation.phase, Phase::Finished(_)) => {
-            take_in(app, claimed, run, observation, delivered).await
+            Box::pin(take_in(app, claimed, run, observation, delivered)).await
         }
-        Ok(_) => end_by_force(app, session, run, progress::time_out).await,
-        Err(_) if over_time => end_by_force(app, session, run, progress::time_out).await,
+        Ok(_) => Box::pin(end_by_force(app, session, run, progress::time_out)).await,
+        Err(_) if over_time => Box::pin(end_by_force(app, session, run, progress::time_out)).await,
         Err(failure) => missed(app, session, run.state, failure, delivered).await,
     }
 }

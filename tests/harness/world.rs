@@ -24,7 +24,6 @@ use shared::{
     files::Files,
     id::{KeyId, TenantId},
     job::Lane,
-    limits::RateLimits,
     lock::Locks,
     queue::{Limits, Memory, Queue},
     runtime::{AgentRuntime, manual::Manual, scripted::Scripted},
@@ -63,7 +62,7 @@ impl Default for Options {
             retry_first: Duration::from_millis(10),
             retry_longest: Duration::from_millis(50),
         };
-        let rate = RateLimits::unlimited();
+        let rate = shared::limits::RateLimits::unlimited();
         let settings = Settings { pace, rate, step_lease: Duration::from_secs(2), ..Settings::default() };
         Self {
             clock: Clock::System,

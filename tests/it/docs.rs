@@ -131,3 +131,38 @@ fn every_code_of_a_problem_stands_in_the_document() {
         assert!(codes.contains(&json!(code)), "{code}");
     }
 }
+
+/// The claims that `docs/threat-model.md` names: what stands in backticks and reads like a sentence.
+#[test]
+fn every_claim_that_the_threat_model_names_is_a_test() {
+    let root = harness::kept::root();
+    let text = std::fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
+    let is_claim = |word: &&str| {
+        word.matches('_').count() >= 3
+            && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    let claims: BTreeSet<_> = text.split('`').skip(1).step_by(2).filter(is_claim).collect();
+    assert!(claims.len() > 20, "{claims:?}");
+    let mut sources = String::new();
+    let mut folders = vec![root.join("tests/it"), root.join("shared/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources += &std::fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    for claim in claims {
+        assert!(sources.contains(&format!("fn {claim}()")) || sources.contains(&format!("fn {claim}(v4")), "{claim}");
+    }
+}
+
+#[test]
+fn the_template_leaves_cross_origin_calls_to_the_functions() {
+    let template = std::fs::read_to_string(harness::kept::root().join("template.yaml")).unwrap();
+    assert!(!template.contains("CorsConfiguration"));
+    assert!(template.contains("CORS_ORIGINS"));
+}

@@ -18,7 +18,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 const SEED: &str = "20261122";
 
 /// Requests that are made up for each operation, beside those at the edges of what it takes.
-const EXAMPLES: &str = "20";
+const EXAMPLES: &str = "6";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_a_fuzzer_sends_is_answered_otherwise_than_the_document_says() {

@@ -10,6 +10,7 @@ use crate::{
     error::{Code, Error, Result},
     event::{EventType, NewEvent},
     id::MessageId,
+    redact,
     runtime::{RunState, Said, Work},
 };
 
@@ -99,7 +100,11 @@ impl Change {
         self.event_by(actor, kind, payload);
     }
 
+    /// What agents print is kept without the secrets in it; what people say is kept as they said it.
     pub fn event_by(&mut self, actor: Actor, kind: EventType, payload: Value) {
+        let of_a_person = matches!(actor.kind, ActorKind::User | ActorKind::Key);
+        let said = kind == EventType::Message && of_a_person;
+        let payload = if kind.may_quote_an_agent() && !said { redact::masked(payload) } else { payload };
         self.session.last_event_seq += 1;
         self.events.push(NewEvent { kind, actor, payload });
     }
@@ -163,7 +168,7 @@ impl Change {
             event_seq: self.session.last_event_seq,
             run_state: self.session.run_state.clone(),
             patch: work.map(|work| work.patch.clone()),
-            summary: work.map(|work| work.summary.clone()).unwrap_or_default(),
+            summary: work.map(|work| redact::text(&work.summary).into_owned()).unwrap_or_default(),
             data,
             note,
         });

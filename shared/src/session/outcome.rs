@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::redact;
+
 /// Whose fault an error is, and so what follows from it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -62,10 +64,10 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure whose retryability and remedy follow from its category. The message is cut to 2000 characters and
-    /// freed of NULs, as it may quote an agent.
+    /// A failure whose retryability and remedy follow from its category. The message is freed of
+    /// secrets and NULs, as it may quote an agent, and cut to 2000 characters.
     pub fn new(category: Category, code: impl Into<String>, message: impl Into<String>) -> Self {
-        let message: String = message.into();
+        let message = redact::owned(message.into());
         Self {
             category,
             code: code.into(),

@@ -9,6 +9,7 @@ use crate::{
     clock::Time,
     error::Result,
     event::EventType,
+    redact,
     runtime::{Entry, Finish, Observation, Phase, Question, QuestionKind, RunState, Work},
 };
 
@@ -177,7 +178,9 @@ pub fn next_look(change: &mut Change, news: bool, pace: &Pace) {
 }
 
 /// Holds the session with the agent's question.
-pub fn ask(change: &mut Change, question: Question, work: Option<Work>) -> Result<()> {
+pub fn ask(change: &mut Change, mut question: Question, work: Option<Work>) -> Result<()> {
+    question.text = redact::owned(question.text);
+    question.details = redact::masked(question.details);
     let agent = agent_actor(change);
     let reason = match question.kind {
         QuestionKind::Approval => PauseReason::Approval,

@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Result},
     event::EventType,
     id::MessageId,
+    redact,
     runtime::{Answer, QuestionKind, Said},
 };
 
@@ -200,7 +201,8 @@ pub fn fail(change: &mut Change, failure: Failure, context: Option<Map<String, V
 }
 
 /// Writes the outcome of a session that has just ended, and lets the next step tidy up after it.
-pub fn finish(change: &mut Change, outcome: Outcome) {
+pub fn finish(change: &mut Change, mut outcome: Outcome) {
+    outcome.result = outcome.result.map(redact::masked);
     let kind = if outcome.error.is_some() && change.session.status != Status::PartiallyCompleted {
         EventType::Failed
     } else {

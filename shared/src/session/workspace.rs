@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use crate::error::Refusals;
+use crate::{
+    error::{Error, Refusals, Result},
+    outbound::Allowed,
+};
 
 /// Where the agent works. Two sessions of a tenant never run at once in one workspace.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -47,6 +50,14 @@ impl Workspace {
         }
     }
 
+    /// Refuses a repository at an address that users may not lead us to. Names are the agent's machine's to resolve: it is
+    /// what fetches.
+    pub fn check_place(&self, allowed: &Allowed) -> Result<()> {
+        let Some(repository) = &self.repository else { return Ok(()) };
+        let checked = place(repository).ok_or("names no host").and_then(|(host, port)| allowed.check_host(host, port));
+        checked.map_err(|why| Error::field("workspace.repository", why))
+    }
+
     /// What two sessions must not share while they run: the SHA-256 of the place, in hexadecimal.
     pub fn key(&self) -> String {
         let mut hash = Sha256::new();
@@ -56,6 +67,22 @@ impl Workspace {
         }
         hex::encode(hash.finalize())
     }
+}
+
+/// The host and port of a repository's URL, in any of the forms that are taken.
+fn place(url: &str) -> Option<(&str, Option<u16>)> {
+    let (rest, ends, usual) = match (url.strip_prefix("https://"), url.strip_prefix("ssh://")) {
+        (Some(rest), _) => (rest, '/', 443),
+        (None, Some(rest)) => (rest.split_once('@').map_or(rest, |(_, rest)| rest), '/', 22),
+        // user@host:path, where an address of IPv6 stands in brackets.
+        (None, None) => (url.split_once('@')?.1, ':', 22),
+    };
+    let (host, rest) = match rest.starts_with('[').then(|| rest.find(']')).flatten() {
+        Some(end) => rest.split_at(end + 1),
+        None => rest.split_at(rest.find([':', '/'])?),
+    };
+    let port = rest.strip_prefix(':').filter(|_| ends == '/').and_then(|rest| rest.split('/').next()?.parse().ok());
+    Some((host, Some(port.unwrap_or(usual))))
 }
 
 fn check_repository(url: &str) -> Result<(), &'static str> {
@@ -177,6 +204,29 @@ mod tests {
         ] {
             let workspace = Workspace { repository: Some(url.to_owned()), ..Workspace::default() };
             assert_eq!(!refused(&workspace), good, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_repository_at_a_closed_address_is_refused_in_every_form() {
+        let allowed: Allowed = "git.internal:8443, 10.7.0.0/16".parse().unwrap();
+        for (url, good) in [
+            ("https://git.example.com/team/app.git", true),
+            ("https://10.7.0.1/app.git", true),
+            ("https://127.0.0.1/app.git", false),
+            ("https://0x7f.1:8443/app.git", false),
+            ("https://[::1]/app.git", false),
+            ("https://localhost/app.git", false),
+            ("https://169.254.169.254/latest/meta-data", false),
+            ("ssh://git@10.0.0.1:22/app.git", false),
+            ("ssh://[fd00:ec2::254]:22/app.git", false),
+            ("git@192.168.1.1:app.git", false),
+            ("git@[::ffff:127.0.0.1]:app.git", false),
+            ("git@git.example.com:app.git", true),
+        ] {
+            let workspace = Workspace { repository: Some(url.to_owned()), ..Workspace::default() };
+            assert!(!refused(&workspace), "{url} has the form of a repository");
+            assert_eq!(workspace.check_place(&allowed).is_ok(), good, "{url}");
         }
     }
 

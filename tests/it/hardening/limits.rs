@@ -64,7 +64,7 @@ async fn all_keys_of_a_tenant_share_the_limit_that_the_tenant_has_and_no_other_t
     world.caller_of(&other, Role::Viewer).get("/sessions").await.expect(200);
     let spent = used(&world.app, id).await.unwrap();
     assert_eq!((spent.limit, spent.used), (Some(4), Some(4)));
-    assert!(spent.resets_in > Duration::from_secs(30) && spent.resets_in <= Duration::from_secs(60), "{spent:?}");
+    assert!(spent.resets_in > Duration::from_secs(30) && spent.resets_in <= Duration::from_mins(1), "{spent:?}");
     // What an admin does in another tenant counts at home.
     let admin = world.caller(Role::Admin).with("x-tenant-id", &other.slug);
     admin.get("/sessions").await.problem(429, "RATE_LIMITED");
@@ -77,7 +77,8 @@ async fn of_many_calls_at_once_exactly_as_many_pass_as_the_limit_says() {
     let began = Instant::now();
     let replies = join_all((0..60).map(|_| caller.get("/sessions"))).await;
     let passed = replies.iter().filter(|reply| reply.status == 200).count();
-    let refilled = began.elapsed().as_secs() as usize * 20 / 60 + 1;
+    // One every three seconds, while the calls themselves took some.
+    let refilled = usize::try_from(began.elapsed().as_secs() / 3).unwrap() + 1;
     assert!((20..=20 + refilled).contains(&passed), "{passed} passed");
     assert!(replies.iter().all(|reply| matches!(reply.status.as_u16(), 200 | 429)));
 }

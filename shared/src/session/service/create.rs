@@ -20,6 +20,9 @@ use crate::{
 
 /// Makes a session, and starts it when asked. Refuses what the tenant's limits do not allow, and then makes nothing.
 pub async fn open(app: &App, caller: &Caller, draft: Draft, start: bool) -> Result<Found> {
+    if let Some(workspace) = &draft.workspace {
+        workspace.check_place(&app.settings.outbound)?;
+    }
     let mut tx = app.db.tenant(caller.tenant_id).await?;
     if start {
         tx.lock(&super::slots(caller.tenant_id));
@@ -36,7 +39,7 @@ pub async fn open(app: &App, caller: &Caller, draft: Draft, start: bool) -> Resu
         change.session.version = 1;
         change.verb = Some("create");
     }
-    insert(app, tx, change, &agent, start).await
+    Box::pin(insert(app, tx, change, &agent, start)).await
 }
 
 /// Writes a new session and rings for what follows, or says why it is refused.
@@ -205,5 +208,5 @@ pub async fn fork(app: &App, caller: &Caller, fork: &Fork) -> Result<Found> {
     let mut change = Change::new(session, caller, now);
     change.verb = Some("fork");
     created(&mut change);
-    insert(app, tx, change, &app.agents.default, false).await
+    Box::pin(insert(app, tx, change, &app.agents.default, false)).await
 }

@@ -1,0 +1,113 @@
+//! An agent prints every kind of secret that we know: none is kept, and none is logged, while its work stays exact.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use harness::World;
+use serde_json::json;
+use shared::{
+    auth::Role,
+    telemetry::{Format, subscriber},
+};
+
+/// One of each kind, put together here so that no scanner takes this file for a leak.
+fn canaries() -> Vec<String> {
+    let hex = |n: usize| "0a1b2c3d4e5f6789".repeat(8)[..n].to_owned();
+    let mixed = |n: usize| "cN4rY5aB3dE5gH7jK9mN1pQ2".repeat(8)[..n].to_owned();
+    vec![
+        format!("ioc_prod_{}_{}", hex(32), hex(64)),
+        format!("sk-ant-api03-{}", mixed(60)),
+        format!("sk-proj-{}", mixed(48)),
+        format!("ghp_{}", mixed(36)),
+        format!("glpat-{}", mixed(20)),
+        format!("xoxb-123456789012-{}", mixed(24)),
+        "AKIACANARYCANARY1234".to_owned(),
+        format!("AIza{}", mixed(35)),
+        format!("npm_{}", mixed(36)),
+        format!("hf_{}", mixed(34)),
+        format!("eyJ{}.eyJ{}.{}", mixed(20), mixed(30), mixed(43)),
+        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", mixed(64)),
+    ]
+}
+
+/// What is logged, to be looked at.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_secret_that_an_agent_prints_is_kept_in_events_audit_or_log_and_its_work_stays_exact() {
+    let log = Log::default();
+    let writer = log.clone();
+    // Everything of this test runs on this thread.
+    let _guard = tracing::subscriber::set_default(subscriber(Format::Json, "debug", move || writer.clone()));
+    let world = World::new().await;
+    let (member, lead) = (world.caller(Role::Member), world.caller(Role::Lead));
+    let canaries = canaries();
+    let all = canaries.join(" and ");
+    let url = "postgres://app:hunter2canary@db/ioc";
+    let question =
+        json!({"question_id": "q", "kind": "input", "text": format!("May I use {all}?"), "details": {"command": all}});
+    let mut ask = question;
+    ask["do"] = json!("ask");
+    let script = json!([
+        {"do": "say", "text": format!("I found {all} at {url}")},
+        {"do": "log", "text": format!("printed {all}")},
+        {"do": "write", "path": "keys.txt", "content": format!("{all}\n")},
+        ask,
+        {"do": "fail", "category": "user", "message": format!("cannot log in with {all}")},
+    ]);
+    let id = member.run_script(script).await;
+    let held = member.reaches(&id, &["paused"]).await;
+    let answer = json!({"answer": {"question_id": "q", "text": "No."}});
+    member.post(&format!("/sessions/{id}/messages"), answer).await.expect(202);
+    let failed = member.reaches(&id, &["failed"]).await;
+    tracing::error!(error = ?shared::error::Error::internal(all.clone()), "as if a cause held them");
+    let events = member.events(&id).await;
+    let audit = lead.get("/api/v1/audit?limit=200").await.expect(200);
+    let checkpoints = member.get(&format!("/sessions/{id}/checkpoints")).await.expect(200);
+    let owner = world.owner().await;
+    let kept = owner.texts("select summary from session_checkpoints").await.join("\n");
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told = serde_json::to_string(&events).unwrap();
+    // What the person sent stays as it was sent, in the session itself: the script is theirs.
+    let without_script = |mut session: serde_json::Value| {
+        session["agent_config"] = json!(null);
+        session.to_string()
+    };
+    let places = [
+        ("events", told.clone()),
+        ("audit", audit.to_string()),
+        ("checkpoints", checkpoints.to_string()),
+        ("summaries", kept),
+        ("log", logged.clone()),
+        ("question", without_script(held)),
+        ("outcome", without_script(failed)),
+    ];
+    for (place, text) in places {
+        assert!(!text.is_empty(), "{place} holds something to be looked at");
+        for canary in &canaries {
+            let escaped = canary.replace('\n', "\\n");
+            assert!(!text.contains(canary) && !text.contains(&escaped), "{place} holds {canary}: {text}");
+        }
+        assert!(!text.contains("hunter2canary"), "{place} holds the password");
+    }
+    assert!(told.matches("[redacted]").count() >= canaries.len() && logged.contains("[redacted]"));
+    let diff = member.get(&format!("/sessions/{id}/diff")).await.expect(200).to_string();
+    for canary in &canaries {
+        for line in canary.lines() {
+            assert!(diff.contains(line), "the diff is exact");
+        }
+    }
+}
