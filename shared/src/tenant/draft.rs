@@ -114,8 +114,12 @@ fn set<T>(field: &mut T, sent: Option<T>) {
     }
 }
 
-/// A slug is refused, never repaired: two callers who mean one tenant write the same bytes.
+/// A slug is refused, never repaired: two callers who mean one tenant write the same bytes. Nor may it look like the id of
+/// a tenant, because both are taken for a name.
 pub fn slug(text: String) -> Result<String, String> {
+    if text.parse::<TenantId>().is_ok() {
+        return Err("must not have the form of a uuid".to_owned());
+    }
     let fits = (2..=50).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if fits { Ok(text) } else { Err("must have 2 to 50 characters of a-z, 0-9 and -".to_owned()) }
