@@ -201,6 +201,11 @@ fn sqs(variables: &Variables) -> Result<Option<SqsSettings>> {
         dispatch_dead_url: variables.required("DISPATCH_DEAD_QUEUE_URL")?,
         observe_url: variables.required("OBSERVE_QUEUE_URL")?,
         observe_dead_url: variables.required("OBSERVE_DEAD_QUEUE_URL")?,
+        region: match variables.get("AWS_DEFAULT_REGION") {
+            Some(region) => variables.get("AWS_REGION").unwrap_or(region).to_owned(),
+            None => variables.required("AWS_REGION")?,
+        },
+        endpoint: variables.get("AWS_ENDPOINT_URL_SQS").or(variables.get("AWS_ENDPOINT_URL")).map(str::to_owned),
     }))
 }
 

@@ -178,6 +178,7 @@ impl Host {
         command.args(["up", "--no-demo", "--port", &port.to_string(), "--local"]).arg(folder);
         command.env("DATABASE_URL", &database.owner_url).env("REDIS_URL", harness::redis_url());
         command.env("OPENCODE_URL", "http://127.0.0.1:9").env("OPENCODE_PASSWORD", "none");
+        command.env("RATE_LIMIT_PER_KEY", "0").env("RATE_LIMIT_PER_TENANT", "0");
         let began = Instant::now();
         let mut child = command.kill_on_drop(true).stdout(Stdio::null()).stdin(Stdio::null()).spawn()?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));

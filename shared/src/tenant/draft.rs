@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     auth::Role,
     error::{Refusals, Result},
+    id::TenantId,
     session::draft::small_json,
     text,
 };

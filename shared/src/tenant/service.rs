@@ -9,9 +9,11 @@ use crate::{
     app::App,
     audit::Entry,
     auth::{Caller, service::forget},
+    clock::Time,
     dispatch,
     error::{Code, Error, Refusals, Result},
     id::TenantId,
+    limits::{self, service::Used},
     session::{self, change::next_month},
     text, tidy,
     unit::{after_commit, as_one},
@@ -213,15 +215,25 @@ async fn finish_removal(app: &App, id: TenantId) -> Result<()> {
 /// What the caller's tenant may use, and uses.
 pub async fn quotas(app: &App, caller: &Caller) -> Result<Vec<Quota>> {
     let now = app.clock.now();
-    let Figures { max_concurrent, running, max_queued, queued, max_tokens, tokens, calls_per_minute } =
+    let Figures { max_concurrent, running, max_queued, queued, max_tokens, tokens } =
         store::figures(&app.db, caller.tenant_id, now).await?;
     let quota = |name, limit: i64, used: i64| Quota { name, limit: Some(limit), used: Some(used), resets_at: None };
     Ok(vec![
         quota(QuotaName::ConcurrentSessions, max_concurrent, running),
         quota(QuotaName::QueuedSessions, max_queued, queued),
         Quota { resets_at: Some(next_month(now)), ..quota(QuotaName::TokensPerMonth, max_tokens, tokens) },
-        Quota { name: QuotaName::CallsPerMinute, limit: calls_per_minute, used: None, resets_at: None },
+        calls(&limits::service::used(app, caller.tenant_id).await?, now),
     ])
+}
+
+/// The calls of a tenant's credentials: a hint while Redis does not answer.
+fn calls(used: &Used, now: Time) -> Quota {
+    Quota {
+        name: QuotaName::CallsPerMinute,
+        limit: used.limit.map(i64::from),
+        used: used.used.map(i64::from),
+        resets_at: used.used.map(|_| now + used.resets_in),
+    }
 }
 
 /// What the audit log tells of a tenant.

@@ -167,12 +167,11 @@ pub struct Figures {
     pub queued: i64,
     pub max_tokens: i64,
     pub tokens: i64,
-    pub calls_per_minute: Option<i64>,
 }
 
 pub async fn figures(db: &Db, id: TenantId, now: Time) -> Result<Figures> {
     let sql = "select t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
-                   t.max_tokens_per_month as max_tokens, t.calls_per_minute::bigint as calls_per_minute,
+                   t.max_tokens_per_month as max_tokens,
                    (select count(*) from sessions r where r.tenant_id = t.id and r.status in ('running', 'degraded')) as running,
                    (select count(*) from sessions q where q.tenant_id = t.id and q.status = 'queued') as queued,
                    coalesce((select u.tokens from tenant_usage u where u.tenant_id = t.id and u.month = $2), 0) as tokens
@@ -186,6 +185,5 @@ pub async fn figures(db: &Db, id: TenantId, now: Time) -> Result<Figures> {
         queued: row.try_get("queued")?,
         max_tokens: row.try_get("max_tokens")?,
         tokens: row.try_get("tokens")?,
-        calls_per_minute: row.try_get("calls_per_minute")?,
     })
 }

@@ -25,9 +25,9 @@ async fn calls_to_a_postgres_that_hangs_end_with_a_problem_and_the_connection_is
     let path = format!("/sessions/{id}");
     let keyed = caller.with("idempotency-key", "one");
     let body = json!({"title": "Another title"});
-    let (list, patch, keyed) =
+    let (listed, patched, keyed) =
         tokio::join!(caller.get("/sessions"), caller.patch(&path, body.clone()), keyed.patch(&path, body));
-    for reply in [list, patch, keyed] {
+    for reply in [listed, patched, keyed] {
         reply.problem(503, "DEPENDENCY_UNAVAILABLE");
     }
     assert!(began.elapsed() < Duration::from_secs(16), "{:?}", began.elapsed());

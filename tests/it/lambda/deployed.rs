@@ -22,6 +22,7 @@ fn queues(server: &Ministack, run: &str) -> Settings {
         dispatch_dead_url: url("DispatchDeadQueue"),
         observe_url: url("ObserveQueue"),
         observe_dead_url: url("ObserveDeadQueue"),
+        ..Settings::default()
     }
 }
 

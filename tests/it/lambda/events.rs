@@ -54,7 +54,9 @@ async fn of_a_batch_with_one_bad_message_of_three_only_that_one_is_reported() {
     let answer = cloud.watch.invoke("dispatch", &event).unwrap();
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "bad"}]}), "{}", cloud.watch.log());
     assert_eq!(caller.session(&session).await["status"], "running", "and the work of the others is done");
-    assert!(cloud.waiting(Lane::Observe).await >= 1, "its agent is looked at next");
+    // Of the two good ones the first to come hands it over, or leaves that to a message when the other comes meanwhile.
+    let next = cloud.waiting(Lane::Observe).await + cloud.waiting(Lane::Dispatch).await;
+    assert!(next >= 1, "its agent is looked at next");
 }
 
 #[tokio::test]

@@ -30,7 +30,8 @@ impl Cloud {
         let (hidden, receives) = (Duration::from_secs(30), 5);
         let (dispatch_url, dispatch_dead_url) = server.queue(&format!("dispatch-{name}"), hidden, receives).await;
         let (observe_url, observe_dead_url) = server.queue(&format!("observe-{name}"), hidden, receives).await;
-        Self::on(Settings { dispatch_url, dispatch_dead_url, observe_url, observe_dead_url }).await
+        let queues = Settings { dispatch_url, dispatch_dead_url, observe_url, observe_dead_url, ..Settings::default() };
+        Self::on(queues).await
     }
 
     /// With these queues, which need not be there before a message is sent.

@@ -68,7 +68,7 @@ async fn on_sqs() -> Queue {
     let name = SessionId::new();
     let (dispatch_url, dispatch_dead_url) = server.queue(&format!("dispatch-{name}"), VISIBILITY, MAX_RECEIVES).await;
     let (observe_url, observe_dead_url) = server.queue(&format!("observe-{name}"), VISIBILITY, MAX_RECEIVES).await;
-    let settings = Settings { dispatch_url, dispatch_dead_url, observe_url, observe_dead_url };
+    let settings = Settings { dispatch_url, dispatch_dead_url, observe_url, observe_dead_url, ..Settings::default() };
     Queue::Sqs(Sqs::with_client(settings, server.sqs()))
 }
 
