@@ -9,6 +9,7 @@ use shared::{
     agent::PlatformAgent,
     app::{App, Settings},
     auth::Role,
+    limits::RateLimits,
     runtime::AgentRuntime,
     tenant::Limits,
 };
@@ -27,6 +28,7 @@ pub(crate) struct Stand {
 impl Stand {
     /// With an agent `watched` besides the scripted one.
     pub(crate) async fn new(watched: Arc<dyn AgentRuntime>, settings: Settings) -> Result<Self> {
+        let settings = Settings { rate: RateLimits::unlimited(), ..settings };
         let limits = Limits {
             max_concurrent_sessions: 100_000,
             max_queued_sessions: 1_000_000,
