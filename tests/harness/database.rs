@@ -44,15 +44,16 @@ impl Drop for Database {
     fn drop(&mut self) {
         let Some(name) = self.name.take() else { return };
         let admin = crate::postgres_url();
-        // The test's runtime may be gone: drop it from a thread of its own.
-        let dropped = std::thread::spawn(move || {
+        // On a thread of its own, because the test's runtime may be gone, and without waiting for it: Postgres waits with a
+        // drop for whoever is just logging in, and that may be a connection of this very test, which goes on or ends only
+        // when its runtime does. What the end of the process cuts short goes with the private server.
+        std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
             runtime.block_on(async {
                 let client = migration::connect(&admin).await.ok()?;
                 client.batch_execute(&format!("drop database if exists {name} with (force)")).await.ok()
             })
         });
-        let _ = dropped.join();
     }
 }
 
