@@ -27,7 +27,7 @@ build: ## Compile the local host
 # Fetching waits for the network and compiling for the processors: both at once.
 up: ## Set up, start everything on 127.0.0.1:8000, show the main job once; Ctrl-C ends it
 	@$(MAKE) --no-print-directory -j2 setup build
-	@IOC_COMMIT="$${IOC_COMMIT:-$$(git rev-parse --short=12 HEAD 2>/dev/null)}" $(IOC) up
+	@IOC_COMMIT="$${IOC_COMMIT:-$$(git rev-parse --short=12 HEAD 2>/dev/null)}" exec $(IOC) up
 
 demo: build ## Show the main job once more, against the running `make up`
 	@$(IOC) demo
