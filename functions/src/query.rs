@@ -19,14 +19,6 @@ pub(crate) fn limit(refusals: &mut Refusals, text: Option<String>) -> i64 {
     limit
 }
 
-/// Cuts the one that was read beyond a page; whether it was there.
-pub(crate) fn more<T>(found: &mut Vec<T>, limit: i64) -> bool {
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > most;
-    found.truncate(most);
-    more
-}
-
 /// Values separated by commas, each of a known set.
 pub(crate) fn words<T>(
     refusals: &mut Refusals,

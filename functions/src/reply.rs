@@ -1,7 +1,6 @@
 //! What handlers answer with, beyond plain JSON.
 
 use axum::{
-    Json,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -9,7 +8,7 @@ use serde::Serialize;
 use shared::session::{store::Found, verbs::Progress};
 use utoipa::ToSchema;
 
-use crate::sessions::view::SessionView;
+use crate::{sessions::view::SessionView, version::One};
 
 /// A page of a list.
 #[derive(Serialize, ToSchema)]
@@ -20,28 +19,18 @@ pub(crate) struct Items<T> {
 }
 
 impl<T> Items<T> {
+    /// A page of what was found, which is one more than fits where there is more; `cursor` says where the next begins.
+    pub(crate) fn page(mut found: Vec<T>, limit: i64, cursor: impl FnOnce(&T) -> String) -> Self {
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = found.len() > most;
+        found.truncate(most);
+        let next_cursor = found.last().filter(|_| more).map(cursor);
+        Self { items: found, next_cursor }
+    }
+
     /// A list that always fits one page.
     pub(crate) fn all(items: Vec<T>) -> Self {
         Self { items, next_cursor: None }
-    }
-}
-
-/// One session, with its version as `ETag`.
-pub(crate) struct One(pub SessionView);
-
-impl IntoResponse for One {
-    fn into_response(self) -> Response {
-        ([(header::ETAG, format!("\"{}\"", self.0.version))], Json(self.0)).into_response()
-    }
-}
-
-/// A session that was made, with its place.
-pub(crate) struct Created(pub SessionView);
-
-impl IntoResponse for Created {
-    fn into_response(self) -> Response {
-        let place = format!("/api/v1/sessions/{}", self.0.id);
-        (StatusCode::CREATED, [(header::LOCATION, place)], One(self.0)).into_response()
     }
 }
 

@@ -15,7 +15,7 @@ use shared::{
     user::User,
 };
 
-use crate::problem::Failed;
+use crate::{problem::Failed, sessions::view::SessionView};
 
 /// The version that a request means to change; `*` and no header mean any.
 pub(crate) struct IfMatch(pub Option<i64>);
@@ -46,6 +46,16 @@ pub(crate) trait Object: Serialize {
 impl Object for Tenant {
     fn place(&self) -> String {
         format!("/api/v1/tenants/{}", self.id)
+    }
+
+    fn version(&self) -> Option<i64> {
+        Some(self.version)
+    }
+}
+
+impl Object for SessionView {
+    fn place(&self) -> String {
+        format!("/api/v1/sessions/{}", self.id)
     }
 
     fn version(&self) -> Option<i64> {

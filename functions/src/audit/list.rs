@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 
 use crate::{
     problem::{Answer, Problems},
-    query::{limit, more, one, time, words},
+    query::{limit, one, time, words},
     reply::Items,
     request::{Caller, Lead, Query},
 };
@@ -56,10 +56,8 @@ pub(super) async fn list(
     Query(query): Query<AuditQuery>,
 ) -> Answer<Json<Items<Recorded>>> {
     let (filter, before, limit) = parse(query)?;
-    let mut items = service::list(&app, &caller, &filter, before, limit + 1).await?;
-    let more = more(&mut items, limit);
-    let next_cursor = items.last().filter(|_| more).map(|last| last.seq.to_string());
-    Ok(Json(Items { items, next_cursor }))
+    let found = service::list(&app, &caller, &filter, before, limit + 1).await?;
+    Ok(Json(Items::page(found, limit, |last| last.seq.to_string())))
 }
 
 fn parse(query: AuditQuery) -> Result<(Filter, Option<i64>, i64)> {

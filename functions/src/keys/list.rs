@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use crate::{
     problem::{Answer, Problems},
-    query::{limit, more, one},
+    query::{limit, one},
     reply::Items,
     request::{Caller, Member, Query},
 };
@@ -40,8 +40,6 @@ pub(super) async fn list(
     let limit = limit(&mut refusals, query.limit);
     let before = one(&mut refusals, "cursor", query.cursor, "is not a cursor of this list");
     refusals.finish()?;
-    let mut items = keys::list(&app, &caller, before, limit + 1).await?;
-    let more = more(&mut items, limit);
-    let next_cursor = items.last().filter(|_| more).map(|last| last.id.to_string());
-    Ok(Json(Items { items, next_cursor }))
+    let found = keys::list(&app, &caller, before, limit + 1).await?;
+    Ok(Json(Items::page(found, limit, |last| last.id.to_string())))
 }

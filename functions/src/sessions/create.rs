@@ -15,9 +15,9 @@ use utoipa::ToSchema;
 
 use crate::{
     problem::{Answer, Problems},
-    reply::Created,
     request::{Creator, Json, Member},
     sessions::view::SessionView,
+    version::Created,
 };
 
 /// A session to be made.
@@ -90,7 +90,7 @@ pub(super) async fn create(
     State(app): State<App>,
     caller: Creator<Member>,
     Json(new): Json<NewSession>,
-) -> Answer<Created> {
+) -> Answer<Created<SessionView>> {
     let start = new.start;
     let draft = Draft::parse(new.into())?;
     let found = service::open(&app, &caller, draft, start).await?;

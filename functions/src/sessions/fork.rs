@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 
 use crate::{
     problem::{Answer, Problems},
-    reply::Created,
     request::{Creator, Id, Member, OptionalJson},
     sessions::view::SessionView,
+    version::Created,
 };
 
 /// From where.
@@ -34,7 +34,7 @@ pub(super) async fn fork(
     caller: Creator<Member>,
     Id(source): Id,
     OptionalJson(new): OptionalJson<NewFork>,
-) -> Answer<Created> {
+) -> Answer<Created<SessionView>> {
     let checkpoint = new.checkpoint.map(sequence).transpose()?;
     let found = service::fork(&app, &caller, &Fork { source, checkpoint }).await?;
     Ok(Created(SessionView::of(&app, found)))

@@ -15,7 +15,7 @@ use utoipa::IntoParams;
 
 use crate::{
     problem::{Answer, Problems},
-    query::{fragment, limit, more, one, time, words},
+    query::{fragment, limit, one, time, words},
     reply::Items,
     request::{Caller, Query, Viewer},
     sessions::view::SessionView,
@@ -63,10 +63,9 @@ pub(super) async fn list(
 ) -> Answer<Json<Items<SessionView>>> {
     let (filter, page) = parse(query)?;
     let limit = page.limit;
-    let mut found = service::list(&app, &caller, &filter, page).await?;
-    let more = more(&mut found, limit);
-    let next_cursor = found.last().filter(|_| more).map(|last| last.session.id.to_string());
-    Ok(Json(Items { items: found.into_iter().map(|one| SessionView::of(&app, one)).collect(), next_cursor }))
+    let found = service::list(&app, &caller, &filter, page).await?;
+    let views = found.into_iter().map(|one| SessionView::of(&app, one)).collect();
+    Ok(Json(Items::page(views, limit, |last: &SessionView| last.id.to_string())))
 }
 
 fn parse(query: ListQuery) -> Result<(Filter, Page)> {

@@ -15,10 +15,9 @@ use utoipa::ToSchema;
 use crate::{
     problem::{Answer, Problems},
     query::given,
-    reply::One,
     request::{Caller, Id, Json, Member},
     sessions::{create::PriorityInput, view::SessionView},
-    version::IfMatch,
+    version::{IfMatch, One},
 };
 
 /// What is to be changed; what is left out stays.
@@ -51,7 +50,7 @@ pub(super) async fn patch(
     Id(id): Id,
     IfMatch(version): IfMatch,
     Json(new): Json<SessionPatch>,
-) -> Answer<One> {
+) -> Answer<One<SessionView>> {
     let patch = Patch::parse(RawPatch {
         title: new.title,
         description: new.description,
