@@ -34,6 +34,8 @@ create table sessions (
     resume_at            timestamptz,
     outcome              jsonb,
     retry_count          integer not null default 0 check (retry_count between 0 and 3),
+    -- The deactivation of its tenant asked for its pause, or holds it: the reactivation resumes exactly these.
+    suspended            boolean not null default false,
 
     -- What a person asked for and the next step carries out: {verb, reason, actor, ..}.
     intent               jsonb,
@@ -85,6 +87,7 @@ create table sessions (
         ('completed', 'partially_completed', 'failed', 'timeout', 'stopped', 'cancelled', 'orphaned'))),
     constraint outcome_when_over check (outcome is null or ended_at is not null),
     constraint clock_while_active check ((active_since is not null) = (status in ('running', 'degraded'))),
+    constraint suspended_while_open check (not suspended or status in ('running', 'degraded', 'paused')),
     constraint queued_since check ((queued_at is not null) = (status = 'queued')),
     constraint running_has_agent check (status not in ('queued', 'running', 'degraded') or agent_id is not null)
 );
@@ -97,6 +100,7 @@ create unique index sessions_workspace_in_use on sessions (tenant_id, workspace_
 create index sessions_by_status on sessions (status, tenant_id, id);
 create index sessions_active on sessions (agent_id, tenant_id, root_id) where status in ('running', 'degraded');
 create index sessions_slots on sessions (tenant_id) where status in ('running', 'degraded');
+create index sessions_suspended on sessions (tenant_id) where suspended;
 create index sessions_waiting on sessions (agent_id, tenant_id, queued_at) where status = 'queued';
 create index sessions_due on sessions (next_step_at) where next_step_at is not null;
 create index sessions_by_parent on sessions (tenant_id, parent_id) where parent_id is not null;

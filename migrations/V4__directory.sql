@@ -4,7 +4,7 @@ grant select on tenant_usage to ioc_directory;
 grant select on api_keys to ioc_directory;
 grant select, insert, update on agents to ioc_directory;
 grant select (tenant_id, id, status, priority, queued_at, root_id, agent_id, workspace_key, next_step_at, lease_until,
-              handover, pause_reason, depth, child_count, run_started_at) on sessions to ioc_directory;
+              handover, pause_reason, depth, child_count, run_started_at, suspended) on sessions to ioc_directory;
 create policy directory on tenants for select to ioc_directory using (true);
 create policy directory on tenant_usage for select to ioc_directory using (true);
 create policy directory on api_keys for select to ioc_directory using (true);
@@ -81,15 +81,18 @@ end;
 
 -- Whose turn it is on an agent. Within a tenant: by priority (one step better per 10 minutes of waiting), then by
 -- fewest sessions of the same tree running or ahead, then by which tree has waited longest since its last turn, then by
--- age. Between tenants: by fewest running or ahead, then by which has waited longest since its last turn.
+-- age. Between tenants: by fewest running or ahead, then by which has waited longest since its last turn. What the
+-- deactivation of a tenant holds gets its slots back before anything that waits, so these slots are not free.
 create function next_turns(agent uuid, at timestamptz, this_month date, most integer)
     returns table (tenant_id uuid, session_id uuid)
     language sql stable security definer set search_path = public
 begin atomic
     with tenant as materialized (
         select t.id,
-               t.max_concurrent_sessions - (select count(*) from sessions r
-                   where r.tenant_id = t.id and r.status in ('running', 'degraded')) as free,
+               t.max_concurrent_sessions
+                   - (select count(*) from sessions r where r.tenant_id = t.id and r.status in ('running', 'degraded'))
+                   - (select count(*) from sessions h where h.tenant_id = t.id and h.suspended and h.status = 'paused')
+                   as free,
                (select count(*) from sessions r where r.agent_id = agent and r.tenant_id = t.id
                    and r.status in ('running', 'degraded')) as running,
                (select max(l.run_started_at) from sessions l

@@ -5,14 +5,8 @@ alter table tenants
     add column deleted_at timestamptz,
     add constraint deleted_when_inactive check (deleted_at is null or not is_active);
 
-alter table sessions
-    -- The deactivation of its tenant asked for its pause, or holds it: the reactivation resumes exactly these.
-    add column suspended boolean not null default false,
-    add constraint suspended_while_open check (not suspended or status in ('running', 'degraded', 'paused'));
-create index sessions_suspended on sessions (tenant_id) where suspended;
 create index users_admins on users (tenant_id) where role = 'admin' and is_active;
 
-grant select (suspended) on sessions to ioc_directory;
 grant select (name, max_queued_sessions, admission, signup, signup_role, audit_retention_days, calls_per_minute, metadata,
               version, created_at, updated_at, deleted_at) on tenants to ioc_directory;
 

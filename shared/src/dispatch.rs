@@ -154,7 +154,7 @@ async fn admit_one(app: &App, agent: AgentId, tenant_id: TenantId, id: SessionId
     if room.agent_full {
         return Ok(Admitted::AgentFull);
     }
-    if !room.active || room.running >= room.max_concurrent || room.workspace_taken || room.out_of_tokens {
+    if !room.active || room.slots_taken() || room.workspace_taken || room.out_of_tokens {
         return Ok(Admitted::No);
     }
     let mut change = Change::new(session, Actor::system("dispatcher"), now);

@@ -100,6 +100,21 @@ async fn those_that_were_held_get_their_slots_back_before_those_that_wait() {
 }
 
 #[tokio::test]
+async fn a_bell_right_after_the_reactivation_gives_the_slot_of_one_that_is_held_to_no_other() {
+    let world = World::idle(Options { limits: limits(1), ..Options::default() }).await;
+    let caller = world.caller(Role::Member);
+    let held = caller.new_session(json!({})).await;
+    let owner = world.owner().await;
+    owner.place(&held, "paused").await;
+    owner.run("update sessions set pause_reason = 'maintenance', suspended = true").await;
+    let waiting = caller.start_session(json!({"agent_config": {"agent": "manual"}})).await;
+    world.run(Job::dispatch(world.tenant.id, waiting.parse().unwrap())).await;
+    assert_eq!(rows(&world).await, ["paused maintenance suspended", "queued"]);
+    sweep(&world.app).await.unwrap();
+    assert_eq!(rows(&world).await, ["running", "queued"]);
+}
+
+#[tokio::test]
 async fn what_waits_is_not_started_while_its_tenant_is_inactive_and_is_once_it_is_active_again() {
     let world = World::idle(Options { limits: limits(0), ..Options::default() }).await;
     let (admin, place) = admin(&world).await;

@@ -22,6 +22,8 @@ pub struct Room {
     pub active: bool,
     pub max_concurrent: i64,
     pub running: i64,
+    /// Paused by the deactivation of the tenant: once it is active again they get slots before anything that waits.
+    pub held: i64,
     pub max_queued: i64,
     pub queued: i64,
     pub rejects: bool,
@@ -35,7 +37,12 @@ pub struct Room {
 impl Room {
     /// Whether a slot, the workspace, the agent and tokens are there, and nobody waits for the same.
     pub fn free(&self) -> bool {
-        self.free_to_return() && self.queued_on_agent == 0
+        self.free_to_return() && !self.slots_taken() && self.queued_on_agent == 0
+    }
+
+    /// Whether no slot is left for one that waits.
+    pub fn slots_taken(&self) -> bool {
+        self.running + self.held >= self.max_concurrent
     }
 
     /// Whether they are there, for one who was sent away from them: it goes before those who wait.
@@ -84,6 +91,7 @@ pub(super) fn read(row: &Row) -> Result<Room> {
         active: row.try_get("active")?,
         max_concurrent: row.try_get("max_concurrent")?,
         running: row.try_get("running")?,
+        held: row.try_get("held")?,
         max_queued: row.try_get("max_queued")?,
         queued: row.try_get("queued")?,
         rejects: row.try_get("rejects")?,

@@ -50,6 +50,8 @@ fn room(tenant: &str, now: &str, session: &str, agent: &str, workspace_key: &str
             t.admission = 'reject' as rejects,
             case when {if_running} then (select count(*) from sessions r
                 where r.tenant_id = t.id and r.status in ('running', 'degraded')) else 0 end as running,
+            case when {if_running} then (select count(*) from sessions h
+                where h.tenant_id = t.id and h.suspended and h.status = 'paused') else 0 end as held,
             case when {if_queued} then (select count(*) from sessions q
                 where q.tenant_id = t.id and q.status = 'queued') else 0 end as queued,
             case when {if_queued} then (select count(*) from sessions q
