@@ -9,14 +9,15 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use shared::{
+    agent::store::not_found,
     app::App,
     auth::{
         Caller as Person, Role, Scope,
         scope::Area,
-        service::{Call, Credentials, Identity, identify, require, require_scope},
+        service::{AgentCaller, Call, Credentials, Identity, identify, require, require_scope},
     },
     error::{Code, Error, Result},
-    id::{ArtifactId, SessionId},
+    id::{AgentId, ArtifactId, SessionId},
 };
 
 use crate::problem::Failed;
@@ -114,6 +115,24 @@ async fn allowed<R: AtLeast>(parts: &Parts, app: &App) -> Result<Person> {
         require_scope(&caller, Scope { area, write: !parts.method.is_safe() })?;
     }
     Ok(caller)
+}
+
+/// An agent that calls with the token of its registration. The path names the agent: another's is answered as an unknown one.
+pub(crate) struct Agent(pub AgentCaller);
+
+impl FromRequestParts<App> for Agent {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
+        let caller = match who(parts, app).await? {
+            Identity::Agent(caller) => caller,
+            Identity::Caller(_) => {
+                return Err(Error::new(Code::Forbidden, "This is for the agent itself, with its own token.").into());
+            }
+        };
+        let named: AgentId = path(parts, app, "id", "is not a uuid").await?;
+        if named == caller.agent_id { Ok(Self(caller)) } else { Err(not_found(named).into()) }
+    }
 }
 
 /// Who sends a request; asked once, by whoever needs to know first.

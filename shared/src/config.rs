@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    agent::{Agents, PlatformAgent},
+    agent::{Agents, Kind, PlatformAgent},
     app::{App, News, Parts, Settings},
     auth::{
         key::Pepper,
@@ -168,12 +168,12 @@ impl Config {
         if let Some(settings) = &self.opencode {
             let runtime = opencode::OpenCode::new(settings.clone(), clock.clone())
                 .map_err(|failure| Error::internal(failure.message))?;
-            add("opencode", "opencode", Some(self.opencode_capacity), Arc::new(runtime));
+            add("opencode", Kind::OpenCode, Some(self.opencode_capacity), Arc::new(runtime));
         }
         if self.scripted {
-            add("scripted", "scripted", None, Arc::new(Scripted::new(clock.clone())));
+            add("scripted", Kind::Scripted, None, Arc::new(Scripted::new(clock.clone())));
         }
-        add("manual", "manual", None, Arc::new(Manual));
+        add("manual", Kind::Manual, None, Arc::new(Manual));
         Ok(Agents::new(agents, self.default_agent.clone()))
     }
 }

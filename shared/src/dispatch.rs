@@ -217,7 +217,7 @@ pub(crate) fn may_have_begun(claimed: &Claimed) -> bool {
 /// An error is of the moment and on our side; it counts as no attempt at the agent.
 async fn give(app: &App, claimed: &Claimed) -> Result<Result<RunState, Failure>> {
     let session = &claimed.session;
-    let prepared = async { Ok((step::runtime(app, claimed)?, step::assignment(app, session).await?)) };
+    let prepared = async { Ok((step::runtime(app, claimed)?, step::assignment(app, claimed, session).await?)) };
     let error: Error = match prepared.await {
         Ok((runtime, assignment)) => return Ok(runtime.dispatch(&assignment).await),
         Err(error) => error,

@@ -71,7 +71,7 @@ impl Run {
         let session = &claimed.session;
         let Some(state) = session.run_state.clone() else { return Ok(None) };
         let runtime = step::runtime(app, claimed)?;
-        let assignment = step::assignment(app, &Session { handover: None, ..session.clone() }).await?;
+        let assignment = step::assignment(app, claimed, &Session { handover: None, ..session.clone() }).await?;
         Ok(Some(Self { runtime, assignment, state }))
     }
 

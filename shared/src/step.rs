@@ -7,6 +7,7 @@ use std::{future::Future, time::Duration};
 use chrono::TimeDelta;
 
 use crate::{
+    agent::Contact,
     app::App,
     auth::Actor,
     clock::Time,
@@ -190,12 +191,20 @@ fn plan_next(app: &App, was_over: bool, asked_meanwhile: Option<Time>, change: &
 
 /// The runtime of a session's agent.
 pub(crate) fn runtime(app: &App, claimed: &Claimed) -> Result<std::sync::Arc<dyn AgentRuntime>> {
-    let gone = || Error::new(Code::AgentUnavailable, "The session's agent is gone.");
-    app.agents.runtime(claimed.agent.as_ref().ok_or_else(gone)?)
+    app.agents.runtime(contact(claimed)?)
 }
 
-/// What the agent is told of a session.
-pub(crate) async fn assignment(app: &App, session: &Session) -> Result<Assignment> {
+fn contact(claimed: &Claimed) -> Result<&Contact> {
+    claimed.agent.as_ref().ok_or_else(|| Error::new(Code::AgentUnavailable, "The session's agent is gone."))
+}
+
+/// What the agent of a claimed session is told of it.
+pub(crate) async fn assignment(app: &App, claimed: &Claimed, session: &Session) -> Result<Assignment> {
+    assignment_for(app, contact(claimed)?.clone(), session).await
+}
+
+/// What an agent is told of a session.
+pub(crate) async fn assignment_for(app: &App, agent: Contact, session: &Session) -> Result<Assignment> {
     let continuation = match &session.handover {
         None | Some(Handover::Start) => Continuation::Start,
         Some(Handover::Resume { ask }) => match &session.run_state {
@@ -215,6 +224,7 @@ pub(crate) async fn assignment(app: &App, session: &Session) -> Result<Assignmen
     Ok(Assignment {
         tenant_id: session.tenant_id,
         session_id: session.id,
+        agent,
         run: session.run,
         run_started_at: session.run_started_at.unwrap_or(session.created_at),
         title: session.title.clone(),

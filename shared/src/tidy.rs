@@ -3,15 +3,12 @@
 use chrono::TimeDelta;
 
 use crate::{
+    agent,
     app::App,
     error::{Code, Result},
     event::EventType,
     observe::{Run, store_artifacts},
-    session::{
-        Session, progress, service,
-        status::Status,
-        store::{self, Claimed},
-    },
+    session::{Session, progress, service, status::Status, store::Claimed},
     step,
 };
 
@@ -62,9 +59,9 @@ pub(crate) async fn let_go(app: &App, session: &Session) {
     let Some(state) = session.run_state.clone() else { return };
     let outcome = async {
         let Some(agent) = session.agent_id else { return Ok(()) };
-        let name = store::agent_name_of(&app.db, session.tenant_id, agent).await?;
-        let runtime = app.agents.runtime(&name)?;
-        let assignment = step::assignment(app, &Session { handover: None, ..session.clone() }).await?;
+        let agent = agent::store::contact(&app.db, session.tenant_id, agent).await?;
+        let runtime = app.agents.runtime(&agent)?;
+        let assignment = step::assignment_for(app, agent, &Session { handover: None, ..session.clone() }).await?;
         runtime
             .release(&assignment, &state)
             .await

@@ -6,7 +6,7 @@ use anyhow::Result;
 use axum::Router;
 use harness::{Options, World};
 use shared::{
-    agent::PlatformAgent,
+    agent::{Kind, PlatformAgent},
     app::{App, Settings},
     auth::Role,
     limits::RateLimits,
@@ -35,7 +35,8 @@ impl Stand {
             max_tokens_per_month: 0,
             ..Limits::default()
         };
-        let agent = PlatformAgent { name: "watched".to_owned(), kind: "scripted", capacity: None, runtime: watched };
+        let agent =
+            PlatformAgent { name: "watched".to_owned(), kind: Kind::Scripted, capacity: None, runtime: watched };
         let world = World::idle(Options { settings, limits, agents: vec![agent], ..Options::default() }).await;
         Self::serve(world.api.clone(), world).await
     }

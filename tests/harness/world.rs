@@ -10,7 +10,7 @@ use axum::{
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shared::{
-    agent::{self, Agents, PlatformAgent},
+    agent::{self, Agents, Kind, PlatformAgent},
     app::{App, News, Parts, Settings},
     auth::{
         Role,
@@ -195,8 +195,8 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         runtime,
     };
     let mut agents = vec![
-        agent("scripted", "scripted", options.capacity, Arc::new(Scripted::new(clock.clone()))),
-        agent("manual", "manual", None, Arc::new(Manual)),
+        agent("scripted", Kind::Scripted, options.capacity, Arc::new(Scripted::new(clock.clone()))),
+        agent("manual", Kind::Manual, None, Arc::new(Manual)),
     ];
     agents.extend(options.agents);
     App::new(Parts {

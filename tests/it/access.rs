@@ -69,7 +69,8 @@ async fn an_agents_token_reaches_no_operation_of_people() {
     let (tenant, id, hash) = (world.tenant.id, token.id, hex::encode(&token.hash));
     owner
         .run(&format!(
-            "insert into agents values ('{id}', '{tenant}', 'external', 'manual', null, now(), now());
+            "insert into agents (id, tenant_id, name, kind, capacity, created_at, updated_at)
+                 values ('{id}', '{tenant}', 'external', 'eap', 5, now(), now());
              insert into agent_tokens values ('{tenant}', '{id}', '{id}', 'test', decode('{hash}', 'hex'), null, now())"
         ))
         .await;

@@ -20,8 +20,12 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
                 "insert into session_files select tenant_id, id, 'a', 'added', 1, 0, '' from sessions where id = '{id}';
                  insert into session_artifacts select tenant_id, id, '{artifact}', 'a', 'text/plain', 1, repeat('0', 64), now() from sessions where id = '{id}';
                  insert into tenant_usage values ('{0}', '2030-01-01', 1, 1);
-                 insert into agents values ('{artifact}', '{0}', 'own', 'manual', null, now(), now());
+                 insert into agents (id, tenant_id, name, kind, created_at, updated_at)
+                 values ('{artifact}', '{0}', 'own', 'manual', now(), now());
                  insert into agent_tokens values ('{0}', '{artifact}', '{artifact}', 'test', sha256('a'), null, now());
+                 insert into agent_shares values ('{0}', '{artifact}', '{artifact}', '{{}}', now());
+                 insert into agent_enablements values ('{0}', '{artifact}', '{{}}', now());
+                 insert into agent_results values ('{0}', '{id}', 1, '{artifact}', 1, null, 1, 1, 1, null, '{{}}', now());
                  insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
                  values ('{0}', '{artifact}', 'a@example.org', 'A', 'member', now(), now());
                  insert into idempotency_keys values ('{0}', 'key:1', 'a', sha256('a'), 200, 'a', now())",
@@ -173,7 +177,8 @@ async fn no_unique_key_and_no_reference_crosses_tenants_so_that_neither_tells_wh
            and not exists (select 1 from pg_attribute a where a.attrelid = c.conrelid and a.attname = 'tenant_id' and a.attnum = any(c.conkey))
          order by 1"
     );
-    assert_eq!(owner.texts(&references).await, ["agent_tokens -> agents", "sessions -> agents"]);
+    let to_agents = ["agent_enablements", "agent_results", "agent_shares", "agent_tokens", "sessions"];
+    assert_eq!(owner.texts(&references).await, to_agents.map(|table| format!("{table} -> agents")));
     let views = "select count(*) from pg_views where schemaname = 'public'";
     assert_eq!(owner.number(views).await, 0, "a view must be made with security_invoker, and be looked at here");
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::{
+    agent::Contact,
     clock::Time,
     id::{MessageId, SessionId, TenantId},
     session::{outcome::Failure, usage::Usage, workspace::Workspace},
@@ -21,6 +22,8 @@ use crate::{
 pub struct Assignment {
     pub tenant_id: TenantId,
     pub session_id: SessionId,
+    /// Who is to work on it.
+    pub agent: Contact,
     /// Counts the handovers of this session; with `run_started_at` it makes the ids that the agent sees deterministic.
     pub run: i32,
     pub run_started_at: Time,

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use shared::{
-    agent::PlatformAgent,
+    agent::{Kind, PlatformAgent},
     clock::Clock,
     id::MessageId,
     runtime::{AgentRuntime, Assignment, Observation, RunState, Said, Work, scripted::Scripted},
@@ -84,7 +84,7 @@ impl Watched {
 }
 
 pub(super) fn platform(runtime: Arc<dyn AgentRuntime>) -> PlatformAgent {
-    PlatformAgent { name: "watched".to_owned(), kind: "scripted", capacity: None, runtime }
+    PlatformAgent { name: "watched".to_owned(), kind: Kind::Scripted, capacity: None, runtime }
 }
 
 fn began(assignment: &Assignment) -> String {

@@ -10,7 +10,7 @@ use local::{
 };
 use serde_json::{Value, json};
 use shared::{
-    agent::PlatformAgent,
+    agent::{Kind, PlatformAgent},
     auth::Role,
     clock::Clock,
     runtime::opencode::{OpenCode as Runtime, Settings},
@@ -35,7 +35,7 @@ impl Stage {
         let mut settings = Settings::new(server.url(), server.password(), work.display().to_string());
         settings.grace = Duration::from_millis(500);
         let runtime = Arc::new(Runtime::new(settings, Clock::System).unwrap());
-        let agent = PlatformAgent { name: "opencode".to_owned(), kind: "opencode", capacity: Some(5), runtime };
+        let agent = PlatformAgent { name: "opencode".to_owned(), kind: Kind::OpenCode, capacity: Some(5), runtime };
         let mut options = Options { agents: vec![agent], ..Options::default() };
         options.settings.pace.shortest = Duration::from_millis(50);
         options.settings.pace.agent_offline = offline;

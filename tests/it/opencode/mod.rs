@@ -35,7 +35,7 @@ use shared::{
 };
 use tokio::time::sleep;
 
-use crate::ports::runtime::{Member, Work, blank};
+use crate::ports::runtime::{Member, Work, blank, contact};
 
 /// A server with its model.
 struct Agents {
@@ -109,6 +109,7 @@ impl Bench {
         Assignment {
             tenant_id: self.tenant_id,
             session_id: SessionId::new(),
+            agent: contact(),
             run: 1,
             run_started_at: now(),
             title: "Try it".to_owned(),

@@ -5,8 +5,9 @@ use std::any::Any;
 use chrono::TimeDelta;
 use serde_json::{Map, json};
 use shared::{
+    agent::{Contact, Kind},
     clock::{Clock, Time},
-    id::{MessageId, SessionId, TenantId},
+    id::{AgentId, MessageId, SessionId, TenantId},
     runtime::{
         AgentRuntime, Answer, Assignment, Continuation, Decision, Entry, FileStatus, Finish, Phase, QuestionKind,
         RunState, Said, scripted::Scripted,
@@ -67,6 +68,7 @@ pub(crate) fn blank() -> Assignment {
     Assignment {
         tenant_id: TenantId::new(),
         session_id: SessionId::new(),
+        agent: contact(),
         run: 1,
         run_started_at: Clock::System.now(),
         title: "Keep the contract".to_owned(),
@@ -78,6 +80,19 @@ pub(crate) fn blank() -> Assignment {
         cpu_limit: None,
         memory_limit_mb: None,
         continuation: Continuation::Start,
+    }
+}
+
+/// An agent of the platform.
+pub(crate) fn contact() -> Contact {
+    let name = "agent".to_owned();
+    Contact {
+        id: AgentId::new(),
+        tenant_id: None,
+        name,
+        kind: Kind::OpenCode,
+        endpoint_url: None,
+        endpoint_secret: None,
     }
 }
 

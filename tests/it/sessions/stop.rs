@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use harness::{Options, World};
 use serde_json::{Value, json};
 use shared::{
-    agent::PlatformAgent,
+    agent::{Kind, PlatformAgent},
     auth::Role,
     id::MessageId,
     job::{Job, Verdict},
@@ -64,7 +64,7 @@ impl AgentRuntime for Slow {
 
 fn slow(asks: bool) -> (Arc<Slow>, PlatformAgent) {
     let slow = Arc::new(Slow { asks, looked_at: Semaphore::new(0), may_show: Semaphore::new(0) });
-    let agent = PlatformAgent { name: "slow".to_owned(), kind: "manual", capacity: None, runtime: slow.clone() };
+    let agent = PlatformAgent { name: "slow".to_owned(), kind: Kind::Manual, capacity: None, runtime: slow.clone() };
     (slow, agent)
 }
 

@@ -19,7 +19,8 @@ async fn with_everything() -> (World, harness::Tenant, SessionId, String) {
     let owner = world.owner().await;
     owner
         .run(&format!(
-            "insert into agents values ('{id}', '{0}', 'own', 'manual', null, now(), now());
+            "insert into agents (id, tenant_id, name, kind, created_at, updated_at)
+                 values ('{id}', '{0}', 'own', 'manual', now(), now());
              update sessions set agent_id = '{id}' where id = '{id}';
              insert into agent_tokens values ('{0}', '{id}', '{id}', 'test', sha256('a'), null, now());
              insert into tenant_usage values ('{0}', '2030-01-01', 1, 1);

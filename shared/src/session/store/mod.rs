@@ -16,11 +16,12 @@ use tokio_postgres::{
 };
 
 use crate::{
+    agent::{self, Contact},
     clock::Time,
     db::{Db, Owned, Params, Statement, Tx},
     error::{Code, Error, Result},
     event::NewEvent,
-    id::{AgentId, EventId, MessageId, SessionId, TenantId},
+    id::{EventId, MessageId, SessionId, TenantId},
     runtime::Said,
 };
 
@@ -95,8 +96,8 @@ pub struct Claimed {
     /// Messages that the agent has not been told, oldest first.
     pub messages: Vec<(MessageId, Said)>,
     pub out_of_tokens: bool,
-    /// The name of its agent.
-    pub agent: Option<String>,
+    /// How to reach its agent.
+    pub agent: Option<Contact>,
     /// An earlier step was broken off: nothing of it is written, but the agent may have heard of it.
     pub unfinished: bool,
 }
@@ -114,28 +115,32 @@ pub async fn claim(
     static SQL: OnceLock<String> = OnceLock::new();
     let sql = SQL.get_or_init(|| {
         format!(
-            "update sessions s set fence = greatest(s.fence + 1, coalesce($5::bigint, 0)), lease_until = $4
-             where s.tenant_id = $1 and s.id = $2 and s.next_step_at <= $3
-               and (s.lease_until is null or s.lease_until <= $3)
-             returning {COLUMNS},
+            "with s as (
+                 update sessions s set fence = greatest(s.fence + 1, coalesce($5::bigint, 0)), lease_until = $4
+                 where s.tenant_id = $1 and s.id = $2 and s.next_step_at <= $3
+                   and (s.lease_until is null or s.lease_until <= $3)
+                 returning s.*,
+                     (select was.lease_until is not null from sessions was
+                      where was.tenant_id = s.tenant_id and was.id = s.id) as unfinished)
+             select {COLUMNS}, s.unfinished,
                  (select coalesce(jsonb_agg(jsonb_build_array(m.id, m.said) order by m.id), '[]') from session_messages m
                   where m.tenant_id = s.tenant_id and m.session_id = s.id and m.delivered_at is null) as messages,
-                 (select was.lease_until is not null from sessions was
-                  where was.tenant_id = s.tenant_id and was.id = s.id) as unfinished,
                  (select t.max_tokens_per_month > 0 and t.max_tokens_per_month <= coalesce((select u.tokens from tenant_usage u
                      where u.tenant_id = t.id and u.month = date_trunc('month', $3::timestamptz at time zone 'UTC')::date), 0)
                   from tenants t where t.id = s.tenant_id) as out_of_tokens,
-                 (select a.name from agents a where a.id = s.agent_id) as agent_name"
+                 a.tenant_id as agent_tenant_id, a.name as agent_name, a.kind as agent_kind, a.endpoint_url, a.endpoint_secret
+             from s left join agents a on a.id = s.agent_id"
         )
     });
     let rows = db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &now, &until, &fence]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let Json(messages): Json<Vec<(MessageId, Said)>> = row.try_get("messages")?;
+    let known = row.try_get::<_, Option<&str>>("agent_name")?.is_some();
     Ok(Some(Claimed {
         session: row::session(row)?,
         messages,
         out_of_tokens: row.try_get("out_of_tokens")?,
-        agent: row.try_get("agent_name")?,
+        agent: known.then(|| agent::store::read_contact(row)).transpose()?,
         unfinished: row.try_get("unfinished")?,
     }))
 }
@@ -358,11 +363,4 @@ pub async fn waiting_children(db: &Db, tenant_id: TenantId, parent: SessionId) -
                and created_at <= coalesce((select p.ended_at from sessions p where p.tenant_id = $1 and p.id = $2), created_at)";
     let rows = db.read(tenant_id, sql, &[&tenant_id, &parent]).await?;
     rows.iter().map(|row| row.try_get("id").map_err(Error::from)).collect()
-}
-
-/// The name of an agent.
-pub async fn agent_name_of(db: &Db, tenant_id: TenantId, agent: AgentId) -> Result<String> {
-    let rows = db.read(tenant_id, "select name from agents where id = $1", &[&agent]).await?;
-    let row = rows.first().ok_or_else(|| Error::new(Code::AgentNotFound, "The agent is gone."))?;
-    Ok(row.try_get("name")?)
 }

@@ -1,4 +1,5 @@
-//! Agents as the scheduler knows them: a name, a kind, a capacity, and the runtime that speaks to them.
+//! The runtimes of this process: those of the platform's own agents, by name, and those that speak to the agents of tenants,
+//! by kind.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -9,12 +10,13 @@ use crate::{
     runtime::AgentRuntime,
 };
 
+use super::{Contact, Kind};
+
 /// An agent of the platform, offered to every tenant.
 #[derive(Clone)]
 pub struct PlatformAgent {
     pub name: String,
-    /// opencode, scripted or manual.
-    pub kind: &'static str,
+    pub kind: Kind,
     /// Sessions at once over all tenants; none = any number.
     pub capacity: Option<i32>,
     pub runtime: Arc<dyn AgentRuntime>,
@@ -24,6 +26,7 @@ pub struct PlatformAgent {
 #[derive(Clone, Default)]
 pub struct Agents {
     by_name: HashMap<String, PlatformAgent>,
+    by_kind: HashMap<Kind, Arc<dyn AgentRuntime>>,
     /// Where sessions go that name no agent.
     pub default: String,
 }
@@ -32,14 +35,26 @@ impl Agents {
     /// The first is the default unless `default` names another.
     pub fn new(agents: Vec<PlatformAgent>, default: Option<String>) -> Self {
         let default = default.or_else(|| agents.first().map(|agent| agent.name.clone())).unwrap_or_default();
-        Self { by_name: agents.into_iter().map(|agent| (agent.name.clone(), agent)).collect(), default }
+        let by_name = agents.into_iter().map(|agent| (agent.name.clone(), agent)).collect();
+        Self { by_name, by_kind: HashMap::new(), default }
+    }
+
+    /// The same, with the runtime for the agents of tenants that are of this kind.
+    #[must_use]
+    pub fn speaking(mut self, kind: Kind, runtime: Arc<dyn AgentRuntime>) -> Self {
+        self.by_kind.insert(kind, runtime);
+        self
     }
 
     /// The runtime of an agent.
-    pub fn runtime(&self, name: &str) -> Result<Arc<dyn AgentRuntime>> {
-        let agent = self.by_name.get(name);
-        agent.map(|agent| agent.runtime.clone()).ok_or_else(|| {
-            Error::new(Code::AgentUnavailable, format!("The agent {name} is not configured on this server."))
+    pub fn runtime(&self, agent: &Contact) -> Result<Arc<dyn AgentRuntime>> {
+        let runtime = match agent.tenant_id {
+            None => self.by_name.get(&agent.name).map(|agent| &agent.runtime),
+            Some(_) => self.by_kind.get(&agent.kind),
+        };
+        runtime.cloned().ok_or_else(|| {
+            let detail = format!("The agent {} is not configured on this server.", agent.name);
+            Error::new(Code::AgentUnavailable, detail)
         })
     }
 
@@ -55,7 +70,7 @@ pub async fn register(app: &App) -> Result<()> {
     for agent in app.agents.by_name.values() {
         let sql = "select register_platform_agent($1, $2, $3, $4, $5)";
         let id = AgentId::new();
-        app.db.directory(sql, &[&id, &agent.name, &agent.kind, &agent.capacity, &app.clock.now()]).await?;
+        app.db.directory(sql, &[&id, &agent.name, &agent.kind.name(), &agent.capacity, &app.clock.now()]).await?;
     }
     Ok(())
 }
