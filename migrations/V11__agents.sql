@@ -96,7 +96,8 @@ create table agent_results (
     error_code   text,
     capabilities text[] not null,
     at           timestamptz not null,
-    primary key (tenant_id, session_id, run)
+    primary key (tenant_id, session_id, run),
+    foreign key (tenant_id, session_id) references sessions (tenant_id, id) on delete cascade
 );
 create index agent_results_of_agent on agent_results (agent_id, at desc);
 

@@ -1,4 +1,8 @@
-//! The scheduler: whose turn it is, and handing the work over. One of the two modules that reach across aggregates.
+//! The scheduler: whose turn it is, which agent gets it, and handing the work over. One of the two modules that reach
+//! across aggregates.
+
+mod failover;
+mod routing;
 
 use std::time::Duration;
 
@@ -29,6 +33,9 @@ const BUSY_PAUSE: Duration = Duration::from_secs(5);
 /// How many turns are looked up at once.
 const TURNS: i32 = 16;
 
+pub(crate) use self::failover::{may_move, move_elsewhere};
+pub use self::{failover::failover, routing::rank};
+
 /// The name under which decisions about an agent's capacity take turns.
 pub(crate) fn turns(agent: AgentId) -> String {
     format!("turns:{agent}")
@@ -41,14 +48,37 @@ pub async fn dispatch(app: &App, tenant_id: TenantId, id: SessionId) -> Result<V
     let standing = store::standing(&app.db, tenant_id, id, app.clock.now(), most).await?;
     let mine = match standing {
         None => false,
-        Some(Standing { queued: true, agent_id: Some(agent), turns, .. }) => {
-            let Some(admitting) = app.admissions().begin(agent) else { return Ok(Verdict::Later(BUSY_PAUSE)) };
-            let turns = if most > 0 { turns } else { store::turns(&app.db, agent, app.clock.now(), TURNS).await? };
-            admit_all(app, &admitting, agent, turns, Some(id)).await?
+        Some(standing) if standing.queued => {
+            let (routed, agent_id) = (standing.routed && standing.tenant_has_room, standing.agent_id);
+            match admit_with(app, standing, id, most > 0).await? {
+                Turn::Busy => return Ok(Verdict::Later(BUSY_PAUSE)),
+                Turn::Came => true,
+                // The agent that was guessed has no room for it, or does not suit.
+                Turn::Waits if routed => Box::pin(routing::admit_where_it_suits(app, tenant_id, id, agent_id)).await?,
+                Turn::Waits => false,
+            }
         }
         Some(standing) => standing.to_hand_over,
     };
     if mine { Box::pin(hand_over(app, tenant_id, id)).await } else { Ok(Verdict::Done) }
+}
+
+/// What came of a waiting session when turns were looked up.
+enum Turn {
+    /// It runs now, and is ours to hand over.
+    Came,
+    Waits,
+    /// Another admits there at the moment.
+    Busy,
+}
+
+/// Gives the free places of the agent that a waiting session has to those whose turn it is.
+async fn admit_with(app: &App, standing: Standing, id: SessionId, looked_up: bool) -> Result<Turn> {
+    let Some(agent) = standing.agent_id else { return Ok(Turn::Waits) };
+    let Some(admitting) = app.admissions().begin(agent) else { return Ok(Turn::Busy) };
+    let turns = if looked_up { standing.turns } else { store::turns(&app.db, agent, app.clock.now(), TURNS).await? };
+    let came = admit_all(app, &admitting, agent, turns, Some(id)).await?;
+    Ok(if came { Turn::Came } else { Turn::Waits })
 }
 
 /// Gives the free places of an agent to those whose turn it is.
@@ -122,11 +152,13 @@ async fn admit_page(
 
 /// After something of a tenant became free: its other sessions may wait for it on any agent.
 pub async fn admit_for_tenant(app: &App, tenant_id: TenantId, agent: Option<AgentId>) -> Result<()> {
-    let mut agents = store::agents_waited_for(&app.db, tenant_id).await?;
+    let (mut agents, unplaced) = store::waited_for(&app.db, tenant_id, TURNS.into()).await?;
     agents.extend(agent.filter(|agent| !agents.contains(agent)));
     for agent in agents {
         admit(app, agent).await?;
     }
+    let jobs: Vec<_> = unplaced.into_iter().map(|id| (Job::dispatch(tenant_id, id), Duration::ZERO)).collect();
+    app.ring(&jobs).await;
     Ok(())
 }
 
@@ -143,10 +175,17 @@ async fn admit_one(app: &App, agent: AgentId, tenant_id: TenantId, id: SessionId
     tx.lock(&turns(agent));
     tx.lock(&service::slots(tenant_id));
     let now = app.clock.now();
-    let looked = store::lock_with_room(&mut tx, (tenant_id, id), Towards::Given, &app.agents.default, now).await;
-    let (session, room) = match looked {
-        // It may have been taken out of the queue and given to another agent since, whose lock we do not have.
-        Ok((session, room)) if session.status == Status::Queued && session.agent_id == Some(agent) => (session, room),
+    let looked = store::lock_with_room(&mut tx, (tenant_id, id), Towards::Agent(agent), now).await;
+    let (mut session, room) = match looked {
+        // It may have been taken out of the queue and given to another agent since, whose lock we do not have; and the
+        // agent may not be offered to the tenant any more.
+        Ok((session, room))
+            if session.status == Status::Queued
+                && (session.agent_id == Some(agent) || session.is_routed())
+                && room.agent_id == Some(agent) =>
+        {
+            (session, room)
+        }
         Ok(_) => return Ok(Admitted::No),
         Err(error) if error.code() == Code::SessionNotFound => return Ok(Admitted::No),
         Err(error) => return Err(error),
@@ -156,6 +195,10 @@ async fn admit_one(app: &App, agent: AgentId, tenant_id: TenantId, id: SessionId
     }
     if !room.active || room.slots_taken() || room.workspace_taken || room.out_of_tokens {
         return Ok(Admitted::No);
+    }
+    if session.agent_id.replace(agent) != Some(agent) {
+        // What another agent remembers is nothing to this one.
+        session.run_state = None;
     }
     let mut change = Change::new(session, Actor::system("dispatcher"), now);
     progress::admit(&mut change)?;

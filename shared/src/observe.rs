@@ -207,10 +207,15 @@ async fn missed(
     delivered: Vec<MessageId>,
 ) -> Result<()> {
     let pace = app.settings.pace;
+    let mut lost = None;
     step::write(app, session, "observer", |change| {
         change.delivered = delivered;
         change.session.run_state = Some(state);
         if progress::unreachable(change, &failure, &pace)? {
+            if dispatch::may_move(&change.session) {
+                lost = change.session.agent_id;
+                return Ok(());
+            }
             progress::fail(change, failure, None)?;
             // It may be at work all the same, and is told to rest once it answers.
             change.session.attempts = 0;
@@ -218,7 +223,12 @@ async fn missed(
         }
         Ok(())
     })
-    .await
+    .await?;
+    match lost {
+        // Broken off here, the next look finds it out of reach again.
+        Some(agent) => Box::pin(dispatch::move_elsewhere(app, session.tenant_id, session.id, agent)).await,
+        None => Ok(()),
+    }
 }
 
 /// Pauses or stops, now that somebody asked: the agent rests first.

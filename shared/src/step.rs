@@ -212,7 +212,10 @@ pub(crate) async fn assignment_for(app: &App, agent: Contact, session: &Session)
             None => Continuation::Start,
         },
         Some(Handover::Checkpoint { session_id, sequence }) => {
-            let (state, patch, summary) = store::checkpoint(&app.db, session.tenant_id, *session_id, *sequence).await?;
+            let origin = store::checkpoint(&app.db, session.tenant_id, *session_id, *sequence).await?;
+            let store::Origin { patch, summary, .. } = origin;
+            // Another agent can make nothing of what this one remembered.
+            let state = origin.state.filter(|_| origin.agent_id == Some(agent.id));
             if state.is_none() && patch.is_empty() && summary.is_empty() {
                 // It was taken before any agent had the work.
                 Continuation::Start

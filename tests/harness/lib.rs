@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+mod agents;
 pub mod cargo_lambda;
 pub mod database;
 pub mod issuer;

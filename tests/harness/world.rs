@@ -194,8 +194,9 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         capacity,
         runtime,
     };
+    let scripted = Arc::new(Scripted::new(clock.clone()));
     let mut agents = vec![
-        agent("scripted", Kind::Scripted, options.capacity, Arc::new(Scripted::new(clock.clone()))),
+        agent("scripted", Kind::Scripted, options.capacity, scripted.clone()),
         agent("manual", Kind::Manual, None, Arc::new(Manual)),
     ];
     agents.extend(options.agents);
@@ -208,7 +209,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         files: Files::open("memory:").expect("files in memory"),
         keys: Keys::new(Pepper(PEPPER.as_bytes().to_vec()), "test".to_owned()),
         oidc: Oidc::new(options.issuers),
-        agents: Agents::new(agents, Some("scripted".to_owned())),
+        agents: Agents::new(agents, Some("scripted".to_owned())).speaking(Kind::Scripted, scripted),
         settings: options.settings,
         news: News::default(),
         clock,

@@ -10,7 +10,7 @@ use crate::{
     runtime::AgentRuntime,
 };
 
-use super::{Contact, Kind};
+use super::{Capability, Contact, Kind};
 
 /// An agent of the platform, offered to every tenant.
 #[derive(Clone)]
@@ -27,14 +27,12 @@ pub struct PlatformAgent {
 pub struct Agents {
     by_name: HashMap<String, PlatformAgent>,
     by_kind: HashMap<Kind, Arc<dyn AgentRuntime>>,
-    /// Where sessions go that name no agent.
-    pub default: String,
+    /// Preferred for sessions that name no agent and prefer none.
+    pub default: Option<String>,
 }
 
 impl Agents {
-    /// The first is the default unless `default` names another.
     pub fn new(agents: Vec<PlatformAgent>, default: Option<String>) -> Self {
-        let default = default.or_else(|| agents.first().map(|agent| agent.name.clone())).unwrap_or_default();
         let by_name = agents.into_iter().map(|agent| (agent.name.clone(), agent)).collect();
         Self { by_name, by_kind: HashMap::new(), default }
     }
@@ -67,10 +65,14 @@ impl Agents {
 
 /// Writes the platform's agents down, so that sessions can refer to them and their capacity is counted.
 pub async fn register(app: &App) -> Result<()> {
+    // They are general: what they can do is the model's matter.
+    let capabilities = Capability::ALL.map(Capability::name).to_vec();
     for agent in app.agents.by_name.values() {
-        let sql = "select register_platform_agent($1, $2, $3, $4, $5)";
+        let sql = "select register_platform_agent($1, $2, $3, $4, $5, $6)";
         let id = AgentId::new();
-        app.db.directory(sql, &[&id, &agent.name, &agent.kind.name(), &agent.capacity, &app.clock.now()]).await?;
+        app.db
+            .directory(sql, &[&id, &agent.name, &agent.kind.name(), &agent.capacity, &capabilities, &app.clock.now()])
+            .await?;
     }
     Ok(())
 }

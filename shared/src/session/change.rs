@@ -9,7 +9,7 @@ use crate::{
     clock::Time,
     error::{Code, Error, Result},
     event::{EventType, NewEvent},
-    id::MessageId,
+    id::{AgentId, MessageId},
     redact,
     runtime::{RunState, Said, Work},
 };
@@ -50,6 +50,16 @@ pub struct NewCheckpoint {
     pub summary: String,
     pub data: Option<Value>,
     pub note: Option<String>,
+}
+
+/// What came of a run, as the figures of its agent count it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AgentResult {
+    pub agent_id: AgentId,
+    /// 1, 0.5 when part of the work stands, 0.
+    pub success: f32,
+    /// 0..1, where the run said.
+    pub quality: Option<f32>,
 }
 
 /// A session and what is about to be written of it, in one transaction.
@@ -172,6 +182,27 @@ impl Change {
             data,
             note,
         });
+    }
+
+    /// What came of the agent's run, if it ended now and by what the agent did: what people called off, what they asked
+    /// for in vain and what we broke says nothing about it.
+    pub fn result(&self) -> Option<AgentResult> {
+        let session = &self.session;
+        let agent_id = session.agent_id.filter(|_| session.ended_at == Some(self.now) && session.run > 0)?;
+        let outcome = session.outcome.as_ref()?;
+        let success = match session.status {
+            Status::Completed => 1.0,
+            Status::PartiallyCompleted => 0.5,
+            Status::Failed | Status::Timeout
+                if outcome.error.as_ref().is_some_and(|error| error.category.is_of_agent()) =>
+            {
+                0.0
+            }
+            _ => return None,
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "a share of one, as the figures keep it")]
+        let quality = outcome.success_rate.map(|rate| rate as f32);
+        Some(AgentResult { agent_id, success, quality })
     }
 
     /// What the audit log is told of it: everything that was asked for, and of what the system finds the moves alone.

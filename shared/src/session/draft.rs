@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
+    agent::route::Requirements,
     error::{Refusals, Result},
     id::SessionId,
     text::is_unprintable,
@@ -206,10 +207,11 @@ fn agent_config(refusals: &mut Refusals, config: Map<String, Value>) -> Map<Stri
         if key.is_empty() || !key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
             refusals.add(format!("agent_config.{}", printable(key)), "keys are of A-Z a-z 0-9 _ -");
         }
-        if key == "agent" && !value.is_string() {
+        if key == "agent" && !value.as_str().is_some_and(|name| !name.is_empty()) {
             refusals.add("agent_config.agent", "must be the name of an agent");
         }
     }
+    Requirements::of_config(&config, refusals);
     if let Err(message) = small_json(&config) {
         refusals.add("agent_config", message);
     }

@@ -204,6 +204,8 @@ pub struct Session {
     pub retry_count: i32,
     pub intent: Option<Intent>,
     pub agent_id: Option<AgentId>,
+    /// The agent that it was taken from in this run; nobody takes it over a second time.
+    pub lost_agent_id: Option<AgentId>,
     pub handover: Option<Handover>,
     pub run: i32,
     pub run_started_at: Option<Time>,
@@ -237,6 +239,11 @@ impl Session {
     /// Failed, timed out or stopped, with a checkpoint to go on from and a retry left.
     pub fn recoverable(&self) -> bool {
         self.status.may_retry() && self.last_checkpoint > 0 && self.retry_count < MAX_RETRIES
+    }
+
+    /// Whether any agent that suits may take it: it names none, and is not bound to one by what it did there.
+    pub fn is_routed(&self) -> bool {
+        !self.agent_config.contains_key("agent") && !matches!(self.handover, Some(Handover::Resume { .. }))
     }
 
     /// Whether somebody asked for its stop, which the next step carries out.

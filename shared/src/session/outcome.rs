@@ -36,6 +36,11 @@ impl Category {
         matches!(self, Self::Transient | Self::RateLimit | Self::Agent | Self::Timeout | Self::Internal)
     }
 
+    /// Whether it tells something about the agent that had the work.
+    pub const fn is_of_agent(self) -> bool {
+        matches!(self, Self::Transient | Self::Auth | Self::Agent | Self::Timeout)
+    }
+
     /// What a person can do about it.
     pub const fn remedy(self) -> &'static str {
         match self {

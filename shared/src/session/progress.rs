@@ -9,6 +9,7 @@ use crate::{
     clock::Time,
     error::Result,
     event::EventType,
+    id::AgentId,
     redact,
     runtime::{Entry, Finish, Observation, Phase, Question, QuestionKind, RunState, Work},
 };
@@ -42,6 +43,22 @@ pub fn begin_run(change: &mut Change) {
     session.auto_retries = 0;
     session.step_pause_ms = 0;
     session.unreachable_since = None;
+}
+
+/// Its agent is lost with the work: another goes on from the last checkpoint, in a run of its own.
+pub fn move_to(change: &mut Change, agent: AgentId) -> Result<()> {
+    if change.session.status == Status::Running {
+        change.go(Status::Degraded, "the agent was lost")?;
+    }
+    let text = "The agent was lost; another goes on from the last checkpoint.";
+    change.event(EventType::Log, json!({"level": "warning", "message": text, "code": "AGENT_LOST"}));
+    let session = &mut change.session;
+    session.lost_agent_id = session.agent_id.replace(agent);
+    session.run_state = None;
+    let (session_id, sequence) = (session.id, session.last_checkpoint);
+    session.handover = Some(if sequence > 0 { Handover::Checkpoint { session_id, sequence } } else { Handover::Start });
+    begin_run(change);
+    Ok(())
 }
 
 /// The agent took the work.

@@ -35,6 +35,7 @@ pub fn start(change: &mut Change, queue_until: Time) -> Result<Progress> {
         return Err(refuse(&change.session, &format!("A {} session cannot be started.", change.session.status.name())));
     }
     change.session.handover.get_or_insert(Handover::Start);
+    change.session.lost_agent_id = None;
     change.go(Status::Queued, "start")?;
     change.session.next_step_at = Some(queue_until);
     Ok(Progress::Accepted)

@@ -28,7 +28,7 @@ pub async fn open(app: &App, caller: &Caller, draft: Draft, start: bool) -> Resu
         tx.lock(&super::slots(caller.tenant_id));
     }
     let now = app.clock.now();
-    let agent = draft.agent().unwrap_or(&app.agents.default).to_owned();
+    let agent = draft.agent().unwrap_or(store::ANY_AGENT).to_owned();
     let place = place_below(&mut tx, caller, draft.parent_id).await?;
     let session = blank(caller, draft, place, now);
     let mut change = Change::new(session, caller, now);
@@ -50,7 +50,9 @@ async fn insert(app: &App, tx: Tx, change: Change, agent: &str, start: bool) -> 
             Ok(shown.map_or_else(|| alone(change.session), |shown| *shown))
         }
         Inserted::Refused(room) => {
-            room.agent_id.ok_or_else(|| super::no_agent(app, agent))?;
+            if room.agent_id.is_none() && agent != store::ANY_AGENT {
+                return Err(super::no_agent(agent));
+            }
             check_room(&room, start)?;
             Err(Error::internal("a session was refused without a reason"))
         }
@@ -123,6 +125,7 @@ fn blank(caller: &Caller, draft: Draft, (parent_id, root_id, depth): Place, now:
         retry_count: 0,
         intent: None,
         agent_id: None,
+        lost_agent_id: None,
         handover: None,
         run: 0,
         run_started_at: None,
@@ -208,5 +211,5 @@ pub async fn fork(app: &App, caller: &Caller, fork: &Fork) -> Result<Found> {
     let mut change = Change::new(session, caller, now);
     change.verb = Some("fork");
     created(&mut change);
-    Box::pin(insert(app, tx, change, &app.agents.default, false)).await
+    Box::pin(insert(app, tx, change, store::ANY_AGENT, false)).await
 }

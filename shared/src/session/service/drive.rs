@@ -28,12 +28,15 @@ pub async fn start(app: &App, caller: &Caller, id: SessionId) -> Result<(Found, 
     tx.lock(&super::slots(caller.tenant_id));
     let now = app.clock.now();
     let named = (caller.tenant_id, id);
-    let (session, room) = store::lock_with_room(&mut tx, named, Towards::Configured, &app.agents.default, now).await?;
+    let (session, room) = store::lock_with_room(&mut tx, named, Towards::Configured, now).await?;
     let mut change = Change::new(session, caller, now);
     let progress = verbs::start(&mut change, super::queue_until(app, now))?;
     super::create::check_room(&room, true)?;
-    let gone = || Error::new(Code::AgentUnavailable, "The session's agent is not there any more.");
-    change.session.agent_id = Some(room.agent_id.ok_or_else(gone)?);
+    if room.agent_id.is_none() && !change.session.is_routed() {
+        return Err(Error::new(Code::AgentUnavailable, "The session's agent is not there any more."));
+    }
+    // Of one that any agent may take this is a first guess; where it worked before its traces are.
+    change.session.agent_id = room.agent_id.or(change.session.agent_id);
     Ok((super::save_and_show(app, tx, &mut change).await?, progress))
 }
 
@@ -115,8 +118,7 @@ pub(crate) async fn go_on_in(
         tx.lock(&crate::dispatch::turns(agent));
     }
     tx.lock(&super::slots(tenant_id));
-    let (session, room) =
-        store::lock_with_room(&mut tx, (tenant_id, id), Towards::Given, &app.agents.default, now).await?;
+    let (session, room) = store::lock_with_room(&mut tx, (tenant_id, id), Towards::Given, now).await?;
     let mut change = Change::new(session, by, now);
     let progress = decide(&mut change, &room)?;
     super::save(app, tx, &mut change).await?;

@@ -187,7 +187,6 @@ async fn changed(
 }
 
 /// The error of a named agent that does not exist.
-pub(crate) fn no_agent(app: &App, name: &str) -> Error {
-    let known = app.agents.names().join(", ");
-    Error::field("agent_config.agent", format!("there is no agent {name:?}; there are: {known}"))
+pub(crate) fn no_agent(name: &str) -> Error {
+    Error::field("agent_config.agent", format!("there is no agent {name:?}; GET /api/v1/agents lists them"))
 }

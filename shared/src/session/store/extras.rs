@@ -10,13 +10,13 @@ use crate::{
     db::{Db, Owned, Tx},
     error::{Code, Error, Result},
     event::Event,
-    id::{ArtifactId, MessageId, SessionId, TenantId},
+    id::{AgentId, ArtifactId, MessageId, SessionId, TenantId},
     runtime::{FileChange, RunState, Said, Work},
 };
 
 use super::super::{
     MAX_CHECKPOINTS,
-    change::{Change, NewCheckpoint},
+    change::{AgentResult, Change, NewCheckpoint},
     usage::{Usage, usd},
 };
 
@@ -39,6 +39,7 @@ pub(super) fn statements(change: &Change) -> Result<Vec<Owned<'_>>> {
             ],
         });
     }
+    statements.extend(change.result().map(|result| note_result(change, result)));
     let (tokens, cost) = (change.spent.tokens(), change.spent.cost_micros);
     if tokens != 0 || cost != 0 {
         statements.push(Owned {
@@ -54,6 +55,30 @@ pub(super) fn statements(change: &Change) -> Result<Vec<Owned<'_>>> {
         });
     }
     Ok(statements)
+}
+
+/// What came of the run, for the figures of its agent.
+fn note_result(change: &Change, result: AgentResult) -> Owned<'_> {
+    let session = &change.session;
+    Owned {
+        sql: "select note_agent_result($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, s.required_capabilities, $11)
+              from sessions s where s.tenant_id = $1 and s.id = $2",
+        values: vec![
+            Box::new(session.tenant_id),
+            Box::new(session.id),
+            Box::new(session.run),
+            Box::new(result.agent_id),
+            Box::new(result.success),
+            Box::new(result.quality),
+            Box::new(session.active_ms),
+            Box::new(session.usage.cost_micros),
+            Box::new(session.usage.tokens()),
+            Box::new(
+                session.outcome.as_ref().and_then(|outcome| outcome.error.as_ref()).map(|error| error.code.as_str()),
+            ),
+            Box::new(change.now),
+        ],
+    }
 }
 
 fn keep_message<'a>(change: &'a Change, (id, said): &'a (MessageId, Said)) -> Owned<'a> {
@@ -77,8 +102,8 @@ fn keep_checkpoint<'a>(change: &'a Change, new: &'a NewCheckpoint) -> Owned<'a> 
     let sql = "
         with dropped as (delete from session_checkpoints where tenant_id = $1 and session_id = $2 and sequence <= $3::integer - $4::integer)
         insert into session_checkpoints
-            (tenant_id, session_id, sequence, cause, event_seq, run_state, patch, summary, usage, data, note, actor, at)
-        select $1::uuid, $2::uuid, $3::integer, $5::text, $6::bigint, $7::jsonb, coalesce($8::text, last.patch, ''),
+            (tenant_id, session_id, sequence, cause, event_seq, run_state, agent_id, patch, summary, usage, data, note, actor, at)
+        select $1::uuid, $2::uuid, $3::integer, $5::text, $6::bigint, $7::jsonb, $15::uuid, coalesce($8::text, last.patch, ''),
                case when $8::text is null then coalesce(last.summary, '') else $9::text end,
                $10::jsonb, $11::jsonb, $12::text, $13::jsonb, $14::timestamptz
         from (select 1) one
@@ -101,6 +126,7 @@ fn keep_checkpoint<'a>(change: &'a Change, new: &'a NewCheckpoint) -> Owned<'a> 
             Box::new(new.note.as_deref()),
             Box::new(Json(&change.by.actor)),
             Box::new(change.now),
+            Box::new(session.agent_id),
         ],
     }
 }
@@ -167,13 +193,17 @@ fn read_checkpoint(row: &Row) -> Result<Checkpoint> {
 }
 
 /// What a run needs of a checkpoint to go on from it.
-pub async fn checkpoint(
-    db: &Db,
-    tenant_id: TenantId,
-    id: SessionId,
-    sequence: i32,
-) -> Result<(Option<RunState>, String, String)> {
-    let sql = "select run_state, patch, summary from session_checkpoints
+pub struct Origin {
+    /// What the runtime of that agent remembered.
+    pub state: Option<RunState>,
+    pub agent_id: Option<AgentId>,
+    pub patch: String,
+    pub summary: String,
+}
+
+/// A checkpoint to go on from.
+pub async fn checkpoint(db: &Db, tenant_id: TenantId, id: SessionId, sequence: i32) -> Result<Origin> {
+    let sql = "select run_state, agent_id, patch, summary from session_checkpoints
                where tenant_id = $1 and session_id = $2 and sequence = $3";
     let rows = db.read(tenant_id, sql, &[&tenant_id, &id, &sequence]).await?;
     let row = rows.first().ok_or_else(|| {
@@ -183,7 +213,12 @@ pub async fn checkpoint(
         )
     })?;
     let state: Option<Json<RunState>> = row.try_get("run_state")?;
-    Ok((state.map(|json| json.0), row.try_get("patch")?, row.try_get("summary")?))
+    Ok(Origin {
+        state: state.map(|json| json.0),
+        agent_id: row.try_get("agent_id")?,
+        patch: row.try_get("patch")?,
+        summary: row.try_get("summary")?,
+    })
 }
 
 /// The log after `after`, `limit` entries at most. `None` when there is no such session.

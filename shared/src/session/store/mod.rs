@@ -27,18 +27,21 @@ use crate::{
 
 pub use self::{
     extras::{
-        Artifact, Checkpoint, TreeNode, artifact, artifacts, checkpoint, checkpoints, events, files, keep_artifacts,
-        tree,
+        Artifact, Checkpoint, Origin, TreeNode, artifact, artifacts, checkpoint, checkpoints, events, files,
+        keep_artifacts, tree,
     },
     hold::{held_at_agents, suspended, to_suspend, with_tokens_again},
     list::{Filter, Page, Stats, list, stats},
-    room::{Room, Standing, Towards, agents_waited_for, lock_with_room, standing, turns},
+    room::{Room, Standing, Towards, lock_with_room, standing, turns, waited_for},
 };
 use self::{
     row::COLUMNS,
     statement::{FIND, INSERT, LOCK, SAVE, room_of_new},
 };
 use super::{Session, WaitingFor, change::Change};
+
+/// Stands for whichever agent suits, where one could be named.
+pub const ANY_AGENT: &str = "";
 
 /// The error for an id that is unknown, or another tenant's: nobody can tell which.
 #[track_caller]
@@ -61,7 +64,7 @@ const BESIDE: &str = "
     (select a.kind from agents a where a.id = s.agent_id) as agent_kind,
     case when s.status = 'queued' then (
         select count(*) + 1 from sessions q
-        where q.tenant_id = s.tenant_id and q.agent_id = s.agent_id and q.status = 'queued'
+        where q.tenant_id = s.tenant_id and q.agent_id is not distinct from s.agent_id and q.status = 'queued'
           and (greatest(q.priority - floor(extract(epoch from $1::timestamptz - q.queued_at) / 600), 0), q.queued_at, q.id)
             < (greatest(s.priority - floor(extract(epoch from $1::timestamptz - s.queued_at) / 600), 0), s.queued_at, s.id)
     ) end as queue_place,
@@ -171,7 +174,8 @@ pub enum Inserted {
 }
 
 /// Writes a new session with its first events, if there is such an agent and the tenant's limits allow it: decided and
-/// written in one statement. With `start` its first move is to the queue of that agent, and it is read back as shown.
+/// written in one statement. With `start` its first move is to the queue of that agent, and it is read back as shown. For
+/// [`ANY_AGENT`] it needs none yet.
 pub async fn insert(mut tx: Tx, change: &Change, agent: &str, start: bool) -> Result<Inserted> {
     tx.audit(change.birth());
     let session = &change.session;
@@ -215,7 +219,7 @@ fn insert_sql(names: &[&str]) -> String {
          changed as (
              insert into sessions ({names}, agent_id)
              select {places}, case when {start} then r.agent_id end from room r
-             where r.agent_id is not null
+             where (r.agent_id is not null or {agent} = '')
                and not (r.rejects and (r.running + r.queued >= r.max_concurrent or r.out_of_tokens))
                and not ({start} and r.queued >= r.max_queued)
              returning tenant_id, id, last_event_seq),

@@ -58,10 +58,12 @@ impl Room {
 /// Which agent [`lock_with_room`] counts for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Towards {
-    /// The one that the session's configuration names, else the default.
+    /// The one that the session's configuration names; of one that names none the only one that it could go to.
     Configured,
-    /// The one that it was given to, else the default.
+    /// The one that it has.
     Given,
+    /// This one.
+    Agent(AgentId),
 }
 
 /// Reads a session, keeps it from changing until the end of the transaction, and counts, from rows, what a start or a
@@ -70,13 +72,15 @@ pub async fn lock_with_room(
     tx: &mut Tx,
     (tenant_id, id): (TenantId, SessionId),
     towards: Towards,
-    default_agent: &str,
     now: Time,
 ) -> Result<(Session, Room)> {
     let configured = towards == Towards::Configured;
-    let answers = tx
-        .query_all(&[(&LOCK, &[&tenant_id, &id]), (&ROOM, &[&tenant_id, &id, &now, &default_agent, &configured])])
-        .await?;
+    let agent = match towards {
+        Towards::Agent(agent) => Some(agent.to_string()),
+        Towards::Configured | Towards::Given => None,
+    };
+    let answers =
+        tx.query_all(&[(&LOCK, &[&tenant_id, &id]), (&ROOM, &[&tenant_id, &id, &now, &agent, &configured])]).await?;
     let session = answers[0].first().map(row::session).transpose()?.ok_or_else(|| not_found(id))?;
     let room = answers[1].first().ok_or_else(no_tenant)?;
     Ok((session, read(room)?))
@@ -110,6 +114,10 @@ pub struct Standing {
     /// It runs, and waits to be handed to its agent.
     pub to_hand_over: bool,
     pub agent_id: Option<AgentId>,
+    /// Any agent that suits may take it.
+    pub routed: bool,
+    /// The tenant has a slot and tokens left.
+    pub tenant_has_room: bool,
     /// While it is queued: whose turn it is on its agent.
     pub turns: Vec<(TenantId, SessionId)>,
 }
@@ -128,6 +136,8 @@ pub async fn standing(db: &Db, tenant_id: TenantId, id: SessionId, now: Time, mo
         queued: status == Some(Status::Queued),
         to_hand_over: status.is_some_and(Status::holds_slot) && first.try_get("handover")?,
         agent_id: first.try_get("agent_id")?,
+        routed: first.try_get("routed")?,
+        tenant_has_room: first.try_get("tenant_has_room")?,
         turns,
     }))
 }
@@ -139,9 +149,18 @@ pub async fn turns(db: &Db, agent: AgentId, now: Time, most: i32) -> Result<Vec<
     rows.iter().map(|row| Ok((row.try_get("tenant_id")?, row.try_get("session_id")?))).collect()
 }
 
-/// The agents that a tenant's queued sessions wait for.
-pub async fn agents_waited_for(db: &Db, tenant_id: TenantId) -> Result<Vec<AgentId>> {
-    let sql = "select distinct agent_id from sessions where tenant_id = $1 and status = 'queued'";
-    let rows = db.read(tenant_id, sql, &[&tenant_id]).await?;
-    rows.iter().map(|row| row.try_get("agent_id").map_err(Error::from)).collect()
+/// What a tenant's queued sessions wait for: the agents that they have, and the first of those that have none yet.
+pub async fn waited_for(db: &Db, tenant_id: TenantId, most: i64) -> Result<(Vec<AgentId>, Vec<SessionId>)> {
+    let sql = "select distinct agent_id, null::uuid as id, 0 as priority, null::timestamptz as queued_at
+               from sessions where tenant_id = $1 and status = 'queued' and agent_id is not null
+               union all
+               (select null, id, priority, queued_at
+                from sessions where tenant_id = $1 and status = 'queued' and agent_id is null
+                order by priority, queued_at, id limit $2)";
+    let (mut agents, mut sessions) = (Vec::new(), Vec::new());
+    for row in db.read(tenant_id, sql, &[&tenant_id, &most]).await? {
+        agents.extend(row.try_get::<_, Option<AgentId>>("agent_id")?);
+        sessions.extend(row.try_get::<_, Option<SessionId>>("id")?);
+    }
+    Ok((agents, sessions))
 }

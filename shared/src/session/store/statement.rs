@@ -28,9 +28,10 @@ pub fn list(narrowed: &str) -> String {
 }
 
 /// What a start is decided by, of a session that is there: `$1` the tenant, `$2` the session, `$3` the time, `$4` the
-/// agent of one that names none, `$5` whether it is to go where its configuration says, or to the agent that it has.
+/// agent that it is to go to, `$5` whether it is to go where its configuration says, else to the agent that it has.
 pub static ROOM: LazyLock<String> = LazyLock::new(|| {
-    let agent = "case when $5 then coalesce(s.agent_config->>'agent', $4) else coalesce(s.agent_id::text, $4) end";
+    let agent = "coalesce($4::text, case when $5 then coalesce(s.agent_config->>'agent',
+        case when s.routed then '' else s.agent_id::text end) else s.agent_id::text end)";
     let session = "join sessions s on s.tenant_id = t.id and s.id = $2";
     room("$1", "$3", session, agent, "s.workspace_key", ["true", "true"])
 });
@@ -41,6 +42,10 @@ pub(super) fn room_of_new(tenant: &str, now: &str, agent: &str, start: &str) -> 
     let rejects = "t.admission = 'reject'";
     room(tenant, now, "", agent, "null", [rejects, &format!("({start} or {rejects})")])
 }
+
+/// The one agent that sessions may come to which name none, if there is just one: no choice is to be made.
+const SOLE: &str = "(select case when count(*) = 1 then (array_agg(r.id))[1] end
+    from (select id from agents where routable and state <> 'deregistered' limit 2) r)";
 
 /// `counted` says when the running and when the queued sessions matter.
 fn room(tenant: &str, now: &str, session: &str, agent: &str, workspace_key: &str, counted: [&str; 2]) -> String {
@@ -61,18 +66,26 @@ fn room(tenant: &str, now: &str, session: &str, agent: &str, workspace_key: &str
             exists (select 1 from sessions w where w.tenant_id = t.id and w.workspace_key = {workspace_key}
                 and w.status in ('running', 'degraded')) as workspace_taken,
             a.id as agent_id,
-            a.capacity is not null and agent_running(a.id) >= a.capacity as agent_full
+            case agent_room(a, {now}::timestamptz) when 0 then true
+                else coalesce(agent_running(a.id) >= agent_room(a, {now}::timestamptz), false) end as agent_full
         from tenants t {session}
-        left join agents a on a.name = {agent} or a.id::text = {agent}
+        left join agents a on case {agent} when '' then a.id = {SOLE}
+            else a.name = {agent} and a.state <> 'deregistered' or a.id::text = {agent} end
         where t.id = {tenant}
-        order by a.tenant_id nulls last limit 1"
+        order by a.tenant_id = t.id desc nulls last, a.tenant_id nulls first limit 1"
     )
 }
 
 /// Whose turn it is when a session waits: its state, and the turns of its agent while it is queued. `$1` the tenant,
 /// `$2` the session, `$3` the time, `$4` its month, `$5` how many turns at most.
 pub const TURNS: &str = "
-    select s.status, s.agent_id, s.handover is not null as handover, n.tenant_id as next_tenant, n.session_id as next_session
+    select s.status, s.agent_id, s.handover is not null as handover, s.routed, n.tenant_id as next_tenant, n.session_id as next_session,
+        s.status = 'queued' and exists (select 1 from tenants t
+            left join tenant_usage u on u.tenant_id = t.id and u.month = $4
+            where t.id = s.tenant_id and t.is_active
+              and (t.max_tokens_per_month = 0 or coalesce(u.tokens, 0) < t.max_tokens_per_month)
+              and t.max_concurrent_sessions > (select count(*) from sessions r where r.tenant_id = t.id
+                  and (r.status in ('running', 'degraded') or r.suspended and r.status = 'paused'))) as tenant_has_room
     from sessions s
     left join lateral next_turns(case when s.status = 'queued' then s.agent_id end, $3, $4, $5)
         with ordinality as n(tenant_id, session_id, turn) on true

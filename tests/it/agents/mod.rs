@@ -1,0 +1,5 @@
+//! Agents: who gets the work, and what becomes of it.
+
+mod failover;
+mod figures;
+mod routing;

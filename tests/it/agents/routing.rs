@@ -1,0 +1,146 @@
+//! Sessions that name no agent: they go to one that suits, when there is one.
+
+use harness::{Options, World};
+use serde_json::{Value, json};
+use shared::{auth::Role, sweep::sweep};
+
+fn short() -> Value {
+    json!([{"do": "say", "text": "Done."}])
+}
+
+fn long() -> Value {
+    json!([{"do": "wait", "ms": 600_000}])
+}
+
+fn wants(script: Value, wanted: Value) -> Value {
+    let mut config = json!({"script": script});
+    config.as_object_mut().unwrap().extend(wanted.as_object().unwrap().clone());
+    json!({"agent_config": config})
+}
+
+#[tokio::test]
+async fn a_session_goes_to_the_agent_that_can_do_what_it_asks_for() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    owner.without_the_platforms_agents().await;
+    world.agent(&owner, &world.tenant, "writer", "capabilities = '{documentation}'").await;
+    let auditor = "capabilities = '{security_audit,code_review}', skills = '{rust}'";
+    world.agent(&owner, &world.tenant, "auditor", auditor).await;
+    let caller = world.caller(Role::Member);
+    for (wanted, name) in [
+        (json!({"required_capabilities": ["security_audit"]}), "auditor"),
+        (json!({"required_capabilities": ["code_review"], "skills": ["rust"]}), "auditor"),
+        (json!({"required_capabilities": ["documentation"]}), "writer"),
+    ] {
+        let id = caller.start_session(wants(short(), wanted)).await;
+        let session = caller.reaches(&id, &["completed"]).await;
+        assert_eq!(session["agent"]["name"], name);
+    }
+}
+
+#[tokio::test]
+async fn a_session_waits_while_no_agent_suits_and_runs_once_one_does() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    owner.without_the_platforms_agents().await;
+    let id = world.agent(&owner, &world.tenant, "writer", "capabilities = '{documentation}'").await;
+    let caller = world.caller(Role::Member);
+    let waiting = caller.start_session(wants(short(), json!({"skills": ["python_expert"]}))).await;
+    let other = caller.start_session(wants(short(), json!({}))).await;
+    caller.reaches(&other, &["completed"]).await;
+    sweep(&world.app).await.unwrap();
+    let session = caller.session(&waiting).await;
+    assert_eq!((&session["status"], &session["queue"]["waiting_for"]), (&json!("queued"), &json!("agent")));
+    owner.run(&format!("update agents set skills = '{{python_expert}}' where id = '{id}'")).await;
+    sweep(&world.app).await.unwrap();
+    caller.reaches(&waiting, &["completed"]).await;
+}
+
+#[tokio::test]
+async fn an_agent_gets_nothing_new_while_it_is_held_back_silent_unwell_or_full() {
+    let held_back = [
+        "state = 'draining'",
+        "state = 'maintenance'",
+        "state = 'deregistered', deregistered_at = now()",
+        "liveness = 'suspect'",
+        "liveness = 'offline'",
+        "reported_status = 'degraded'",
+        "reported_status = 'offline'",
+        "breaker_opened_at = now()",
+        "routable = false",
+    ];
+    let world = World::new().await;
+    let owner = world.owner().await;
+    owner.without_the_platforms_agents().await;
+    for (at, set) in held_back.iter().enumerate() {
+        world.agent(&owner, &world.tenant, &format!("agent-{at}"), set).await;
+    }
+    let full = world.agent(&owner, &world.tenant, "full", "capacity = 1").await;
+    let caller = world.caller(Role::Member);
+    let first = caller.start_session(wants(long(), json!({}))).await;
+    assert_eq!(caller.reaches(&first, &["running"]).await["agent"]["id"], full);
+    let second = caller.start_session(wants(short(), json!({}))).await;
+    sweep(&world.app).await.unwrap();
+    assert_eq!(caller.session(&second).await["status"], "queued");
+    caller.act(&format!("/sessions/{first}/stop")).await.expect(202);
+    assert_eq!(caller.reaches(&second, &["completed"]).await["agent"]["id"], full);
+}
+
+#[tokio::test]
+async fn work_spreads_over_agents_and_no_capacity_is_exceeded() {
+    let world = World::new().await;
+    let owner = world.owner().await;
+    owner.without_the_platforms_agents().await;
+    for name in ["one", "two", "three"] {
+        world.agent(&owner, &world.tenant, name, "capacity = 2").await;
+    }
+    let caller = world.caller(Role::Member);
+    let start = || caller.start_session(wants(long(), json!({})));
+    futures_util::future::join_all((0..9).map(|_| start())).await;
+    let running = "select count(*) from sessions where status = 'running'";
+    harness::until(async || owner.number(running).await == 6).await;
+    sweep(&world.app).await.unwrap();
+    let per_agent = "select a.name || ' ' || count(*) from sessions s join agents a on a.id = s.agent_id
+                     where s.status = 'running' group by a.name order by 1";
+    assert_eq!(owner.texts(per_agent).await, ["one 2", "three 2", "two 2"]);
+}
+
+#[tokio::test]
+async fn a_tenant_reaches_its_own_agents_the_platforms_and_those_it_enabled_and_no_other() {
+    let world = World::idle(Options::default()).await;
+    let owner = world.owner().await;
+    owner.without_the_platforms_agents().await;
+    let theirs = world.another_tenant().await;
+    let agent = world.agent(&owner, &theirs, "theirs", "shared_with_all = true").await;
+    let caller = world.caller(Role::Member);
+    let id = caller.start_session(wants(long(), json!({}))).await;
+    sweep(&world.app).await.unwrap();
+    assert_eq!(caller.session(&id).await["status"], "queued");
+    let named = json!({"title": "Name it", "initial_prompt": "Do it.", "agent_config": {"agent": "theirs"}});
+    let problem = caller.post("/sessions", named).await.problem(422, "VALIDATION_FAILED");
+    assert_eq!(problem["errors"][0]["field"], "agent_config.agent");
+    owner.run(&format!("insert into agent_enablements values ('{}', '{agent}', '{{}}', now())", world.tenant.id)).await;
+    sweep(&world.app).await.unwrap();
+    assert_eq!(caller.session(&id).await["status"], "running");
+}
+
+#[tokio::test]
+async fn what_an_agent_config_asks_of_its_agent_is_checked_by_field() {
+    let world = World::idle(Options::default()).await;
+    let caller = world.caller(Role::Member);
+    for (field, value) in [
+        ("agent", json!("")),
+        ("agent", json!(7)),
+        ("required_capabilities", json!(["flying"])),
+        ("required_capabilities", json!("testing")),
+        ("skills", json!(["Python Expert"])),
+        ("skills", json!([1])),
+        ("preferred_agent_ids", json!(["no id"])),
+        ("preferred_agent_type", json!("wizard")),
+        ("minimum_tier", json!("gold")),
+    ] {
+        let body = json!({"title": "Fix the parser", "initial_prompt": "Do it.", "agent_config": {field: value}});
+        let problem = caller.post("/sessions", body).await.problem(422, "VALIDATION_FAILED");
+        assert_eq!(problem["errors"][0]["field"], format!("agent_config.{field}"), "{problem}");
+    }
+}
