@@ -17,10 +17,11 @@ pub struct PlatformAgent {
     pub kind: &'static str,
     /// Sessions at once over all tenants; none = any number.
     pub capacity: Option<i32>,
-    pub runtime: Arc<dyn AgentRuntime>,
+    /// None in a function that speaks to no agent.
+    pub runtime: Option<Arc<dyn AgentRuntime>>,
 }
 
-/// The agents that this process can speak to, by name.
+/// The agents of the platform, by name.
 #[derive(Clone, Default)]
 pub struct Agents {
     by_name: HashMap<String, PlatformAgent>,
@@ -37,8 +38,7 @@ impl Agents {
 
     /// The runtime of an agent.
     pub fn runtime(&self, name: &str) -> Result<Arc<dyn AgentRuntime>> {
-        let agent = self.by_name.get(name);
-        agent.map(|agent| agent.runtime.clone()).ok_or_else(|| {
+        self.by_name.get(name).and_then(|agent| agent.runtime.clone()).ok_or_else(|| {
             Error::new(Code::AgentUnavailable, format!("The agent {name} is not configured on this server."))
         })
     }

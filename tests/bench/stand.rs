@@ -35,7 +35,8 @@ impl Stand {
             max_tokens_per_month: 0,
             ..Limits::default()
         };
-        let agent = PlatformAgent { name: "watched".to_owned(), kind: "scripted", capacity: None, runtime: watched };
+        let agent =
+            PlatformAgent { name: "watched".to_owned(), kind: "scripted", capacity: None, runtime: Some(watched) };
         let world = World::idle(Options { settings, limits, agents: vec![agent], ..Options::default() }).await;
         Self::serve(world.api.clone(), world).await
     }

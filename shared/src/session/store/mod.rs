@@ -2,6 +2,7 @@
 
 mod extras;
 mod hold;
+mod left;
 mod list;
 mod room;
 mod row;
@@ -20,7 +21,7 @@ use crate::{
     db::{Db, Owned, Params, Statement, Tx},
     error::{Code, Error, Result},
     event::NewEvent,
-    id::{AgentId, EventId, MessageId, SessionId, TenantId},
+    id::{EventId, MessageId, SessionId, TenantId},
     runtime::Said,
 };
 
@@ -29,7 +30,8 @@ pub use self::{
         Artifact, Checkpoint, TreeNode, artifact, artifacts, checkpoint, checkpoints, events, files, keep_artifacts,
         tree,
     },
-    hold::{held_at_agents, suspended, to_suspend, with_tokens_again},
+    hold::{suspended, to_suspend, with_tokens_again},
+    left::{Left, forget_workspace, leave_workspaces, put_off_workspace, take_workspace},
     list::{Filter, Page, Stats, list, stats},
     room::{Room, Standing, Towards, agents_waited_for, lock_with_room, standing, turns},
 };
@@ -358,11 +360,4 @@ pub async fn waiting_children(db: &Db, tenant_id: TenantId, parent: SessionId) -
                and created_at <= coalesce((select p.ended_at from sessions p where p.tenant_id = $1 and p.id = $2), created_at)";
     let rows = db.read(tenant_id, sql, &[&tenant_id, &parent]).await?;
     rows.iter().map(|row| row.try_get("id").map_err(Error::from)).collect()
-}
-
-/// The name of an agent.
-pub async fn agent_name_of(db: &Db, tenant_id: TenantId, agent: AgentId) -> Result<String> {
-    let rows = db.read(tenant_id, "select name from agents where id = $1", &[&agent]).await?;
-    let row = rows.first().ok_or_else(|| Error::new(Code::AgentNotFound, "The agent is gone."))?;
-    Ok(row.try_get("name")?)
 }
