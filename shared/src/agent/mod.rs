@@ -3,6 +3,7 @@
 pub mod capability;
 mod platform;
 pub mod route;
+pub mod secret;
 pub mod standing;
 pub mod store;
 
