@@ -3,6 +3,7 @@
 //! An area has a `routes()` that also carries its OpenAPI; [`api`] joins them for hosts that serve all, and each Lambda
 //! in `src/bin` serves its own. A background task is a function in [`work`].
 
+pub mod agents;
 pub mod audit;
 mod bounds;
 mod headers;
@@ -11,6 +12,7 @@ pub mod host;
 mod idempotency;
 pub mod keys;
 mod limits;
+pub mod marketplace;
 pub mod me;
 mod problem;
 mod query;
@@ -51,7 +53,7 @@ pub use request::BODY_LIMIT;
     info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     servers((url = "/")),
     security(("api_key" = []), ("token" = [])),
-    tags((name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
+    tags((name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
     components(schemas(problem::Problem, shared::error::Code)),
 )]
 struct Description;
@@ -60,8 +62,14 @@ struct Description;
 fn areas() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(sessions::routes())
+        .merge(fleet())
         .merge(tenancy())
         .merge(health::routes())
+}
+
+/// The agents of tenants, and what tenants offer to each other: served by one function.
+pub fn fleet() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(agents::routes()).merge(marketplace::routes())
 }
 
 /// What belongs to a tenant beside its work: served by one function.

@@ -214,7 +214,8 @@ impl FromRequestParts<App> for ArtifactOf {
     }
 }
 
-async fn path<T: FromStr>(parts: &mut Parts, app: &App, name: &str, refusal: &str) -> Result<T> {
+/// One part of the path.
+pub(crate) async fn path<T: FromStr>(parts: &mut Parts, app: &App, name: &str, refusal: &str) -> Result<T> {
     let unreadable = || Error::field(name, refusal);
     let params = RawPathParams::from_request_parts(parts, app).await.map_err(|_| unreadable())?;
     let value = params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned());

@@ -5,9 +5,11 @@ use shared::auth::Role;
 
 /// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
 /// unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 7] = [
+const ACCESS: [(&str, Role, Role, &str); 9] = [
+    ("/api/v1/agents", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/api-keys", Role::Member, Role::Member, "API_KEY_NOT_FOUND"),
     ("/api/v1/audit", Role::Lead, Role::Lead, ""),
+    ("/api/v1/marketplace", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/me", Role::Viewer, Role::Viewer, ""),
     ("/api/v1/sessions", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
     ("/api/v1/tenant", Role::Viewer, Role::Viewer, ""),
@@ -88,6 +90,7 @@ impl Operation {
     /// The path with a session's id, and with an artifact's where it has one.
     pub fn path_of(&self, session: &str, artifact: &str) -> String {
         let path = self.path.replace("{id}", session).replace("{artifact_id}", artifact).replace("{sequence}", "1");
+        let path = path.replace("{tenant}", "somebody");
         assert!(!path.contains('{'), "say what to put into {path}");
         path
     }
@@ -97,6 +100,10 @@ impl Operation {
         self.described.get("requestBody")?;
         let body = match self.path.rsplit('/').next().unwrap_or_default() {
             "sessions" => json!({"title": "Fix the parser", "initial_prompt": "Do it."}),
+            "agents" => {
+                json!({"name": "another", "agent_type": "reviewer", "kind": "eap", "capabilities": ["testing"]})
+            }
+            "{id}" if self.path.contains("/agents/") => json!({"description": "Another."}),
             "{id}" if self.path.contains("/tenants/") => json!({"name": "Another name"}),
             "{id}" if self.path.contains("/users/") => json!({"full_name": "Another Name"}),
             "{id}" => json!({"title": "Another title"}),

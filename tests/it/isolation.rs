@@ -23,7 +23,7 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
                  insert into agents (id, tenant_id, name, kind, created_at, updated_at)
                  values ('{artifact}', '{0}', 'own', 'manual', now(), now());
                  insert into agent_tokens values ('{0}', '{artifact}', '{artifact}', 'test', sha256('a'), null, now());
-                 insert into agent_shares values ('{0}', '{artifact}', '{artifact}', '{{}}', now());
+                 insert into agent_shares values ('{0}', '{artifact}', '{artifact}', '{{}}', now(), 'somebody');
                  insert into agent_enablements values ('{0}', '{artifact}', '{{}}', now());
                  insert into agent_results values ('{0}', '{id}', 1, '{artifact}', 1, null, 1, 1, 1, null, '{{}}', now());
                  insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)

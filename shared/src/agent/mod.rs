@@ -1,8 +1,12 @@
 //! Agents: what they are, what they can do, how they do, and whether they may get work. The rules here are pure.
 
 pub mod capability;
+pub mod draft;
+pub mod market;
 mod platform;
 pub mod route;
+pub mod secret;
+pub mod service;
 pub mod standing;
 pub mod store;
 
@@ -216,6 +220,29 @@ impl Agent {
             (_, Some(Status::Busy)) => Status::Busy,
             _ if full => Status::Busy,
             _ => Status::Healthy,
+        }
+    }
+}
+
+words! {
+    /// Whether an agent gets new work.
+    Availability {
+        Available "available"
+        /// It has all that it may have.
+        Busy "busy"
+        /// Its owner, its silence or its failures keep it from new work.
+        Unavailable "unavailable"
+    }
+}
+
+impl Agent {
+    /// Whether it gets new work now.
+    pub fn availability(&self, now: Time) -> Availability {
+        match self.status() {
+            _ if self.state != State::Active || self.breaker(now) == Breaker::Open => Availability::Unavailable,
+            Status::Offline | Status::Degraded => Availability::Unavailable,
+            Status::Healthy | Status::Busy if self.has_room(now) => Availability::Available,
+            Status::Healthy | Status::Busy => Availability::Busy,
         }
     }
 }

@@ -1,17 +1,27 @@
 //! SQL of agents. Decides nothing. What a tenant may see (its own, the platform's, and those that it enabled) is decided by
 //! row-level security.
 
+mod market;
+mod registry;
+mod results;
+
 use tokio_postgres::{
     Row,
     types::{Json, ToSql},
 };
 
 use crate::{
-    db::{Db, Tx},
+    db::{Db, OnConstraint, Tx},
     error::{Code, Error, Result},
     id::{AgentId, TenantId},
 };
 
+pub use self::market::{
+    Listing, Share, disable, enable, named_tenant, offer, offer_in, offers, put_share, remove_shares, share_with_all,
+    shares, withdraw,
+};
+pub use self::registry::{Filter, Secret, cut_off, drained, is_anothers, page, publishers, save, stranded, taken};
+pub use self::results::{After, InFigures, Outcome, in_figures, outcomes};
 use super::{Agent, AgentType, Contact, Kind, Liveness, State, Status, standing::Figures};
 
 /// The columns of an agent but for `running`.
@@ -114,7 +124,7 @@ pub struct NewAgent<'a> {
     pub endpoint_secret: Option<&'a [u8]>,
 }
 
-/// Writes a new agent of a tenant.
+/// Writes a new agent of a tenant. A name that one of its agents has is `ALREADY_EXISTS`.
 pub async fn insert(tx: &mut Tx, new: &NewAgent<'_>) -> Result<()> {
     let agent = new.agent;
     let sql = "insert into agents (id, tenant_id, name, kind, agent_type, description, capabilities, skills, capacity, endpoint_url,
@@ -143,14 +153,14 @@ pub async fn insert(tx: &mut Tx, new: &NewAgent<'_>) -> Result<()> {
         &Json(&agent.created_by),
         &agent.created_at,
     ];
-    tx.query(sql, params).await.map(|_| ())
+    tx.query(sql, params).await.on_constraint("agents_name", || taken(agent))?;
+    Ok(())
 }
 
-/// How to reach an agent that the tenant sees.
+/// How to reach an agent that the tenant sees, or that has worked for it.
 pub async fn contact(db: &Db, tenant_id: TenantId, id: AgentId) -> Result<Contact> {
-    let sql =
-        "select id as agent_id, tenant_id as agent_tenant_id, name as agent_name, kind as agent_kind, endpoint_url,
-                   endpoint_secret from agents where id = $1";
+    let sql = "select $1::uuid as agent_id, tenant_id as agent_tenant_id, name as agent_name, kind as agent_kind, endpoint_url,
+                   endpoint_secret from agent_contact($1)";
     let rows = db.read(tenant_id, sql, &[&id]).await?;
     rows.first().map(read_contact).transpose()?.ok_or_else(|| not_found(id))
 }

@@ -48,7 +48,7 @@ impl Area {
     /// The area of a path below `/api/v1/`; `None` for what needs no scope, such as `/me`.
     pub fn of_path(path: &str) -> Option<Self> {
         match path.strip_prefix("/api/v1/")?.split('/').next()? {
-            "agents" => Some(Self::Agents),
+            "agents" | "marketplace" => Some(Self::Agents),
             "api-keys" => Some(Self::ApiKeys),
             "audit" => Some(Self::Audit),
             "models" | "experiments" => Some(Self::Models),

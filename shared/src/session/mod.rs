@@ -11,6 +11,7 @@ pub mod progress;
 pub mod service;
 pub mod status;
 pub mod store;
+pub mod stranded;
 pub mod suspension;
 pub mod usage;
 pub mod verbs;

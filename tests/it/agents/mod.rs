@@ -2,4 +2,6 @@
 
 mod failover;
 mod figures;
+mod marketplace;
+mod registry;
 mod routing;

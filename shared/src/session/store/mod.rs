@@ -134,7 +134,7 @@ pub async fn claim(
                      where u.tenant_id = t.id and u.month = date_trunc('month', $3::timestamptz at time zone 'UTC')::date), 0)
                   from tenants t where t.id = s.tenant_id) as out_of_tokens,
                  a.tenant_id as agent_tenant_id, a.name as agent_name, a.kind as agent_kind, a.endpoint_url, a.endpoint_secret
-             from s left join agents a on a.id = s.agent_id"
+             from s left join lateral agent_contact(s.agent_id) a on true"
         )
     });
     let rows = db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &now, &until, &fence]).await?;

@@ -66,7 +66,9 @@ fn room(tenant: &str, now: &str, session: &str, agent: &str, workspace_key: &str
             exists (select 1 from sessions w where w.tenant_id = t.id and w.workspace_key = {workspace_key}
                 and w.status in ('running', 'degraded')) as workspace_taken,
             a.id as agent_id,
-            case agent_room(a, {now}::timestamptz) when 0 then true
+            -- One that the tenant may not use any more has no room for it.
+            case when a.id is null and {agent} <> '' then true
+                when agent_room(a, {now}::timestamptz) = 0 then true
                 else coalesce(agent_running(a.id) >= agent_room(a, {now}::timestamptz), false) end as agent_full
         from tenants t {session}
         left join agents a on case {agent} when '' then a.id = {SOLE}
