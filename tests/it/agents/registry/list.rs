@@ -66,7 +66,7 @@ async fn a_list_can_be_narrowed_by_what_agents_are_and_by_how_they_do() {
     for (query, names) in [
         ("kind=eap", vec!["full", "second", "first"]),
         ("agent_type=reviewer", vec!["second"]),
-        ("capability=code_review", vec!["second"]),
+        ("capability=code_review&kind=eap", vec!["second"]),
         ("capability=code_review,testing&kind=eap", vec!["full", "second", "first"]),
         ("skill=rust,python", vec!["first"]),
         ("q=FIRST", vec!["first"]),
