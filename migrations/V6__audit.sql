@@ -14,7 +14,9 @@ end $$;
 grant usage on schema public to ioc_audit;
 
 create table audit_entries (
-    tenant_id   uuid not null references tenants (id) on delete cascade,
+    -- No reference: that its tenant is there, and takes it along, is the chain's (audit_heads). A second check of each
+    -- entry would only hold the tenant's row once more.
+    tenant_id   uuid not null,
     seq         bigint not null check (seq > 0),
     id          uuid not null,
     at          timestamptz not null,
@@ -54,21 +56,38 @@ create function audit_append(id uuid, at timestamptz, actor jsonb, action text, 
     language plpgsql volatile security definer set search_path = public as $$
 declare
     tenant uuid := app_tenant_id();
-    head   audit_heads;
-    entry  audit_entries;
+    number bigint;
 begin
-    select * into head from audit_heads h where h.tenant_id = tenant for update;
-    if not found then
+    loop
+        with head as (
+            update audit_heads h
+            set seq = h.seq + 1,
+                hash = sha256(h.hash || audit_text(row(tenant, h.seq + 1, id, at, actor, action, object_kind, object_id,
+                                                       before, after, request_id, address, null)::audit_entries))
+            where h.tenant_id = tenant
+            returning h.seq, h.hash
+        )
+        insert into audit_entries
+        select tenant, head.seq, id, at, actor, action, object_kind, object_id, before, after, request_id, address, head.hash
+        from head
+        returning audit_entries.seq into number;
+        if found then
+            return number;
+        end if;
         insert into audit_heads (tenant_id) values (tenant) on conflict do nothing;
-        select * into head from audit_heads h where h.tenant_id = tenant for update;
-    end if;
-    entry := row(tenant, head.seq + 1, id, at, actor, action, object_kind, object_id, before, after, request_id, address,
-                 null)::audit_entries;
-    entry.hash := sha256(head.hash || audit_text(entry));
-    insert into audit_entries select entry.*;
-    update audit_heads h set seq = entry.seq, hash = entry.hash where h.tenant_id = tenant;
-    return entry.seq;
+    end loop;
 end $$;
+
+-- The entries go with the end of their chain when that goes with its tenant. Without it they stay, and are found.
+create function audit_forget() returns trigger
+    language plpgsql security definer set search_path = public as $$
+begin
+    if not exists (select 1 from tenants t where t.id = old.tenant_id) then
+        delete from audit_entries e where e.tenant_id = old.tenant_id;
+    end if;
+    return null;
+end $$;
+create trigger audit_forget after delete on audit_heads for each row execute function audit_forget();
 
 -- What is wrong with the chain of the transaction's tenant: nothing, or each place where it breaks.
 create function audit_verify() returns table (seq bigint, finding text)
@@ -156,4 +175,7 @@ begin
         execute format('grant execute on function %s to ioc_app', signature);
     end loop;
 end $$;
+-- Who may execute a trigger's function may make a trigger of it, on a table where anybody is deleted: nobody may.
+alter function audit_forget() owner to ioc_audit;
+revoke all on function audit_forget() from public;
 revoke create on schema public from ioc_audit;

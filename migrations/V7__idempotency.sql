@@ -13,7 +13,10 @@ create table idempotency_keys (
     created_at   timestamptz not null,
     primary key (tenant_id, caller, key)
 );
-create index idempotency_keys_by_age on idempotency_keys (created_at);
+-- They come in the order of their age. An answer that is sealed cannot be compressed, and is read once if ever: it stays
+-- in its row.
+create index idempotency_keys_by_age on idempotency_keys using brin (created_at);
+alter table idempotency_keys alter column answer set storage external, set (toast_tuple_target = 8160);
 
 alter table idempotency_keys enable row level security;
 alter table idempotency_keys force row level security;
@@ -21,6 +24,21 @@ create policy tenant on idempotency_keys to ioc_app using (tenant_id = app_tenan
 create policy directory on idempotency_keys to ioc_directory using (true);
 grant select, insert, update, delete on idempotency_keys to ioc_app;
 grant select (created_at), delete on idempotency_keys to ioc_directory;
+
+-- Takes a key for a request until the end of its transaction. Refuses (IK001) one that another request holds or that was
+-- answered, so that nothing which was sent along with it is done: who asks then looks up why.
+create function claim_idempotency_key(tenant uuid, who text, named text, since timestamptz) returns void
+    language plpgsql volatile as $$
+begin
+    if pg_try_advisory_xact_lock(hashtextextended(concat_ws(':', 'idempotency', tenant, who, named), 0)) then
+        -- A statement of its own, so that it sees what was committed before the lock was ours.
+        if not exists (select 1 from idempotency_keys k
+                       where k.tenant_id = tenant and k.caller = who and k.key = named and k.created_at > since) then
+            return;
+        end if;
+    end if;
+    raise exception 'the key is not free' using errcode = 'IK001';
+end $$;
 
 create function forget_idempotency_keys(until timestamptz) returns void
     language sql volatile security definer set search_path = public

@@ -12,7 +12,7 @@ use shared::{
     app::App,
     auth::service::Identity,
     error::{Error, Result},
-    idempotency::{self, Answer, Claim, MAX_KEY},
+    idempotency::{self, Answer, MAX_KEY},
 };
 
 use crate::{
@@ -45,11 +45,11 @@ async fn answer_once(app: &App, request: Request, next: Next) -> Result<Response
     let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), |target| target.as_str()).to_owned();
     let method = parts.method.clone();
     let asked = idempotency::Request { key: &key, method: method.as_str(), target: &target, body: &body };
-    let claimed = match Box::pin(idempotency::claim(app, &caller, &asked)).await? {
-        Claim::Replay(answer) => return Ok(replayed(answer)),
-        Claim::Fresh(claimed) => claimed,
-    };
+    let claimed = idempotency::claim(app, &caller, &asked);
     let response = claimed.scope(next.run(Request::from_parts(parts, Body::from(body.clone())))).await;
+    if let Some(answer) = Box::pin(claimed.earlier(app)).await? {
+        return Ok(replayed(answer));
+    }
     if !response.status().is_success() {
         // Nothing of it was committed, so the request may be sent again with the same key.
         return Ok(response);

@@ -21,7 +21,7 @@ use crate::{
     limits::{self, RateLimits},
     lock::Locks,
     queue::{Limits, Memory, Queue, Settings as SqsSettings, Sqs},
-    runtime::{AgentRuntime, manual::Manual, opencode, scripted::Scripted},
+    runtime::{carried::Carried, opencode},
     telemetry::Format,
 };
 
@@ -138,8 +138,9 @@ impl Config {
         })
     }
 
-    /// Puts an ioc together. Nothing is connected before it is needed.
-    pub fn build(&self, clock: Clock) -> Result<App> {
+    /// Puts an ioc together that speaks to agents through the runtimes that it `carries`. Nothing is connected before it
+    /// is needed.
+    pub fn build(&self, clock: Clock, carries: Carried) -> Result<App> {
         let cache = Cache::connect(&self.redis_url)?;
         let queue = match &self.sqs {
             Some(settings) => Queue::Sqs(Sqs::new(settings.clone())),
@@ -153,27 +154,27 @@ impl Config {
             files: Files::open(&self.files)?,
             keys: Keys::new(self.pepper.clone(), self.environment.clone()),
             oidc: Oidc::new(self.issuers.clone()),
-            agents: self.agents(&clock)?,
+            agents: self.agents(&clock, carries)?,
             settings: self.settings.clone(),
             news: News::default(),
             clock,
         }))
     }
 
-    fn agents(&self, clock: &Clock) -> Result<Agents> {
+    fn agents(&self, clock: &Clock, carries: Carried) -> Result<Agents> {
         let mut agents = Vec::new();
-        let mut add = |name: &str, kind, capacity, runtime: Arc<dyn AgentRuntime>| {
-            agents.push(PlatformAgent { name: name.to_owned(), kind, capacity, runtime });
+        let mut add = |kind: Kind, capacity| {
+            let runtime = carries(self, kind, clock)?;
+            agents.push(PlatformAgent { name: kind.name().to_owned(), kind, capacity, runtime });
+            Ok::<_, Error>(())
         };
-        if let Some(settings) = &self.opencode {
-            let runtime = opencode::OpenCode::new(settings.clone(), clock.clone())
-                .map_err(|failure| Error::internal(failure.message))?;
-            add("opencode", Kind::OpenCode, Some(self.opencode_capacity), Arc::new(runtime));
+        if self.opencode.is_some() {
+            add(Kind::OpenCode, Some(self.opencode_capacity))?;
         }
         if self.scripted {
-            add("scripted", Kind::Scripted, None, Arc::new(Scripted::new(clock.clone())));
+            add(Kind::Scripted, None)?;
         }
-        add("manual", Kind::Manual, None, Arc::new(Manual));
+        add(Kind::Manual, None)?;
         Ok(Agents::new(agents, self.default_agent.clone()))
     }
 }

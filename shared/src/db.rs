@@ -3,12 +3,13 @@
 //! The first statement of a transaction travels together with BEGIN and the last together with COMMIT, so that a
 //! request costs as few round trips as it has decisions.
 
+mod opening;
 mod trouble;
 
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
-use futures_util::{FutureExt, future::join_all};
+use futures_util::FutureExt;
 use tokio_postgres::{Config, NoTls, Row, config::SslMode, types::ToSql};
 
 use crate::{
@@ -19,7 +20,10 @@ use crate::{
 };
 
 pub use self::trouble::OnConstraint;
-use self::trouble::{Trouble, in_time};
+use self::{
+    opening::{Opening, Sent},
+    trouble::{Trouble, in_time},
+};
 
 /// Parameters of a statement.
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -91,17 +95,11 @@ impl Db {
         let unit = Unit::current();
         if let Some(client) = unit.as_ref().and_then(Unit::take) {
             let mut tx = Tx::going_on(self, client, tenant_id);
-            tx.unit = unit;
+            (tx.opening, tx.unit) = (Some(Opening::going_on()), unit);
             return Ok(tx);
         }
-        let sees = see(tenant_id);
-        let begin = format!(
-            "begin; {sees}, set_config('idle_in_transaction_session_timeout', '{LONGEST_SILENCE}', true), \
-             set_config('statement_timeout', '{LONGEST_STATEMENT}', true)"
-        );
-        let client = Some(self.client().await?);
-        let pool = self.pool.clone();
-        Ok(Tx { client, pool, tenant_id, begin: Some(begin), begun: false, open: false, entries: Vec::new(), unit })
+        let (client, opening) = (Some(self.client().await?), Some(Opening::anew()));
+        Ok(Tx { client, pool: self.pool.clone(), tenant_id, opening, open: false, entries: Vec::new(), unit })
     }
 
     /// One statement that sees one tenant, in one round trip.
@@ -138,38 +136,24 @@ impl Db {
     }
 }
 
-/// What lets a transaction see one tenant.
-fn see(tenant_id: TenantId) -> String {
-    format!("select set_config('app.tenant_id', '{tenant_id}', true)")
-}
-
 /// An open transaction of one tenant. Dropped without [`Tx::commit`] or [`Tx::finish`], it is rolled back.
 pub struct Tx {
     /// There until the transaction is over or handed to its unit.
     client: Option<Object>,
     pool: Pool,
     tenant_id: TenantId,
-    begin: Option<String>,
-    /// Whether it goes on with a transaction that was begun before.
-    begun: bool,
+    /// What is sent before its first statement, until that is.
+    opening: Option<Opening>,
     open: bool,
     entries: Vec<Entry>,
     unit: Option<Unit>,
 }
 
 impl Tx {
-    /// The transaction of a unit, to be ended.
+    /// The transaction of a unit, which sees this tenant, to be ended.
     pub(crate) fn going_on(db: &Db, client: Object, tenant_id: TenantId) -> Self {
-        Self {
-            client: Some(client),
-            pool: db.pool.clone(),
-            tenant_id,
-            begin: Some(see(tenant_id)),
-            begun: true,
-            open: true,
-            entries: Vec::new(),
-            unit: None,
-        }
+        let (client, pool, entries) = (Some(client), db.pool.clone(), Vec::new());
+        Self { client, pool, tenant_id, opening: None, open: true, entries, unit: None }
     }
 
     /// Waits, when the transaction begins, until no other transaction holds `name`; held until the end of this one.
@@ -177,12 +161,9 @@ impl Tx {
     /// Statements after it see what the earlier holders committed. Must come before the first statement; several
     /// locks are taken in the order of the calls, which has to be the same everywhere.
     pub fn lock(&mut self, name: &str) {
-        debug_assert!(self.begin.is_some(), "locks are taken as the transaction begins");
-        if let Some(begin) = &mut self.begin {
-            let quoted = name.replace('\'', "''");
-            begin.push_str("; select pg_advisory_xact_lock(hashtextextended('");
-            begin.push_str(&quoted);
-            begin.push_str("', 0))");
+        debug_assert!(self.opening.is_some(), "locks are taken as the transaction begins");
+        if let Some(opening) = &mut self.opening {
+            opening.lock(name);
         }
     }
 
@@ -197,12 +178,11 @@ impl Tx {
 
     /// Runs statements in this order, in one round trip; the answer to each. None may need what another answers.
     pub async fn query_all(&mut self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>> {
-        let begin = self.begin.take();
-        let fresh = begin.is_some() && !self.begun;
-        match self.send(begin.as_deref(), statements, false).await {
+        let first = self.first();
+        match self.send(&first, statements, false).await {
             // The connection had died in the pool: nothing of this transaction was done yet.
-            Err(error) if fresh && error.is_gone() => {
-                Box::pin(self.send_anew(begin.as_deref(), statements, false)).await
+            Err(error) if first.begins() && error.is_gone() => {
+                Box::pin(self.send_anew(&first, statements, false)).await
             }
             other => other.map_err(Error::from),
         }
@@ -219,18 +199,17 @@ impl Tx {
 
     /// As [`Tx::finish`], with the last statements.
     pub async fn finish_all(mut self, statements: &[Statement<'_>]) -> Result<Vec<Vec<Row>>> {
-        let begin = self.begin.take();
+        let first = self.first();
         let appended = self.entries_to_append();
         let params: Vec<_> = appended.iter().map(Owned::params).collect();
         let appending = appended.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice()));
         let all: Vec<Statement<'_>> = statements.iter().copied().chain(appending).collect();
         let harmless =
             || all.iter().all(|(sql, _)| sql.trim_start().starts_with("select ") && !sql.contains("audit_append"));
-        let fresh = begin.is_some() && !self.begun;
         let last = self.unit.is_none();
-        let mut answers = match self.send(begin.as_deref(), &all, last).await {
-            Err(error) if fresh && error.is_gone() && harmless() => {
-                Box::pin(self.send_anew(begin.as_deref(), &all, last)).await?
+        let mut answers = match self.send(&first, &all, last).await {
+            Err(error) if first.begins() && error.is_gone() && harmless() => {
+                Box::pin(self.send_anew(&first, &all, last)).await?
             }
             other => other?,
         };
@@ -255,6 +234,8 @@ impl Tx {
     /// Committed, or left to its unit to be.
     fn over(&mut self) {
         match &self.unit {
+            // A connection on which nothing was begun yet is no transaction of the unit's.
+            Some(_) if self.opening.as_ref().is_some_and(Opening::begins) => {}
             Some(unit) => unit.keep(self.client.take()),
             None => self.open = false,
         }
@@ -278,21 +259,24 @@ impl Tx {
         self.client.as_ref().ok_or_else(|| Error::internal("the transaction is over"))
     }
 
+    /// What is to be sent before the first statement.
+    fn first(&mut self) -> Sent {
+        self.opening.take().map(|opening| opening.of(self.tenant_id, self.unit.as_ref())).unwrap_or_default()
+    }
+
     /// The same once more, on another connection.
-    async fn send_anew(
-        &mut self,
-        opening: Option<&str>,
-        statements: &[Statement<'_>],
-        last: bool,
-    ) -> Result<Vec<Vec<Row>>> {
+    async fn send_anew(&mut self, first: &Sent, statements: &[Statement<'_>], last: bool) -> Result<Vec<Vec<Row>>> {
         self.open = false;
         self.client = Some(self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))?);
-        Ok(self.send(opening, statements, last).await?)
+        Ok(self.send(first, statements, last).await?)
     }
 
     /// A connection that hangs is closed rather than given back: nobody else is to wait for it, and the transaction ends
     /// with it.
     fn broken(&mut self, trouble: Trouble) -> Trouble {
+        if let (true, Some(unit)) = (trouble.is_refused_claim(), &self.unit) {
+            unit.refuse();
+        }
         if matches!(trouble, Trouble::Silent) {
             self.open = false;
             self.client.take().map(Object::take);
@@ -304,16 +288,11 @@ impl Tx {
     }
 
     /// Sends what opens the transaction, the statements, and what commits it, without waiting in between.
-    async fn send(
-        &mut self,
-        opening: Option<&str>,
-        statements: &[Statement<'_>],
-        last: bool,
-    ) -> Result<Vec<Vec<Row>>, Trouble> {
+    async fn send(&mut self, first: &Sent, statements: &[Statement<'_>], last: bool) -> Result<Vec<Vec<Row>>, Trouble> {
         let Some(client) = &self.client else { return Err(Trouble::Silent) };
         // Whatever comes of it, also when nobody waits for it any more: what is sent may have begun the transaction.
         self.open = true;
-        let sent = in_time(Box::pin(send_all(client, opening, statements, last))).await;
+        let sent = in_time(Box::pin(opening::send(client, first, statements, last))).await;
         sent.map_err(|trouble| self.broken(trouble))
     }
 }
@@ -328,31 +307,6 @@ impl Drop for Tx {
             }
         }
     }
-}
-
-/// What [`Tx::send`] sends, on a connection.
-async fn send_all(
-    client: &Object,
-    opening: Option<&str>,
-    statements: &[Statement<'_>],
-    last: bool,
-) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
-    let mut prepared = Vec::with_capacity(statements.len());
-    for (sql, _) in statements {
-        prepared.push(client.prepare_cached(sql).await?);
-    }
-    let simple = async |sql: Option<&str>| match sql {
-        Some(sql) => client.batch_execute(sql).await,
-        None => Ok(()),
-    };
-    // They are sent in the order in which they are first polled, which is the order of writing.
-    let queries = prepared.iter().zip(statements).map(|(statement, (_, params))| client.query(statement, params));
-    let (opened, answers, committed) =
-        futures_util::join!(simple(opening), join_all(queries), simple(last.then_some("commit")));
-    opened?;
-    let answers = answers.into_iter().collect::<Result<_, _>>()?;
-    committed?;
-    Ok(answers)
 }
 
 /// One statement outside of a transaction.

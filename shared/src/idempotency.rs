@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     app::App,
     auth::{Caller, key::Pepper},
+    clock::Time,
     db::{Owned, Tx},
     error::{Code, Error, Result},
     id::TenantId,
@@ -43,72 +44,26 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// What a key is found to be.
-pub enum Claim {
-    /// The first request with it: its work is done in [`Claimed::scope`].
-    Fresh(Claimed),
-    /// It was answered before.
-    Replay(Answer),
-}
-
-/// A key that is ours until the end of the transaction.
+/// A key of a request: ours from the first statement of its work until the end of the transaction, or refused by it.
 pub struct Claimed {
     unit: Unit,
     tenant_id: TenantId,
     caller: String,
     key: String,
     hash: Vec<u8>,
+    oldest: Time,
 }
 
-/// Looks a key up, and takes it for this request when it is new.
-pub async fn claim(app: &App, caller: &Caller, request: &Request<'_>) -> Result<Claim> {
-    let hash = hash(caller, request);
-    let (tenant_id, who) = (caller.home_tenant_id, caller.principal.key());
-    let unit = Unit::default();
-    let claimed = unit.scope(look_up(app, tenant_id, &who, request.key)).await?;
-    match claimed {
-        Found::Nothing => Ok(Claim::Fresh(Claimed { unit, tenant_id, caller: who, key: request.key.to_owned(), hash })),
-        Found::Busy => {
-            Err(Error::new(Code::IdempotencyInProgress, "A request with this Idempotency-Key is being worked on."))
-        }
-        Found::Answered { request_hash, .. } if request_hash != hash => {
-            Err(Error::new(Code::IdempotencyKeyReused, "This Idempotency-Key was sent before with another request."))
-        }
-        Found::Answered { status, answer, .. } => {
-            let (headers, body) = open(&app.keys.pepper, &hash, &answer)?;
-            Ok(Claim::Replay(Answer { status, headers, body }))
-        }
-    }
-}
-
-enum Found {
-    Nothing,
-    Busy,
-    Answered { request_hash: Vec<u8>, status: u16, answer: Vec<u8> },
-}
-
-async fn look_up(app: &App, tenant_id: TenantId, caller: &str, key: &str) -> Result<Found> {
-    let mut tx = app.db.tenant(tenant_id).await?;
+/// Takes a key for a request as soon as the request's work begins its transaction.
+pub fn claim(app: &App, caller: &Caller, request: &Request<'_>) -> Claimed {
+    let (tenant_id, who, key) = (caller.home_tenant_id, caller.principal.key(), request.key.to_owned());
     let oldest = app.clock.now() - TimeDelta::from_std(KEPT_FOR).unwrap_or_default();
-    let lock = "select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as ours";
-    let name = format!("idempotency:{tenant_id}:{caller}:{key}");
-    // A statement of its own, so that it sees what was committed before the lock was ours.
-    let stored = "select request_hash, status, answer from idempotency_keys
-                  where tenant_id = $1 and caller = $2 and key = $3 and created_at > $4";
-    let answers = tx.query_all(&[(lock, &[&name]), (stored, &[&tenant_id, &caller, &key, &oldest])]).await?;
-    let found = match answers[1].first() {
-        Some(row) => Found::Answered {
-            request_hash: row.try_get("request_hash")?,
-            status: row.try_get::<_, i16>("status")?.unsigned_abs(),
-            answer: row.try_get("answer")?,
-        },
-        None if answers[0][0].try_get("ours")? => Found::Nothing,
-        None => Found::Busy,
+    let claim = Owned {
+        sql: "select claim_idempotency_key($1, $2, $3, $4)",
+        values: vec![Box::new(tenant_id), Box::new(who.clone()), Box::new(key.clone()), Box::new(oldest)],
     };
-    if matches!(found, Found::Nothing) {
-        tx.commit().await?;
-    }
-    Ok(found)
+    let unit = Unit::claiming(tenant_id, claim);
+    Claimed { unit, tenant_id, caller: who, key, hash: hash(caller, request), oldest }
 }
 
 impl Claimed {
@@ -117,16 +72,45 @@ impl Claimed {
         self.unit.scope(work).await
     }
 
+    /// What was answered before, when the key was not free for the work: then nothing of it was done.
+    pub async fn earlier(&self, app: &App) -> Result<Option<Answer>> {
+        if self.unit.is_unclaimed()
+            && let Err(error) = self.unit.scope(Box::pin(touch(app, self.tenant_id))).await
+            && !self.unit.refused()
+        {
+            return Err(error);
+        }
+        if self.unit.refused() { self.look_up(app).await.map(Some) } else { Ok(None) }
+    }
+
+    async fn look_up(&self, app: &App) -> Result<Answer> {
+        let sql = "select request_hash, status, answer from idempotency_keys
+                   where tenant_id = $1 and caller = $2 and key = $3 and created_at > $4";
+        let rows = app.db.read(self.tenant_id, sql, &[&self.tenant_id, &self.caller, &self.key, &self.oldest]).await?;
+        let Some(row) = rows.first() else {
+            let why = "A request with this Idempotency-Key is being worked on.";
+            return Err(Error::new(Code::IdempotencyInProgress, why));
+        };
+        if row.try_get::<_, Vec<u8>>("request_hash")? != self.hash {
+            let why = "This Idempotency-Key was sent before with another request.";
+            return Err(Error::new(Code::IdempotencyKeyReused, why));
+        }
+        let (headers, body) = open(&app.keys.pepper, &self.hash, row.try_get("answer")?)?;
+        Ok(Answer { status: row.try_get::<_, i16>("status")?.unsigned_abs(), headers, body })
+    }
+
     /// Commits what the request did, together with its answer; then what was to follow is done.
     pub async fn finish(self, app: &App, answer: &Answer) -> Result<()> {
-        let Held { client, entries, after, undone } = self.unit.held();
-        let client = client.filter(|_| !undone).ok_or_else(lost)?;
-        let tx = Tx::going_on(&app.db, client, self.tenant_id);
-        let (mut statements, sees) = appending(entries, self.tenant_id);
+        let Held { client, sees, entries, after, undone } = self.unit.held();
+        let (client, sees) = (client.filter(|_| !undone).ok_or_else(lost)?, sees.ok_or_else(lost)?);
+        let tx = Tx::going_on(&app.db, client, sees);
+        let mut statements = Vec::with_capacity(entries.len() + 2);
         if sees != self.tenant_id {
             statements.push(see(self.tenant_id));
         }
         statements.push(self.keep(app, answer)?);
+        // Who appends to the log holds it until the commit: that comes last.
+        statements.extend(appending(entries, self.tenant_id));
         let params: Vec<_> = statements.iter().map(Owned::params).collect();
         let all: Vec<_> = statements.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice())).collect();
         tx.finish_all(&all).await?;
@@ -137,7 +121,7 @@ impl Claimed {
     }
 
     fn keep(&self, app: &App, answer: &Answer) -> Result<Owned<'static>> {
-        let sealed = seal(&app.keys.pepper, &self.hash, &(&answer.headers, &answer.body))?;
+        let sealed = seal(&app.keys.pepper, &self.hash, answer)?;
         Ok(Owned {
             sql: "insert into idempotency_keys (tenant_id, caller, key, request_hash, status, answer, created_at)
                   values ($1, $2, $3, $4, $5, $6, $7)
@@ -157,6 +141,13 @@ impl Claimed {
     }
 }
 
+/// Begins the transaction of a unit, and with it takes its key.
+async fn touch(app: &App, tenant_id: TenantId) -> Result<()> {
+    let mut tx = app.db.tenant(tenant_id).await?;
+    tx.query_all(&[]).await?;
+    tx.commit().await
+}
+
 fn hash(caller: &Caller, request: &Request<'_>) -> Vec<u8> {
     let mut hash = Sha256::new();
     for part in [request.method.as_bytes(), request.target.as_bytes(), caller.tenant_id.0.as_bytes(), request.body] {
@@ -174,22 +165,49 @@ fn sealing_key(pepper: &Pepper) -> Result<RandomizedNonceKey> {
     RandomizedNonceKey::new(&AES_256_GCM, &hash.finalize()).map_err(|_| Error::internal("a key of the wrong length"))
 }
 
-type Kept = (Vec<(String, Vec<u8>)>, Vec<u8>);
+type Headers = Vec<(String, Vec<u8>)>;
 
-fn seal(pepper: &Pepper, request_hash: &[u8], answer: &impl serde::Serialize) -> Result<Vec<u8>> {
-    let mut text = serde_json::to_vec(answer)?;
+fn seal(pepper: &Pepper, request_hash: &[u8], answer: &Answer) -> Result<Vec<u8>> {
+    let mut text = Vec::with_capacity(NONCE + answer.body.len() + 1024);
+    for (name, value) in &answer.headers {
+        for part in [name.as_bytes(), value] {
+            let length = u16::try_from(part.len()).map_err(Error::internal)?;
+            text.extend_from_slice(&length.to_be_bytes());
+            text.extend_from_slice(part);
+        }
+    }
+    // A header has a name: what follows one without is the body.
+    text.extend_from_slice(&[0, 0]);
+    text.extend_from_slice(&answer.body);
     let sealed = sealing_key(pepper)?.seal_in_place_append_tag(Aad::from(request_hash), &mut text);
     let nonce = sealed.map_err(|_| Error::internal("an answer could not be sealed"))?;
     Ok([nonce.as_ref().as_slice(), &text].concat())
 }
 
-fn open(pepper: &Pepper, request_hash: &[u8], sealed: &[u8]) -> Result<Kept> {
+fn open(pepper: &Pepper, request_hash: &[u8], sealed: &[u8]) -> Result<(Headers, Vec<u8>)> {
     let broken = || Error::internal("a kept answer cannot be opened; was the pepper changed?");
     let (nonce, text) = sealed.split_at_checked(NONCE).ok_or_else(broken)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| broken())?;
     let mut text = text.to_vec();
     let opened = sealing_key(pepper)?.open_in_place(nonce, Aad::from(request_hash), &mut text).map_err(|_| broken())?;
-    Ok(serde_json::from_slice(opened)?)
+    unpack(opened).ok_or_else(broken)
+}
+
+fn unpack(mut text: &[u8]) -> Option<(Headers, Vec<u8>)> {
+    let mut part = || {
+        let (length, rest) = text.split_first_chunk()?;
+        let (part, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        text = rest;
+        Some(part)
+    };
+    let mut headers = Vec::new();
+    loop {
+        match part()? {
+            [] => break,
+            name => headers.push((String::from_utf8(name.to_vec()).ok()?, part()?.to_vec())),
+        }
+    }
+    Some((headers, text.to_vec()))
 }
 
 /// Forgets the answers that are a day old.

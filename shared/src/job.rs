@@ -17,6 +17,8 @@ pub enum Job {
     Dispatch { version: u8, tenant_id: TenantId, session_id: SessionId },
     /// A session runs, or has something to finish: see how its agent does.
     Observe { version: u8, tenant_id: TenantId, session_id: SessionId },
+    /// A session is gone, and its agent keeps its workspace: have it given back.
+    GiveBack { version: u8, tenant_id: TenantId, session_id: SessionId },
     /// Ring again for every due row that nobody serves.
     Sweep { version: u8 },
 }
@@ -53,6 +55,10 @@ impl Job {
         Self::Observe { version: VERSION, tenant_id, session_id }
     }
 
+    pub fn give_back(tenant_id: TenantId, session_id: SessionId) -> Self {
+        Self::GiveBack { version: VERSION, tenant_id, session_id }
+    }
+
     pub fn sweep() -> Self {
         Self::Sweep { version: VERSION }
     }
@@ -60,7 +66,7 @@ impl Job {
     pub fn lane(&self) -> Lane {
         match self {
             Self::Dispatch { .. } => Lane::Dispatch,
-            Self::Observe { .. } => Lane::Observe,
+            Self::Observe { .. } | Self::GiveBack { .. } => Lane::Observe,
             Self::Sweep { .. } => Lane::Sweep,
         }
     }
@@ -68,14 +74,19 @@ impl Job {
     /// The tenant, by which the queue keeps turns fair (SQS: the message group).
     pub fn tenant_id(&self) -> Option<TenantId> {
         match self {
-            Self::Dispatch { tenant_id, .. } | Self::Observe { tenant_id, .. } => Some(*tenant_id),
+            Self::Dispatch { tenant_id, .. } | Self::Observe { tenant_id, .. } | Self::GiveBack { tenant_id, .. } => {
+                Some(*tenant_id)
+            }
             Self::Sweep { .. } => None,
         }
     }
 
     pub fn version(&self) -> u8 {
         match self {
-            Self::Dispatch { version, .. } | Self::Observe { version, .. } | Self::Sweep { version } => *version,
+            Self::Dispatch { version, .. }
+            | Self::Observe { version, .. }
+            | Self::GiveBack { version, .. }
+            | Self::Sweep { version } => *version,
         }
     }
 }

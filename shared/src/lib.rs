@@ -34,6 +34,6 @@ pub mod sweep;
 pub mod telemetry;
 pub mod tenant;
 pub mod text;
-mod tidy;
+pub mod tidy;
 pub mod unit;
 pub mod user;

@@ -22,6 +22,7 @@ pub async fn sweep(app: &App) -> Result<Verdict> {
     tenant::service::settle_all(app).await?;
     agent::service::settle(app).await?;
     ring_for_due(app).await?;
+    ring_for_workspaces(app).await?;
     for row in app.db.directory("select agent_id from agents_waited_for()", &[]).await? {
         let agent: AgentId = row.try_get("agent_id")?;
         dispatch::admit(app, agent).await?;
@@ -44,6 +45,16 @@ async fn ring_for_due(app: &App) -> Result<()> {
         jobs.push((job, Duration::ZERO));
     }
     app.ring(&jobs).await;
+    Ok(())
+}
+
+async fn ring_for_workspaces(app: &App) -> Result<()> {
+    let sql = "select tenant_id, session_id from due_workspaces($1, $2)";
+    let rows = app.db.directory(sql, &[&app.clock.now(), &MOST]).await?;
+    let jobs = rows
+        .iter()
+        .map(|row| Ok((Job::give_back(row.try_get("tenant_id")?, row.try_get("session_id")?), Duration::ZERO)));
+    app.ring(&jobs.collect::<Result<Vec<_>>>()?).await;
     Ok(())
 }
 

@@ -26,7 +26,12 @@ pub struct Unit(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
+    /// What its transaction begins with, as which tenant: until it was sent.
+    claim: Option<(TenantId, Owned<'static>)>,
+    refused: bool,
     client: Option<Object>,
+    /// The tenant that its transaction sees.
+    sees: Option<TenantId>,
     entries: Vec<(TenantId, Entry)>,
     after: Vec<BoxFuture<'static, ()>>,
     undone: bool,
@@ -45,6 +50,7 @@ impl Drop for State {
 pub(crate) struct Held {
     /// `None` when nothing was begun, or it was undone.
     pub client: Option<Object>,
+    pub sees: Option<TenantId>,
     pub entries: Vec<(TenantId, Entry)>,
     pub after: Vec<BoxFuture<'static, ()>>,
     /// Whether something was rolled back, and with it everything.
@@ -55,6 +61,38 @@ impl Unit {
     /// The unit that this task is in.
     pub(crate) fn current() -> Option<Self> {
         CURRENT.try_with(Self::clone).ok()
+    }
+
+    /// A unit whose transaction begins with this statement, sent along with the first of the work. Where Postgres refuses
+    /// it nothing of the work is done, and the unit is [`Unit::refused`].
+    pub(crate) fn claiming(tenant_id: TenantId, claim: Owned<'static>) -> Self {
+        let unit = Self::default();
+        unit.state(|state| state.claim = Some((tenant_id, claim)));
+        unit
+    }
+
+    /// What is to be sent first, by whoever begins the transaction.
+    pub(crate) fn take_claim(&self) -> Option<(TenantId, Owned<'static>)> {
+        self.state(|state| state.claim.take())
+    }
+
+    /// Whether nobody has begun the transaction.
+    pub(crate) fn is_unclaimed(&self) -> bool {
+        self.state(|state| state.claim.is_some())
+    }
+
+    pub(crate) fn refuse(&self) {
+        self.state(|state| state.refused = true);
+    }
+
+    /// Whether its claim was refused.
+    pub(crate) fn refused(&self) -> bool {
+        self.state(|state| state.refused)
+    }
+
+    /// Notes which tenant the transaction sees from now on; false when it does so already.
+    pub(crate) fn turn_to(&self, tenant_id: TenantId) -> bool {
+        self.state(|state| state.sees.replace(tenant_id)) != Some(tenant_id)
     }
 
     /// Does some work inside of this unit.
@@ -82,6 +120,7 @@ impl Unit {
     pub(crate) fn held(&self) -> Held {
         self.state(|state| Held {
             client: state.client.take(),
+            sees: state.sees,
             entries: std::mem::take(&mut state.entries),
             after: std::mem::take(&mut state.after),
             undone: state.undone,
@@ -101,13 +140,12 @@ pub(crate) async fn as_one<T>(db: &Db, work: impl Future<Output = Result<T>>) ->
     }
     let unit = Unit::default();
     let answer = unit.scope(Box::pin(work)).await?;
-    let Held { client, entries, after, undone } = unit.held();
-    let client = client.filter(|_| !undone).ok_or_else(lost)?;
-    let first = entries.first().map_or(TenantId(uuid::Uuid::nil()), |(tenant_id, _)| *tenant_id);
-    let (statements, _) = appending(entries, first);
+    let Held { client, sees, entries, after, undone } = unit.held();
+    let (client, sees) = (client.filter(|_| !undone).ok_or_else(lost)?, sees.ok_or_else(lost)?);
+    let statements = appending(entries, sees);
     let params: Vec<_> = statements.iter().map(Owned::params).collect();
     let all: Vec<_> = statements.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice())).collect();
-    Tx::going_on(db, client, first).finish_all(&all).await?;
+    Tx::going_on(db, client, sees).finish_all(&all).await?;
     for follows in after {
         follows.await;
     }
@@ -119,8 +157,8 @@ pub(crate) fn lost() -> Error {
     Error::new(Code::DependencyUnavailable, "Somebody else changed the same rows at once.")
 }
 
-/// What appends entries to the chains of their tenants, beginning where one tenant is seen; and which is seen after it.
-pub(crate) fn appending(entries: Vec<(TenantId, Entry)>, mut sees: TenantId) -> (Vec<Owned<'static>>, TenantId) {
+/// What appends entries to the chains of their tenants, beginning where one tenant is seen.
+pub(crate) fn appending(entries: Vec<(TenantId, Entry)>, mut sees: TenantId) -> Vec<Owned<'static>> {
     let mut statements = Vec::with_capacity(2 * entries.len());
     for (tenant_id, entry) in entries {
         if tenant_id != sees {
@@ -129,7 +167,7 @@ pub(crate) fn appending(entries: Vec<(TenantId, Entry)>, mut sees: TenantId) -> 
         }
         statements.push(audit::store::append(entry));
     }
-    (statements, sees)
+    statements
 }
 
 /// Later statements of the transaction see another tenant.

@@ -36,7 +36,7 @@ impl Stand {
             ..Limits::default()
         };
         let agent =
-            PlatformAgent { name: "watched".to_owned(), kind: Kind::Scripted, capacity: None, runtime: watched };
+            PlatformAgent { name: "watched".to_owned(), kind: Kind::Scripted, capacity: None, runtime: Some(watched) };
         let world = World::idle(Options { settings, limits, agents: vec![agent], ..Options::default() }).await;
         Self::serve(world.api.clone(), world).await
     }

@@ -192,7 +192,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         name: name.to_owned(),
         kind,
         capacity,
-        runtime,
+        runtime: Some(runtime),
     };
     let scripted = Arc::new(Scripted::new(clock.clone()));
     let mut agents = vec![

@@ -110,6 +110,8 @@ async fn the_role_of_the_functions_can_neither_change_nor_remove_nor_put_in_an_e
         "delete from audit_heads",
         "alter table audit_entries disable row level security",
         "set role ioc_audit",
+        "create temp table mine (tenant_id uuid);
+         create trigger mine after delete on mine for each row execute function audit_forget()",
     ] {
         assert_eq!(app.refusal(sql).await.as_deref(), Some("42501"), "{sql}");
     }

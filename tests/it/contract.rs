@@ -20,6 +20,7 @@ use shared::{
     config::{Config, Variables},
     job::Lane,
     queue::{MAX_RECEIVES, VISIBILITY},
+    runtime::carried,
 };
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
@@ -55,7 +56,7 @@ fn alone() -> App {
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("API_KEY_PEPPER", "pepper"),
     ]);
-    Config::read(&variables).unwrap().build(Clock::System).unwrap()
+    Config::read(&variables).unwrap().build(Clock::System, carried::none).unwrap()
 }
 
 #[test]

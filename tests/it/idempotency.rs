@@ -117,6 +117,34 @@ async fn the_same_key_with_another_request_is_refused() {
 }
 
 #[tokio::test]
+async fn what_a_key_is_goes_before_whatever_else_is_wrong_with_the_request() {
+    let world = World::full().await;
+    let caller = keyed(&world.caller(Role::Member), "first");
+    caller.post("/sessions", draft()).await.expect(201);
+    let never_asks_postgres = json!({"title": ""});
+    caller.post("/sessions", never_asks_postgres).await.problem(422, "IDEMPOTENCY_KEY_REUSED");
+    caller.act("/sessions/00000000-0000-7000-8000-000000000000/stop").await.problem(422, "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(sessions(&world).await, 1);
+}
+
+#[tokio::test]
+async fn a_key_that_is_in_use_is_refused_at_once_where_its_work_would_wait() {
+    let world = World::full().await;
+    let (tenant, key) = (world.tenant.id, world.tenant.key_id(Role::Member));
+    let owner = world.owner().await;
+    for name in [format!("idempotency:{tenant}:key:{key}:busy"), format!("slots:{tenant}")] {
+        owner.run(&format!("select pg_advisory_lock(hashtextextended('{name}', 0))")).await;
+    }
+    let start = json!({"title": "Fix the parser", "initial_prompt": "Do it.", "start": true});
+    let caller = keyed(&world.caller(Role::Member), "busy");
+    let answered = tokio::time::timeout(std::time::Duration::from_secs(4), caller.post("/sessions", start.clone()));
+    answered.await.unwrap().problem(409, "IDEMPOTENCY_IN_PROGRESS");
+    owner.run("select pg_advisory_unlock_all()").await;
+    caller.post("/sessions", start).await.expect(201);
+    assert_eq!(sessions(&world).await, 1);
+}
+
+#[tokio::test]
 async fn a_key_is_its_callers_own() {
     let world = World::full().await;
     let other = world.another_tenant().await;

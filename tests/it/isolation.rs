@@ -28,6 +28,7 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
                  insert into agent_results values ('{0}', '{id}', 1, '{artifact}', 1, null, 1, 1, 1, null, '{{}}', now());
                  insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
                  values ('{0}', '{artifact}', 'a@example.org', 'A', 'member', now(), now());
+                 insert into workspaces_left values ('{0}', '{artifact}', '{artifact}', 1, now(), '{{}}', now(), 0, now());
                  insert into idempotency_keys values ('{0}', 'key:1', 'a', sha256('a'), 200, 'a', now())",
                 tenant.id
             ))

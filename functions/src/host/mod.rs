@@ -19,6 +19,7 @@ use shared::{
     config::Config,
     error::Result,
     job::{Lane, Verdict},
+    runtime::carried::Carried,
     telemetry,
 };
 
@@ -34,15 +35,16 @@ const MARGIN: Duration = Duration::from_millis(500);
 /// What the `main` of a binary ends with: it serves until Lambda ends it, so only a failed start is ever seen.
 pub type Ended = std::result::Result<(), Error>;
 
-/// Puts the app of a function together, once, when its process starts. Nothing is connected before it is needed.
-pub fn start() -> std::result::Result<App, Error> {
+/// Puts the app of a function together, once, when its process starts, with the runtimes that it `carries`. Nothing is
+/// connected before it is needed.
+pub fn start(carries: Carried) -> std::result::Result<App, Error> {
     let config = Config::from_env()?;
     telemetry::start(config.log_format, &config.log_filter);
     crate::health::built_from(&config.commit);
     if config.sqs.is_none() {
         return Err(Error::from("DISPATCH_QUEUE_URL must be set: jobs in a function's memory would be frozen with it"));
     }
-    Ok(config.build(Clock::System)?)
+    Ok(config.build(Clock::System, carries)?)
 }
 
 /// Serves the routes of one area to API Gateway.

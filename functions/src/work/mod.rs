@@ -9,7 +9,7 @@ use shared::{
     dispatch,
     error::Result,
     job::{Job, Verdict},
-    observe, sweep,
+    observe, sweep, tidy,
 };
 use tracing::Instrument;
 
@@ -23,6 +23,10 @@ pub async fn run(app: &App, job: Job) -> Result<Verdict> {
         Job::Observe { tenant_id, session_id, .. } => {
             let span = tracing::info_span!("observe", tenant.id = %tenant_id, session.id = %session_id);
             Box::pin(observe::observe(app, tenant_id, session_id)).instrument(span).await
+        }
+        Job::GiveBack { tenant_id, session_id, .. } => {
+            let span = tracing::info_span!("give_back", tenant.id = %tenant_id, session.id = %session_id);
+            Box::pin(tidy::give_back(app, tenant_id, session_id)).instrument(span).await
         }
         Job::Sweep { .. } => Box::pin(sweep::sweep(app)).instrument(tracing::info_span!("sweep")).await,
     }

@@ -19,7 +19,8 @@ pub struct PlatformAgent {
     pub kind: Kind,
     /// Sessions at once over all tenants; none = any number.
     pub capacity: Option<i32>,
-    pub runtime: Arc<dyn AgentRuntime>,
+    /// None in a function that speaks to no agent.
+    pub runtime: Option<Arc<dyn AgentRuntime>>,
 }
 
 /// The agents that this process can speak to, by name.
@@ -47,7 +48,7 @@ impl Agents {
     /// The runtime of an agent.
     pub fn runtime(&self, agent: &Contact) -> Result<Arc<dyn AgentRuntime>> {
         let runtime = match agent.tenant_id {
-            None => self.by_name.get(&agent.name).map(|agent| &agent.runtime),
+            None => self.by_name.get(&agent.name).and_then(|agent| agent.runtime.as_ref()),
             Some(_) => self.by_kind.get(&agent.kind),
         };
         runtime.cloned().ok_or_else(|| {

@@ -10,6 +10,9 @@ use crate::error::{Code, Error, Result};
 /// a server or a network that hangs is met by it: the connection is given up then, and with it the transaction.
 pub(super) const PATIENCE: Duration = Duration::from_secs(9);
 
+/// What `claim_idempotency_key` says of a key that is not free.
+const KEY_REFUSED: &str = "IK001";
+
 /// Why Postgres gave no answer.
 #[derive(Debug)]
 pub(super) enum Trouble {
@@ -21,6 +24,11 @@ pub(super) enum Trouble {
 impl Trouble {
     pub(super) fn is_gone(&self) -> bool {
         matches!(self, Self::Failed(error) if is_gone(error))
+    }
+
+    /// Whether what the transaction of a unit begins with was refused.
+    pub(super) fn is_refused_claim(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.code().is_some_and(|code| code.code() == KEY_REFUSED))
     }
 }
 

@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_job_is_read_back_as_it_was_written() {
-        for job in [Job::dispatch(TenantId::new(), SessionId::new()), Job::observe(TenantId::new(), SessionId::new())] {
+        for job in [Job::dispatch, Job::observe, Job::give_back].map(|job| job(TenantId::new(), SessionId::new())) {
             assert_eq!(read(job.lane(), &write(&job)), Ok(job));
         }
     }

@@ -1,6 +1,7 @@
 //! How work reaches an agent: one trait, a member per kind of agent. Every call may be made again after a crash, with
 //! the same arguments, and must then have the effect of one call.
 
+pub mod carried;
 pub mod manual;
 pub mod opencode;
 pub mod scripted;

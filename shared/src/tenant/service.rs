@@ -1,8 +1,6 @@
 //! The use cases of tenants. What a change means for sessions follows its commit, from rows: after a crash in between, the
 //! sweep carries it out.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::{
@@ -24,9 +22,6 @@ use super::{
     draft::{self, Patch},
     store::{self, Figures, Filter},
 };
-
-/// How long a removal may spend on telling agents to let go.
-const LETTING_GO: Duration = Duration::from_secs(5);
 
 /// Makes a tenant without anybody who asks for it: the first of an installation.
 pub async fn create(app: &App, new: &NewTenant) -> Result<TenantId> {
@@ -195,19 +190,17 @@ pub async fn remove(app: &App, caller: &Caller, id: TenantId) -> Result<()> {
     Ok(())
 }
 
-/// Removes what is left of a tenant: workspaces at agents, files, and last the rows that tell of them.
+/// Removes what is left of a tenant: files, and last the rows that tell of them. Of the workspaces at agents it is
+/// written down that they are to be given back.
 async fn finish_removal(app: &App, id: TenantId) -> Result<()> {
-    let held = session::store::held_at_agents(&app.db, id, 1000).await?;
-    let let_go = async {
-        for session in &held {
-            tidy::let_go(app, session).await;
-        }
-    };
-    if tokio::time::timeout(LETTING_GO, let_go).await.is_err() {
-        tracing::warn!(tenant.id = %id, "not every workspace of a removed tenant was given back in time");
-    }
     app.files.remove_all(id).await?;
-    store::remove(&app.db, id).await?;
+    let mut tx = app.db.tenant(id).await?;
+    if !store::lock_deleted(&mut tx, id).await? {
+        return tx.commit().await;
+    }
+    let left = session::store::leave_workspaces(&mut tx, id, None, app.clock.now()).await?;
+    store::remove(tx, id).await?;
+    tidy::ring(app, id, left).await;
     forget(app);
     Ok(())
 }

@@ -146,9 +146,14 @@ pub async fn mark_deleted(tx: Tx, id: TenantId, now: Time) -> Result<()> {
     Ok(())
 }
 
+/// Whether there is a tenant whose removal was decided; nobody else carries that out until the transaction ends.
+pub async fn lock_deleted(tx: &mut Tx, id: TenantId) -> Result<bool> {
+    let sql = "select 1 from tenants where id = $1 and deleted_at is not null for update";
+    Ok(tx.query_opt(sql, &[&id]).await?.is_some())
+}
+
 /// Removes a tenant whose removal was decided, with every row that belongs to it.
-pub async fn remove(db: &Db, id: TenantId) -> Result<()> {
-    let tx = db.tenant(id).await?;
+pub async fn remove(tx: Tx, id: TenantId) -> Result<()> {
     tx.finish("delete from tenants where id = $1 and deleted_at is not null", &[&id]).await?;
     Ok(())
 }

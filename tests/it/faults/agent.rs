@@ -84,7 +84,7 @@ impl Watched {
 }
 
 pub(super) fn platform(runtime: Arc<dyn AgentRuntime>) -> PlatformAgent {
-    PlatformAgent { name: "watched".to_owned(), kind: Kind::Scripted, capacity: None, runtime }
+    PlatformAgent { name: "watched".to_owned(), kind: Kind::Scripted, capacity: None, runtime: Some(runtime) }
 }
 
 fn began(assignment: &Assignment) -> String {

@@ -6,6 +6,7 @@ mod fuse;
 mod handover;
 mod host;
 mod killed;
+mod leftover;
 mod messages;
 mod opencode;
 mod postgres;

@@ -35,7 +35,8 @@ impl Stage {
         let mut settings = Settings::new(server.url(), server.password(), work.display().to_string());
         settings.grace = Duration::from_millis(500);
         let runtime = Arc::new(Runtime::new(settings, Clock::System).unwrap());
-        let agent = PlatformAgent { name: "opencode".to_owned(), kind: Kind::OpenCode, capacity: Some(5), runtime };
+        let name = "opencode".to_owned();
+        let agent = PlatformAgent { name, kind: Kind::OpenCode, capacity: Some(5), runtime: Some(runtime) };
         let mut options = Options { agents: vec![agent], ..Options::default() };
         options.settings.pace.shortest = Duration::from_millis(50);
         options.settings.pace.agent_offline = offline;

@@ -11,6 +11,7 @@ async fn a_deleted_session_leaves_no_row_behind() {
     let id = caller.run_script(json!([{"do": "write", "path": "a.rs", "content": "a"}])).await;
     caller.reaches(&id, &["completed"]).await;
     caller.delete(&format!("/sessions/{id}")).await.expect(204);
+    harness::until(async || owner.number("select count(*) from workspaces_left").await == 0).await;
     // That it was there, and who deleted it, stays on record.
     for (table, rows) in owner.dump().await.into_iter().filter(|(table, _)| table != "audit_entries") {
         assert!(!rows.contains(&id), "{table} still knows it");

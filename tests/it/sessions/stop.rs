@@ -64,7 +64,8 @@ impl AgentRuntime for Slow {
 
 fn slow(asks: bool) -> (Arc<Slow>, PlatformAgent) {
     let slow = Arc::new(Slow { asks, looked_at: Semaphore::new(0), may_show: Semaphore::new(0) });
-    let agent = PlatformAgent { name: "slow".to_owned(), kind: Kind::Manual, capacity: None, runtime: slow.clone() };
+    let agent =
+        PlatformAgent { name: "slow".to_owned(), kind: Kind::Manual, capacity: None, runtime: Some(slow.clone()) };
     (slow, agent)
 }
 

@@ -15,6 +15,7 @@ use shared::{
     config::{Config, Variables},
     id::TenantId,
     migration,
+    runtime::carried,
     tenant::{self, Limits, NewTenant},
 };
 use tokio::net::TcpListener;
@@ -52,7 +53,7 @@ pub(super) async fn open(places: &Places) -> Result<Host> {
     }
     let config = Config::read(&variables(places, &password)?)?;
     functions::health::built_from(&config.commit);
-    let app = config.build(Clock::System)?;
+    let app = config.build(Clock::System, carried::all)?;
     agent::register(&app).await?;
     Ok(Host { app })
 }

@@ -17,7 +17,7 @@ use crate::{
         store::{self, Checkpoint, Found, Room, Towards},
         verbs::{self, Progress},
     },
-    unit::after_commit,
+    tidy,
 };
 
 use super::{change, changed};
@@ -177,9 +177,9 @@ pub async fn remove(app: &App, caller: &Caller, id: SessionId) -> Result<()> {
     let mut change = Change::new(session, caller, app.clock.now());
     change.verb = Some("delete");
     tx.audit(change.removal());
+    let left = store::leave_workspaces(&mut tx, caller.tenant_id, Some(id), change.now).await?;
     store::delete(tx, &change.session).await?;
-    let app = app.clone();
-    after_commit(async move { crate::tidy::let_go(&app, &change.session).await }).await;
+    tidy::ring(app, caller.tenant_id, left).await;
     Ok(())
 }
 

@@ -7,10 +7,7 @@ use crate::{
     id::{SessionId, TenantId},
 };
 
-use super::{
-    super::{Session, change::month_of},
-    row::{self, COLUMNS},
-};
+use super::super::change::month_of;
 
 /// Those that work, or are released and about to work again.
 pub async fn to_suspend(db: &Db, tenant_id: TenantId) -> Result<Vec<SessionId>> {
@@ -32,16 +29,6 @@ pub async fn with_tokens_again(db: &Db, tenant_id: TenantId, now: Time) -> Resul
                  and (t.max_tokens_per_month = 0 or coalesce(u.tokens, 0) < t.max_tokens_per_month)
                order by s.id";
     ids(db, tenant_id, sql, &[&tenant_id, &month_of(now)]).await
-}
-
-/// Those whose workspace an agent may still keep.
-pub async fn held_at_agents(db: &Db, tenant_id: TenantId, most: i64) -> Result<Vec<Session>> {
-    let sql = format!(
-        "select {COLUMNS} from sessions s
-         where s.tenant_id = $1 and s.run_state is not null and (s.next_step_at is not null or s.ended_at is null)
-         order by s.id limit $2"
-    );
-    db.read(tenant_id, &sql, &[&tenant_id, &most]).await?.iter().map(row::session).collect()
 }
 
 async fn ids(db: &Db, tenant_id: TenantId, sql: &str, params: Params<'_>) -> Result<Vec<SessionId>> {

@@ -2,6 +2,7 @@
 
 mod extras;
 mod hold;
+mod left;
 mod list;
 mod room;
 mod row;
@@ -30,7 +31,8 @@ pub use self::{
         Artifact, Checkpoint, Origin, TreeNode, artifact, artifacts, checkpoint, checkpoints, events, files,
         keep_artifacts, tree,
     },
-    hold::{held_at_agents, suspended, to_suspend, with_tokens_again},
+    hold::{suspended, to_suspend, with_tokens_again},
+    left::{Left, forget_workspace, leave_workspaces, put_off_workspace, take_workspace},
     list::{Filter, Page, Stats, list, stats},
     room::{Room, Standing, Towards, lock_with_room, standing, turns, waited_for},
 };
