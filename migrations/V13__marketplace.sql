@@ -7,6 +7,7 @@ alter table agent_shares
     alter column with_id drop not null,
     add column named text not null check (char_length(named) between 2 and 50),
     add primary key (tenant_id, agent_id, named);
+grant update (with_id) on agent_shares to ioc_app;
 create index agent_shares_with on agent_shares (with_id, agent_id) where with_id is not null;
 
 -- What pages of results go on from: the session of a result may be another tenant's.

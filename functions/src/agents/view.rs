@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use shared::{
     agent::{
         AgentType, Breaker, Kind, State, Status,
-        service::{Owner, Shown},
+        route::Owner,
+        service::Shown,
         standing::{Figures, LoadLevel, Tier},
     },
     auth::Actor,
@@ -47,7 +48,8 @@ pub(crate) struct AgentView {
     figures: FiguresView,
     /// Of its software, as its owner or it says.
     version: Option<String>,
-    owner: OwnerView,
+    /// As the caller's tenant sees it.
+    owner: Owner,
     /// The name of the tenant that offers it; of shared ones alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     publisher: Option<String>,
@@ -120,29 +122,11 @@ pub(crate) fn dollars(micros: f64) -> String {
     usd(micros.round() as i64)
 }
 
-/// Whose it is.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = OwnerOfAgent)]
-enum OwnerView {
-    /// Everybody's.
-    Platform,
-    /// The caller's tenant's.
-    Own,
-    /// Another tenant's, which offers it and which the caller's tenant has enabled.
-    Shared,
-}
-
 impl From<Shown> for AgentView {
-    fn from(Shown { agent, owner, now }: Shown) -> Self {
+    fn from(Shown { agent, owner, publisher, now }: Shown) -> Self {
         let (status, load, load_level, tier) = (agent.status(), agent.load(), agent.load_level(), agent.tier());
         let breaker = BreakerView { state: agent.breaker(now), opened_at: agent.breaker_opened_at };
         let is_own = owner == Owner::Own;
-        let (owner, publisher) = match owner {
-            Owner::Platform => (OwnerView::Platform, None),
-            Owner::Own => (OwnerView::Own, None),
-            Owner::Shared(publisher) => (OwnerView::Shared, Some(publisher)),
-        };
         Self {
             id: agent.id,
             name: agent.name,

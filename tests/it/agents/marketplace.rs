@@ -258,7 +258,8 @@ async fn a_listing_tells_what_was_measured_and_whether_it_is_there_and_never_whe
         succeeded = 8, cost_micros_sum = 4000000, quality_sum = 1, quality_count = 1 where name = 'offered'";
     setup.owner.run(secret).await;
     let results = "insert into agent_results (tenant_id, session_id, run, agent_id, success, duration_ms, cost_micros, tokens, capabilities, at)
-        select tenant_id, gen_random_uuid(), 1, id, 1, n * 100, 1, 1, '{}', now() from agents, generate_series(1, 100) n where name = 'offered'";
+        select s.tenant_id, s.id, n, a.id, 1, n * 100, 1, 1, '{}', now() from agents a, sessions s, generate_series(1, 100) n where a.name = 'offered'";
+    setup.world.caller(Role::Member).new_session(json!({})).await;
     setup.owner.run(results).await;
     let listing = setup.lead.get(&setup.listing()).await.expect(200);
     let expected = [

@@ -20,7 +20,7 @@ use super::{
         Agent, State, market,
         store::{self, Secret},
     },
-    Owner, Shown, audited, own,
+    Shown, audited, own,
 };
 
 /// How many sessions one look finds that wait for an agent that is gone; the sweep goes on.
@@ -59,7 +59,7 @@ pub async fn remove(app: &App, caller: &Caller, id: AgentId, version: Option<i64
         store::save(&mut tx, &agent, Secret::Stays).await?;
     }
     tx.commit().await?;
-    Ok(Left::Draining(Box::new(Shown { agent, owner: Owner::Own, now })))
+    Ok(Left::Draining(Box::new(Shown::own(agent, now))))
 }
 
 /// Deregisters an agent that was locked in this transaction: its name is free, its tokens end, nobody is offered it.

@@ -23,6 +23,7 @@ pub(crate) use self::leave::{settle, settle_stranded};
 use super::{
     Agent, AgentType, DEFAULT_CAPACITY, Kind, Liveness, State, Status,
     draft::{Patch, Raw},
+    route::Owner,
     secret,
     standing::{Figures, Tier},
     store::{self, NewAgent, Secret, not_found},
@@ -36,16 +37,15 @@ const PAGE: i64 = 200;
 pub struct Shown {
     pub agent: Agent,
     pub owner: Owner,
+    /// The name of the tenant that shares it.
+    pub publisher: Option<String>,
     pub now: Time,
 }
 
-/// Whose an agent is, to the tenant that looks at it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Owner {
-    Platform,
-    Own,
-    /// Another tenant's, by this name, that the tenant has enabled.
-    Shared(String),
+impl Shown {
+    fn own(agent: Agent, now: Time) -> Self {
+        Self { agent, owner: Owner::Own, publisher: None, now }
+    }
 }
 
 /// Which agents are wanted; all that is given must hold, and none of a list means all.
@@ -97,7 +97,7 @@ pub async fn create(app: &App, caller: &Caller, kind: Kind, mut sent: Patch) -> 
         Ok(Some(issued.text))
     };
     let token = Box::pin(as_one(&app.db, write)).await?;
-    Ok((Shown { agent, owner: Owner::Own, now }, token))
+    Ok((Shown::own(agent, now), token))
 }
 
 fn blank(tenant_id: TenantId, created_by: Actor, kind: Kind, now: Time) -> Agent {
@@ -172,18 +172,13 @@ pub async fn list(
 
 async fn show_all(app: &App, caller: &Caller, agents: Vec<Agent>) -> Result<Vec<Shown>> {
     let now = app.clock.now();
-    let is_own = |agent: &Agent| agent.tenant_id == Some(caller.tenant_id);
     let mut publishers = std::collections::HashMap::new();
-    if agents.iter().any(|agent| !agent.is_of_platform() && !is_own(agent)) {
+    if agents.iter().any(|agent| agent.owner(caller.tenant_id) == Owner::Shared) {
         publishers = store::publishers(&app.db, caller.tenant_id).await?;
     }
     let shown = agents.into_iter().map(|agent| {
-        let owner = match agent.tenant_id {
-            None => Owner::Platform,
-            Some(_) if is_own(&agent) => Owner::Own,
-            Some(_) => Owner::Shared(publishers.remove(&agent.id).unwrap_or_default()),
-        };
-        Shown { agent, owner, now }
+        let (owner, publisher) = (agent.owner(caller.tenant_id), publishers.remove(&agent.id));
+        Shown { agent, owner, publisher, now }
     });
     Ok(shown.collect())
 }
@@ -203,7 +198,7 @@ pub async fn patch(app: &App, caller: &Caller, id: AgentId, mut sent: Patch, ver
     sent.apply(&mut agent)?;
     if agent == before && plain.is_none() {
         tx.commit().await?;
-        return Ok(Shown { agent, owner: Owner::Own, now });
+        return Ok(Shown::own(agent, now));
     }
     agent.version += 1;
     agent.updated_at = now;
@@ -222,7 +217,7 @@ pub async fn patch(app: &App, caller: &Caller, id: AgentId, mut sent: Patch, ver
     if agent.state == State::Active && (before.state != State::Active || before.capacity < agent.capacity) {
         admit_after_commit(app, id).await;
     }
-    Ok(Shown { agent, owner: Owner::Own, now })
+    Ok(Shown::own(agent, now))
 }
 
 /// An agent of the caller's own tenant, kept from changing. Whoever sees it and does not own it is told so.

@@ -1,6 +1,6 @@
 //! `GET /agents/stats`, `GET /agents/{id}/performance`.
 
-use harness::World;
+use harness::{Caller, World, owner::Owner};
 use serde_json::{Value, json};
 use shared::auth::Role;
 
@@ -25,14 +25,16 @@ async fn the_counts_hold_every_word_and_the_agents_that_the_tenant_sees() {
     assert_eq!((&stats["by_load_level"]["critical"], &stats["by_load_level"]["idle"]), (&json!(1), &json!(3)));
 }
 
-/// Results of an agent for a tenant: success, milliseconds, micro-dollars, what was asked for, and how many hours ago.
-async fn results(world: &World, tenant: &str, agent: &str, rows: &[(f64, i64, i64, &str, i64)]) {
-    for (success, ms, cost, capability, hours) in rows {
+/// Results of an agent for a session of a caller: success, milliseconds, micro-dollars, what was asked for, how many hours ago.
+async fn results(caller: &Caller, owner: &Owner, agent: &str, rows: &[(f64, i64, i64, &str, i64)]) {
+    let session = caller.new_session(json!({})).await;
+    for (run, (success, ms, cost, capability, hours)) in rows.iter().enumerate() {
         let sql = format!(
             "insert into agent_results (tenant_id, session_id, run, agent_id, success, duration_ms, cost_micros, tokens, capabilities, at)
-             values ('{tenant}', gen_random_uuid(), 1, '{agent}', {success}, {ms}, {cost}, 10, array['{capability}'], now() - interval '{hours} hours')"
+             select tenant_id, id, {run}, '{agent}', {success}, {ms}, {cost}, 10, array['{capability}'], now() - interval '{hours} hours'
+             from sessions where id = '{session}'"
         );
-        world.owner().await.run(&sql).await;
+        owner.run(&sql).await;
     }
 }
 
@@ -42,10 +44,11 @@ async fn the_owner_sees_every_result_of_its_agent_and_the_sessions_of_its_own_al
     let lead = world.caller(Role::Lead);
     let agent = place(&lead, "shared").await;
     let other = world.another_tenant().await;
-    let (mine, theirs) = (world.tenant.id.to_string(), other.id.to_string());
-    results(&world, &mine, id(&agent), &[(1.0, 100, 1_000_000, "testing", 1), (0.5, 200, 2_000_000, "testing", 3)])
+    let (mine, theirs, owner) =
+        (world.caller(Role::Member), world.caller_of(&other, Role::Member), world.owner().await);
+    results(&mine, &owner, id(&agent), &[(1.0, 100, 1_000_000, "testing", 1), (0.5, 200, 2_000_000, "testing", 3)])
         .await;
-    results(&world, &theirs, id(&agent), &[(0.0, 1000, 3_000_000, "debugging", 2)]).await;
+    results(&theirs, &owner, id(&agent), &[(0.0, 1000, 3_000_000, "debugging", 2)]).await;
     let seen = lead.get(&format!("{agent}/performance")).await.expect(200);
     let summary = &seen["summary"];
     assert_eq!((&summary["finished"], &summary["success_rate"]), (&json!(3), &json!(0.5)));
@@ -64,7 +67,7 @@ async fn the_owner_sees_every_result_of_its_agent_and_the_sessions_of_its_own_al
     let known: Vec<_> = all(&seen, "session_id").iter().map(Value::is_string).collect();
     assert_eq!(known, [true, false, true], "newest first; the one in between was another tenant's");
     assert_eq!(all(&seen, "duration_ms"), [json!(100), json!(1000), json!(200)]);
-    assert!(!seen.to_string().contains(&theirs));
+    assert!(!seen.to_string().contains(&other.id.to_string()));
     let since = lead
         .get(&format!(
             "{agent}/performance?since={}",
@@ -85,12 +88,12 @@ async fn the_owner_sees_every_result_of_its_agent_and_the_sessions_of_its_own_al
 #[tokio::test]
 async fn of_an_agent_that_is_not_its_own_a_tenant_sees_the_results_of_its_own_sessions() {
     let world = World::full().await;
-    let viewer = world.caller(Role::Viewer);
+    let (viewer, owner) = (world.caller(Role::Viewer), world.owner().await);
     let other = world.another_tenant().await;
     let scripted =
         viewer.get(&format!("{AGENTS}?q=scripted")).await.expect(200)["items"][0]["id"].as_str().unwrap().to_owned();
-    results(&world, &world.tenant.id.to_string(), &scripted, &[(1.0, 100, 0, "testing", 1)]).await;
-    results(&world, &other.id.to_string(), &scripted, &[(0.0, 1000, 0, "testing", 1)]).await;
+    results(&world.caller(Role::Member), &owner, &scripted, &[(1.0, 100, 0, "testing", 1)]).await;
+    results(&world.caller_of(&other, Role::Member), &owner, &scripted, &[(0.0, 1000, 0, "testing", 1)]).await;
     let seen = viewer.get(&format!("{AGENTS}/{scripted}/performance")).await.expect(200);
     assert_eq!((&seen["summary"]["finished"], &seen["summary"]["success_rate"]), (&json!(1), &json!(1.0)));
     assert_eq!(all(&seen, "duration_ms"), [json!(100)]);
