@@ -17,11 +17,12 @@ use crate::{
     clock::Clock,
     db::{self, Db},
     error::{Code, Error, Result},
+    external::tasks::Tasks,
     files::Files,
     limits::{self, RateLimits},
     lock::Locks,
     queue::{Limits, Memory, Queue, Settings as SqsSettings, Sqs},
-    runtime::{AgentRuntime, manual::Manual, opencode, scripted::Scripted},
+    runtime::{AgentRuntime, eap, manual::Manual, opencode, scripted::Scripted},
     telemetry::Format,
 };
 
@@ -145,15 +146,29 @@ impl Config {
             Some(settings) => Queue::Sqs(Sqs::new(settings.clone())),
             None => Queue::Memory(Memory::new(Limits::default())),
         };
+        let (db, files) = (Db::new(&self.database)?, Files::open(&self.files)?);
+        let external = eap::Eap::new(eap::Settings {
+            tasks: Tasks {
+                db: db.clone(),
+                cache: cache.clone(),
+                files: files.clone(),
+                pepper: self.pepper.clone(),
+                clock: clock.clone(),
+                beat: self.settings.beat,
+            },
+            public_url: self.settings.public_url.clone(),
+            outbound: self.settings.outbound.clone(),
+            push_timeout: self.settings.push_timeout,
+        });
         Ok(App::new(Parts {
-            db: Db::new(&self.database)?,
             locks: Locks::new(cache.clone()),
-            cache,
             queue,
-            files: Files::open(&self.files)?,
             keys: Keys::new(self.pepper.clone(), self.environment.clone()),
             oidc: Oidc::new(self.issuers.clone()),
-            agents: self.agents(&clock)?,
+            agents: self.agents(&clock)?.speaking(Kind::Eap, Arc::new(external)),
+            db,
+            cache,
+            files,
             settings: self.settings.clone(),
             news: News::default(),
             clock,
@@ -237,6 +252,9 @@ fn settings(variables: &Variables) -> Result<Settings> {
     settings.step_lease = variables.seconds("STEP_LEASE", settings.step_lease)?;
     settings.queue_limit = variables.seconds("QUEUE_LIMIT", settings.queue_limit)?;
     settings.workspace_retention = variables.seconds("WORKSPACE_RETENTION", settings.workspace_retention)?;
+    settings.beat = variables.seconds("AGENT_BEAT", settings.beat)?;
+    settings.push_timeout = variables.seconds("AGENT_PUSH_TIMEOUT", settings.push_timeout)?;
+    settings.public_url = variables.get("PUBLIC_URL").unwrap_or_default().trim_end_matches('/').to_owned();
     settings.rate = rate(variables)?;
     settings.request_time = variables.seconds("REQUEST_TIME", settings.request_time)?;
     settings.body_time = variables.seconds("BODY_TIME", settings.body_time)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    agent,
     app::App,
     audit, dispatch,
     error::Result,
@@ -19,6 +20,7 @@ const MOST: i32 = 1000;
 /// The job `Sweep`.
 pub async fn sweep(app: &App) -> Result<Verdict> {
     tenant::service::settle_all(app).await?;
+    agent::liveness::sweep(app).await?;
     ring_for_due(app).await?;
     for row in app.db.directory("select agent_id from agents_waited_for()", &[]).await? {
         let agent: AgentId = row.try_get("agent_id")?;

@@ -4,6 +4,7 @@
 
 mod access;
 mod agent_tokens;
+mod agents;
 mod audit;
 mod authorizer;
 mod contract;

@@ -1,6 +1,7 @@
 //! Agents: what they are, what they can do, how they do, and whether they may get work. The rules here are pure.
 
 pub mod capability;
+pub mod liveness;
 mod platform;
 pub mod standing;
 pub mod store;

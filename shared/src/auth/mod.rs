@@ -6,6 +6,7 @@ pub mod keys;
 pub mod oidc;
 pub mod permission;
 pub mod scope;
+pub mod seal;
 pub mod service;
 pub mod store;
 

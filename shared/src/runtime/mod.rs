@@ -1,6 +1,7 @@
 //! How work reaches an agent: one trait, a member per kind of agent. Every call may be made again after a crash, with
 //! the same arguments, and must then have the effect of one call.
 
+pub mod eap;
 pub mod manual;
 pub mod opencode;
 pub mod scripted;
@@ -36,6 +37,8 @@ pub struct Assignment {
     pub workspace: Option<Workspace>,
     pub cpu_limit: Option<f64>,
     pub memory_limit_mb: Option<i32>,
+    /// How long it may still run.
+    pub timeout_seconds: i64,
     pub continuation: Continuation,
 }
 

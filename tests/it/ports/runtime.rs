@@ -79,6 +79,7 @@ pub(crate) fn blank() -> Assignment {
         workspace: None,
         cpu_limit: None,
         memory_limit_mb: None,
+        timeout_seconds: 3600,
         continuation: Continuation::Start,
     }
 }

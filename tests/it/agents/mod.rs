@@ -1,0 +1,3 @@
+//! Agents: who works on sessions.
+
+mod external;
