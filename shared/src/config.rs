@@ -73,6 +73,12 @@ impl Variables {
         self
     }
 
+    /// The same, with a value for a variable that has none.
+    #[must_use]
+    pub fn or(self, name: &str, value: &str) -> Self {
+        if self.get(name).is_some() { self } else { self.with(name, value.to_owned()) }
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }

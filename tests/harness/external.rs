@@ -1,7 +1,5 @@
 //! An external agent as its author would write it: registered with a key, from then on with its own token.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 use shared::{
     app::Settings,
@@ -17,7 +15,7 @@ use shared::{
 use crate::{Caller, PEPPER, Reply, Tenant, World};
 
 /// The runtime of external agents on given services.
-pub fn runtime((db, cache, files): (&Db, &Cache, &Files), clock: &Clock, settings: &Settings) -> Arc<Eap> {
+pub fn runtime((db, cache, files): (&Db, &Cache, &Files), clock: &Clock, settings: &Settings) -> Eap {
     let tasks = Tasks {
         db: db.clone(),
         cache: cache.clone(),
@@ -26,12 +24,12 @@ pub fn runtime((db, cache, files): (&Db, &Cache, &Files), clock: &Clock, setting
         clock: clock.clone(),
         beat: settings.beat,
     };
-    Arc::new(Eap::new(eap::Settings {
+    Eap::new(eap::Settings {
         tasks,
         public_url: settings.public_url.clone(),
         outbound: settings.outbound.clone(),
         push_timeout: settings.push_timeout,
-    }))
+    })
 }
 
 /// A registered agent.

@@ -211,7 +211,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         files,
         keys: Keys::new(Pepper(PEPPER.as_bytes().to_vec()), "test".to_owned()),
         oidc: Oidc::new(options.issuers),
-        agents: Agents::new(agents, Some("scripted".to_owned())).speaking(Kind::Eap, external),
+        agents: Agents::new(agents, Some("scripted".to_owned())).speaking(Kind::Eap, Arc::new(external)),
         settings,
         news: News::default(),
         clock,

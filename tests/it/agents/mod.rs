@@ -1,3 +1,3 @@
 //! Agents: who works on sessions.
 
-mod external;
+pub(crate) mod external;
