@@ -21,8 +21,8 @@ setup: ## Install what is missing into .local: PostgreSQL, Valkey, OpenCode, rip
 setup-test: ## The same, and what the tests need: cargo-lambda, MiniStack, cfn-lint, cargo-deny, Schemathesis
 	@$(PYTHON) infra/local/setup.py --test
 
-build: ## Compile the local host
-	@cargo build --locked --package local
+build: ## Compile the local host, and the example that the tests start
+	@cargo build --locked --package local --package push-agent
 
 # Fetching waits for the network and compiling for the processors: both at once.
 up: ## Set up, start everything on 127.0.0.1:8000, show the main job once; Ctrl-C ends it

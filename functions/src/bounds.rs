@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use axum::{
-    extract::{Request, State},
+    extract::{FromRequestParts, Request, State},
+    http::{Extensions, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -27,7 +28,7 @@ pub(crate) async fn bounded(State(app): State<App>, request: Request, next: Next
     if let Err(error) = fits(&request) {
         return Failed(error).into_response();
     }
-    let limit = time_for(&app, &request);
+    let limit = time_for(&app, request.extensions());
     // An answer that is a stream begins at once; how long it then goes on is not bounded here.
     tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
         let detail = format!("The request was given up after {} s.", limit.as_secs());
@@ -49,7 +50,18 @@ fn fits(request: &Request) -> Result<()> {
 }
 
 /// The time for a request: as it is set, but never longer than Lambda lets us live.
-fn time_for(app: &App, request: &Request) -> Duration {
-    let left = request.extensions().get::<Context>().and_then(|context| host::time_left(context, app.clock.now()));
+fn time_for(app: &App, extensions: &Extensions) -> Duration {
+    let left = extensions.get::<Context>().and_then(|context| host::time_left(context, app.clock.now()));
     left.map_or(app.settings.request_time, |left| left.min(app.settings.request_time))
+}
+
+/// How long a request may take as it begins to be worked on, for whoever waits on purpose.
+pub(crate) struct TimeLeft(pub Duration);
+
+impl FromRequestParts<App> for TimeLeft {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
+        Ok(Self(time_for(app, &parts.extensions)))
+    }
 }

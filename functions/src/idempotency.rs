@@ -17,7 +17,7 @@ use shared::{
 
 use crate::{
     problem::Failed,
-    request::{who, whole},
+    request::{BODY_LIMIT, who, whole},
 };
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -41,7 +41,7 @@ async fn answer_once(app: &App, request: Request, next: Next) -> Result<Response
         // An agent's calls are idempotent by their task.
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
-    let body = whole(body, app).await?;
+    let body = whole(body, app, BODY_LIMIT).await?;
     let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), |target| target.as_str()).to_owned();
     let method = parts.method.clone();
     let asked = idempotency::Request { key: &key, method: method.as_str(), target: &target, body: &body };

@@ -6,6 +6,7 @@
 pub mod agents;
 pub mod audit;
 mod bounds;
+pub mod external;
 mod headers;
 pub mod health;
 pub mod host;
@@ -41,7 +42,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 use utoipa::{
     OpenApi,
-    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+    openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
 };
 use utoipa_axum::router::OpenApiRouter;
 
@@ -53,7 +54,7 @@ pub use request::BODY_LIMIT;
     info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     servers((url = "/")),
     security(("api_key" = []), ("token" = [])),
-    tags((name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
+    tags((name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
     components(schemas(problem::Problem, shared::error::Code)),
 )]
 struct Description;
@@ -63,6 +64,7 @@ fn areas() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(sessions::routes())
         .merge(fleet())
+        .merge(external::routes())
         .merge(tenancy())
         .merge(health::routes())
 }
@@ -94,6 +96,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     scheme.bearer_format = Some("JWT".to_owned());
     scheme.description = Some("A token of an issuer that is trusted (OpenID Connect); see docs/oidc.md.".to_owned());
     components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    let about = "The token of an agent's registration; it may also be sent as a Bearer credential.";
+    let scheme = ApiKey::Header(ApiKeyValue::with_description("X-Agent-Token", about));
+    components.add_security_scheme("agent_token", SecurityScheme::ApiKey(scheme));
     document
 }
 

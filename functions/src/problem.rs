@@ -183,6 +183,7 @@ fn status(code: Code) -> StatusCode {
         | Code::CheckpointNotFound
         | Code::RouteNotFound
         | Code::SessionNotFound
+        | Code::TaskNotFound
         | Code::TenantNotFound
         | Code::UserNotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -190,6 +191,8 @@ fn status(code: Code) -> StatusCode {
         | Code::IdempotencyInProgress
         | Code::InvalidTransition
         | Code::LastAdmin
+        | Code::LeaseLost
+        | Code::ResultDiffers
         | Code::TenantActive => StatusCode::CONFLICT,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,
         Code::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,

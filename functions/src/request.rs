@@ -17,6 +17,7 @@ use shared::{
         service::{AgentCaller, Call, Credentials, Identity, identify, require, require_scope},
     },
     error::{Code, Error, Result},
+    external::MAX_RESULT,
     id::{AgentId, ArtifactId, SessionId},
 };
 
@@ -225,6 +226,9 @@ pub(crate) async fn path<T: FromStr>(parts: &mut Parts, app: &App, name: &str, r
 /// The body, as JSON of a known shape: unknown fields are refused and named.
 pub(crate) struct Json<T>(pub T);
 
+/// A body as large as the result of a task may be.
+pub(crate) struct LargeJson<T>(pub T);
+
 /// A body that may be left out.
 pub(crate) struct OptionalJson<T>(pub T);
 
@@ -232,7 +236,15 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Failed;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failed> {
-        Ok(Self(parse(&read(request, app, true).await?)?))
+        Ok(Self(parse(&read(request, app, BODY_LIMIT, true).await?)?))
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for LargeJson<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failed> {
+        Ok(Self(parse(&read(request, app, MAX_RESULT, true).await?)?))
     }
 }
 
@@ -240,22 +252,25 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
     type Rejection = Failed;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failed> {
-        let body = read(request, app, false).await?;
+        let body = read(request, app, BODY_LIMIT, false).await?;
         Ok(Self(if body.is_empty() { T::default() } else { parse(&body)? }))
     }
 }
 
 /// A whole body, of bounded size, within bounded time.
-pub(crate) async fn whole(body: Body, app: &App) -> Result<bytes::Bytes> {
-    tokio::time::timeout(app.settings.body_time, to_bytes(body, BODY_LIMIT))
+pub(crate) async fn whole(body: Body, app: &App, limit: usize) -> Result<bytes::Bytes> {
+    tokio::time::timeout(app.settings.body_time, to_bytes(body, limit))
         .await
         .map_err(|_| Error::new(Code::BodyTooSlow, "The body did not come in time."))?
-        .map_err(|_| Error::new(Code::PayloadTooLarge, "The body is larger than 1 MiB, or broke off."))
+        .map_err(|_| {
+            let detail = format!("The body is larger than {} MiB, or broke off.", limit / 1024 / 1024);
+            Error::new(Code::PayloadTooLarge, detail)
+        })
 }
 
-async fn read(request: Request, app: &App, required: bool) -> Result<bytes::Bytes> {
+async fn read(request: Request, app: &App, limit: usize, required: bool) -> Result<bytes::Bytes> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body = whole(request.into_body(), app).await?;
+    let body = whole(request.into_body(), app, limit).await?;
     if body.is_empty() && required {
         return Err(Error::new(Code::BodyMalformed, "The body is empty."));
     }

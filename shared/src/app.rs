@@ -16,6 +16,7 @@ use crate::{
     clock::Clock,
     db::Db,
     error::Result,
+    external,
     files::Files,
     id::{SessionId, TenantId},
     job::Job,
@@ -75,6 +76,12 @@ pub struct Settings {
     pub cors_origins: Arc<[String]>,
     /// What URLs of users may lead to besides the public internet.
     pub outbound: Allowed,
+    /// How often agents beat their hearts.
+    pub beat: Duration,
+    /// How long the endpoint of an agent may take to answer a push.
+    pub push_timeout: Duration,
+    /// Where this API is reached from outside, without a slash at its end; agents that are pushed to call back there.
+    pub public_url: String,
 }
 
 impl Default for Settings {
@@ -90,6 +97,9 @@ impl Default for Settings {
             body_time: Duration::from_secs(15),
             cors_origins: Arc::default(),
             outbound: Allowed::default(),
+            beat: external::BEAT,
+            push_timeout: Duration::from_secs(10),
+            public_url: String::new(),
         }
     }
 }

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use redis::{
     Client, Cmd, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisResult, ScriptInvocation,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    aio::{ConnectionManager, ConnectionManagerConfig, PubSub},
     io::tcp::TcpSettings,
 };
 
@@ -19,19 +20,23 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Redis, as everything in the workspace reaches it. Clones share one connection.
 #[derive(Clone, Debug)]
-pub struct Cache(ConnectionManager);
+pub struct Cache {
+    manager: ConnectionManager,
+    /// For listeners, who need a connection each.
+    client: Client,
+}
 
 impl Cache {
     /// Reads the URL, such as `redis://host:6379` or `rediss://user:password@host:6379`; connects when first used.
     ///
     /// Call it inside a tokio runtime, which the connection then belongs to.
     pub fn connect(url: &str) -> Result<Self> {
-        open(url).map(Self).map_err(Error::internal)
+        open(url).map(|(manager, client)| Self { manager, client }).map_err(Error::internal)
     }
 
     /// Runs one command.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        let mut connection = self.0.clone();
+        let mut connection = self.manager.clone();
         let mut answer = command.query_async(&mut connection).await;
         if was_refused(&answer) {
             answer = command.query_async(&mut connection).await;
@@ -41,12 +46,23 @@ impl Cache {
 
     /// Runs a script by its hash: one round trip, and two more when the server does not know the script yet.
     pub async fn eval<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T> {
-        let mut connection = self.0.clone();
+        let mut connection = self.manager.clone();
         let mut answer = script.invoke_async(&mut connection).await;
         if was_refused(&answer) {
             answer = script.invoke_async(&mut connection).await;
         }
         Ok(answer?)
+    }
+
+    /// Listens to what is published under a name from now on; ends when it is dropped.
+    pub async fn listen(&self, channel: &str) -> Result<Listener> {
+        let opened = async {
+            let mut listener = self.client.get_async_pubsub().await?;
+            listener.subscribe(channel).await?;
+            Ok::<_, redis::RedisError>(Listener(listener))
+        };
+        let opened = tokio::time::timeout(CONNECT_TIMEOUT, opened).await;
+        Ok(opened.map_err(|_| Error::unavailable("Redis", "no listener in time"))??)
     }
 
     /// Whether Redis answers.
@@ -55,7 +71,17 @@ impl Cache {
     }
 }
 
-fn open(url: &str) -> RedisResult<ConnectionManager> {
+/// Hears what is published under one name.
+pub struct Listener(PubSub);
+
+impl Listener {
+    /// Waits for the next that is published; false when the connection is lost.
+    pub async fn heard(&mut self) -> bool {
+        self.0.on_message().next().await.is_some()
+    }
+}
+
+fn open(url: &str) -> RedisResult<(ConnectionManager, Client)> {
     let info = url.into_connection_info()?;
     // RESP3 tells the manager of a lost connection at once, so that the next call need not be the one to find out.
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
@@ -65,7 +91,8 @@ fn open(url: &str) -> RedisResult<ConnectionManager> {
         .set_response_timeout(Some(RESPONSE_TIMEOUT))
         .set_min_delay(RECONNECT_PAUSE)
         .set_number_of_retries(1);
-    ConnectionManager::new_lazy_with_config(Client::open(info)?, config)
+    let client = Client::open(info)?;
+    Ok((ConnectionManager::new_lazy_with_config(client.clone(), config)?, client))
 }
 
 fn tcp() -> TcpSettings {

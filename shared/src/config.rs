@@ -21,7 +21,10 @@ use crate::{
     limits::{self, RateLimits},
     lock::Locks,
     queue::{Limits, Memory, Queue, Settings as SqsSettings, Sqs},
-    runtime::{carried::Carried, opencode},
+    runtime::{
+        carried::{Carried, Services},
+        opencode,
+    },
     telemetry::Format,
 };
 
@@ -70,6 +73,12 @@ impl Variables {
     pub fn with(mut self, name: &str, value: String) -> Self {
         self.0.insert(name.to_owned(), value);
         self
+    }
+
+    /// The same, with a value for a variable that has none.
+    #[must_use]
+    pub fn or(self, name: &str, value: &str) -> Self {
+        if self.get(name).is_some() { self } else { self.with(name, value.to_owned()) }
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
@@ -146,25 +155,27 @@ impl Config {
             Some(settings) => Queue::Sqs(Sqs::new(settings.clone())),
             None => Queue::Memory(Memory::new(Limits::default())),
         };
+        let (db, files) = (Db::new(&self.database)?, Files::open(&self.files)?);
+        let agents = self.agents(carries, &Services { db: &db, cache: &cache, files: &files, clock: &clock })?;
         Ok(App::new(Parts {
-            db: Db::new(&self.database)?,
             locks: Locks::new(cache.clone()),
-            cache,
             queue,
-            files: Files::open(&self.files)?,
             keys: Keys::new(self.pepper.clone(), self.environment.clone()),
             oidc: Oidc::new(self.issuers.clone()),
-            agents: self.agents(&clock, carries)?,
+            agents,
+            db,
+            cache,
+            files,
             settings: self.settings.clone(),
             news: News::default(),
             clock,
         }))
     }
 
-    fn agents(&self, clock: &Clock, carries: Carried) -> Result<Agents> {
+    fn agents(&self, carries: Carried, services: &Services<'_>) -> Result<Agents> {
         let mut agents = Vec::new();
         let mut add = |kind: Kind, capacity| {
-            let runtime = carries(self, kind, clock)?;
+            let runtime = carries(self, kind, services)?;
             agents.push(PlatformAgent { name: kind.name().to_owned(), kind, capacity, runtime });
             Ok::<_, Error>(())
         };
@@ -175,7 +186,13 @@ impl Config {
             add(Kind::Scripted, None)?;
         }
         add(Kind::Manual, None)?;
-        Ok(Agents::new(agents, self.default_agent.clone()))
+        let mut agents = Agents::new(agents, self.default_agent.clone());
+        for kind in [Kind::Eap, Kind::A2a] {
+            if let Some(runtime) = carries(self, kind, services)? {
+                agents = agents.speaking(kind, runtime);
+            }
+        }
+        Ok(agents)
     }
 }
 
@@ -238,6 +255,9 @@ fn settings(variables: &Variables) -> Result<Settings> {
     settings.step_lease = variables.seconds("STEP_LEASE", settings.step_lease)?;
     settings.queue_limit = variables.seconds("QUEUE_LIMIT", settings.queue_limit)?;
     settings.workspace_retention = variables.seconds("WORKSPACE_RETENTION", settings.workspace_retention)?;
+    settings.beat = variables.seconds("AGENT_BEAT", settings.beat)?;
+    settings.push_timeout = variables.seconds("AGENT_PUSH_TIMEOUT", settings.push_timeout)?;
+    settings.public_url = variables.get("PUBLIC_URL").unwrap_or_default().trim_end_matches('/').to_owned();
     settings.rate = rate(variables)?;
     settings.request_time = variables.seconds("REQUEST_TIME", settings.request_time)?;
     settings.body_time = variables.seconds("BODY_TIME", settings.body_time)?;

@@ -29,13 +29,16 @@ pub enum Code {
     InternalError,
     InvalidTransition,
     LastAdmin,
+    LeaseLost,
     MethodNotAllowed,
     PayloadTooLarge,
     QuotaExceeded,
     RateLimited,
     RequestTimedOut,
+    ResultDiffers,
     RouteNotFound,
     SessionNotFound,
+    TaskNotFound,
     TenantActive,
     TenantInactive,
     TenantInvalid,
@@ -79,6 +82,7 @@ impl Code {
             | Self::ArtifactNotFound
             | Self::CheckpointNotFound
             | Self::SessionNotFound
+            | Self::TaskNotFound
             | Self::TenantNotFound
             | Self::UserNotFound => "Check the id, and that your credential belongs to its tenant.",
             Self::BodyMalformed => "Send one JSON document in UTF-8, as the OpenAPI document describes it.",
@@ -91,8 +95,12 @@ impl Code {
             Self::InternalError => "Try again; if it stays, report the request_id.",
             Self::InvalidTransition => "Read `current`: it names the state and the states that it may go to.",
             Self::LastAdmin => "Make somebody else an admin first.",
+            Self::LeaseLost => {
+                "Drop the task: it is called off, given up or with another. Claim anew for further work."
+            }
+            Self::ResultDiffers => "Report a task's result once; sent again it must be the same.",
             Self::MethodNotAllowed => "Use a method that the Allow header lists.",
-            Self::PayloadTooLarge => "Send at most 1 MiB.",
+            Self::PayloadTooLarge => "Send at most 1 MiB; 10 MiB as the result of a task.",
             Self::QuotaExceeded => "Wait until a session ends, or have the tenant's limit raised.",
             Self::RateLimited => "Wait as long as Retry-After says; RateLimit tells how many calls are left.",
             Self::RequestTimedOut => "Try again, with an Idempotency-Key so that it is done once.",

@@ -52,6 +52,8 @@ id! {
     AuditId
     /// One entry of an event log.
     EventId
+    /// A run of a session, as an external agent has it.
+    ExternalTaskId
     /// An API key (its public part).
     KeyId
     /// A message to a session: a further prompt, or the answer to a question.

@@ -16,6 +16,7 @@ pub mod db;
 pub mod dispatch;
 pub mod error;
 pub mod event;
+pub mod external;
 pub mod files;
 pub mod id;
 pub mod idempotency;

@@ -14,7 +14,7 @@ use crate::{
     session::{
         Intent, IntentVerb, Session,
         change::next_month,
-        outcome::Failure,
+        outcome::{AGENT_LOST, Failure},
         progress::{self, Next},
         service::{self, go_on},
         status::{PauseReason, Status},
@@ -146,6 +146,7 @@ async fn take_in(
     let work = if stops || turned { run.collect().await } else { None };
     let artifacts = store_artifacts(app, session, work.as_ref()).await?;
     let (pace, jitter, out_of_tokens) = (app.settings.pace, rand::random::<f64>(), claimed.out_of_tokens);
+    let mut lost = None;
     step::write_with(app, session, "observer", &artifacts, |change| {
         change.delivered = delivered;
         // Whoever says something makes the session due: the agent is told of it before its end is believed.
@@ -171,6 +172,12 @@ async fn take_in(
                 progress::carry_out(change, intent, work)
             }
             Next::End(Finish::Completed { .. } | Finish::Partial { .. }) if more_was_said => Ok(()),
+            // The work was taken from its agent; broken off here, the next look finds it so again.
+            Next::End(Finish::Failed(failure)) if failure.code == AGENT_LOST && dispatch::may_move(&change.session) => {
+                lost = change.session.agent_id;
+                change.session.next_step_at = Some(change.now);
+                Ok(())
+            }
             Next::End(finish) => progress::end(change, finish, work, &pace, jitter),
             Next::Continue if out_of_tokens => {
                 let month_end = next_month(change.now);
@@ -185,7 +192,11 @@ async fn take_in(
             }
         }
     })
-    .await
+    .await?;
+    match lost {
+        Some(agent) => Box::pin(dispatch::move_elsewhere(app, session.tenant_id, session.id, agent)).await,
+        None => Ok(()),
+    }
 }
 
 fn by_system(reason: PauseReason, message: String, resume_at: crate::clock::Time) -> Intent {

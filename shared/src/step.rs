@@ -238,6 +238,8 @@ pub(crate) async fn assignment_for(app: &App, agent: Contact, session: &Session)
         workspace: session.workspace.clone(),
         cpu_limit: session.cpu_limit,
         memory_limit_mb: session.memory_limit_mb,
+        timeout_seconds: (i64::from(session.max_duration_seconds) - session.active_for(app.clock.now()).num_seconds())
+            .max(1),
         continuation,
     })
 }

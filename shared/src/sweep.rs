@@ -20,6 +20,7 @@ const MOST: i32 = 1000;
 /// The job `Sweep`.
 pub async fn sweep(app: &App) -> Result<Verdict> {
     tenant::service::settle_all(app).await?;
+    agent::liveness::sweep(app).await?;
     agent::service::settle(app).await?;
     ring_for_due(app).await?;
     ring_for_workspaces(app).await?;

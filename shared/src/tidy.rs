@@ -116,6 +116,7 @@ async fn release(app: &App, (tenant_id, session_id): (TenantId, SessionId), left
         workspace: None,
         cpu_limit: None,
         memory_limit_mb: None,
+        timeout_seconds: 0,
         continuation: Continuation::Start,
     };
     let released = runtime.release(&assignment, &left.run_state).await;

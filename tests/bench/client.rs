@@ -40,6 +40,11 @@ impl Client {
         Ok(Self { stream, place: place.clone(), buffer: Vec::with_capacity(64 * 1024) })
     }
 
+    /// Calls with another key or token from now on.
+    pub(crate) fn becomes(&mut self, key: &str) {
+        key.clone_into(&mut self.place.key);
+    }
+
     /// Sends a request and reads the whole answer; anything but success is an error.
     pub(crate) async fn send(&mut self, method: &str, path: &str, body: &str) -> Result<&[u8]> {
         let Place { address, key, tenant, once } = &self.place;
@@ -62,7 +67,10 @@ impl Client {
         let success = text.starts_with("HTTP/1.1 2");
         let mut headers = text.lines().filter_map(|line| line.split_once(": "));
         let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-        let length: usize = length.context("an answer without its length")?.1.parse()?;
+        let length: usize = match length {
+            None if text.starts_with("HTTP/1.1 204") => 0,
+            length => length.context("an answer without its length")?.1.parse()?,
+        };
         while self.buffer.len() < head + length {
             self.more().await?;
         }

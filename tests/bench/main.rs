@@ -1,6 +1,7 @@
 //! `make bench`: what the product does in a second, how long it takes and what it needs, each beside the floor that the
 //! same work has without it, measured in the same run. See docs/benchmarks.md.
 
+mod agents;
 mod append;
 mod client;
 mod figure;
@@ -32,7 +33,7 @@ struct Arguments {
     /// Also write the figures to this file
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Only some: http, guards, handover, locks, events, lambda, host
+    /// Only some: http, guards, handover, agents, locks, events, lambda, host
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// What cargo adds
@@ -63,7 +64,7 @@ async fn main() -> Result<()> {
     let machine = Machine::describe().await?;
     let wanted = |part: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == part);
     let mut figures = Vec::new();
-    if wanted("http") || wanted("handover") {
+    if wanted("http") || wanted("handover") || wanted("agents") {
         let watched = Watched::new(0);
         let stand = Stand::new(watched.clone(), Settings::default()).await?;
         if wanted("http") {
@@ -71,6 +72,9 @@ async fn main() -> Result<()> {
         }
         if wanted("handover") {
             figures.extend(Box::pin(handover::measure(&stand, &watched, &effort)).await?);
+        }
+        if wanted("agents") {
+            figures.extend(Box::pin(agents::measure(&stand, &effort)).await?);
         }
     }
     if wanted("guards") {

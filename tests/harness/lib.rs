@@ -3,6 +3,8 @@
 mod agents;
 pub mod cargo_lambda;
 pub mod database;
+pub mod endpoint;
+pub mod external;
 pub mod issuer;
 pub mod kept;
 pub mod ministack;

@@ -5,9 +5,10 @@ use shared::auth::Role;
 
 /// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
 /// unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 10] = [
+const ACCESS: [(&str, Role, Role, &str); 11] = [
     ("/api/v1/agents/route", Role::Member, Role::Member, ""),
     ("/api/v1/agents", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
+    ("/api/v1/agents/external", Role::Member, Role::Member, "AGENT_NOT_FOUND"),
     ("/api/v1/api-keys", Role::Member, Role::Member, "API_KEY_NOT_FOUND"),
     ("/api/v1/audit", Role::Lead, Role::Lead, ""),
     ("/api/v1/marketplace", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
@@ -45,15 +46,27 @@ pub fn operations() -> Vec<Operation> {
     operations
 }
 
-/// Those that ask for a credential.
+/// Those that ask for a credential of people or programs.
 pub fn guarded() -> Vec<Operation> {
-    operations().into_iter().filter(|one| !one.is_open()).collect()
+    operations().into_iter().filter(|one| !one.is_open() && !one.is_for_agents()).collect()
+}
+
+/// Those that ask for the token of an agent.
+pub fn of_agents() -> Vec<Operation> {
+    operations().into_iter().filter(Operation::is_for_agents).collect()
 }
 
 impl Operation {
     /// Whether it needs no credential.
     pub fn is_open(&self) -> bool {
         self.described["security"].as_array().is_some_and(|ways| ways.iter().all(|way| way == &json!({})))
+    }
+
+    /// Whether it is for agents, with the token of their registration.
+    pub fn is_for_agents(&self) -> bool {
+        self.described["security"]
+            .as_array()
+            .is_some_and(|ways| ways.iter().any(|way| way.get("agent_token").is_some()))
     }
 
     pub fn reads(&self) -> bool {
@@ -91,7 +104,7 @@ impl Operation {
     /// The path with a session's id, and with an artifact's where it has one.
     pub fn path_of(&self, session: &str, artifact: &str) -> String {
         let path = self.path.replace("{id}", session).replace("{artifact_id}", artifact).replace("{sequence}", "1");
-        let path = path.replace("{tenant}", "somebody");
+        let path = path.replace("{tenant}", "somebody").replace("{task_id}", artifact);
         assert!(!path.contains('{'), "say what to put into {path}");
         path
     }
@@ -100,6 +113,15 @@ impl Operation {
     pub fn body(&self) -> Option<Vec<u8>> {
         self.described.get("requestBody")?;
         let body = match self.path.rsplit('/').next().unwrap_or_default() {
+            "register" => {
+                json!({"protocol_version": "1.0", "name": "AGENT", "version": "1", "agent_type": "implementer"})
+            }
+            "heartbeat" => json!({"status": "healthy", "current_load": 0, "tasks_in_progress": 0}),
+            "progress" => json!({"seq": 1, "message": "Half of it."}),
+            "result" => {
+                let task = "01900000-0000-7000-8000-000000000000";
+                json!({"task_id": task, "status": "completed", "execution_time_ms": 1, "tokens_used": 1, "cost_usd": 0})
+            }
             "sessions" => json!({"title": "Fix the parser", "initial_prompt": "Do it."}),
             "route" => json!({"required_capabilities": ["testing"]}),
             "agents" => {
@@ -115,7 +137,7 @@ impl Operation {
             "complete" => json!({"result": {"text": "done"}}),
             "fail" => json!({"message": "It broke."}),
             "messages" => json!({"text": "Go on."}),
-            "pause" | "stop" | "cancel" | "checkpoints" | "fork" | "rotate" => json!({}),
+            "pause" | "stop" | "cancel" | "checkpoints" | "fork" | "rotate" | "claim" => json!({}),
             other => panic!("say what body {other} takes"),
         };
         Some(body.to_string().into_bytes())

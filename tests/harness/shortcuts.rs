@@ -2,9 +2,10 @@
 
 use std::{panic::Location, time::Duration};
 
+use serde_json::{Value, json};
 use shared::{job::Job, tenant::Limits};
 
-use crate::{Caller, Options, World};
+use crate::{Caller, Options, World, world::merge};
 
 impl World {
     /// A world whose tenant has these limits.
@@ -25,6 +26,13 @@ impl World {
 }
 
 impl Caller {
+    /// Makes a session with these fields besides title and prompt; answers its id.
+    pub async fn new_session(&self, fields: Value) -> String {
+        let mut body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});
+        merge(&mut body, fields);
+        self.post("/sessions", body).await.expect(201)["id"].as_str().expect("an id").to_owned()
+    }
+
     /// The same caller with a header more, even of a name that is there.
     #[must_use]
     pub fn also(&self, name: &str, value: &str) -> Self {

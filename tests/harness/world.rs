@@ -200,17 +200,22 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         agent("manual", Kind::Manual, None, Arc::new(Manual)),
     ];
     agents.extend(options.agents);
+    let db = Db::new(&db::Settings { url: database_url.to_owned(), connections: 8, ca_file: None });
+    let (db, files) = (db.expect("a database URL"), Files::open("memory:").expect("files in memory"));
+    let settings = options.settings;
+    let external = crate::external::runtime((&db, &cache, &files), &clock, &settings);
     App::new(Parts {
-        db: Db::new(&db::Settings { url: database_url.to_owned(), connections: 8, ca_file: None })
-            .expect("a database URL"),
+        db,
         locks: Locks::new(cache.clone()),
         cache,
         queue: options.queue.unwrap_or_else(|| Queue::Memory(Memory::new(Limits::default()))),
-        files: Files::open("memory:").expect("files in memory"),
+        files,
         keys: Keys::new(Pepper(PEPPER.as_bytes().to_vec()), "test".to_owned()),
         oidc: Oidc::new(options.issuers),
-        agents: Agents::new(agents, Some("scripted".to_owned())).speaking(Kind::Scripted, scripted),
-        settings: options.settings,
+        agents: Agents::new(agents, Some("scripted".to_owned()))
+            .speaking(Kind::Scripted, scripted)
+            .speaking(Kind::Eap, Arc::new(external)),
+        settings,
         news: News::default(),
         clock,
     })
@@ -342,13 +347,6 @@ impl Caller {
         self.post("/sessions", body).await.expect(201)["id"].as_str().expect("an id").to_owned()
     }
 
-    /// Makes a session with these fields besides title and prompt; answers its id.
-    pub async fn new_session(&self, fields: Value) -> String {
-        let mut body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});
-        merge(&mut body, fields);
-        self.post("/sessions", body).await.expect(201)["id"].as_str().expect("an id").to_owned()
-    }
-
     pub async fn session(&self, id: &str) -> Value {
         self.get(&format!("/sessions/{id}")).await.expect(200)
     }
@@ -392,7 +390,7 @@ impl Caller {
     }
 }
 
-fn merge(body: &mut Value, fields: Value) {
+pub(crate) fn merge(body: &mut Value, fields: Value) {
     if let (Value::Object(body), Value::Object(fields)) = (body, fields) {
         body.extend(fields);
     }

@@ -3,7 +3,7 @@
 
 use harness::{
     Caller, Tenant, World,
-    openapi::{Operation, guarded, operations},
+    openapi::{Operation, guarded, of_agents, operations},
 };
 use serde_json::{Value, json};
 use shared::auth::{
@@ -22,7 +22,7 @@ async fn no_operation_answers_without_a_credential_but_those_that_say_so() {
     let world = World::full().await;
     let owner = world.owner().await;
     let before = owner.dump().await;
-    for operation in guarded() {
+    for operation in guarded().into_iter().chain(of_agents()) {
         call(&world.nobody(), &operation, UNKNOWN).await.problem(401, "UNAUTHENTICATED");
     }
     assert_eq!(owner.dump().await, before);
@@ -87,6 +87,33 @@ async fn an_agents_token_reaches_no_operation_of_people() {
     let world = World::on(world.database.clone(), harness::Options::default()).await;
     let caller = world.nobody().with("x-agent-token", &token.text);
     caller.get("/sessions").await.problem(401, "UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn what_is_for_agents_is_for_the_agent_itself_and_neither_for_people_nor_for_another_agent() {
+    let world = World::full().await;
+    let owner = world.owner().await;
+    let (agent, other) = (world.puller("AGENT").await, world.puller("OTHER").await);
+    let theirs = world.external_of(&world.another_tenant().await, "AGENT", json!({})).await;
+    let before = owner.dump().await;
+    assert!(of_agents().len() >= 5);
+    for operation in of_agents() {
+        for role in Role::ALL {
+            call(&world.caller(role), &operation, &agent.id).await.problem(403, "FORBIDDEN");
+        }
+        let unknown = call(&agent.caller, &operation, UNKNOWN).await.problem(404, "AGENT_NOT_FOUND");
+        for foreign in [&other.id, &theirs.id] {
+            let reply = call(&agent.caller, &operation, foreign).await.problem(404, "AGENT_NOT_FOUND");
+            assert_eq!(words(reply, foreign), words(unknown.clone(), UNKNOWN), "{}", operation.path);
+        }
+        let named = operation.path.contains("{task_id}").then(|| operation.path_of(&agent.id, "none"));
+        if let Some(path) = named {
+            agent.caller.send(&operation.method, &path, operation.body()).await.problem(422, "VALIDATION_FAILED");
+            let unknown = operation.path_of(&agent.id, UNKNOWN);
+            agent.caller.send(&operation.method, &unknown, operation.body()).await.problem(404, "TASK_NOT_FOUND");
+        }
+    }
+    assert_eq!(owner.dump().await, before);
 }
 
 /// What a refusal says beside the ids of the object and of the request.

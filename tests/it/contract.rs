@@ -13,7 +13,7 @@ use axum::{
     http::Request,
 };
 use functions::{health, sessions};
-use harness::kept::root;
+use harness::{kept::root, openapi};
 use shared::{
     app::App,
     clock::Clock,
@@ -34,6 +34,7 @@ const UNDOCUMENTED: [&str; 4] = ["$default", "/docs", "/docs/{proxy+}", "/openap
 fn areas() -> BTreeMap<&'static str, OpenApiRouter<App>> {
     BTreeMap::from([
         ("agents", functions::fleet()),
+        ("external", functions::external::routes()),
         ("health", health::routes()),
         ("sessions", sessions::routes()),
         ("tenants", functions::tenancy()),
@@ -77,7 +78,10 @@ fn the_template_routes_every_documented_path_to_the_binary_that_serves_it() {
 /// Where it asks, it asks about every path that needs a credential, and about no other.
 #[test]
 fn the_authorizer_of_the_template_guards_what_the_code_guards() {
-    let guarded: BTreeSet<_> = harness::openapi::guarded().into_iter().map(|operation| operation.path).collect();
+    let guarded: BTreeSet<_> = {
+        let all = openapi::guarded().into_iter().chain(openapi::of_agents());
+        all.map(|operation| operation.path).collect()
+    };
     let template = Template::read();
     assert_eq!(template.guarded(), guarded);
     let authorizer = &template.resource("Authorizer")["Properties"];
@@ -111,8 +115,8 @@ async fn every_documented_operation_is_answered_by_its_function() {
         for (path, item) in paths {
             let item = serde_json::to_value(item).unwrap();
             for method in item.as_object().unwrap().keys().filter(|key| is_method(key)) {
-                let concrete = path.replace("{sequence}", "1").replace("{id}", UUID).replace("{artifact_id}", UUID);
-                let concrete = concrete.replace("{tenant}", "somebody");
+                let concrete = path.replace("{sequence}", "1").replace("{id}", UUID).replace("{tenant}", "somebody");
+                let concrete = concrete.replace("{artifact_id}", UUID).replace("{task_id}", UUID);
                 let request = Request::builder().method(&*method.to_uppercase()).uri(concrete).body(Body::empty());
                 let service = functions::serve(routes.clone(), alone());
                 let answer = service.oneshot(request.unwrap()).await.unwrap();

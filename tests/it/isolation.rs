@@ -26,6 +26,9 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
                  insert into agent_shares values ('{0}', '{artifact}', '{artifact}', '{{}}', now(), 'somebody');
                  insert into agent_enablements values ('{0}', '{artifact}', '{{}}', now());
                  insert into agent_results values ('{0}', '{id}', 1, '{artifact}', 1, null, 1, 1, 1, null, '{{}}', now());
+                 insert into external_tasks values ('{0}', '{artifact}', '{id}', 1, '{artifact}', 'pull', 'waiting', '{{}}', false, 0, null, null, 0, 0, 0, 0, 0, null, null, now(), now());
+                 insert into external_reports values ('{0}', '{artifact}', 1, 1, '{{}}', now());
+                 insert into external_messages values ('{0}', '{artifact}', 1, '{artifact}', '{{}}', now());
                  insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
                  values ('{0}', '{artifact}', 'a@example.org', 'A', 'member', now(), now());
                  insert into workspaces_left values ('{0}', '{artifact}', '{artifact}', 1, now(), '{{}}', now(), 0, now());
@@ -188,7 +191,8 @@ async fn no_unique_key_and_no_reference_crosses_tenants_so_that_neither_tells_wh
            and not exists (select 1 from pg_attribute a where a.attrelid = c.conrelid and a.attname = 'tenant_id' and a.attnum = any(c.conkey))
          order by 1"
     );
-    let to_agents = ["agent_enablements", "agent_results", "agent_shares", "agent_tokens", "sessions"];
+    let to_agents =
+        ["agent_enablements", "agent_results", "agent_shares", "agent_tokens", "external_tasks", "sessions"];
     assert_eq!(owner.texts(&references).await, to_agents.map(|table| format!("{table} -> agents")));
     let views = "select count(*) from pg_views where schemaname = 'public'";
     assert_eq!(owner.number(views).await, 0, "a view must be made with security_invoker, and be looked at here");

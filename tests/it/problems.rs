@@ -2,6 +2,7 @@
 
 use harness::{
     Caller, Reply, World,
+    external::External,
     openapi::{Operation, guarded, operations},
 };
 use serde_json::{Value, json};
@@ -26,14 +27,21 @@ fn is_optional(operation: &Operation) -> bool {
     !operation.described["requestBody"]["required"].as_bool().unwrap_or(false)
 }
 
-async fn send(caller: &Caller, operation: &Operation, id: &str, body: impl Into<Vec<u8>>) -> Reply {
+/// Sends a body as an admin, or as an agent what is for agents.
+async fn send(
+    (caller, agent): (&Caller, &External),
+    operation: &Operation,
+    id: &str,
+    body: impl Into<Vec<u8>>,
+) -> Reply {
+    let (caller, id) = if operation.is_for_agents() { (&agent.caller, &*agent.id) } else { (caller, id) };
     caller.send(&operation.method, &operation.path_of(id, UNKNOWN), Some(body.into())).await
 }
 
 #[tokio::test]
 async fn what_is_no_json_is_malformed_at_every_endpoint_that_takes_a_body() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
+    let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.owner().await);
     let before = owner.dump().await;
     let deep = "[".repeat(100_000);
     let bodies: Vec<Vec<u8>> = vec![
@@ -50,14 +58,14 @@ async fn what_is_no_json_is_malformed_at_every_endpoint_that_takes_a_body() {
     ];
     for operation in with_bodies() {
         for body in &bodies {
-            let reply = send(&caller, &operation, &id, body.clone()).await;
+            let reply = send((&caller, &agent), &operation, &id, body.clone()).await;
             let problem = reply.problem(400, "BODY_MALFORMED");
             assert!(problem["detail"].as_str().unwrap().starts_with("The body is not JSON (line"), "{problem}");
         }
-        let reply = send(&caller, &operation, &id, deep.clone()).await;
+        let reply = send((&caller, &agent), &operation, &id, deep.clone()).await;
         assert!(matches!(reply.status.as_u16(), 400 | 422), "{} {}", operation.path, reply.json());
         if !is_optional(&operation) {
-            send(&caller, &operation, &id, "").await.problem(400, "BODY_MALFORMED");
+            send((&caller, &agent), &operation, &id, "").await.problem(400, "BODY_MALFORMED");
         }
     }
     assert_eq!(owner.dump().await, before);
@@ -141,12 +149,13 @@ async fn no_text_anywhere_may_hold_a_nul() {
 #[tokio::test]
 async fn unknown_fields_are_refused_and_named_at_every_endpoint_that_takes_a_body() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
+    let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.owner().await);
     let before = owner.dump().await;
     for operation in with_bodies() {
         let mut body: Value = serde_json::from_slice(&operation.body().unwrap()).unwrap();
         body["colour"] = json!("red");
-        let problem = send(&caller, &operation, &id, body.to_string()).await.problem(422, "VALIDATION_FAILED");
+        let problem =
+            send((&caller, &agent), &operation, &id, body.to_string()).await.problem(422, "VALIDATION_FAILED");
         assert_eq!(problem["errors"][0]["field"], "colour", "{} {problem}", operation.path);
     }
     let nested = [
@@ -182,14 +191,14 @@ async fn unknown_fields_are_refused_and_named_at_every_endpoint_that_takes_a_bod
 #[tokio::test]
 async fn a_field_sent_twice_and_json_of_another_shape_are_refused() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
+    let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.owner().await);
     let before = owner.dump().await;
     let twice = br#"{"title": "a", "initial_prompt": "b", "title": "c"}"#.to_vec();
     let problem = caller.send("POST", "/sessions", Some(twice)).await.problem(422, "VALIDATION_FAILED");
     assert_eq!(problem["errors"][0]["field"], "title", "{problem}");
     for operation in with_bodies() {
         for body in ["[]", "7", "\"text\"", "true", "[{}]"] {
-            send(&caller, &operation, &id, body).await.problem(422, "VALIDATION_FAILED");
+            send((&caller, &agent), &operation, &id, body).await.problem(422, "VALIDATION_FAILED");
         }
     }
     assert_eq!(owner.dump().await, before);
@@ -198,13 +207,14 @@ async fn a_field_sent_twice_and_json_of_another_shape_are_refused() {
 #[tokio::test]
 async fn a_body_must_be_declared_as_json() {
     let (world, id) = with_session().await;
-    let owner = world.owner().await;
+    let (agent, owner) = (world.puller("AGENT").await, world.owner().await);
     let before = owner.dump().await;
     for operation in with_bodies() {
         let body = operation.body().unwrap();
         for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json", ""] {
             let caller = world.caller(Role::Admin).with("content-type", kind);
-            send(&caller, &operation, &id, body.clone()).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
+            let agent = External { caller: agent.caller.with("content-type", kind), ..agent.clone() };
+            send((&caller, &agent), &operation, &id, body.clone()).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
         }
     }
     assert_eq!(owner.dump().await, before);
@@ -218,11 +228,12 @@ async fn a_body_must_be_declared_as_json() {
 #[tokio::test]
 async fn a_body_of_more_than_one_mebibyte_is_too_large() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
+    let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.owner().await);
     let before = owner.dump().await;
     for operation in with_bodies() {
-        let body = format!(r#"{{"title": "{}"}}"#, "x".repeat(2 * 1024 * 1024));
-        send(&caller, &operation, &id, body).await.problem(413, "PAYLOAD_TOO_LARGE");
+        let most = if operation.path.ends_with("/result") { 10 } else { 1 };
+        let body = format!(r#"{{"title": "{}"}}"#, "x".repeat(most * 1024 * 1024));
+        send((&caller, &agent), &operation, &id, body).await.problem(413, "PAYLOAD_TOO_LARGE");
     }
     let edge = |bytes: usize| format!("{}{}", "{}", " ".repeat(bytes - 2));
     let path = format!("/sessions/{id}");

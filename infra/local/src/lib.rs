@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod checkout;
+pub mod conformance;
 pub mod demo;
 pub mod env_file;
 mod log;

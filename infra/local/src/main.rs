@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use local::{audit, demo, services_for, supervise, up};
+use local::{audit, conformance, demo, services_for, supervise, up};
 
 /// The control plane for autonomous coding sessions, in one process.
 #[derive(Parser)]
@@ -16,6 +16,8 @@ struct Ioc {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Look after agents
+    Agent(conformance::Arguments),
     /// Look after the audit log
     Audit(audit::Arguments),
     /// Start everything, show the main job once, and serve the API until Ctrl-C
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run(command: Command) -> Result<u8> {
     match command {
+        Command::Agent(arguments) => conformance::run(arguments).await,
         Command::Audit(arguments) => audit::run(arguments).await,
         Command::Up(arguments) => up::run(arguments).await.map(|()| 0),
         Command::Demo(arguments) => demo::run(arguments).await.map(|()| 0),

@@ -2,6 +2,7 @@
 
 pub mod capability;
 pub mod draft;
+pub mod liveness;
 pub mod market;
 mod platform;
 pub mod route;

@@ -13,7 +13,7 @@ use crate::{
     session::{
         Session,
         change::Change,
-        outcome::Failure,
+        outcome::{AGENT_LOST, Failure},
         progress, service,
         store::{self, Towards},
     },
@@ -97,7 +97,7 @@ async fn fail(app: &App, tenant_id: TenantId, id: SessionId, lost: AgentId) -> R
             return Ok(());
         }
         let why = "The agent was lost, and no other could take the session over.";
-        progress::fail(change, Failure::transient("AGENT_LOST", why), None)
+        progress::fail(change, Failure::transient(AGENT_LOST, why), None)
     })
     .await
     .map(|_| ())

@@ -5,30 +5,68 @@ use std::sync::Arc;
 
 use crate::{
     agent::Kind,
+    cache::Cache,
     clock::Clock,
     config::Config,
+    db::Db,
     error::{Error, Result},
+    external::tasks::Tasks,
+    files::Files,
 };
 
-use super::{AgentRuntime, manual::Manual, opencode::OpenCode, scripted::Scripted};
+use super::{
+    AgentRuntime,
+    eap::{self, Eap},
+    manual::Manual,
+    opencode::OpenCode,
+    scripted::Scripted,
+};
+
+/// What runtimes may stand on.
+pub struct Services<'a> {
+    pub db: &'a Db,
+    pub cache: &'a Cache,
+    pub files: &'a Files,
+    pub clock: &'a Clock,
+}
 
 /// Makes the runtime of a kind of agent as it is configured, where the process carries it.
-pub type Carried = fn(&Config, Kind, &Clock) -> Result<Option<Arc<dyn AgentRuntime>>>;
+pub type Carried = fn(&Config, Kind, &Services<'_>) -> Result<Option<Arc<dyn AgentRuntime>>>;
 
 /// Every runtime that is configured.
-pub fn all(config: &Config, kind: Kind, clock: &Clock) -> Result<Option<Arc<dyn AgentRuntime>>> {
+pub fn all(config: &Config, kind: Kind, services: &Services<'_>) -> Result<Option<Arc<dyn AgentRuntime>>> {
+    let clock = services.clock.clone();
     Ok(match (kind, &config.opencode) {
         (Kind::OpenCode, Some(settings)) => {
-            let runtime = OpenCode::new(settings.clone(), clock.clone());
+            let runtime = OpenCode::new(settings.clone(), clock);
             Some(Arc::new(runtime.map_err(|failure| Error::internal(failure.message))?))
         }
-        (Kind::Scripted, _) => Some(Arc::new(Scripted::new(clock.clone()))),
+        (Kind::OpenCode, None) => None,
+        (Kind::Scripted, _) => Some(Arc::new(Scripted::new(clock))),
         (Kind::Manual, _) => Some(Arc::new(Manual)),
-        _ => None,
+        (Kind::Eap, _) => Some(Arc::new(external(config, services))),
+        (Kind::A2a, _) => None,
+    })
+}
+
+/// What speaks to external agents.
+fn external(config: &Config, services: &Services<'_>) -> Eap {
+    Eap::new(eap::Settings {
+        tasks: Tasks {
+            db: services.db.clone(),
+            cache: services.cache.clone(),
+            files: services.files.clone(),
+            pepper: config.pepper.clone(),
+            clock: services.clock.clone(),
+            beat: config.settings.beat,
+        },
+        public_url: config.settings.public_url.clone(),
+        outbound: config.settings.outbound.clone(),
+        push_timeout: config.settings.push_timeout,
     })
 }
 
 /// None: agents are known by their names, kinds and capacities.
-pub fn none(_: &Config, _: Kind, _: &Clock) -> Result<Option<Arc<dyn AgentRuntime>>> {
+pub fn none(_: &Config, _: Kind, _: &Services<'_>) -> Result<Option<Arc<dyn AgentRuntime>>> {
     Ok(None)
 }

@@ -2,6 +2,7 @@
 //! the same arguments, and must then have the effect of one call.
 
 pub mod carried;
+pub mod eap;
 pub mod manual;
 pub mod opencode;
 pub mod scripted;
@@ -37,6 +38,8 @@ pub struct Assignment {
     pub workspace: Option<Workspace>,
     pub cpu_limit: Option<f64>,
     pub memory_limit_mb: Option<i32>,
+    /// How long it may still run.
+    pub timeout_seconds: i64,
     pub continuation: Continuation,
 }
 

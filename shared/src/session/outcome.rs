@@ -57,6 +57,9 @@ impl Category {
     }
 }
 
+/// The code of a failure that is not the work's: its agent was lost with it.
+pub const AGENT_LOST: &str = "AGENT_LOST";
+
 /// One error of a session, as its outcome and its events tell it. Also what an agent runtime fails with.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {

@@ -18,7 +18,7 @@ pub use super::pace::{MAX_ATTEMPTS, Pace};
 use super::{
     Handover, Intent, IntentVerb,
     change::{Cause, Change},
-    outcome::{Category, Failure, Outcome},
+    outcome::{AGENT_LOST, Category, Failure, Outcome},
     pace::back_off,
     status::{PauseReason, Status},
     usage::{Usage, usd},
@@ -51,7 +51,7 @@ pub fn move_to(change: &mut Change, agent: AgentId) -> Result<()> {
         change.go(Status::Degraded, "the agent was lost")?;
     }
     let text = "The agent was lost; another goes on from the last checkpoint.";
-    change.event(EventType::Log, json!({"level": "warning", "message": text, "code": "AGENT_LOST"}));
+    change.event(EventType::Log, json!({"level": "warning", "message": text, "code": AGENT_LOST}));
     let session = &mut change.session;
     session.lost_agent_id = session.agent_id.replace(agent);
     session.run_state = None;

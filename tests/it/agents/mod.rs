@@ -1,6 +1,7 @@
 //! Agents: who gets the work, and what becomes of it.
 
 mod docs;
+pub(crate) mod external;
 mod failover;
 mod figures;
 mod marketplace;

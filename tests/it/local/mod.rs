@@ -14,12 +14,12 @@ use std::{
 use local::checkout;
 use tokio::time::sleep;
 
-fn ioc() -> PathBuf {
+pub(crate) fn ioc() -> PathBuf {
     checkout::root().unwrap().join("target/debug/ioc")
 }
 
 /// A folder through which the user of the servers can come to its own.
-fn open_folder(name: &str) -> PathBuf {
+pub(crate) fn open_folder(name: &str) -> PathBuf {
     let folder = checkout::temporary(name).unwrap();
     std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
     folder

@@ -120,6 +120,7 @@ impl Bench {
             workspace: None,
             cpu_limit: None,
             memory_limit_mb: None,
+            timeout_seconds: 3600,
             continuation: Continuation::Start,
         }
     }

@@ -63,6 +63,11 @@ async fn opencode_keeps_the_contract() {
     keeps_the_contract(&crate::opencode::member()).await;
 }
 
+#[tokio::test]
+async fn external_agents_keep_the_contract() {
+    keeps_the_contract(&crate::agents::external::contract::member().await).await;
+}
+
 /// An assignment without a script.
 pub(crate) fn blank() -> Assignment {
     Assignment {
@@ -79,6 +84,7 @@ pub(crate) fn blank() -> Assignment {
         workspace: None,
         cpu_limit: None,
         memory_limit_mb: None,
+        timeout_seconds: 3600,
         continuation: Continuation::Start,
     }
 }

@@ -45,13 +45,13 @@ pub(super) struct Host {
 }
 
 /// Brings the schema up to date and opens everything.
-pub(super) async fn open(places: &Places) -> Result<Host> {
+pub(super) async fn open(places: &Places, url: &str) -> Result<Host> {
     let password = kept_secret(&places.local.join("app.password"))?;
     migration::migrate(&places.database_url, Some(&password)).await.context("the database cannot be migrated")?;
     for folder in ["files", "workspaces"] {
         checkout::private(&places.local.join(folder))?;
     }
-    let config = Config::read(&variables(places, &password)?)?;
+    let config = Config::read(&variables(places, &password)?.or("PUBLIC_URL", url))?;
     functions::health::built_from(&config.commit);
     let app = config.build(Clock::System, carried::all)?;
     agent::register(&app).await?;

@@ -106,7 +106,7 @@ async fn work(
     show: bool,
 ) -> Result<()> {
     let url = format!("http://{}", listener.local_addr()?);
-    let host = host::open(&running.places(local)).await.context("the API cannot be prepared")?;
+    let host = host::open(&running.places(local), &url).await.context("the API cannot be prepared")?;
     let file = local.join("env");
     let env =
         host.identity(EnvFile::read(&file).unwrap_or_default()).await.context("the demo tenant cannot be made")?;

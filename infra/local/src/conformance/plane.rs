@@ -1,0 +1,272 @@
+//! A control plane as small as can be: one agent, tasks in memory, and faults that are made on purpose.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use shared::{
+    external::{
+        registration::{Beat, NewBeat, NewRegistration, Registration},
+        report::{NewProgress, Progress},
+        result::{NewResult, Outcome},
+        sign::new_secret,
+        task_id,
+    },
+    id::{AgentId, ExternalTaskId, SessionId},
+};
+use tokio::time::sleep;
+
+/// How often the agent is told to beat its heart, in seconds.
+pub(super) const BEAT: f64 = 0.5;
+
+/// How long a lease lasts.
+pub(super) const LEASE: Duration = Duration::from_secs(4);
+
+/// What was seen of one task.
+pub(super) struct Task {
+    pub(super) described: Value,
+    pub(super) claimed: bool,
+    /// The numbers of its reports that were taken, and when.
+    pub(super) reports: Vec<(i64, Instant)>,
+    /// Every result that was sent, as it was.
+    pub(super) results: Vec<Value>,
+    pub(super) cancel: bool,
+    pub(super) lost: bool,
+    /// How many reports, and how many results, are still answered with 500.
+    pub(super) fail_reports: u32,
+    pub(super) fail_results: u32,
+    /// What broke a rule, in the words of the rule.
+    pub(super) wrong: Vec<String>,
+}
+
+/// All that is known.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) registered: Option<Registration>,
+    pub(super) agent_id: String,
+    pub(super) secret: String,
+    token: String,
+    pub(super) beats: u32,
+    pub(super) tasks: BTreeMap<ExternalTaskId, Task>,
+    /// What broke a rule outside of a task.
+    pub(super) wrong: Vec<String>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Plane(Arc<Mutex<Known>>);
+
+impl Plane {
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn routes(&self) -> Router {
+        let below = "/api/v1/agents/external";
+        Router::new()
+            .route(&format!("{below}/register"), post(register))
+            .route(&format!("{below}/{{id}}/heartbeat"), post(heartbeat))
+            .route(&format!("{below}/{{id}}/tasks/claim"), post(claim))
+            .route(&format!("{below}/{{id}}/tasks/{{task}}/progress"), post(progress))
+            .route(&format!("{below}/{{id}}/tasks/{{task}}/result"), post(result))
+            .with_state(self.clone())
+    }
+
+    /// Makes a task; answers its id.
+    pub(super) fn offer(
+        &self,
+        url: &str,
+        prompt: &str,
+        directory: &str,
+        change: impl FnOnce(&mut Task),
+    ) -> ExternalTaskId {
+        let session_id = SessionId::new();
+        let id = task_id(session_id, 1);
+        let mut known = self.known();
+        let callback_url = format!("{url}/api/v1/agents/external/{}/tasks/{id}", known.agent_id);
+        let described = json!({
+            "task_id": id, "session_id": session_id, "task_type": "execution", "input_data": {}, "requirements": {},
+            "context": {"title": "Conformance", "prompt": prompt, "workspace": {"directory": directory}},
+            "timeout_seconds": 600, "callback_url": callback_url,
+            "lease": {"token": 1, "expires_at": "2100-01-01T00:00:00Z"},
+        });
+        let mut task = Task {
+            described,
+            claimed: false,
+            reports: Vec::new(),
+            results: Vec::new(),
+            cancel: false,
+            lost: false,
+            fail_reports: 0,
+            fail_results: 0,
+            wrong: Vec::new(),
+        };
+        change(&mut task);
+        known.tasks.insert(id, task);
+        id
+    }
+}
+
+fn refused(status: StatusCode, code: &str, detail: &str) -> Response {
+    (status, Json(json!({"code": code, "detail": detail, "status": status.as_u16()}))).into_response()
+}
+
+/// A body of a known shape, or what is wrong with it.
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| error.to_string())
+}
+
+async fn register(State(plane): State<Plane>, body: Bytes) -> Response {
+    let parsed =
+        read::<NewRegistration>(&body).and_then(|new| Registration::parse(new).map_err(|error| error.to_string()));
+    let mut known = plane.known();
+    let registration = match parsed {
+        Ok(registration) => registration,
+        Err(why) => {
+            known.wrong.push(format!("its registration: {why}"));
+            return refused(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", &why);
+        }
+    };
+    let (agent_id, secret) = (AgentId::new(), new_secret());
+    known.agent_id = agent_id.to_string();
+    known.token = format!("token-of-{agent_id}");
+    known.secret.clone_from(&secret);
+    let push = registration.endpoint_url.is_some();
+    let mut made = json!({
+        "agent_id": agent_id, "status": "registered", "auth_token": known.token, "heartbeat_interval_seconds": BEAT,
+        "delivery": if push { "push" } else { "pull" },
+    });
+    if push {
+        made["signing_secret"] = json!(secret);
+    }
+    known.registered = Some(registration);
+    (StatusCode::CREATED, Json(made)).into_response()
+}
+
+/// Notes whether a call comes with the token of the registration, for the agent that has it.
+fn is_let_in(known: &mut Known, headers: &HeaderMap, id: &str) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let sent = text("authorization").strip_prefix("Bearer ").unwrap_or(text("x-agent-token")).to_owned();
+    let good = !known.token.is_empty() && sent == known.token && id == known.agent_id;
+    if !good {
+        known.wrong.push("a call came without the token of the registration, or for another agent's id".to_owned());
+    }
+    good
+}
+
+fn stranger() -> Response {
+    refused(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "The credential is not valid.")
+}
+
+async fn heartbeat(State(plane): State<Plane>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    let mut known = plane.known();
+    if !is_let_in(&mut known, &headers, &id) {
+        return stranger();
+    }
+    match read::<NewBeat>(&body).and_then(|beat| Beat::parse(beat).map_err(|error| error.to_string())) {
+        Ok(_) => {
+            known.beats += 1;
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(why) => {
+            known.wrong.push(format!("a heartbeat: {why}"));
+            refused(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", &why)
+        }
+    }
+}
+
+async fn claim(State(plane): State<Plane>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    if !is_let_in(&mut plane.known(), &headers, &id) {
+        return stranger();
+    }
+    for _ in 0..20 {
+        let next = plane.known().tasks.values_mut().find(|task| !task.claimed).map(|task| {
+            task.claimed = true;
+            task.described.clone()
+        });
+        if let Some(task) = next {
+            return Json(json!({"tasks": [task]})).into_response();
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// Hands a report or a result to the task that it is of.
+fn of_task(
+    plane: &Plane,
+    (id, task): (&str, ExternalTaskId),
+    headers: &HeaderMap,
+    work: impl FnOnce(&mut Task) -> Response,
+) -> Response {
+    let mut known = plane.known();
+    if !is_let_in(&mut known, headers, id) {
+        return stranger();
+    }
+    match known.tasks.get_mut(&task) {
+        Some(task) if task.lost => {
+            refused(StatusCode::CONFLICT, "LEASE_LOST", "The task is not this agent's any more.")
+        }
+        Some(task) => work(task),
+        None => refused(StatusCode::NOT_FOUND, "TASK_NOT_FOUND", "There is no such task."),
+    }
+}
+
+async fn progress(
+    State(plane): State<Plane>,
+    Path((id, task)): Path<(String, ExternalTaskId)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    of_task(&plane, (&id, task), &headers, |task| {
+        if task.fail_reports > 0 {
+            task.fail_reports -= 1;
+            return refused(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "On purpose.");
+        }
+        match read::<NewProgress>(&body).and_then(|new| Progress::parse(new).map_err(|error| error.to_string())) {
+            Ok(report) => {
+                task.reports.push((report.seq, Instant::now()));
+                Json(json!({"cancel": task.cancel})).into_response()
+            }
+            Err(why) => {
+                task.wrong.push(format!("a report: {why}"));
+                refused(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", &why)
+            }
+        }
+    })
+}
+
+async fn result(
+    State(plane): State<Plane>,
+    Path((id, name)): Path<(String, ExternalTaskId)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    of_task(&plane, (&id, name), &headers, |task| {
+        let parsed =
+            read::<NewResult>(&body).and_then(|new| Outcome::parse(new, name).map_err(|error| error.to_string()));
+        if let Err(why) = parsed {
+            task.wrong.push(format!("its result: {why}"));
+            return refused(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", &why);
+        }
+        let again = !task.results.is_empty();
+        task.results.push(serde_json::from_slice(&body).unwrap_or_default());
+        if task.fail_results > 0 {
+            // Kept all the same: the agent cannot know.
+            task.fail_results -= 1;
+            return refused(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "On purpose.");
+        }
+        if again { StatusCode::OK } else { StatusCode::ACCEPTED }.into_response()
+    })
+}

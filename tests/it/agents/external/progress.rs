@@ -1,0 +1,164 @@
+//! `POST .../progress`: reports become events, questions hold the session, and what people say reaches the agent.
+
+use harness::{Caller, World, external::result, until};
+use serde_json::{Value, json};
+use shared::auth::Role;
+
+async fn said(caller: &Caller, id: &str) -> Vec<String> {
+    let events = caller.events(id).await;
+    let told =
+        events.iter().filter(|event| event["type"] == "session.message" && event["payload"]["role"] == "assistant");
+    told.map(|event| event["payload"]["text"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_report_sent_twice_is_told_once_and_one_that_comes_late_is_told_too() {
+    let world = World::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    let task = agent.task().await;
+    for (seq, text) in [(2, "two"), (2, "two again"), (4, "four"), (2, "two"), (1, "one")] {
+        agent.report(&task, seq, text).await.expect(200);
+    }
+    let body = json!({"seq": 3, "log": {"level": "warning", "message": "Careful."}});
+    agent.progress(&task, body).await.expect(200);
+    agent.result(&task, result(&task, "Done.")).await.expect(202);
+    caller.reaches(&id, &["completed"]).await;
+    let mut told = said(&caller, &id).await;
+    told.sort();
+    assert_eq!(told, ["four", "one", "two"]);
+    let events = caller.events(&id).await;
+    let warnings = events.iter().filter(|event| event["payload"]["message"] == "Careful.");
+    assert_eq!(warnings.map(|event| event["payload"]["level"].clone()).collect::<Vec<_>>(), ["warning"]);
+}
+
+#[tokio::test]
+async fn figures_are_cumulative_and_the_highest_counts() {
+    let world = World::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    let task = agent.task().await;
+    for (seq, tokens, cost) in [(1, 100, "0.01"), (3, 300, "0.03"), (2, 200, "0.02"), (3, 300, "0.03")] {
+        agent.progress(&task, json!({"seq": seq, "tokens_used": tokens, "cost_usd": cost})).await.expect(200);
+    }
+    until(async || caller.session(&id).await["usage"]["tokens_output"] == 300).await;
+    agent.result(&task, result(&task, "Done.")).await.expect(202);
+    let session = caller.reaches(&id, &["completed"]).await;
+    assert_eq!((&session["usage"]["tokens_output"], &session["usage"]["cost_usd"]), (&json!(300), &json!("0.030000")));
+}
+
+#[tokio::test]
+async fn a_question_holds_the_session_and_its_answer_reaches_the_agent_until_it_says_that_it_has_it() {
+    let world = World::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    let task = agent.task().await;
+    let question = json!({"question_id": "q1", "kind": "approval", "text": "May I delete it?"});
+    let asked = agent.progress(&task, json!({"seq": 1, "question": question})).await.expect(200);
+    assert_eq!(asked, json!({"cancel": false}));
+    let session = caller.reaches(&id, &["paused"]).await;
+    assert_eq!(
+        (&session["pause"]["reason"], &session["pause"]["question"]["question_id"]),
+        (&json!("approval"), &json!("q1"))
+    );
+    agent.progress(&task, json!({"seq": 2})).await.expect(200);
+    let answer = json!({"answer": {"question_id": "q1", "decision": "approve"}});
+    caller.post(&format!("/sessions/{id}/messages"), answer).await.expect(202);
+    let mut heard = Value::Null;
+    for _ in 0..2000 {
+        heard = agent.progress(&task, json!({"seq": 2})).await.expect(200);
+        if heard.get("messages").is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let message = json!({"number": 1, "kind": "answer", "answer": {"question_id": "q1", "decision": "approve"}});
+    assert_eq!(heard, json!({"cancel": false, "messages": [message]}));
+    assert_eq!(agent.progress(&task, json!({"seq": 3})).await.expect(200), heard, "it comes until it is acknowledged");
+    let acknowledged = json!({"seq": 4, "received": 1});
+    assert_eq!(agent.progress(&task, acknowledged).await.expect(200), json!({"cancel": false}));
+    assert_eq!(agent.claim(0).await.status, 204, "it is the same task that goes on");
+    agent.result(&task, result(&task, "Deleted.")).await.expect(202);
+    caller.reaches(&id, &["completed"]).await;
+}
+
+#[tokio::test]
+async fn a_further_prompt_reaches_the_agent_that_works() {
+    let world = World::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    let task = agent.task().await;
+    caller.post(&format!("/sessions/{id}/messages"), json!({"text": "Also the tests."})).await.expect(202);
+    until(async || {
+        let heard = agent.progress(&task, json!({"seq": 1})).await.expect(200);
+        heard["messages"] == json!([{"number": 1, "kind": "text", "text": "Also the tests."}])
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_stops_the_session_cancels_the_task_and_the_agent_hears_it() {
+    let world = World::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    let task = agent.task().await;
+    assert_eq!(agent.report(&task, 1, "At work.").await.expect(200)["cancel"], false);
+    caller.act(&format!("/sessions/{id}/stop")).await.expect(202);
+    caller.reaches(&id, &["stopped"]).await;
+    assert_eq!(agent.report(&task, 2, "Still at work.").await.expect(200)["cancel"], true);
+    let mut failed = result(&task, "Half of it.");
+    failed["status"] = json!("failed");
+    agent.result(&task, failed).await.expect(202);
+    assert_eq!(caller.session(&id).await["status"], "stopped");
+}
+
+#[tokio::test]
+async fn a_session_that_was_paused_goes_on_as_a_new_task_that_names_the_one_before() {
+    let world = World::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    let first = agent.task().await;
+    caller.act(&format!("/sessions/{id}/pause")).await.expect(202);
+    caller.reaches(&id, &["paused"]).await;
+    assert_eq!(agent.report(&first, 1, "At work.").await.expect(200)["cancel"], true);
+    caller.act(&format!("/sessions/{id}/resume")).await.expect(202);
+    let second = agent.task().await;
+    assert_ne!(first["task_id"], second["task_id"]);
+    let continuation = json!({"from": "pause", "previous_task_id": first["task_id"]});
+    assert_eq!(second["context"]["continuation"], continuation);
+    agent.report(&first, 2, "Me too.").await.problem(409, "LEASE_LOST");
+    agent.result(&second, result(&second, "Done.")).await.expect(202);
+    caller.reaches(&id, &["completed"]).await;
+}
+
+#[tokio::test]
+async fn a_task_that_nobody_took_before_it_was_called_off_is_never_handed_out() {
+    let world = World::new().await;
+    let (caller, agent, owner) = (world.caller(Role::Member), world.puller("BUILDER").await, world.owner().await);
+    let id = agent.session(&caller).await;
+    until(async || owner.number("select count(*) from external_tasks").await == 1).await;
+    caller.act(&format!("/sessions/{id}/stop")).await.expect(202);
+    caller.reaches(&id, &["stopped"]).await;
+    assert_eq!(agent.claim(0).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_report_out_of_its_limits_is_refused_by_field() {
+    let world = World::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    agent.session(&caller).await;
+    let task = agent.task().await;
+    for (field, body) in [
+        ("seq", json!({"seq": 0})),
+        ("message", json!({"seq": 1, "message": "x".repeat(10_001)})),
+        ("message", json!({"seq": 1, "message": "\0"})),
+        ("log.level", json!({"seq": 1, "log": {"level": "loud", "message": "x"}})),
+        ("tokens_used", json!({"seq": 1, "tokens_used": -1})),
+        ("cost_usd", json!({"seq": 1, "cost_usd": "much"})),
+        ("question.text", json!({"seq": 1, "question": {"question_id": "q", "kind": "input", "text": ""}})),
+        ("more", json!({"seq": 1, "more": 1})),
+    ] {
+        let problem = agent.progress(&task, body).await.problem(422, "VALIDATION_FAILED");
+        assert_eq!(problem["errors"][0]["field"], field);
+    }
+}
