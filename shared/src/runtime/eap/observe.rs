@@ -1,6 +1,6 @@
 //! A look at a task: what its agent reported, and where that leaves the run.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     super::{Assignment, Entry, Finish, Observation, Phase},
@@ -90,7 +90,7 @@ fn failed(code: &str, message: &str) -> Phase {
 fn finish(kept: &Kept) -> Finish {
     match kept.status {
         Ended::Completed => Finish::Completed {
-            result: Value::Object(kept.output_data.clone().unwrap_or_else(Map::new)),
+            result: Value::Object(kept.output_data.clone().unwrap_or_default()),
             success_rate: None,
             confidence_score: None,
         },
