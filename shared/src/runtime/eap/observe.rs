@@ -25,7 +25,8 @@ impl Eap {
             return Err(Failure::new(Category::Internal, "TASK_GONE", "The task of this run is not there any more."));
         };
         let phase = self.phase(assignment, &seen).await?;
-        let transcript = seen.reports.iter().flat_map(|(seq, report)| entries(memory, *seq, report)).collect();
+        let transcript =
+            seen.reports.iter().flat_map(|(position, report)| entries(memory, *position, report)).collect();
         let standing = &seen.standing;
         Ok(Observation {
             state: Memory { told: seen.told, ..memory }.state(),
@@ -105,12 +106,12 @@ fn finish(kept: &Kept) -> Finish {
     }
 }
 
-fn entries(memory: Memory, seq: i64, report: &Report) -> Vec<Entry> {
+fn entries(memory: Memory, position: i64, report: &Report) -> Vec<Entry> {
     let log = report.log.iter().map(|log| Entry::Log { level: log.level, message: log.message.clone() });
     let message = report.message.iter().map(|text| Entry::Message {
         role: "assistant".to_owned(),
         text: text.clone(),
-        part: format!("{}/{seq}", memory.task_id),
+        part: format!("{}/{position}", memory.task_id),
     });
     log.chain(message).collect()
 }
