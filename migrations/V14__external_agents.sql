@@ -38,15 +38,17 @@ create table external_tasks (
 create index external_tasks_of_agent on external_tasks (agent_id, id);
 create index external_tasks_open on external_tasks (agent_id, created_at, id) where status in ('waiting', 'leased');
 
--- What an agent reported on the way; `position` counts arrivals, `seq` is the agent's own.
+-- What an agent reported on the way; `position` counts arrivals, `seq` is the agent's own within a lease: who was started
+-- again under a new one begins at 1 again.
 create table external_reports (
-    tenant_id uuid not null,
-    task_id   uuid not null,
-    seq       bigint not null check (seq > 0),
-    position  bigint not null,
-    report    jsonb not null,
-    at        timestamptz not null,
-    primary key (tenant_id, task_id, seq),
+    tenant_id   uuid not null,
+    task_id     uuid not null,
+    lease_token bigint not null,
+    seq         bigint not null check (seq > 0),
+    position    bigint not null,
+    report      jsonb not null,
+    at          timestamptz not null,
+    primary key (tenant_id, task_id, lease_token, seq),
     foreign key (tenant_id, task_id) references external_tasks (tenant_id, id) on delete cascade
 );
 
@@ -139,7 +141,8 @@ create function external_claim(agent uuid, at timestamptz, until timestamptz, mo
     language sql volatile security definer set search_path = public
 begin atomic
     update external_tasks t
-    set status = 'leased', lease_token = t.lease_token + 1, lease_until = until, updated_at = at
+    -- Who takes it anew may have lost what was said before.
+    set status = 'leased', lease_token = t.lease_token + 1, lease_until = until, heard = 0, updated_at = at
     from (select c.tenant_id, c.id from external_tasks c
           where c.agent_id = agent and c.delivery = 'pull' and not c.cancel and c.lease_token < most_grants
             and (c.status = 'waiting' or c.status = 'leased' and c.lease_until <= at)
@@ -177,7 +180,7 @@ begin
         return;
     end if;
     if told is not null then
-        insert into external_reports values (t.tenant_id, t.id, number, t.reports + 1, told, at) on conflict do nothing;
+        insert into external_reports values (t.tenant_id, t.id, t.lease_token, number, t.reports + 1, told, at) on conflict do nothing;
         fresh := found;
     end if;
     update external_tasks x

@@ -257,7 +257,7 @@ fn settings(variables: &Variables) -> Result<Settings> {
     settings.workspace_retention = variables.seconds("WORKSPACE_RETENTION", settings.workspace_retention)?;
     settings.beat = variables.seconds("AGENT_BEAT", settings.beat)?;
     settings.push_timeout = variables.seconds("AGENT_PUSH_TIMEOUT", settings.push_timeout)?;
-    settings.public_url = variables.get("PUBLIC_URL").unwrap_or_default().trim_end_matches('/').to_owned();
+    variables.get("PUBLIC_URL").unwrap_or_default().trim_end_matches('/').clone_into(&mut settings.public_url);
     settings.rate = rate(variables)?;
     settings.request_time = variables.seconds("REQUEST_TIME", settings.request_time)?;
     settings.body_time = variables.seconds("BODY_TIME", settings.body_time)?;

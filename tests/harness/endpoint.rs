@@ -84,7 +84,7 @@ impl Endpoint {
     pub fn options(&self) -> Options {
         let mut options = Options::default();
         options.settings.outbound = self.place.parse().expect("a place");
-        options.settings.public_url = "https://ioc.example.com".to_owned();
+        "https://ioc.example.com".clone_into(&mut options.settings.public_url);
         options
     }
 

@@ -27,7 +27,7 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
                  insert into agent_enablements values ('{0}', '{artifact}', '{{}}', now());
                  insert into agent_results values ('{0}', '{id}', 1, '{artifact}', 1, null, 1, 1, 1, null, '{{}}', now());
                  insert into external_tasks values ('{0}', '{artifact}', '{id}', 1, '{artifact}', 'pull', 'waiting', '{{}}', false, 0, null, null, 0, 0, 0, 0, 0, null, null, now(), now());
-                 insert into external_reports values ('{0}', '{artifact}', 1, 1, '{{}}', now());
+                 insert into external_reports values ('{0}', '{artifact}', 1, 1, 1, '{{}}', now());
                  insert into external_messages values ('{0}', '{artifact}', 1, '{artifact}', '{{}}', now());
                  insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
                  values ('{0}', '{artifact}', 'a@example.org', 'A', 'member', now(), now());

@@ -66,8 +66,7 @@ fn variable(name: &str) -> Result<String> {
 async fn beat(agent: &Agent, interval: Duration) {
     loop {
         let busy = agent.tracker.len();
-        let body =
-            json!({"status": "healthy", "current_load": if busy > 0 { 1 } else { 0 }, "tasks_in_progress": busy});
+        let body = json!({"status": "healthy", "current_load": u8::from(busy > 0), "tasks_in_progress": busy});
         agent.control.call("/heartbeat", &body).await;
         tokio::time::sleep(interval).await;
     }

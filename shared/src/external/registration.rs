@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    fn registration(changed: Value) -> Result<Registration> {
+    fn registration(changed: &Value) -> Result<Registration> {
         let mut body =
             json!({"protocol_version": "1.0", "name": "AGENT_1", "version": "2", "agent_type": "implementer"});
         body.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
@@ -182,9 +182,9 @@ mod tests {
     #[test]
     fn what_is_no_known_capability_becomes_a_skill_if_it_may_be_one() {
         let named = json!({"capabilities": ["testing", "python_expert", "testing", "python_expert"]});
-        let read = registration(named).unwrap();
+        let read = registration(&named).unwrap();
         assert_eq!((read.capabilities, read.skills), (vec!["testing".to_owned()], vec!["python_expert".to_owned()]));
-        let refused = registration(json!({"capabilities": ["testing", "Python!"]})).unwrap_err();
+        let refused = registration(&json!({"capabilities": ["testing", "Python!"]})).unwrap_err();
         assert_eq!(refused.fields()[0].field, "capabilities[1]");
     }
 
@@ -193,7 +193,7 @@ mod tests {
         for good in
             [json!({"name": "A".repeat(100)}), json!({"name": "A-9"}), json!({"capacity": 50}), json!({"capacity": 1})]
         {
-            assert!(registration(good.clone()).is_ok(), "{good}");
+            assert!(registration(&good).is_ok(), "{good}");
         }
         for (field, value) in [
             ("name", json!("A".repeat(101))),
@@ -205,7 +205,7 @@ mod tests {
             ("capacity", json!(51)),
             ("metadata", json!({"a": "x".repeat(17_000)})),
         ] {
-            let refused = registration(json!({field: value})).unwrap_err();
+            let refused = registration(&json!({field: value})).unwrap_err();
             assert_eq!(refused.fields()[0].field, field);
         }
     }

@@ -26,7 +26,7 @@ pub struct NewProgress {
     /// The token of the lease; without one it stands for the newest lease of the task.
     #[serde(default)]
     pub lease_token: Option<i64>,
-    /// Counts the reports of the task from 1. What came under a number before is not told again.
+    /// Counts the reports under a lease from 1. What came under a number before is not told again.
     #[schema(minimum = 1, maximum = 1_000_000)]
     pub seq: i64,
     /// What the agent says.

@@ -200,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    fn result(changed: Value) -> Result<Outcome> {
+    fn result(changed: &Value) -> Result<Outcome> {
         let task = super::super::task_id(crate::id::SessionId(uuid::Uuid::nil()), 1);
         let mut body = json!({"task_id": task, "status": "completed", "execution_time_ms": 1, "tokens_used": 2, "cost_usd": "0.5"});
         body.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
@@ -210,17 +210,17 @@ mod tests {
     #[test]
     fn paths_that_leave_their_root_are_refused_by_field() {
         for good in ["a", "a/b.txt", "a b/ä.md", ".hidden", "..a", "changes.patch"] {
-            assert!(result(json!({"artifacts": [{"path": good, "content": ""}]})).is_ok(), "{good}");
+            assert!(result(&json!({"artifacts": [{"path": good, "content": ""}]})).is_ok(), "{good}");
         }
         for wrong in ["", "/a", "..", "../a", "a/../b", "a//b", "a/", "./a", "a\\..\\b", "C:/a", "a\nb", "a\0"] {
-            let refused = result(json!({"artifacts": [{"path": wrong, "content": ""}]})).unwrap_err();
+            let refused = result(&json!({"artifacts": [{"path": wrong, "content": ""}]})).unwrap_err();
             assert_eq!(refused.fields()[0].field, "artifacts[0].path", "{wrong:?}");
         }
     }
 
     #[test]
     fn a_result_is_known_by_what_it_says_and_not_by_its_lease() {
-        let hash = |changed: Value| result(changed).unwrap().hash().unwrap();
+        let hash = |changed: Value| result(&changed).unwrap().hash().unwrap();
         assert_eq!(hash(json!({})), hash(json!({"lease_token": 7})));
         assert_eq!(hash(json!({"cost_usd": 0.5})), hash(json!({"cost_usd": "0.50"})));
         for other in [
@@ -235,8 +235,8 @@ mod tests {
     #[test]
     fn content_may_come_as_base64() {
         let sent = json!({"artifacts": [{"path": "a", "content": "AAE=", "encoding": "base64", "mime_type": "application/octet-stream"}]});
-        assert_eq!(result(sent).unwrap().artifacts[0].content, [0, 1]);
+        assert_eq!(result(&sent).unwrap().artifacts[0].content, [0, 1]);
         let wrong = json!({"artifacts": [{"path": "a", "content": "?", "encoding": "base64"}]});
-        assert_eq!(result(wrong).unwrap_err().fields()[0].field, "artifacts[0].content");
+        assert_eq!(result(&wrong).unwrap_err().fields()[0].field, "artifacts[0].content");
     }
 }

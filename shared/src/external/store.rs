@@ -239,7 +239,7 @@ pub struct Standing {
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub standing: Standing,
-    /// In the order of their numbers; the position after all of them.
+    /// Each with its position, in the order of leases and numbers.
     pub reports: Vec<(i64, Report)>,
     pub told: i64,
     /// The oldest report with a question that was not answered yet.
@@ -249,13 +249,13 @@ pub struct Seen {
 pub async fn seen(db: &Db, tenant_id: TenantId, task: ExternalTaskId, after: i64) -> Result<Option<Seen>> {
     let sql = "select t.assignment, t.status, t.cancel, t.pushed_at is not null as pushed, t.lease_token, t.lease_until, t.tokens,
                    t.cost_micros, t.result, t.reports,
-                   (select coalesce(jsonb_agg(jsonb_build_array(r.seq, r.report) order by r.seq), '[]') from external_reports r
+                   (select coalesce(jsonb_agg(jsonb_build_array(r.position, r.report) order by r.lease_token, r.seq), '[]') from external_reports r
                     where r.tenant_id = t.tenant_id and r.task_id = t.id and r.position > $3) as news,
                    (select r.report from external_reports r
                     where r.tenant_id = t.tenant_id and r.task_id = t.id and r.report ? 'question' and not exists (
                         select 1 from external_messages m where m.tenant_id = t.tenant_id and m.task_id = t.id
                           and m.said #>> '{answer,question_id}' = r.report #>> '{question,question_id}')
-                    order by r.seq limit 1) as asks
+                    order by r.lease_token, r.seq limit 1) as asks
                from external_tasks t where t.tenant_id = $1 and t.id = $2";
     let rows = db.read(tenant_id, sql, &[&tenant_id, &task, &after]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
@@ -300,7 +300,9 @@ pub async fn change(db: &Db, tenant_id: TenantId, task: ExternalTaskId, change: 
         Change::Close => ("status = 'closed', cancel = true", now),
         Change::GiveUp => ("status = case when status in ('waiting', 'leased') then 'lost' else status end", now),
         Change::Pushed => ("pushed_at = $3", now),
-        Change::PushAgain(until) => ("lease_token = lease_token + 1, lease_until = $4, pushed_at = null", until),
+        Change::PushAgain(until) => {
+            ("lease_token = lease_token + 1, lease_until = $4, pushed_at = null, heard = 0", until)
+        }
     };
     let sql = format!(
         "update external_tasks set {set}, updated_at = $3 where tenant_id = $1 and id = $2 and $4::timestamptz is not null"
@@ -333,10 +335,11 @@ pub async fn say(
     Ok(number.map(|number| Message { number, said: said.clone() }))
 }
 
-/// Makes the next look at sessions due now, where their agent is at work.
+/// Makes the next look at sessions due now, where their agent is at work. Always another time than the one there was, so
+/// that a step under way sees that somebody asked meanwhile.
 pub async fn make_due(db: &Db, tenant_id: TenantId, sessions: &[SessionId], now: Time) -> Result<()> {
-    let sql = "update sessions set next_step_at = $3
-               where tenant_id = $1 and id = any($2) and status in ('running', 'degraded') and handover is null and next_step_at > $3";
+    let sql = "update sessions set next_step_at = least(next_step_at, $3) - interval '1 microsecond'
+               where tenant_id = $1 and id = any($2) and status in ('running', 'degraded') and handover is null";
     db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &sessions, &now]).await?;
     Ok(())
 }

@@ -27,7 +27,7 @@ enum Command {
 /// `IOC_URL`, `IOC_KEY` and `IOC_TENANT` in its environment. Against a server: it is called as an agent would call it.
 #[derive(Args, Debug)]
 pub(crate) struct Conformance {
-    /// The command that starts the agent, such as "python3 examples/pull_agent.py"; without it, one that is started by
+    /// The command that starts the agent, such as `python3 examples/pull_agent.py`; without it, one that is started by
     /// hand is waited for
     #[arg(long, conflicts_with = "server")]
     agent: Option<String>,
@@ -43,7 +43,7 @@ pub(crate) struct Conformance {
     /// How long the agent may take for a step, in seconds
     #[arg(long, default_value_t = 20)]
     patience: u64,
-    /// Check the server at IOC_URL instead
+    /// Check the server at `IOC_URL` instead
     #[arg(long)]
     server: bool,
     /// The server's address

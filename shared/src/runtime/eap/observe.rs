@@ -1,6 +1,6 @@
 //! A look at a task: what its agent reported, and where that leaves the run.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     super::{Assignment, Entry, Finish, Observation, Phase},
@@ -25,7 +25,8 @@ impl Eap {
             return Err(Failure::new(Category::Internal, "TASK_GONE", "The task of this run is not there any more."));
         };
         let phase = self.phase(assignment, &seen).await?;
-        let transcript = seen.reports.iter().flat_map(|(seq, report)| entries(memory, *seq, report)).collect();
+        let transcript =
+            seen.reports.iter().flat_map(|(position, report)| entries(memory, *position, report)).collect();
         let standing = &seen.standing;
         Ok(Observation {
             state: Memory { told: seen.told, ..memory }.state(),
@@ -90,7 +91,7 @@ fn failed(code: &str, message: &str) -> Phase {
 fn finish(kept: &Kept) -> Finish {
     match kept.status {
         Ended::Completed => Finish::Completed {
-            result: Value::Object(kept.output_data.clone().unwrap_or_else(Map::new)),
+            result: Value::Object(kept.output_data.clone().unwrap_or_default()),
             success_rate: None,
             confidence_score: None,
         },
@@ -105,12 +106,12 @@ fn finish(kept: &Kept) -> Finish {
     }
 }
 
-fn entries(memory: Memory, seq: i64, report: &Report) -> Vec<Entry> {
+fn entries(memory: Memory, position: i64, report: &Report) -> Vec<Entry> {
     let log = report.log.iter().map(|log| Entry::Log { level: log.level, message: log.message.clone() });
     let message = report.message.iter().map(|text| Entry::Message {
         role: "assistant".to_owned(),
         text: text.clone(),
-        part: format!("{}/{seq}", memory.task_id),
+        part: format!("{}/{position}", memory.task_id),
     });
     log.chain(message).collect()
 }

@@ -1,8 +1,9 @@
 //! `POST .../progress`: reports become events, questions hold the session, and what people say reaches the agent.
 
-use harness::{Caller, World, external::result, until};
+use chrono::TimeDelta;
+use harness::{Caller, Options, World, external::result, until};
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::{auth::Role, clock::Clock, job::Job};
 
 async fn said(caller: &Caller, id: &str) -> Vec<String> {
     let events = caller.events(id).await;
@@ -161,4 +162,32 @@ async fn a_report_out_of_its_limits_is_refused_by_field() {
         let problem = agent.progress(&task, body).await.problem(422, "VALIDATION_FAILED");
         assert_eq!(problem["errors"][0]["field"], field);
     }
+}
+
+#[tokio::test]
+async fn an_agent_that_was_started_anew_counts_from_one_and_hears_what_it_had_heard() {
+    let clock = Clock::fixed(Clock::System.now());
+    let world = World::with(Options { clock: clock.clone(), ..Options::default() }).await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    let task = agent.task().await;
+    agent.report(&task, 1, "At work.").await.expect(200);
+    caller.post(&format!("/sessions/{id}/messages"), json!({"text": "Also the tests."})).await.expect(202);
+    until(async || {
+        clock.advance(TimeDelta::milliseconds(1));
+        world.run(Job::observe(world.tenant.id, id.parse().unwrap())).await;
+        agent.progress(&task, json!({"seq": 2})).await.expect(200).get("messages").is_some()
+    })
+    .await;
+    let acknowledged = agent.progress(&task, json!({"seq": 3, "received": 1})).await.expect(200);
+    assert_eq!(acknowledged.get("messages"), None);
+    clock.advance(TimeDelta::seconds(120));
+    let again = agent.task().await;
+    let heard = agent.report(&again, 1, "At work again.").await.expect(200);
+    assert_eq!(heard["messages"][0]["text"], "Also the tests.");
+    agent.result(&again, result(&again, "Done.")).await.expect(202);
+    caller.reaches(&id, &["completed"]).await;
+    let mut told = said(&caller, &id).await;
+    told.sort();
+    assert_eq!(told, ["At work again.", "At work."]);
 }
