@@ -96,8 +96,7 @@ create table agent_results (
     error_code   text,
     capabilities text[] not null,
     at           timestamptz not null,
-    primary key (tenant_id, session_id, run),
-    foreign key (tenant_id, session_id) references sessions (tenant_id, id) on delete cascade
+    primary key (tenant_id, session_id, run)
 );
 create index agent_results_of_agent on agent_results (agent_id, at desc);
 
@@ -114,7 +113,7 @@ begin
     end loop;
 end $$;
 grant select, insert, delete on agent_shares, agent_enablements to ioc_app;
-grant select on agent_results to ioc_app;
+grant select, delete on agent_results to ioc_app;
 grant select, delete on agent_shares, agent_enablements to ioc_directory;
 grant select, insert on agent_results to ioc_directory;
 

@@ -5,7 +5,8 @@ use shared::auth::Role;
 
 /// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
 /// unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 9] = [
+const ACCESS: [(&str, Role, Role, &str); 10] = [
+    ("/api/v1/agents/route", Role::Member, Role::Member, ""),
     ("/api/v1/agents", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/api-keys", Role::Member, Role::Member, "API_KEY_NOT_FOUND"),
     ("/api/v1/audit", Role::Lead, Role::Lead, ""),
@@ -100,6 +101,7 @@ impl Operation {
         self.described.get("requestBody")?;
         let body = match self.path.rsplit('/').next().unwrap_or_default() {
             "sessions" => json!({"title": "Fix the parser", "initial_prompt": "Do it."}),
+            "route" => json!({"required_capabilities": ["testing"]}),
             "agents" => {
                 json!({"name": "another", "agent_type": "reviewer", "kind": "eap", "capabilities": ["testing"]})
             }

@@ -6,6 +6,7 @@ mod get;
 pub(crate) mod list;
 mod patch;
 pub(crate) mod performance;
+mod route;
 mod shares;
 mod stats;
 pub(crate) mod view;
@@ -18,6 +19,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))
         .routes(routes!(stats::stats))
+        .routes(routes!(route::route))
         .routes(routes!(get::get, patch::patch, delete::delete))
         .routes(routes!(performance::performance))
         .routes(routes!(shares::list))

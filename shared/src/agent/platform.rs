@@ -66,9 +66,10 @@ impl Agents {
 
 /// Writes the platform's agents down, so that sessions can refer to them and their capacity is counted.
 pub async fn register(app: &App) -> Result<()> {
-    // They are general: what they can do is the model's matter.
-    let capabilities = Capability::ALL.map(Capability::name).to_vec();
     for agent in app.agents.by_name.values() {
+        // They are general: what they can do is the model's matter.
+        let all = Capability::ALL.map(Capability::name);
+        let capabilities = if agent.kind == Kind::Manual { Vec::new() } else { all.to_vec() };
         let sql = "select register_platform_agent($1, $2, $3, $4, $5, $6)";
         let id = AgentId::new();
         app.db

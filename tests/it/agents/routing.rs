@@ -144,3 +144,31 @@ async fn what_an_agent_config_asks_of_its_agent_is_checked_by_field() {
         assert_eq!(problem["errors"][0]["field"], format!("agent_config.{field}"), "{problem}");
     }
 }
+
+#[tokio::test]
+async fn a_dry_run_names_the_agent_its_score_in_parts_the_next_three_and_why_others_fell_out() {
+    let world = World::idle(Options::default()).await;
+    let owner = world.owner().await;
+    owner.without_the_platforms_agents().await;
+    let best = "capabilities = '{testing}', agent_type = 'debugger'";
+    let best = world.agent(&owner, &world.tenant, "best", best).await;
+    for name in ["second", "third", "fourth", "fifth"] {
+        world.agent(&owner, &world.tenant, name, "capabilities = '{testing,debugging}'").await;
+    }
+    world.agent(&owner, &world.tenant, "unable", "").await;
+    let asked = json!({"required_capabilities": ["testing"], "preferred_agent_type": "debugger"});
+    let answer = world.caller(Role::Member).post("/api/v1/agents/route", asked).await.expect(200);
+    assert_eq!(answer["chosen"]["id"], best);
+    let score = answer["chosen"]["score"].as_object().unwrap();
+    let parts: f64 = score.iter().filter(|(part, _)| *part != "total").map(|(_, value)| value.as_f64().unwrap()).sum();
+    assert!((parts - score["total"].as_f64().unwrap()).abs() < 1e-9 && (parts - 1.18).abs() < 1e-9, "{score:?}");
+    assert_eq!(answer["runners_up"].as_array().unwrap().len(), 3);
+    let left_out = answer["left_out"].as_array().unwrap();
+    let why = |name: &str| left_out.iter().find(|one| one["name"] == name).unwrap();
+    assert_eq!(why("unable")["reason"], "missing_capabilities");
+    assert_eq!(why("unable")["missing"], json!(["testing"]));
+    assert_eq!((&why("scripted")["reason"], &why("manual")["reason"]), (&json!("maintenance"), &json!("only_by_name")));
+    let none = json!({"required_capabilities": ["deployment"]});
+    let answer = world.caller(Role::Member).post("/api/v1/agents/route", none).await.expect(200);
+    assert_eq!((&answer["chosen"], &answer["left_out_count"]), (&json!(null), &json!(8)));
+}

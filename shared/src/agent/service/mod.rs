@@ -145,6 +145,11 @@ pub async fn get(app: &App, caller: &Caller, id: AgentId) -> Result<Shown> {
     Ok(show_all(app, caller, vec![agent]).await?.remove(0))
 }
 
+/// All agents that the caller's tenant sees, as routing sees them.
+pub async fn visible(app: &App, caller: &Caller) -> Result<Vec<Agent>> {
+    store::visible(&app.db, caller.tenant_id).await
+}
+
 /// A page of the agents that the caller's tenant sees, newest first.
 pub async fn list(
     app: &App,

@@ -332,6 +332,8 @@ pub async fn delete(mut tx: Tx, session: &Session) -> Result<()> {
         let sql = "update sessions set tree_size = tree_size - 1 where tenant_id = $1 and id = $2 and tree_size > 1";
         tx.query(sql, &[&session.tenant_id, &session.root_id]).await?;
     }
+    let sql = "delete from agent_results where tenant_id = $1 and session_id = $2";
+    tx.query(sql, &[&session.tenant_id, &session.id]).await?;
     tx.finish("delete from sessions where tenant_id = $1 and id = $2", &[&session.tenant_id, &session.id]).await?;
     Ok(())
 }
