@@ -7,7 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{clock::Time, error::Refusals, id::AgentId};
+use crate::{
+    clock::Time,
+    error::Refusals,
+    id::{AgentId, TenantId},
+};
 
 use super::{
     Agent, AgentType, Breaker, Liveness, State, Status,
@@ -256,6 +260,27 @@ pub fn score(agent: &Agent, wanted: &Requirements) -> Score {
     };
     let total = parts.tier + parts.matched + parts.load + parts.available + parts.preferred_id + parts.preferred_type;
     Score { total, ..parts }
+}
+
+/// Whose agent it is, as a tenant sees it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Owner {
+    Platform,
+    Own,
+    /// Of another tenant that shares it.
+    Shared,
+}
+
+impl Agent {
+    /// Whose it is, as this tenant sees it.
+    pub fn owner(&self, seen_by: TenantId) -> Owner {
+        match self.tenant_id {
+            None => Owner::Platform,
+            Some(tenant) if tenant == seen_by => Owner::Own,
+            Some(_) => Owner::Shared,
+        }
+    }
 }
 
 #[cfg(test)]
