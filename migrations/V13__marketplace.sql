@@ -64,6 +64,8 @@ begin atomic
     where e.tenant_id = app_tenant_id();
 end;
 
+grant select (agent_id) on workspaces_left to ioc_directory;
+
 -- How to reach an agent that the transaction's tenant may use, or that has worked for it: what runs there when an offer is
 -- withdrawn is still watched, stopped and tidied up.
 create function agent_contact(named uuid)
@@ -76,7 +78,8 @@ begin atomic
       and (a.tenant_id is null or a.tenant_id = app_tenant_id()
            or exists (select 1 from agent_enablements e where e.tenant_id = app_tenant_id() and e.agent_id = named)
            or exists (select 1 from sessions s where s.tenant_id = app_tenant_id() and s.agent_id = named
-                      and s.run_started_at is not null));
+                      and s.run_started_at is not null)
+           or exists (select 1 from workspaces_left w where w.tenant_id = app_tenant_id() and w.agent_id = named));
 end;
 
 -- The results of an agent that the transaction's tenant may see: all of its own agent, else those of its own sessions. Whose

@@ -169,15 +169,15 @@ fn free(words: Vec<String>, refused: &mut Refusals) -> Vec<String> {
     })
 }
 
-/// The words that are taken, each once, as they came.
+/// The words that are kept, each once, as they came.
 fn each(words: Vec<String>, mut takes: impl FnMut(usize, &str) -> bool) -> Vec<String> {
-    let mut taken: Vec<String> = Vec::new();
+    let mut kept: Vec<String> = Vec::new();
     for (at, word) in words.into_iter().enumerate() {
-        if takes(at, &word) && !taken.contains(&word) {
-            taken.push(word);
+        if takes(at, &word) && !kept.contains(&word) {
+            kept.push(word);
         }
     }
-    taken
+    kept
 }
 
 fn description(text: String) -> Result<String, String> {

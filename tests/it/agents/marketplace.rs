@@ -26,7 +26,7 @@ impl Setup {
         let consumer = world.another_tenant().await;
         let agent = world.agent(&owner, &world.tenant, "offered", "").await;
         let (publisher, lead) = (world.caller(Role::Lead), world.caller_of(&consumer, Role::Lead));
-        Self { owner, publisher, lead, agent, consumer, world }
+        Self { world, owner, consumer, publisher, lead, agent }
     }
 
     fn member(&self) -> Caller {

@@ -51,9 +51,9 @@ pub async fn take_workspace(
     let sql = "with w as (
                    update workspaces_left set attempts = attempts + 1, next_step_at = $4
                    where tenant_id = $1 and session_id = $2 and next_step_at <= $3 returning *)
-               select w.run, w.run_started_at, w.run_state, w.left_at, w.attempts, a.id as agent_id,
+               select w.run, w.run_started_at, w.run_state, w.left_at, w.attempts, w.agent_id,
                       a.tenant_id as agent_tenant_id, a.name as agent_name, a.kind as agent_kind, a.endpoint_url, a.endpoint_secret
-               from w left join agents a on a.id = w.agent_id";
+               from w left join lateral agent_contact(w.agent_id) a on true";
     let rows = db.read(tenant_id, sql, &[&tenant_id, &id, &now, &again]).await?;
     let left = rows.first().map(|row| {
         let Json(run_state) = row.try_get("run_state")?;

@@ -71,7 +71,7 @@ async fn the_owner_sees_every_result_of_its_agent_and_the_sessions_of_its_own_al
     let since = lead
         .get(&format!(
             "{agent}/performance?since={}",
-            (chrono::Utc::now() - chrono::TimeDelta::minutes(90)).format("%Y-%m-%dT%H:%M:%SZ")
+            (world.app.clock.now() - chrono::TimeDelta::minutes(90)).format("%Y-%m-%dT%H:%M:%SZ")
         ))
         .await;
     assert_eq!(since.expect(200)["summary"]["finished"], 1);
