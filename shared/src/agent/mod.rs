@@ -2,6 +2,7 @@
 
 pub mod capability;
 mod platform;
+pub mod secret;
 pub mod standing;
 pub mod store;
 
