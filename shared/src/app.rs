@@ -75,6 +75,8 @@ pub struct Settings {
     pub cors_origins: Arc<[String]>,
     /// What URLs of users may lead to besides the public internet.
     pub outbound: Allowed,
+    /// Where others reach us, such as `https://ioc.example.com`: what we give to agents that are to call back.
+    pub public_url: Option<Arc<str>>,
 }
 
 impl Default for Settings {
@@ -90,6 +92,7 @@ impl Default for Settings {
             body_time: Duration::from_secs(15),
             cors_origins: Arc::default(),
             outbound: Allowed::default(),
+            public_url: None,
         }
     }
 }

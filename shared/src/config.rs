@@ -21,7 +21,7 @@ use crate::{
     limits::{self, RateLimits},
     lock::Locks,
     queue::{Limits, Memory, Queue, Settings as SqsSettings, Sqs},
-    runtime::{AgentRuntime, manual::Manual, opencode, scripted::Scripted},
+    runtime::{AgentRuntime, a2a, manual::Manual, opencode, scripted::Scripted},
     telemetry::Format,
 };
 
@@ -174,7 +174,9 @@ impl Config {
             add("scripted", Kind::Scripted, None, Arc::new(Scripted::new(clock.clone())));
         }
         add("manual", Kind::Manual, None, Arc::new(Manual));
-        Ok(Agents::new(agents, self.default_agent.clone()))
+        let (allowed, public_url) = (self.settings.outbound.clone(), self.settings.public_url.as_deref());
+        let a2a = a2a::A2a::new(a2a::Settings::new(allowed, self.pepper.clone(), public_url));
+        Ok(Agents::new(agents, self.default_agent.clone()).speaking(Kind::A2a, Arc::new(a2a)))
     }
 }
 
@@ -243,8 +245,20 @@ fn settings(variables: &Variables) -> Result<Settings> {
     settings.cors_origins = origins(variables)?;
     let allowed = variables.get("OUTBOUND_ALLOW").unwrap_or_default().parse();
     settings.outbound = allowed.map_err(|why: String| wrong("OUTBOUND_ALLOW", &format!("is wrong: {why}")))?;
+    settings.public_url = public_url(variables)?;
     settings.streams = variables.get("AWS_LAMBDA_FUNCTION_NAME").is_none();
     Ok(settings)
+}
+
+/// A URL without anything behind its host.
+fn public_url(variables: &Variables) -> Result<Option<Arc<str>>> {
+    let Some(text) = variables.get("PUBLIC_URL") else { return Ok(None) };
+    let read = reqwest::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let origin = read.map(|url| url.origin().ascii_serialization());
+    match origin.filter(|origin| origin == text.trim_end_matches('/')) {
+        Some(origin) => Ok(Some(origin.into())),
+        None => Err(wrong("PUBLIC_URL", "must be a URL such as https://ioc.example.com, with no path")),
+    }
 }
 
 /// Exact origins, separated by commas: `https://host` with a port where it is another than usual.

@@ -26,7 +26,7 @@ use shared::{
     job::Lane,
     lock::Locks,
     queue::{Limits, Memory, Queue},
-    runtime::{AgentRuntime, manual::Manual, scripted::Scripted},
+    runtime::{AgentRuntime, a2a, manual::Manual, scripted::Scripted},
     session::progress::Pace,
     tenant::{self, Limits as TenantLimits, NewTenant},
 };
@@ -199,6 +199,9 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         agent("manual", Kind::Manual, None, Arc::new(Manual)),
     ];
     agents.extend(options.agents);
+    let pepper = Pepper(PEPPER.as_bytes().to_vec());
+    let (allowed, public_url) = (options.settings.outbound.clone(), options.settings.public_url.as_deref());
+    let speaks_a2a = a2a::A2a::new(a2a::Settings::new(allowed, pepper.clone(), public_url));
     App::new(Parts {
         db: Db::new(&db::Settings { url: database_url.to_owned(), connections: 8, ca_file: None })
             .expect("a database URL"),
@@ -206,9 +209,9 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         cache,
         queue: options.queue.unwrap_or_else(|| Queue::Memory(Memory::new(Limits::default()))),
         files: Files::open("memory:").expect("files in memory"),
-        keys: Keys::new(Pepper(PEPPER.as_bytes().to_vec()), "test".to_owned()),
+        keys: Keys::new(pepper, "test".to_owned()),
         oidc: Oidc::new(options.issuers),
-        agents: Agents::new(agents, Some("scripted".to_owned())),
+        agents: Agents::new(agents, Some("scripted".to_owned())).speaking(Kind::A2a, Arc::new(speaks_a2a)),
         settings: options.settings,
         news: News::default(),
         clock,

@@ -3,7 +3,7 @@
 use super::super::{FileChange, FileStatus};
 
 /// The files of a patch that `git diff --binary` wrote with the prefixes `a/` and `b/`.
-pub(super) fn files(patch: &str) -> Vec<FileChange> {
+pub(in crate::runtime) fn files(patch: &str) -> Vec<FileChange> {
     sections(patch).into_iter().filter_map(file).collect()
 }
 

@@ -11,7 +11,7 @@
 
 mod client;
 mod collect;
-mod diff;
+pub(super) mod diff;
 mod dispatch;
 mod fault;
 mod ids;

@@ -1,0 +1,89 @@
+//! An agent on the official Python SDK of A2A, and its client: started once per test process, and gone with it.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use shared::{
+    agent::{Contact, Kind, secret},
+    auth::key::Pepper,
+    id::{AgentId, TenantId},
+};
+
+use crate::{
+    PEPPER, Tenant, World,
+    kept::{free_port, kept, root, test_program},
+};
+
+/// A running agent.
+pub struct Peer {
+    /// Where it answers, such as `http://127.0.0.1:34567`.
+    pub url: String,
+    /// `127.0.0.1:34567`.
+    pub place: String,
+    _keeper: Child,
+}
+
+/// The Python of the virtual environment of the tests.
+pub fn python() -> PathBuf {
+    test_program("python", "TEST_PYTHON")
+}
+
+/// A script of the tests.
+pub fn script(name: &str) -> PathBuf {
+    root().join("tests/a2a").join(name)
+}
+
+/// The agent of this test process.
+pub fn peer() -> &'static Peer {
+    static PEER: OnceLock<Peer> = OnceLock::new();
+    PEER.get_or_init(|| {
+        let port = free_port();
+        let mut command = kept(&python());
+        command.arg(script("agent.py")).arg(port.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
+        let keeper = command.spawn().expect("sh starts");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "the agent did not answer within 60 s");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let place = format!("127.0.0.1:{port}");
+        Peer { url: format!("http://{place}"), place, _keeper: keeper }
+    })
+}
+
+/// How an agent of a tenant is reached whose card lies at this URL.
+pub fn contact(card: &str, plain: Option<&str>) -> Contact {
+    let id = AgentId::new();
+    Contact {
+        id,
+        tenant_id: Some(TenantId::new()),
+        name: "peer".to_owned(),
+        kind: Kind::A2a,
+        endpoint_url: Some(card.to_owned()),
+        endpoint_secret: plain.map(|plain| sealed(id, plain)),
+    }
+}
+
+fn sealed(id: AgentId, plain: &str) -> Vec<u8> {
+    secret::seal(&Pepper(PEPPER.as_bytes().to_vec()), id, plain.as_bytes()).expect("a secret is sealed")
+}
+
+impl World {
+    /// Registers an agent of a tenant whose card lies at this URL.
+    pub async fn a2a_agent(&self, tenant: &Tenant, name: &str, card: &str, plain: Option<&str>) -> AgentId {
+        let contact = contact(card, plain);
+        let secret =
+            contact.endpoint_secret.map_or_else(|| "null".to_owned(), |secret| format!("'\\x{}'", hex::encode(secret)));
+        let (id, tenant) = (contact.id, tenant.id);
+        let sql = format!(
+            "insert into agents (id, tenant_id, name, kind, capacity, endpoint_url, endpoint_secret, created_at, updated_at)
+             values ('{id}', '{tenant}', '{name}', 'a2a', 50, '{card}', {secret}, now(), now())"
+        );
+        self.owner().await.run(&sql).await;
+        id
+    }
+}
