@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::{Value, json};
 use shared::{
     agent::{Contact, Kind, secret},
     auth::key::Pepper,
@@ -14,7 +15,7 @@ use shared::{
 };
 
 use crate::{
-    PEPPER, Tenant, World,
+    PEPPER, Reply, Tenant, World,
     kept::{free_port, kept, root, test_program},
 };
 
@@ -86,4 +87,25 @@ impl World {
         self.owner().await.run(&sql).await;
         id
     }
+}
+
+/// What the protocol says for codes of ours.
+const REASONS: [(&str, u16, &str); 4] = [
+    ("BODY_MALFORMED", 400, "PARSE_ERROR"),
+    ("SESSION_NOT_FOUND", 404, "TASK_NOT_FOUND"),
+    ("UNSUPPORTED_MEDIA_TYPE", 400, "CONTENT_TYPE_NOT_SUPPORTED"),
+    ("VALIDATION_FAILED", 400, "INVALID_PARAMS"),
+];
+
+/// An error in the form of the protocol, told as a problem of ours with this status and code.
+#[track_caller]
+pub(crate) fn problem(reply: Reply, kind: Option<&str>, status: u16, code: &str) -> Value {
+    let (_, status, reason) = REASONS.into_iter().find(|(ours, ..)| *ours == code).unwrap_or((code, status, code));
+    let body = reply.expect(status);
+    let (error, told) = (&body["error"], &body["error"]["details"][0]);
+    assert_eq!(kind, Some("application/json"), "{body}");
+    assert_eq!((&error["code"], &told["reason"]), (&json!(status), &json!(reason)), "{body}");
+    assert_eq!(told["@type"], "type.googleapis.com/google.rpc.ErrorInfo");
+    assert!(error["status"].is_string() && told["metadata"]["remedy"].is_string(), "{body}");
+    json!({"status": status, "code": code, "detail": error["message"], "request_id": told["metadata"]["requestId"]})
 }

@@ -244,6 +244,8 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub bytes: bytes::Bytes,
+    /// Whether it has the form of A2A, also where it is an error.
+    pub speaks_a2a: bool,
 }
 
 impl Reply {
@@ -268,6 +270,9 @@ impl Reply {
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Value {
         let kind = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        if self.speaks_a2a {
+            return crate::a2a::problem(self, kind.as_deref(), status, code);
+        }
         let body = self.expect(status);
         assert_eq!(kind.as_deref(), Some("application/problem+json"), "{body}");
         assert_eq!(body["code"], code, "{body}");
@@ -318,6 +323,10 @@ impl Caller {
 
     pub async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Reply {
         let path = if path.starts_with("/sessions") { format!("/api/v1{path}") } else { path.to_owned() };
+        let own =
+            self.headers.iter().find(|(name, _)| name == "x-tenant-id").map_or("nobody", |(_, slug)| slug.as_str());
+        let path = path.replace("{tenant}", own);
+        let speaks_a2a = path.starts_with("/api/v1/a2a/");
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -329,7 +338,7 @@ impl Caller {
         let response = self.api.clone().oneshot(request).await.expect("the router answers");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a whole body").to_bytes();
-        Reply { status: parts.status, headers: parts.headers, bytes }
+        Reply { status: parts.status, headers: parts.headers, bytes, speaks_a2a }
     }
 
     /// Makes a session that plays a script, and starts it.

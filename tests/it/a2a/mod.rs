@@ -2,6 +2,7 @@
 
 mod calls;
 mod faults;
+mod served;
 
 use harness::{Options, PEPPER, World, a2a};
 use serde_json::{Value, json};

@@ -31,7 +31,7 @@ pub use self::{
         tree,
     },
     hold::{held_at_agents, suspended, to_suspend, with_tokens_again},
-    list::{Filter, Page, Stats, list, stats},
+    list::{Filter, Page, Stats, list, named, stats},
     room::{Room, Standing, Towards, agents_waited_for, lock_with_room, standing, turns},
 };
 use self::{
