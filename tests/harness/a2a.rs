@@ -3,15 +3,17 @@
 use std::{
     path::PathBuf,
     process::{Child, Stdio},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use shared::{
     agent::{Contact, Kind, secret},
+    app::Settings,
     auth::key::Pepper,
     id::{AgentId, TenantId},
+    runtime::{self, AgentRuntime, a2a::A2a},
 };
 
 use crate::{
@@ -67,6 +69,12 @@ pub fn contact(card: &str, plain: Option<&str>) -> Contact {
         endpoint_url: Some(card.to_owned()),
         endpoint_secret: plain.map(|plain| sealed(id, plain)),
     }
+}
+
+/// The runtime that a world speaks A2A with.
+pub(crate) fn runtime(settings: &Settings) -> Arc<dyn AgentRuntime> {
+    let (allowed, public_url) = (settings.outbound.clone(), settings.public_url.as_deref());
+    Arc::new(A2a::new(runtime::a2a::Settings::new(allowed, Pepper(PEPPER.as_bytes().to_vec()), public_url)))
 }
 
 fn sealed(id: AgentId, plain: &str) -> Vec<u8> {

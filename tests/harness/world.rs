@@ -26,7 +26,7 @@ use shared::{
     job::Lane,
     lock::Locks,
     queue::{Limits, Memory, Queue},
-    runtime::{AgentRuntime, a2a, manual::Manual, scripted::Scripted},
+    runtime::{AgentRuntime, manual::Manual, scripted::Scripted},
     session::progress::Pace,
     tenant::{self, Limits as TenantLimits, NewTenant},
 };
@@ -199,9 +199,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         agent("manual", Kind::Manual, None, Arc::new(Manual)),
     ];
     agents.extend(options.agents);
-    let pepper = Pepper(PEPPER.as_bytes().to_vec());
-    let (allowed, public_url) = (options.settings.outbound.clone(), options.settings.public_url.as_deref());
-    let speaks_a2a = a2a::A2a::new(a2a::Settings::new(allowed, pepper.clone(), public_url));
+    let speaks_a2a = crate::a2a::runtime(&options.settings);
     App::new(Parts {
         db: Db::new(&db::Settings { url: database_url.to_owned(), connections: 8, ca_file: None })
             .expect("a database URL"),
@@ -209,9 +207,9 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         cache,
         queue: options.queue.unwrap_or_else(|| Queue::Memory(Memory::new(Limits::default()))),
         files: Files::open("memory:").expect("files in memory"),
-        keys: Keys::new(pepper, "test".to_owned()),
+        keys: Keys::new(Pepper(PEPPER.as_bytes().to_vec()), "test".to_owned()),
         oidc: Oidc::new(options.issuers),
-        agents: Agents::new(agents, Some("scripted".to_owned())).speaking(Kind::A2a, Arc::new(speaks_a2a)),
+        agents: Agents::new(agents, Some("scripted".to_owned())).speaking(Kind::A2a, speaks_a2a),
         settings: options.settings,
         news: News::default(),
         clock,
@@ -383,23 +381,6 @@ impl Caller {
             assert!(reached.is_ok(), "{at}: the session never became {states:?} but is {session:#}");
             session
         }
-    }
-
-    /// All events of a session so far, checked to be without gaps.
-    pub async fn events(&self, id: &str) -> Vec<Value> {
-        let mut events: Vec<Value> = Vec::new();
-        loop {
-            let page = self.get(&format!("/sessions/{id}/events?limit=200&after={}", events.len())).await.expect(200);
-            let items = page["items"].as_array().expect("items").clone();
-            if items.is_empty() {
-                break;
-            }
-            events.extend(items);
-        }
-        for (at, event) in events.iter().enumerate() {
-            assert_eq!(event["seq"], at + 1, "a gap in the log: {event}");
-        }
-        events
     }
 }
 

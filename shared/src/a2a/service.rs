@@ -20,6 +20,7 @@ use crate::{
         status::Status,
         store::{Artifact, Found},
     },
+    tenant::draft::slug,
 };
 
 use super::{
@@ -36,14 +37,19 @@ const MOST_PAGE: i32 = 100;
 /// How large a file may be that is shown with its task, and all of them together; a larger one is shown by its URL.
 const MOST_INLINE: i64 = 256 * 1024;
 const MOST_TOGETHER: i64 = 4 * 1024 * 1024;
+/// How often a task may move while it is called off.
+const MOVES: u32 = 5;
 /// How long the same message is waited for that is being taken in elsewhere.
 const TRIES: u32 = 100;
 const TRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// The tenant that a path names. One that is unknown and one that is deactivated are the same to everybody.
 pub async fn tenant(app: &App, named: &str) -> Result<(TenantId, String)> {
-    let found = find_tenant(&app.db, named).await?.filter(|tenant| tenant.is_active);
     let unknown = || Error::new(Code::TenantNotFound, "There is no such tenant.");
+    if slug(named.to_owned()).is_err() {
+        return Err(unknown());
+    }
+    let found = find_tenant(&app.db, named).await?.filter(|tenant| tenant.is_active);
     found.map(|tenant| (tenant.id, tenant.slug)).ok_or_else(unknown)
 }
 
@@ -232,19 +238,22 @@ fn place(token: &str) -> Option<(crate::clock::Time, SessionId)> {
 
 /// Calls a task off: what runs is stopped, what waits or is held is cancelled.
 pub async fn cancel(app: &App, caller: &Caller, task: &str) -> Result<Found, Refusal> {
-    let found = get(app, caller, task).await?;
-    let (id, status) = (found.session.id, found.session.status);
-    let done = match status {
-        Status::Running | Status::Degraded => session::service::stop(app, caller, id, None).await,
-        _ if status.is_over() => return Err(A2AError::task_not_cancelable(task).into()),
-        _ => session::service::cancel(app, caller, id, None).await,
-    };
-    match done {
-        Ok((found, _)) => Ok(found),
-        // It went on meanwhile.
-        Err(error) if error.code() == Code::InvalidTransition => Err(A2AError::task_not_cancelable(task).into()),
-        Err(error) => Err(error.into()),
+    for _ in 0..MOVES {
+        let found = get(app, caller, task).await?;
+        let (id, status) = (found.session.id, found.session.status);
+        let done = match status {
+            Status::Running | Status::Degraded => session::service::stop(app, caller, id, None).await,
+            _ if status.is_over() => break,
+            _ => session::service::cancel(app, caller, id, None).await,
+        };
+        match done {
+            Ok((found, _)) => return Ok(found),
+            // It went on between the two: the other verb is the right one now.
+            Err(error) if error.code() == Code::InvalidTransition => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    Err(A2AError::task_not_cancelable(task).into())
 }
 
 /// An agent that we called says that there is news. It is looked at soon, and never more often than without its bell.
