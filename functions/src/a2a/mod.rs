@@ -15,10 +15,15 @@ mod subscribe;
 
 use axum::{
     extract::{Request, State},
+    http::header,
     response::{IntoResponse, Response},
     routing::post,
 };
-use shared::{a2a::card::BASE, app::App};
+use shared::{
+    a2a::card::BASE,
+    app::App,
+    error::{Code, Error},
+};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -56,6 +61,7 @@ async fn verb(State(app): State<App>, request: Request) -> Response {
     } else if path.ends_with(":subscribe") {
         axum::handler::Handler::call(subscribe::subscribe, request, app).await
     } else {
-        Refused::from(a2a::A2AError::method_not_found("POST")).into_response()
+        let error = Error::new(Code::MethodNotAllowed, "A task takes the verbs :cancel and :subscribe.");
+        ([(header::ALLOW, "GET")], Refused::from(error)).into_response()
     }
 }

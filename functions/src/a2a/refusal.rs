@@ -51,7 +51,6 @@ fn ours(code: i32) -> Code {
         error_code::TASK_NOT_FOUND => Code::SessionNotFound,
         error_code::TASK_NOT_CANCELABLE | error_code::UNSUPPORTED_OPERATION => Code::InvalidTransition,
         error_code::CONTENT_TYPE_NOT_SUPPORTED => Code::UnsupportedMediaType,
-        error_code::METHOD_NOT_FOUND => Code::MethodNotAllowed,
         _ => Code::ValidationFailed,
     }
 }
@@ -124,7 +123,6 @@ fn word(status: StatusCode) -> &'static str {
         408 => "DEADLINE_EXCEEDED",
         409 | 412 => "FAILED_PRECONDITION",
         429 => "RESOURCE_EXHAUSTED",
-        501 => "UNIMPLEMENTED",
         503 => "UNAVAILABLE",
         _ => "INTERNAL",
     }
@@ -140,6 +138,7 @@ impl utoipa::IntoResponses for Refusals {
             ("401", "No valid credential."),
             ("403", "The credential does not allow it."),
             ("404", "There is no such task or tenant, or it is another's."),
+            ("405", "There is no such verb."),
             ("408", "The body came too slowly."),
             ("409", "The same is being worked on."),
             ("413", "The body is larger than 1 MiB."),
@@ -148,7 +147,6 @@ impl utoipa::IntoResponses for Refusals {
             ("429", "A limit of the tenant is met, or too many calls came."),
             ("431", "The headers are larger than 32 KiB."),
             ("500", "A fault of ours."),
-            ("501", "There is no such verb."),
             ("503", "Something that we need does not answer."),
         ];
         let described = told.into_iter().map(|(status, description)| {

@@ -60,8 +60,8 @@ pub(super) async fn frames(app: App, caller: Identity, found: Found, base: Strin
     Ok(Sse::new(frames).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())
 }
 
-fn frame(update: &StreamResponse) -> Result<Frame, Infallible> {
-    Ok(Frame::default().data(serde_json::to_string(update).unwrap_or_default()))
+fn frame(update: &StreamResponse) -> Frame {
+    Frame::default().data(serde_json::to_string(update).unwrap_or_default())
 }
 
 fn follow(
@@ -74,20 +74,20 @@ fn follow(
     async_stream::stream! {
         let (id, mut after) = (found.session.id, found.session.last_event_seq);
         let mut news = app.news.listen();
-        yield frame(&first);
+        yield Ok(frame(&first));
         while !rests(&found.session) {
             let Ok(Log { events, last_seq }) = session::service::events(&app, &caller, id, after, 200).await else { break };
             let changed = events.iter().any(|event| event.kind == "session.status_changed");
             for event in &events {
                 after = event.seq;
                 if let Some(update) = update(&app, &caller, &found.session, event, &base).await {
-                    yield frame(&update);
+                    yield Ok(frame(&update));
                 }
             }
             if changed {
                 let Ok(now) = session::service::get(&app, &caller, id).await else { break };
                 found = now;
-                yield frame(&StreamResponse::StatusUpdate(told(&found.session, task::status(&found.session))));
+                yield Ok(frame(&StreamResponse::StatusUpdate(told(&found.session, task::status(&found.session)))));
             }
             if after < last_seq || changed {
                 continue;

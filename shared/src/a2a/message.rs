@@ -59,9 +59,11 @@ pub fn text(message: &Message) -> Result<String, A2AError> {
 /// fields of `POST /sessions`.
 pub fn draft(message: &Message) -> Result<Draft, Refusal> {
     let prompt = text(message)?;
-    let named = message.metadata.as_ref().and_then(|metadata| metadata.get("ioc")).and_then(Value::as_object);
-    let nothing = Map::new();
-    let named = named.unwrap_or(&nothing);
+    let named = message.metadata.as_ref().and_then(|metadata| metadata.get("ioc")).cloned().map(whole);
+    let named = match named {
+        Some(Value::Object(named)) => named,
+        _ => Map::new(),
+    };
     let text = |field: &str| named.get(field).and_then(Value::as_str).map(str::to_owned);
     let told = json!({"context_id": message.context_id.as_deref().filter(|id| !id.is_empty()), "message_id": message.message_id});
     let workspace = named.get("workspace").filter(|value| !value.is_null()).cloned().map(serde_json::from_value);
@@ -84,6 +86,20 @@ pub fn draft(message: &Message) -> Result<Draft, Refusal> {
         metadata: Some(Map::from_iter([("a2a".to_owned(), told)])),
     };
     Draft::parse(raw).map_err(Refusal::from)
+}
+
+/// Protobuf knows no whole numbers in free JSON: what comes as 300.0 was a 300.
+fn whole(value: Value) -> Value {
+    match value {
+        Value::Number(number) => {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and fits")]
+            let exact = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9e15).map(|n| n as i64);
+            exact.map_or(Value::Number(number), Value::from)
+        }
+        Value::Array(values) => values.into_iter().map(whole).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, whole(value))).collect(),
+        other => other,
+    }
 }
 
 /// The first line of a prompt that says something, as a title.
@@ -133,6 +149,11 @@ mod tests {
         assert_eq!(title("\n  Fix the parser\nIt loops."), "Fix the parser");
         assert_eq!(title("untitled"), "A task by A2A: untitled");
         assert_eq!(title(&"x".repeat(500)).chars().count(), TITLE);
+    }
+
+    #[test]
+    fn whole_numbers_are_whole_however_they_come() {
+        assert_eq!(whole(json!({"a": [300.0, 0.5, 7]})), json!({"a": [300, 0.5, 7]}));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent): a task is a session. The mapping here is pure; the other
+//! The sessions of a tenant as an agent of A2A 1.0 (`Agent2Agent`): a task is a session. The mapping here is pure; the other
 //! direction, in which we are the client, is `runtime::a2a`.
 
 pub mod card;

@@ -138,7 +138,7 @@ async fn what_cannot_be_taken_is_refused_in_the_words_of_the_protocol() {
     stranger.post(path, message("m", "Do it.")).await.problem(400, "VERSION_NOT_SUPPORTED");
     let asked = member.with("x-request-id", "build-42").get("/api/v1/a2a/{tenant}/tasks/none").await;
     assert_eq!(asked.problem(404, "SESSION_NOT_FOUND")["request_id"], "build-42");
-    member.act(&format!("/api/v1/a2a/{{tenant}}/tasks/{}", SessionId::new())).await.problem(501, "METHOD_NOT_FOUND");
+    member.act(&format!("/api/v1/a2a/{{tenant}}/tasks/{}", SessionId::new())).await.problem(405, "METHOD_NOT_ALLOWED");
     for query in
         ["pageSize=0", "pageSize=x", "status=WALKING", "pageToken=7", "historyLength=-1", "statusTimestampAfter=noon"]
     {

@@ -121,7 +121,9 @@ fn prompt(assignment: &Assignment) -> String {
             [("Repository", &workspace.repository), ("Ref", &workspace.reference), ("Directory", &workspace.directory)];
         for (name, value) in named.into_iter().filter_map(|(name, value)| value.as_ref().map(|value| (name, value))) {
             text.push_str(if text.ends_with('\n') { "" } else { "\n" });
-            text.push_str(&format!("{name}: {value}"));
+            text.push_str(name);
+            text.push_str(": ");
+            text.push_str(value);
         }
     }
     text

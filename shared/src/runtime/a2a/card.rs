@@ -117,7 +117,8 @@ fn unusable(why: &str) -> Failure {
 /// The URL of the card: the one given, or the usual place below it.
 fn place(url: &str) -> String {
     let path = url.split(['?', '#']).next().unwrap_or(url);
-    if path.ends_with(".json") { url.to_owned() } else { format!("{}{WELL_KNOWN}", path.trim_end_matches('/')) }
+    let is_card = std::path::Path::new(path).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+    if is_card { url.to_owned() } else { format!("{}{WELL_KNOWN}", path.trim_end_matches('/')) }
 }
 
 /// Reads a card. Who writes protobuf's JSON leaves out what is empty.
@@ -199,7 +200,7 @@ fn shapes_the_call(name: &HeaderName) -> bool {
 mod tests {
     use super::*;
 
-    fn card(change: Value) -> AgentCard {
+    fn card(change: &Value) -> AgentCard {
         let mut card = json!({"name": "One", "version": "1", "capabilities": {}, "supportedInterfaces": [
             {"url": "https://a.example/grpc", "protocolBinding": "GRPC", "protocolVersion": "1.0"},
             {"url": "https://a.example/old", "protocolBinding": "JSONRPC", "protocolVersion": "0.3"},
@@ -212,8 +213,8 @@ mod tests {
 
     #[test]
     fn the_first_interface_that_we_speak_is_chosen() {
-        assert_eq!(choose(&card(json!({}))).unwrap().url, "https://a.example/rpc");
-        assert!(choose(&card(json!({"supportedInterfaces": []}))).is_none());
+        assert_eq!(choose(&card(&json!({}))).unwrap().url, "https://a.example/rpc");
+        assert!(choose(&card(&json!({"supportedInterfaces": []}))).is_none());
     }
 
     #[test]
@@ -224,8 +225,8 @@ mod tests {
 
     #[test]
     fn the_secret_is_sent_as_the_card_asks() {
-        let sent = |change| {
-            let (name, value) = proof(&card(change), b"hush").ok()?;
+        let sent = |change: Value| {
+            let (name, value) = proof(&card(&change), b"hush").ok()?;
             Some((name.to_string(), value.to_str().unwrap().to_owned()))
         };
         let bearer = Some(("authorization".to_owned(), "Bearer hush".to_owned()));

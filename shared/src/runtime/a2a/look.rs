@@ -30,7 +30,7 @@ pub(super) fn at_answer(memory: &mut Memory) -> (Phase, Vec<Entry>) {
     };
     let said = Entry::Message { role: "assistant".to_owned(), text: answer.text.clone(), part: answer.id.clone() };
     let told = memory.tell(&answer.id).then_some(said).into_iter().collect();
-    (completed(answer.text), told)
+    (completed(&answer.text), told)
 }
 
 fn phase(task: &Task, memory: &Memory) -> Phase {
@@ -50,14 +50,14 @@ fn phase(task: &Task, memory: &Memory) -> Phase {
         TaskState::AuthRequired => {
             Phase::Waiting(question(task, QuestionKind::Auth, "The agent asks for a credential."))
         }
-        TaskState::Completed => completed(result(task)),
+        TaskState::Completed => completed(&result(task)),
         TaskState::Failed => failed("AGENT_FAILED", Category::Agent),
         TaskState::Rejected => failed("TASK_REJECTED", Category::Agent),
         TaskState::Canceled => Phase::Finished(Finish::Aborted),
     }
 }
 
-fn completed(text: String) -> Phase {
+fn completed(text: &str) -> Phase {
     Phase::Finished(Finish::Completed { result: json!({"text": text}), success_rate: None, confidence_score: None })
 }
 

@@ -97,7 +97,7 @@ impl Memory {
         self.said.drain(..from);
     }
 
-    pub(super) fn note(&mut self, note: String) {
+    pub(super) fn note(&mut self, note: &str) {
         self.notes.push(note.chars().take(500).collect());
     }
 

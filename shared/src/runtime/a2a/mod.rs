@@ -1,4 +1,4 @@
-//! Agents that speak A2A 1.0 (Agent2Agent), called at an interface that their card names: HTTP+JSON or JSON-RPC.
+//! Agents that speak A2A 1.0 (`Agent2Agent`), called at an interface that their card names: HTTP+JSON or JSON-RPC.
 //!
 //! Looking at the task tells the truth. A push notification is a doorbell: it makes the next look come sooner.
 
@@ -110,9 +110,8 @@ impl A2a {
     async fn find(&self, peer: &Peer, context: &str, message: &str) -> Result<Option<Task>, Failure> {
         let listed = match peer.call(&Verb::List { context }).await {
             Ok(listed) => call::tasks(listed),
-            Err(Trouble::Peer(_)) => Vec::new(),
             Err(Trouble::Failed(failure)) if failure.category == Category::Transient => return Err(failure),
-            Err(Trouble::Failed(_)) => Vec::new(),
+            Err(_) => Vec::new(),
         };
         Ok(listed.into_iter().find(|task| task.context_id == context && holds(task, message)))
     }
@@ -225,7 +224,7 @@ impl AgentRuntime for A2a {
             match peer.send(message, None).await {
                 Ok(response) => memory.follow(response),
                 Err(Trouble::Peer(error)) if call::is_refusal(&error) => {
-                    memory.note(format!("The agent did not take the message: {}", error.message));
+                    memory.note(&format!("The agent did not take the message: {}", error.message));
                 }
                 Err(trouble) => return Err(trouble.into()),
             }

@@ -79,5 +79,5 @@ fn free(kept: &[Made], path: String) -> String {
         return path;
     }
     let numbered = |n: usize| format!("{n}-{}", path.rsplit('/').next().unwrap_or_default());
-    (2..).map(numbered).find(|path| !taken(path)).unwrap_or(path)
+    (2..=MOST_FILES + 1).map(numbered).find(|path| !taken(path)).unwrap_or(path)
 }
