@@ -48,7 +48,7 @@ pub fn peer() -> &'static Peer {
         let mut command = kept(&python());
         command.arg(script("agent.py")).arg(port.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
         let keeper = command.spawn().expect("sh starts");
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < deadline, "the agent did not answer within 60 s");
             std::thread::sleep(Duration::from_millis(20));
