@@ -53,6 +53,9 @@ impl Liar {
     }
 }
 
+/// An answer that is always the same.
+type Answer = fn() -> Response;
+
 type Held = (String, How, Arc<std::sync::atomic::AtomicU32>);
 
 async fn answer(State((place, how, calls)): State<Held>, request: Request<Body>) -> Response {
@@ -85,7 +88,7 @@ async fn end(liar: &Liar) -> Value {
 async fn garbage_a_redirect_and_an_answer_without_end_fail_with_their_reason() {
     let redirect = || (StatusCode::FOUND, [(header::LOCATION, "http://169.254.169.254/")]).into_response();
     let endless = || Body::from(vec![b'x'; 17 * 1024 * 1024]).into_response();
-    let cases: [(fn() -> Response, &str); 5] = [
+    let cases: [(Answer, &str); 5] = [
         (|| "no JSON".into_response(), "AGENT_GARBAGE"),
         (|| axum::Json(json!({"task": {"id": 7}})).into_response(), "AGENT_GARBAGE"),
         (redirect, "REDIRECT_REFUSED"),
