@@ -18,7 +18,7 @@ help: ## List the targets
 setup: ## Install what is missing into .local: PostgreSQL, Valkey, OpenCode, ripgrep
 	@$(PYTHON) infra/local/setup.py
 
-setup-test: ## The same, and what the tests need: cargo-lambda, MiniStack, cfn-lint, cargo-deny, Schemathesis
+setup-test: ## The same, and what the tests need: cargo-lambda, MiniStack, cfn-lint, cargo-deny, Schemathesis, the A2A SDK
 	@$(PYTHON) infra/local/setup.py --test
 
 build: ## Compile the local host, and the example that the tests start

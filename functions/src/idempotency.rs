@@ -26,6 +26,8 @@ const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 /// Runs a request that carries a key once, and answers it again when it comes again.
 pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
     let applies = matches!(*request.method(), Method::POST | Method::PATCH | Method::DELETE | Method::PUT);
+    // The messages of A2A are idempotent by their own ids, and may be waited on.
+    let applies = applies && !crate::a2a::is_below(request.uri().path());
     if !applies || !request.headers().contains_key(KEY) {
         return next.run(request).await;
     }

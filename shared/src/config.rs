@@ -257,15 +257,26 @@ fn settings(variables: &Variables) -> Result<Settings> {
     settings.workspace_retention = variables.seconds("WORKSPACE_RETENTION", settings.workspace_retention)?;
     settings.beat = variables.seconds("AGENT_BEAT", settings.beat)?;
     settings.push_timeout = variables.seconds("AGENT_PUSH_TIMEOUT", settings.push_timeout)?;
-    variables.get("PUBLIC_URL").unwrap_or_default().trim_end_matches('/').clone_into(&mut settings.public_url);
     settings.rate = rate(variables)?;
     settings.request_time = variables.seconds("REQUEST_TIME", settings.request_time)?;
     settings.body_time = variables.seconds("BODY_TIME", settings.body_time)?;
     settings.cors_origins = origins(variables)?;
     let allowed = variables.get("OUTBOUND_ALLOW").unwrap_or_default().parse();
     settings.outbound = allowed.map_err(|why: String| wrong("OUTBOUND_ALLOW", &format!("is wrong: {why}")))?;
+    settings.public_url = public_url(variables)?;
     settings.streams = variables.get("AWS_LAMBDA_FUNCTION_NAME").is_none();
     Ok(settings)
+}
+
+/// A URL without anything behind its host.
+fn public_url(variables: &Variables) -> Result<Option<Arc<str>>> {
+    let Some(text) = variables.get("PUBLIC_URL") else { return Ok(None) };
+    let read = reqwest::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let origin = read.map(|url| url.origin().ascii_serialization());
+    match origin.filter(|origin| origin == text.trim_end_matches('/')) {
+        Some(origin) => Ok(Some(origin.into())),
+        None => Err(wrong("PUBLIC_URL", "must be a URL such as https://ioc.example.com, with no path")),
+    }
 }
 
 /// Exact origins, separated by commas: `https://host` with a port where it is another than usual.

@@ -4,6 +4,7 @@
 //! [`observe`] (how a run goes on, step by step), [`db`] and [`queue`] (what it stands on), [`app`] (how it is put
 //! together).
 
+pub mod a2a;
 mod admissions;
 pub mod agent;
 pub mod app;

@@ -84,7 +84,7 @@ impl Endpoint {
     pub fn options(&self) -> Options {
         let mut options = Options::default();
         options.settings.outbound = self.place.parse().expect("a place");
-        "https://ioc.example.com".clone_into(&mut options.settings.public_url);
+        options.settings.public_url = Some("https://ioc.example.com".into());
         options
     }
 

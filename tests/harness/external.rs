@@ -26,7 +26,7 @@ pub fn runtime((db, cache, files): (&Db, &Cache, &Files), clock: &Clock, setting
     };
     Eap::new(eap::Settings {
         tasks,
-        public_url: settings.public_url.clone(),
+        public_url: settings.public_url.as_deref().unwrap_or_default().to_owned(),
         outbound: settings.outbound.clone(),
         push_timeout: settings.push_timeout,
     })

@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+pub mod a2a;
 mod agents;
 pub mod cargo_lambda;
 pub mod database;

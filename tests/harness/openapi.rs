@@ -5,10 +5,11 @@ use shared::auth::Role;
 
 /// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
 /// unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 11] = [
+const ACCESS: [(&str, Role, Role, &str); 12] = [
     ("/api/v1/agents/route", Role::Member, Role::Member, ""),
     ("/api/v1/agents", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/agents/external", Role::Member, Role::Member, "AGENT_NOT_FOUND"),
+    ("/api/v1/a2a", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
     ("/api/v1/api-keys", Role::Member, Role::Member, "API_KEY_NOT_FOUND"),
     ("/api/v1/audit", Role::Lead, Role::Lead, ""),
     ("/api/v1/marketplace", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
@@ -101,11 +102,25 @@ impl Operation {
         self.access().2
     }
 
-    /// The path with a session's id, and with an artifact's where it has one.
+    /// Whether it belongs to a protocol that is not ours, and so has its form of errors and takes fields that it does not know.
+    pub fn speaks_a2a(&self) -> bool {
+        self.path.starts_with("/api/v1/a2a/")
+    }
+
+    /// The path that answers it: a verb behind an id has no route of its own.
+    pub fn route(&self) -> String {
+        self.path
+            .split("}:")
+            .next()
+            .filter(|route| *route != self.path)
+            .map_or_else(|| self.path.clone(), |route| format!("{route}}}"))
+    }
+
+    /// The path with a session's id, and with an artifact's where it has one. The tenant is for the caller to put in.
     pub fn path_of(&self, session: &str, artifact: &str) -> String {
-        let path = self.path.replace("{id}", session).replace("{artifact_id}", artifact).replace("{sequence}", "1");
-        let path = path.replace("{tenant}", "somebody").replace("{task_id}", artifact);
-        assert!(!path.contains('{'), "say what to put into {path}");
+        let path = self.path.replace("{id}", session).replace("{session}", session).replace("{artifact_id}", artifact);
+        let path = path.replace("{sequence}", "1").replace("{task_id}", artifact);
+        assert!(!path.replace("{tenant}", "").contains('{'), "say what to put into {path}");
         path
     }
 
@@ -134,6 +149,14 @@ impl Operation {
             "tenants" => json!({"name": "Another", "slug": "another"}),
             "users" => json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"}),
             "api-keys" => json!({"name": "Another"}),
+            "message:send" => json!({
+                "message": {"messageId": "one", "role": "ROLE_USER", "parts": [{"text": "Do it."}]},
+                "configuration": {"returnImmediately": true},
+            }),
+            "message:stream" => {
+                json!({"message": {"messageId": "two", "role": "ROLE_USER", "parts": [{"text": "Go on."}],
+                "taskId": "01900000-0000-7000-8000-000000000000"}})
+            }
             "complete" => json!({"result": {"text": "done"}}),
             "fail" => json!({"message": "It broke."}),
             "messages" => json!({"text": "Go on."}),

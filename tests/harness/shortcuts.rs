@@ -41,6 +41,23 @@ impl Caller {
         more
     }
 
+    /// All events of a session so far, checked to be without gaps.
+    pub async fn events(&self, id: &str) -> Vec<Value> {
+        let mut events: Vec<Value> = Vec::new();
+        loop {
+            let page = self.get(&format!("/sessions/{id}/events?limit=200&after={}", events.len())).await.expect(200);
+            let items = page["items"].as_array().expect("items").clone();
+            if items.is_empty() {
+                break;
+            }
+            events.extend(items);
+        }
+        for (at, event) in events.iter().enumerate() {
+            assert_eq!(event["seq"], at + 1, "a gap in the log: {event}");
+        }
+        events
+    }
+
     /// The states that a session went through, from its events.
     pub async fn states(&self, id: &str) -> Vec<String> {
         let events = self.events(id).await;

@@ -204,6 +204,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
     let (db, files) = (db.expect("a database URL"), Files::open("memory:").expect("files in memory"));
     let settings = options.settings;
     let external = crate::external::runtime((&db, &cache, &files), &clock, &settings);
+    let speaks_a2a = crate::a2a::runtime(&settings);
     App::new(Parts {
         db,
         locks: Locks::new(cache.clone()),
@@ -214,7 +215,8 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         oidc: Oidc::new(options.issuers),
         agents: Agents::new(agents, Some("scripted".to_owned()))
             .speaking(Kind::Scripted, scripted)
-            .speaking(Kind::Eap, Arc::new(external)),
+            .speaking(Kind::Eap, Arc::new(external))
+            .speaking(Kind::A2a, speaks_a2a),
         settings,
         news: News::default(),
         clock,
@@ -247,6 +249,8 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub bytes: bytes::Bytes,
+    /// Whether it has the form of A2A, also where it is an error.
+    pub speaks_a2a: bool,
 }
 
 impl Reply {
@@ -271,6 +275,9 @@ impl Reply {
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Value {
         let kind = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        if self.speaks_a2a {
+            return crate::a2a::problem(self, kind.as_deref(), status, code);
+        }
         let body = self.expect(status);
         assert_eq!(kind.as_deref(), Some("application/problem+json"), "{body}");
         assert_eq!(body["code"], code, "{body}");
@@ -321,6 +328,10 @@ impl Caller {
 
     pub async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Reply {
         let path = if path.starts_with("/sessions") { format!("/api/v1{path}") } else { path.to_owned() };
+        let own =
+            self.headers.iter().find(|(name, _)| name == "x-tenant-id").map_or("nobody", |(_, slug)| slug.as_str());
+        let path = path.replace("{tenant}", own);
+        let speaks_a2a = path.starts_with("/api/v1/a2a/");
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -332,7 +343,7 @@ impl Caller {
         let response = self.api.clone().oneshot(request).await.expect("the router answers");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a whole body").to_bytes();
-        Reply { status: parts.status, headers: parts.headers, bytes }
+        Reply { status: parts.status, headers: parts.headers, bytes, speaks_a2a }
     }
 
     /// Makes a session that plays a script, and starts it.
@@ -370,23 +381,6 @@ impl Caller {
             assert!(reached.is_ok(), "{at}: the session never became {states:?} but is {session:#}");
             session
         }
-    }
-
-    /// All events of a session so far, checked to be without gaps.
-    pub async fn events(&self, id: &str) -> Vec<Value> {
-        let mut events: Vec<Value> = Vec::new();
-        loop {
-            let page = self.get(&format!("/sessions/{id}/events?limit=200&after={}", events.len())).await.expect(200);
-            let items = page["items"].as_array().expect("items").clone();
-            if items.is_empty() {
-                break;
-            }
-            events.extend(items);
-        }
-        for (at, event) in events.iter().enumerate() {
-            assert_eq!(event["seq"], at + 1, "a gap in the log: {event}");
-        }
-        events
     }
 }
 

@@ -27,7 +27,8 @@ async fn no_operation_answers_without_a_credential_but_those_that_say_so() {
     }
     assert_eq!(owner.dump().await, before);
     let open: Vec<_> = operations().into_iter().filter(Operation::is_open).map(|one| one.path).collect();
-    assert_eq!(open, ["/health", "/ready"]);
+    let a2a = ["/api/v1/a2a/{tenant}/.well-known/agent-card.json", "/api/v1/doorbells/{tenant}/{session}"];
+    assert_eq!(open, [&a2a[..], &["/health", "/ready"]].concat());
 }
 
 #[tokio::test]
@@ -162,6 +163,7 @@ async fn objects(world: &World, tenant: &Tenant, session: &str) -> Vec<(&'static
     vec![
         ("/api/v1/agents/", agent.clone()),
         ("/api/v1/marketplace/", agent),
+        ("/api/v1/a2a/", session.to_owned()),
         ("/api/v1/api-keys/", tenant.key_id(Role::Viewer).to_string()),
         ("/api/v1/sessions/", session.to_owned()),
         ("/api/v1/tenants/", tenant.id.to_string()),

@@ -115,7 +115,8 @@ fn the_document_is_openapi_3_1_whose_references_and_parameters_hold() {
         for (code, response) in responses {
             assert!(response["description"].is_string(), "{what} {code}");
             if code.starts_with(['4', '5']) && !operation.is_open() {
-                assert!(response["content"]["application/problem+json"]["schema"].is_object(), "{what} {code}");
+                let form = if operation.speaks_a2a() { "application/json" } else { "application/problem+json" };
+                assert!(response["content"][form]["schema"].is_object(), "{what} {code}");
             }
         }
     }

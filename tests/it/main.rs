@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and shows the figures it took")]
 
+mod a2a;
 mod access;
 mod agent_tokens;
 mod agents;

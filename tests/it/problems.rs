@@ -151,7 +151,7 @@ async fn unknown_fields_are_refused_and_named_at_every_endpoint_that_takes_a_bod
     let (world, id) = with_session().await;
     let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.owner().await);
     let before = owner.dump().await;
-    for operation in with_bodies() {
+    for operation in with_bodies().into_iter().filter(|operation| !operation.speaks_a2a()) {
         let mut body: Value = serde_json::from_slice(&operation.body().unwrap()).unwrap();
         body["colour"] = json!("red");
         let problem =
@@ -357,7 +357,7 @@ async fn an_unknown_route_is_a_problem_and_so_is_a_method_that_a_route_does_not_
     for operation in &all {
         let path = operation.path_of(UNKNOWN, UNKNOWN);
         let taken: Vec<_> =
-            all.iter().filter(|one| one.path == operation.path).map(|one| one.method.as_str()).collect();
+            all.iter().filter(|one| one.route() == operation.route()).map(|one| one.method.as_str()).collect();
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().filter(|method| !taken.contains(method)) {
             let reply = nobody.send(method, &path, None).await;
             let allow = reply.headers.get("allow").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();

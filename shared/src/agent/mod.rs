@@ -64,7 +64,7 @@ words! {
         Manual "manual"
         /// Speaks our External Agent Protocol, pushed to or pulling.
         Eap "eap"
-        /// Speaks the Agent2Agent protocol.
+        /// Speaks the `Agent2Agent` protocol.
         A2a "a2a"
     }
 }

@@ -52,7 +52,7 @@ impl Area {
             "api-keys" => Some(Self::ApiKeys),
             "audit" => Some(Self::Audit),
             "models" | "experiments" => Some(Self::Models),
-            "sessions" | "live" => Some(Self::Sessions),
+            "sessions" | "live" | "a2a" => Some(Self::Sessions),
             "tenant" | "tenants" => Some(Self::Tenants),
             "fine-tuning" => Some(Self::Training),
             "usage" => Some(Self::Usage),

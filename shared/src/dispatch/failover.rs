@@ -116,8 +116,7 @@ async fn let_go(app: &App, session: &Session, lost: AgentId) {
         }
         Ok::<_, crate::error::Error>(())
     };
-    match tokio::time::timeout(LETTING_GO, Box::pin(told)).await {
-        Ok(Err(error)) => tracing::info!(?error, session.id = %session.id, "a lost agent was not told to let go"),
-        Ok(Ok(())) | Err(_) => {}
+    if let Ok(Err(error)) = tokio::time::timeout(LETTING_GO, Box::pin(told)).await {
+        tracing::info!(?error, session.id = %session.id, "a lost agent was not told to let go");
     }
 }

@@ -16,6 +16,7 @@ use crate::{
 
 use super::{
     AgentRuntime,
+    a2a::{self, A2a},
     eap::{self, Eap},
     manual::Manual,
     opencode::OpenCode,
@@ -45,7 +46,7 @@ pub fn all(config: &Config, kind: Kind, services: &Services<'_>) -> Result<Optio
         (Kind::Scripted, _) => Some(Arc::new(Scripted::new(clock))),
         (Kind::Manual, _) => Some(Arc::new(Manual)),
         (Kind::Eap, _) => Some(Arc::new(external(config, services))),
-        (Kind::A2a, _) => None,
+        (Kind::A2a, _) => Some(Arc::new(A2a::new(a2a_settings(config)))),
     })
 }
 
@@ -60,10 +61,15 @@ fn external(config: &Config, services: &Services<'_>) -> Eap {
             clock: services.clock.clone(),
             beat: config.settings.beat,
         },
-        public_url: config.settings.public_url.clone(),
+        public_url: config.settings.public_url.as_deref().unwrap_or_default().to_owned(),
         outbound: config.settings.outbound.clone(),
         push_timeout: config.settings.push_timeout,
     })
+}
+
+fn a2a_settings(config: &Config) -> a2a::Settings {
+    let settings = &config.settings;
+    a2a::Settings::new(settings.outbound.clone(), config.pepper.clone(), settings.public_url.as_deref())
 }
 
 /// None: agents are known by their names, kinds and capacities.

@@ -1,6 +1,7 @@
 //! How work reaches an agent: one trait, a member per kind of agent. Every call may be made again after a crash, with
 //! the same arguments, and must then have the effect of one call.
 
+pub mod a2a;
 pub mod carried;
 pub mod eap;
 pub mod manual;
@@ -145,6 +146,8 @@ pub enum QuestionKind {
     Approval,
     /// It needs words or a choice.
     Input,
+    /// It needs a credential, which is given to the agent itself and never to us. Answered, or resumed, once that is done.
+    Auth,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

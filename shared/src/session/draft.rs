@@ -207,7 +207,7 @@ fn agent_config(refusals: &mut Refusals, config: Map<String, Value>) -> Map<Stri
         if key.is_empty() || !key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
             refusals.add(format!("agent_config.{}", printable(key)), "keys are of A-Z a-z 0-9 _ -");
         }
-        if key == "agent" && !value.as_str().is_some_and(|name| !name.is_empty()) {
+        if key == "agent" && value.as_str().is_none_or(str::is_empty) {
             refusals.add("agent_config.agent", "must be the name of an agent");
         }
     }

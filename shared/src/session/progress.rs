@@ -202,6 +202,7 @@ pub fn ask(change: &mut Change, mut question: Question, work: Option<Work>) -> R
     let reason = match question.kind {
         QuestionKind::Approval => PauseReason::Approval,
         QuestionKind::Input => PauseReason::Input,
+        QuestionKind::Auth => PauseReason::Auth,
     };
     keep(change, Cause::Pause, work);
     let payload = without_nul(serde_json::to_value(&question).unwrap_or_default());

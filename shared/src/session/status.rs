@@ -129,6 +129,18 @@ pub enum PauseReason {
 }
 
 impl PauseReason {
+    pub const ALL: [Self; 9] = [
+        Self::Manual,
+        Self::Approval,
+        Self::Input,
+        Self::Auth,
+        Self::Budget,
+        Self::Quota,
+        Self::RateLimit,
+        Self::Dependency,
+        Self::Maintenance,
+    ];
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Manual => "manual",

@@ -3,7 +3,12 @@
 use harness::{World, owner::Owner};
 use serde_json::{Value, json};
 use shared::{
-    agent::{Agent, standing::Tier, store},
+    agent::{
+        Agent,
+        route::{Requirements, left_out},
+        standing::Tier,
+        store,
+    },
     auth::Role,
 };
 
@@ -123,8 +128,8 @@ async fn the_database_computes_tiers_and_room_as_the_code_does() {
                      from agents a where id = '{id}'"
                 );
                 let found = agent(&world, &id).await;
-                let left_out = shared::agent::route::left_out(&found, &Default::default(), None, world.app.clock.now());
-                let room = if left_out.is_some() { Some(0) } else { found.room(world.app.clock.now()) };
+                let refused = left_out(&found, &Requirements::default(), None, world.app.clock.now());
+                let room = if refused.is_some() { Some(0) } else { found.room(world.app.clock.now()) };
                 assert_eq!(
                     owner.texts(&sql).await,
                     [format!("{} {}", found.tier().name(), room.unwrap())],

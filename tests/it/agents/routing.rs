@@ -12,10 +12,10 @@ fn long() -> Value {
     json!([{"do": "wait", "ms": 600_000}])
 }
 
-fn wants(script: Value, wanted: Value) -> Value {
-    let mut config = json!({"script": script});
-    config.as_object_mut().unwrap().extend(wanted.as_object().unwrap().clone());
-    json!({"agent_config": config})
+/// A session with a script, and what it asks of its agent.
+fn wants(script: Value, mut wanted: Value) -> Value {
+    wanted["script"] = script;
+    json!({"agent_config": wanted})
 }
 
 #[tokio::test]

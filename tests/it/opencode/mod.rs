@@ -28,7 +28,7 @@ use shared::{
     clock::{Clock, Time},
     id::{SessionId, TenantId},
     runtime::{
-        AgentRuntime, Assignment, Continuation, Entry, Finish, Observation, Phase, RunState,
+        AgentRuntime, Assignment, Continuation, Entry, Finish, Observation, Phase, QuestionKind, RunState,
         opencode::{OpenCode, Settings},
     },
     session::{outcome::Failure, workspace::Workspace},
@@ -175,7 +175,12 @@ pub(crate) fn member() -> Member {
         };
         Assignment { tenant_id, prompt: script(&steps), model: Some("stub/stub-1".to_owned()), ..blank() }
     };
-    Member { runtime: Box::new(bench.runtime.clone()), assign: Box::new(assign), keep: Box::new(bench) }
+    Member {
+        runtime: Box::new(bench.runtime.clone()),
+        assign: Box::new(assign),
+        asks: QuestionKind::Approval,
+        keep: Box::new(bench),
+    }
 }
 
 impl Drop for Bench {

@@ -29,6 +29,8 @@ pub(crate) enum Work {
 pub(crate) struct Member {
     pub runtime: Box<dyn AgentRuntime>,
     pub assign: Box<dyn Fn(Work) -> Assignment>,
+    /// What kind of question its agents ask.
+    pub asks: QuestionKind,
     #[expect(dead_code, reason = "held only to live as long")]
     pub keep: Box<dyn Any>,
 }
@@ -53,9 +55,17 @@ async fn the_scripted_agent_keeps_the_contract() {
     keeps_the_contract(&Member {
         runtime: Box::new(Scripted::new(Clock::System)),
         assign: Box::new(assign),
+        asks: QuestionKind::Approval,
         keep: Box::new(()),
     })
     .await;
+}
+
+#[tokio::test]
+async fn a2a_keeps_the_contract_by_both_bindings() {
+    for binding in ["http", "rpc"] {
+        keeps_the_contract(&crate::a2a::member(binding)).await;
+    }
 }
 
 #[tokio::test]
@@ -133,9 +143,10 @@ async fn a_question_waits_and_its_answer_counts_once(member: &Member) {
     let state = runtime.dispatch(&assignment).await.unwrap();
     let (_, phase, state) = watch(member, &assignment, state, |phase| matches!(phase, Phase::Waiting(_))).await;
     let Phase::Waiting(question) = phase else { panic!("it does not ask: {phase:?}") };
-    assert_eq!(question.kind, QuestionKind::Approval);
-    let answer =
-        Answer { question_id: question.question_id, decision: Some(Decision::Approve), choices: None, text: None };
+    assert_eq!(question.kind, member.asks);
+    let approves = member.asks == QuestionKind::Approval;
+    let (decision, text) = (approves.then_some(Decision::Approve), (!approves).then(|| "The second.".to_owned()));
+    let answer = Answer { question_id: question.question_id, decision, choices: None, text };
     let (id, said) = (MessageId::new(), Said::Answer { answer });
     let state = runtime.say(&assignment, &state, id, &said).await.unwrap();
     let state = runtime.say(&assignment, &state, id, &said).await.unwrap();

@@ -36,7 +36,7 @@ impl OpenCode {
             Said::Answer { answer } => match kind(&answer.question_id) {
                 Some(QuestionKind::Approval) => self.decide(&state, answer).await?,
                 Some(QuestionKind::Input) => self.answer(&mut state, answer).await?,
-                None => {
+                Some(QuestionKind::Auth) | None => {
                     let message = "The agent asked no such question.";
                     return Err(Failure::new(Category::User, "QUESTION_UNKNOWN", message));
                 }

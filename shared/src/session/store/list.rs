@@ -86,6 +86,13 @@ pub async fn list(db: &Db, tenant_id: TenantId, filter: &Filter, page: Page, now
     rows.iter().map(row::found).collect()
 }
 
+/// These sessions, as far as they are there.
+pub async fn named(db: &Db, tenant_id: TenantId, ids: &[SessionId], now: Time) -> Result<Vec<Found>> {
+    let most = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+    let rows = db.read(tenant_id, &statement::list(" and s.id = any($4)"), &[&now, &tenant_id, &most, &ids]).await?;
+    rows.iter().map(row::found).collect()
+}
+
 /// A tenant's sessions in figures.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Stats {

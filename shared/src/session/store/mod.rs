@@ -33,7 +33,7 @@ pub use self::{
     },
     hold::{suspended, to_suspend, with_tokens_again},
     left::{Left, forget_workspace, leave_workspaces, put_off_workspace, take_workspace},
-    list::{Filter, Page, Stats, list, stats},
+    list::{Filter, Page, Stats, list, named, stats},
     room::{Room, Standing, Towards, lock_with_room, standing, turns, waited_for},
 };
 use self::{

@@ -11,7 +11,7 @@ use shared::{
     agent::{Contact, Kind},
     auth::Role,
     id::SessionId,
-    runtime::{AgentRuntime, Assignment},
+    runtime::{AgentRuntime, Assignment, QuestionKind},
 };
 use tokio::task::JoinSet;
 
@@ -50,7 +50,7 @@ pub(crate) async fn member() -> Member {
     };
     let mut works = JoinSet::new();
     works.spawn(async move { serve(&agent).await });
-    Member { runtime, assign: Box::new(assign), keep: Box::new((world, works)) }
+    Member { runtime, assign: Box::new(assign), asks: QuestionKind::Approval, keep: Box::new((world, works)) }
 }
 
 /// Does what it is given, for ever.
