@@ -22,7 +22,7 @@ use crate::{
     lock::Locks,
     queue::{Limits, Memory, Queue, Settings as SqsSettings, Sqs},
     runtime::{
-        carried::{Carried, Services},
+        carried::{Carried, Services, Whose},
         opencode,
     },
     telemetry::Format,
@@ -45,6 +45,8 @@ pub struct Config {
     /// A folder, or `memory:`.
     pub files: String,
     pub opencode: Option<opencode::Settings>,
+    /// What holds for the OpenCode servers of tenants too; their places and passwords are their own.
+    pub opencode_common: opencode::Settings,
     /// Sessions at once on the OpenCode server.
     pub opencode_capacity: i32,
     /// Whether the scripted agent is offered.
@@ -138,6 +140,7 @@ impl Config {
             issuers: issuers(variables)?,
             files: variables.get("FILES").unwrap_or("memory:").to_owned(),
             opencode: opencode_settings(variables)?,
+            opencode_common: opencode_common(variables)?,
             opencode_capacity: variables.parsed("OPENCODE_CAPACITY", 5)?,
             scripted: variables.parsed("SCRIPTED_AGENT", false)?,
             default_agent: variables.get("DEFAULT_AGENT").map(str::to_owned),
@@ -175,7 +178,7 @@ impl Config {
     fn agents(&self, carries: Carried, services: &Services<'_>) -> Result<Agents> {
         let mut agents = Vec::new();
         let mut add = |kind: Kind, capacity| {
-            let runtime = carries(self, kind, services)?;
+            let runtime = carries(self, (Whose::Platform, kind), services)?;
             agents.push(PlatformAgent { name: kind.name().to_owned(), kind, capacity, runtime });
             Ok::<_, Error>(())
         };
@@ -187,8 +190,8 @@ impl Config {
         }
         add(Kind::Manual, None)?;
         let mut agents = Agents::new(agents, self.default_agent.clone());
-        for kind in [Kind::Eap, Kind::A2a] {
-            if let Some(runtime) = carries(self, kind, services)? {
+        for kind in [Kind::OpenCode, Kind::Eap, Kind::A2a] {
+            if let Some(runtime) = carries(self, (Whose::Tenants, kind), services)? {
                 agents = agents.speaking(kind, runtime);
             }
         }
@@ -229,10 +232,19 @@ fn sqs(variables: &Variables) -> Result<Option<SqsSettings>> {
 
 fn opencode_settings(variables: &Variables) -> Result<Option<opencode::Settings>> {
     let Some(url) = variables.get("OPENCODE_URL") else { return Ok(None) };
+    let common = opencode_common(variables)?;
     let password = variables.get("OPENCODE_PASSWORD").unwrap_or_default();
+    Ok(Some(opencode::Settings {
+        directory_roots: variables.list("OPENCODE_DIRECTORIES"),
+        base_url: url.to_owned(),
+        password: password.to_owned(),
+        ..common
+    }))
+}
+
+fn opencode_common(variables: &Variables) -> Result<opencode::Settings> {
     let root = variables.get("OPENCODE_WORKSPACES").unwrap_or("/var/lib/ioc/workspaces");
-    let mut settings = opencode::Settings::new(url, password, root);
-    settings.directory_roots = variables.list("OPENCODE_DIRECTORIES");
+    let mut settings = opencode::Settings::new("", "", root);
     settings.call_timeout = variables.seconds("OPENCODE_CALL_TIMEOUT", settings.call_timeout)?;
     settings.prepare_timeout = variables.seconds("OPENCODE_PREPARE_TIMEOUT", settings.prepare_timeout)?;
     settings.grace = variables.seconds("OPENCODE_GRACE", settings.grace)?;
@@ -241,7 +253,7 @@ fn opencode_settings(variables: &Variables) -> Result<Option<opencode::Settings>
     if let Some(agent) = variables.get("OPENCODE_AGENT") {
         agent.clone_into(&mut settings.agent);
     }
-    Ok(Some(settings))
+    Ok(settings)
 }
 
 fn settings(variables: &Variables) -> Result<Settings> {

@@ -24,6 +24,7 @@ use crate::{
         verbs,
     },
     step,
+    unit::after_commit,
 };
 
 /// How long a bell rests that rang while another admitted on its agent. That one looks once more before it ends: the bell
@@ -88,6 +89,17 @@ pub async fn admit(app: &App, agent: AgentId) -> Result<()> {
         admit_all(app, &admitting, agent, turns, None).await?;
     }
     Ok(())
+}
+
+/// Gives the places of an agent that may have new ones to those whose turn it is, once that is committed.
+pub async fn admit_soon(app: &App, agent: AgentId) {
+    let app = app.clone();
+    after_commit(Box::pin(async move {
+        if let Err(error) = Box::pin(admit(&app, agent)).await {
+            tracing::warn!(?error, agent.id = %agent, "nobody was admitted on an agent that has room; the sweep will");
+        }
+    }))
+    .await;
 }
 
 /// Gives the free places of an agent to those whose turn it is, and rings for each but `mine`. Answers whether `mine`

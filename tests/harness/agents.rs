@@ -1,8 +1,23 @@
 //! Agents of tenants for tests about what becomes of their work: each plays the script of the session that it gets.
 
-use shared::id::AgentId;
+use std::sync::Arc;
 
-use crate::{Tenant, World, owner::Owner};
+use shared::{
+    app::Settings,
+    auth::key::Pepper,
+    clock::Clock,
+    id::AgentId,
+    runtime::opencode::{self, OfTenants},
+};
+
+use crate::{PEPPER, Tenant, World, owner::Owner};
+
+/// What speaks to the OpenCode servers of tenants.
+pub(crate) fn opencode(workspaces: &str, clock: &Clock, settings: &Settings) -> Arc<OfTenants> {
+    let common = opencode::Settings::new("", "", workspaces);
+    let pepper = Pepper(PEPPER.as_bytes().to_vec());
+    Arc::new(OfTenants::new(common, pepper, clock.clone(), settings.outbound.clone()).expect("a runtime"))
+}
 
 impl World {
     /// An agent of a tenant; `set` is what is to be set of its row besides, such as `capacity = 1`.

@@ -49,6 +49,8 @@ pub struct Options {
     /// Other agents besides `scripted` and `manual`.
     pub agents: Vec<PlatformAgent>,
     pub queue: Option<Queue>,
+    /// Where sessions work on the OpenCode servers of tenants.
+    pub workspaces: String,
     /// Whose tokens people may come with.
     pub issuers: Vec<Issuer>,
 }
@@ -72,6 +74,7 @@ impl Default for Options {
             redis_url: None,
             agents: Vec::new(),
             queue: None,
+            workspaces: "/nowhere".to_owned(),
             issuers: Vec::new(),
         }
     }
@@ -205,6 +208,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
     let settings = options.settings;
     let external = crate::external::runtime((&db, &cache, &files), &clock, &settings);
     let speaks_a2a = crate::a2a::runtime(&settings);
+    let opencode = crate::agents::opencode(&options.workspaces, &clock, &settings);
     App::new(Parts {
         db,
         locks: Locks::new(cache.clone()),
@@ -215,6 +219,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         oidc: Oidc::new(options.issuers),
         agents: Agents::new(agents, Some("scripted".to_owned()))
             .speaking(Kind::Scripted, scripted)
+            .speaking(Kind::OpenCode, opencode)
             .speaking(Kind::Eap, Arc::new(external))
             .speaking(Kind::A2a, speaks_a2a),
         settings,

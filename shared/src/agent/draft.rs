@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::{Error, Refusals, Result},
+    external::sign::is_secret,
     session::draft::small_json,
     text,
 };
@@ -63,6 +64,13 @@ impl Patch {
         }
         if needs_endpoint(kind) && !matches!(raw.endpoint_url, Some(Some(_))) {
             refusals.add("endpoint_url", required(kind));
+        }
+        let signs = raw.endpoint_secret.as_ref().is_some_and(|secret| secret.as_deref().is_some_and(is_secret));
+        if kind == Kind::Eap && matches!(raw.endpoint_url, Some(Some(_))) && !signs {
+            refusals.add(
+                "endpoint_secret",
+                "what is pushed is signed with it: whsec_ and base64, as Standard Webhooks have it",
+            );
         }
         let patch = Self::collect(raw, may_call, &mut refusals);
         refusals.finish()?;

@@ -13,6 +13,7 @@ use crate::{
     auth::{Caller, agent_tokens, service::AgentCaller},
     clock::Time,
     db::OnConstraint,
+    dispatch,
     error::{Code, Error, Result},
     id::{AgentId, ExternalTaskId, SessionId, TenantId},
     job::Job,
@@ -60,6 +61,7 @@ pub async fn register(app: &App, caller: &Caller, new: Registration) -> Result<R
         agent_tokens::issue(app, caller.tenant_id, caller, agent.id, None).await
     })
     .await?;
+    dispatch::admit_soon(app, agent.id).await;
     Ok(Registered { agent_id: agent.id, auth_token: token.text, signing_secret })
 }
 
@@ -122,6 +124,7 @@ pub async fn beat(app: &App, agent: &AgentCaller, beat: &Beat) -> Result<()> {
         Some(Liveness::Alive) => Ok(()),
         Some(was) => {
             tracing::info!(agent.id = %agent.agent_id, was = was.name(), "an agent is back");
+            dispatch::admit_soon(app, agent.agent_id).await;
             Ok(())
         }
     }

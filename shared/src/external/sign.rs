@@ -15,6 +15,11 @@ pub fn new_secret() -> String {
     format!("{PREFIX}{}", STANDARD.encode(rand::random::<[u8; 32]>()))
 }
 
+/// Whether a text has the form of a secret.
+pub fn is_secret(text: &str) -> bool {
+    signature(text, "", 0, b"").is_some()
+}
+
 /// The value of `webhook-signature`; `None` when the secret has not the form of one.
 pub fn signature(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> Option<String> {
     let signed = mac(secret, id, timestamp, body)?.finalize().into_bytes();
@@ -51,6 +56,6 @@ mod tests {
         assert!(verify(secret, id, 1_614_265_330, body, &format!("v1,AAAA v2,x {signed}")));
         assert!(!verify(secret, id, 1_614_265_331, body, &signed));
         assert!(!verify(&new_secret(), id, 1_614_265_330, body, &signed));
-        assert!(signature("secret", id, 0, body).is_none());
+        assert!(!is_secret("secret") && !is_secret("whsec_?") && is_secret(&new_secret()));
     }
 }

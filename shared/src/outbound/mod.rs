@@ -166,8 +166,16 @@ impl Outbound {
     /// A call to a URL of a user, to be finished and sent.
     pub fn request(&self, method: Method, text: &str) -> Result<RequestBuilder, &'static str> {
         let url = self.check(text)?;
-        let client = if self.is_named(&url) { &self.trusted } else { &self.guarded };
-        Ok(client.request(method, url))
+        Ok(self.client_of(&url).request(method, url))
+    }
+
+    /// What calls a URL of a user and all that is below it, and nothing else.
+    pub fn client(&self, text: &str) -> Result<Client, &'static str> {
+        Ok(self.client_of(&self.check(text)?).clone())
+    }
+
+    fn client_of(&self, url: &Url) -> &Client {
+        if self.is_named(url) { &self.trusted } else { &self.guarded }
     }
 
     fn is_named(&self, url: &Url) -> bool {

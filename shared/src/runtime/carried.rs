@@ -19,7 +19,7 @@ use super::{
     a2a::{self, A2a},
     eap::{self, Eap},
     manual::Manual,
-    opencode::OpenCode,
+    opencode::{OfTenants, OpenCode},
     scripted::Scripted,
 };
 
@@ -31,13 +31,28 @@ pub struct Services<'a> {
     pub clock: &'a Clock,
 }
 
+/// Whose agents a runtime is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Whose {
+    Platform,
+    Tenants,
+}
+
 /// Makes the runtime of a kind of agent as it is configured, where the process carries it.
-pub type Carried = fn(&Config, Kind, &Services<'_>) -> Result<Option<Arc<dyn AgentRuntime>>>;
+pub type Carried = fn(&Config, (Whose, Kind), &Services<'_>) -> Result<Option<Arc<dyn AgentRuntime>>>;
 
 /// Every runtime that is configured.
-pub fn all(config: &Config, kind: Kind, services: &Services<'_>) -> Result<Option<Arc<dyn AgentRuntime>>> {
+pub fn all(
+    config: &Config,
+    (whose, kind): (Whose, Kind),
+    services: &Services<'_>,
+) -> Result<Option<Arc<dyn AgentRuntime>>> {
     let clock = services.clock.clone();
     Ok(match (kind, &config.opencode) {
+        (Kind::OpenCode, _) if whose == Whose::Tenants => {
+            let (common, allowed) = (config.opencode_common.clone(), config.settings.outbound.clone());
+            Some(Arc::new(OfTenants::new(common, config.pepper.clone(), clock, allowed)?))
+        }
         (Kind::OpenCode, Some(settings)) => {
             let runtime = OpenCode::new(settings.clone(), clock);
             Some(Arc::new(runtime.map_err(|failure| Error::internal(failure.message))?))
@@ -73,6 +88,6 @@ fn a2a_settings(config: &Config) -> a2a::Settings {
 }
 
 /// None: agents are known by their names, kinds and capacities.
-pub fn none(_: &Config, _: Kind, _: &Services<'_>) -> Result<Option<Arc<dyn AgentRuntime>>> {
+pub fn none(_: &Config, _: (Whose, Kind), _: &Services<'_>) -> Result<Option<Arc<dyn AgentRuntime>>> {
     Ok(None)
 }

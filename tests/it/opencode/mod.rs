@@ -4,6 +4,7 @@
 //! has a tenant, a workspace root and a repository of its own.
 
 mod faults;
+mod of_tenants;
 mod questions;
 mod runs;
 mod work;

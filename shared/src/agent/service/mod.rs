@@ -14,7 +14,7 @@ use crate::{
     dispatch,
     error::{Code, Error, Result},
     id::{AgentId, TenantId},
-    unit::{after_commit, as_one},
+    unit::as_one,
 };
 
 pub use self::figures::{Counts, Performance, counts, performance};
@@ -97,6 +97,7 @@ pub async fn create(app: &App, caller: &Caller, kind: Kind, mut sent: Patch) -> 
         Ok(Some(issued.text))
     };
     let token = Box::pin(as_one(&app.db, write)).await?;
+    dispatch::admit_soon(app, agent.id).await;
     Ok((Shown::own(agent, now), token))
 }
 
@@ -215,7 +216,7 @@ pub async fn patch(app: &App, caller: &Caller, id: AgentId, mut sent: Patch, ver
     store::save(&mut tx, &agent, becomes).await?;
     tx.commit().await?;
     if agent.state == State::Active && (before.state != State::Active || before.capacity < agent.capacity) {
-        admit_after_commit(app, id).await;
+        dispatch::admit_soon(app, id).await;
     }
     Ok(Shown::own(agent, now))
 }
@@ -228,16 +229,6 @@ pub(in crate::agent) async fn own(tx: &mut Tx, caller: &Caller, id: AgentId) -> 
         }
         found => found,
     }
-}
-
-async fn admit_after_commit(app: &App, id: AgentId) {
-    let app = app.clone();
-    after_commit(async move {
-        if let Err(error) = Box::pin(dispatch::admit(&app, id)).await {
-            tracing::warn!(?error, agent.id = %id, "free places of an agent were not given away; the sweep will");
-        }
-    })
-    .await;
 }
 
 /// What the audit log tells of an agent.

@@ -58,22 +58,25 @@ pub(super) struct Client {
     timeout: Duration,
 }
 
+/// Connections to a server of our own network.
+pub(super) fn connections() -> Result<reqwest::Client, Failure> {
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .no_proxy() // an agent stands in our own network
+        .redirect(reqwest::redirect::Policy::none()) // the password goes to nobody else
+        .build()
+        .map_err(|error| Failure::new(Category::Internal, "AGENT_SETTINGS", error.to_string()))
+}
+
 impl Client {
-    pub(super) fn new(settings: &Settings) -> Result<Self, Failure> {
-        let unfit = |error: reqwest::Error| Failure::new(Category::Internal, "AGENT_SETTINGS", error.to_string());
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .no_proxy() // an agent stands in our own network
-            .redirect(reqwest::redirect::Policy::none()) // the password goes to nobody else
-            .build()
-            .map_err(unfit)?;
-        Ok(Self {
+    pub(super) fn new(http: reqwest::Client, settings: &Settings) -> Self {
+        Self {
             http,
             base: settings.base_url.trim_end_matches('/').to_owned(),
             username: settings.username.clone(),
             password: settings.password.clone(),
             timeout: settings.call_timeout,
-        })
+        }
     }
 
     pub(super) async fn agents(&self, directory: &str) -> Result<Vec<Agent>, Refusal> {

@@ -16,6 +16,7 @@ mod dispatch;
 mod fault;
 mod ids;
 mod observe;
+mod of_tenants;
 mod prepare;
 mod prompt;
 mod say;
@@ -31,6 +32,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use moka::sync::Cache;
 
+pub use of_tenants::OfTenants;
 pub use settings::{Rule, Settings};
 
 use super::{AgentRuntime, Assignment, Observation, RunState, Said, Work};
@@ -48,9 +50,14 @@ pub struct OpenCode {
 impl OpenCode {
     /// Connects to nothing yet.
     pub fn new(settings: Settings, clock: Clock) -> Result<Self, Failure> {
-        let client = client::Client::new(&settings)?;
+        Ok(Self::over(client::connections()?, settings, clock))
+    }
+
+    /// The same over given connections.
+    fn over(http: reqwest::Client, settings: Settings, clock: Clock) -> Self {
+        let client = client::Client::new(http, &settings);
         let offers = Cache::builder().max_capacity(1).time_to_live(Duration::from_mins(1)).build();
-        Ok(Self { settings, client, clock, offers })
+        Self { settings, client, clock, offers }
     }
 }
 

@@ -140,3 +140,20 @@ async fn a_rotated_token_works_for_ten_minutes_more_beside_the_new_one() {
     let audited = "select action from audit_entries where object_kind = 'agent_token' order by seq";
     assert_eq!(world.owner().await.texts(audited).await, ["agent_token.create", "agent_token.rotate"]);
 }
+
+#[tokio::test]
+async fn an_agent_that_registers_or_comes_back_gets_at_once_what_waited_for_one_like_it() {
+    let world = World::new().await;
+    let (owner, caller) = (world.owner().await, world.caller(Role::Member));
+    owner.without_the_platforms_agents().await;
+    let wanted = json!({"agent_config": {"required_capabilities": ["code_generation"]}});
+    let first = caller.start_session(wanted.clone()).await;
+    let agent = world.puller("BUILDER").await;
+    assert_eq!(caller.reaches(&first, &["running"]).await["agent"]["id"], agent.id);
+    owner.run("update agents set liveness = 'suspect' where name = 'BUILDER'").await;
+    let second = caller.start_session(wanted).await;
+    world.run(shared::job::Job::sweep()).await;
+    assert_eq!(caller.session(&second).await["status"], "queued");
+    agent.beat().await;
+    caller.reaches(&second, &["running"]).await;
+}

@@ -141,6 +141,11 @@ async fn what_breaks_a_rule_is_refused_by_field_and_changes_nothing() {
         let problem = lead.post(AGENTS, body).await.problem(422, "VALIDATION_FAILED");
         assert_eq!(problem["errors"][0]["field"], "endpoint_url");
     }
+    let mut pushed = called("pushed", "eap");
+    let problem = lead.post(AGENTS, pushed.clone()).await.problem(422, "VALIDATION_FAILED");
+    assert_eq!(problem["errors"][0]["field"], "endpoint_secret", "pushes are signed");
+    pushed.as_object_mut().unwrap().remove("endpoint_secret");
+    lead.post(AGENTS, pushed).await.problem(422, "VALIDATION_FAILED");
     lead.without("x-tenant-id").post(AGENTS, named("a")).await.problem(400, "TENANT_REQUIRED");
     world.caller(Role::Member).post(AGENTS, named("a")).await.problem(403, "FORBIDDEN");
     assert_eq!(owner.dump().await, before);
