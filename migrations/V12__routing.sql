@@ -53,12 +53,12 @@ alter table session_checkpoints
 
 drop function register_platform_agent(uuid, text, text, integer, timestamptz);
 create function register_platform_agent(agent_id uuid, agent_name text, agent_kind text, agent_capacity integer,
-                                        agent_capabilities text[], at timestamptz)
+                                        agent_capabilities text[], by_choice boolean, at timestamptz)
     returns uuid
     language sql volatile security definer set search_path = public
 begin atomic
     insert into agents (id, tenant_id, name, kind, capacity, capabilities, routable, created_at, updated_at)
-    values (agent_id, null, agent_name, agent_kind, agent_capacity, agent_capabilities, agent_kind <> 'manual', at, at)
+    values (agent_id, null, agent_name, agent_kind, agent_capacity, agent_capabilities, by_choice, at, at)
     on conflict (tenant_id, name) where state <> 'deregistered' do update
         set kind = excluded.kind, capacity = excluded.capacity, capabilities = excluded.capabilities,
             routable = excluded.routable, updated_at = excluded.updated_at
@@ -198,7 +198,7 @@ declare
     signature regprocedure;
 begin
     foreach signature in array array[
-        'register_platform_agent(uuid, text, text, integer, text[], timestamptz)', 'sessions_at_agent(uuid)',
+        'register_platform_agent(uuid, text, text, integer, text[], boolean, timestamptz)', 'sessions_at_agent(uuid)',
         'note_agent_result(uuid, uuid, integer, uuid, real, real, bigint, bigint, bigint, text, text[], timestamptz)']::regprocedure[] loop
         execute format('alter function %s owner to ioc_directory', signature);
         execute format('revoke all on function %s from public', signature);

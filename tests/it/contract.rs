@@ -72,6 +72,17 @@ fn the_document_holds_the_paths_of_every_area() {
     assert_eq!(whole, documented().into_keys().collect());
 }
 
+/// Two shapes under one name would describe each other's answers.
+#[test]
+fn every_shape_of_the_document_is_the_one_that_its_area_means() {
+    let whole = functions::openapi().components.unwrap().schemas;
+    for (area, routes) in areas() {
+        for (name, shape) in routes.into_openapi().components.unwrap_or_default().schemas {
+            assert!(whole.get(&name) == Some(&shape), "{area} means something else by {name}");
+        }
+    }
+}
+
 #[test]
 fn the_template_routes_every_documented_path_to_the_binary_that_serves_it() {
     let mut routes = Template::read().routes();

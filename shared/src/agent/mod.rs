@@ -32,10 +32,9 @@ pub const DEFAULT_CAPACITY: i32 = 5;
 pub const MAX_CAPACITY: i32 = 50;
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $word:literal)+ }) => {
-        $(#[$doc])*
+    ($(#[$about:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $word:tt)+ }) => {
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize, ToSchema)]
-        #[serde(rename_all = "snake_case")]
+        $(#[$about])*
         pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+ }
 
         impl $name {
@@ -55,6 +54,7 @@ pub(crate) use words;
 
 words! {
     /// How we speak to an agent.
+    #[schema(as = AgentKind)]
     Kind {
         /// An OpenCode server that we call.
         OpenCode "opencode"
@@ -85,6 +85,7 @@ words! {
 
 words! {
     /// What its owner decided of an agent.
+    #[schema(as = AgentState)]
     State {
         /// It gets work.
         Active "active"
@@ -110,6 +111,7 @@ words! {
 
 words! {
     /// How an agent is shown.
+    #[schema(as = AgentStatus)]
     Status {
         Healthy "healthy"
         Degraded "degraded"

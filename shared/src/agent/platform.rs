@@ -56,12 +56,6 @@ impl Agents {
             Error::new(Code::AgentUnavailable, detail)
         })
     }
-
-    pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<_> = self.by_name.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        names
-    }
 }
 
 /// Writes the platform's agents down, so that sessions can refer to them and their capacity is counted.
@@ -70,10 +64,16 @@ pub async fn register(app: &App) -> Result<()> {
         // They are general: what they can do is the model's matter.
         let all = Capability::ALL.map(Capability::name);
         let capabilities = if agent.kind == Kind::Manual { Vec::new() } else { all.to_vec() };
-        let sql = "select register_platform_agent($1, $2, $3, $4, $5, $6)";
+        let sql = "select register_platform_agent($1, $2, $3, $4, $5, $6, $7)";
+        // Nobody means a script or nobody at all unless they say so.
+        let plays = matches!(agent.kind, Kind::Manual | Kind::Scripted);
+        let routable = !plays || app.agents.default.as_ref() == Some(&agent.name);
         let id = AgentId::new();
         app.db
-            .directory(sql, &[&id, &agent.name, &agent.kind.name(), &agent.capacity, &capabilities, &app.clock.now()])
+            .directory(
+                sql,
+                &[&id, &agent.name, &agent.kind.name(), &agent.capacity, &capabilities, &routable, &app.clock.now()],
+            )
             .await?;
     }
     Ok(())

@@ -247,19 +247,21 @@ pub fn left_out(agent: &Agent, wanted: &Requirements, lost: Option<AgentId>, now
 
 /// What an agent that may get the work is worth for it.
 pub fn score(agent: &Agent, wanted: &Requirements) -> Score {
+    // Sums of tenths: what binary fractions add is no part of the formula.
+    let exact = |value: f64| (value * 1e6).round() / 1e6;
     let flag = |yes: bool, worth: f64| if yes { worth } else { 0.0 };
     let parts = Score {
         total: 0.0,
-        tier: TIER * agent.tier().worth(),
+        tier: exact(TIER * agent.tier().worth()),
         // Whoever lacks one is left out.
         matched: MATCHED,
-        load: LOAD * agent.load_level().worth(),
+        load: exact(LOAD * agent.load_level().worth()),
         available: flag(agent.status() == Status::Healthy && agent.liveness == Liveness::Alive, AVAILABLE),
         preferred_id: flag(wanted.preferred_agent_ids.contains(&agent.id), PREFERRED_ID),
         preferred_type: flag(wanted.preferred_agent_type == Some(agent.agent_type), PREFERRED_TYPE),
     };
     let total = parts.tier + parts.matched + parts.load + parts.available + parts.preferred_id + parts.preferred_type;
-    Score { total, ..parts }
+    Score { total: exact(total), ..parts }
 }
 
 /// Whose agent it is, as a tenant sees it.

@@ -2,7 +2,13 @@
 
 use harness::{Options, World};
 use serde_json::{Value, json};
-use shared::{auth::Role, sweep::sweep};
+use shared::{
+    agent::{Kind, PlatformAgent},
+    auth::Role,
+    clock::Clock,
+    runtime::scripted::Scripted,
+    sweep::sweep,
+};
 
 fn short() -> Value {
     json!([{"do": "say", "text": "Done."}])
@@ -171,4 +177,19 @@ async fn a_dry_run_names_the_agent_its_score_in_parts_the_next_three_and_why_oth
     let none = json!({"required_capabilities": ["deployment"]});
     let answer = world.caller(Role::Member).post("/api/v1/agents/route", none).await.expect(200);
     assert_eq!((&answer["chosen"], &answer["left_out_count"]), (&json!(null), &json!(8)));
+}
+
+#[tokio::test]
+async fn what_plays_a_script_or_is_nobody_gets_only_what_names_it_unless_the_configuration_prefers_it() {
+    let runtime = std::sync::Arc::new(Scripted::new(Clock::System));
+    let agent =
+        PlatformAgent { name: "other".to_owned(), kind: Kind::Scripted, capacity: None, runtime: Some(runtime) };
+    let world = World::with(Options { agents: vec![agent], ..Options::default() }).await;
+    let caller = world.caller(Role::Member);
+    let answer = caller.post("/api/v1/agents/route", json!({})).await.expect(200);
+    assert_eq!(answer["chosen"]["name"], "scripted", "the tests prefer it");
+    let by_name: Vec<_> = answer["left_out"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!(by_name, ["manual", "other"]);
+    let named = caller.start_session(json!({"agent_config": {"agent": "other", "script": short()}})).await;
+    assert_eq!(caller.reaches(&named, &["completed"]).await["agent"]["name"], "other");
 }

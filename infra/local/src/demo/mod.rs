@@ -67,6 +67,7 @@ async fn create(api: &Api, directory: &Path, scripted: bool) -> Result<Value> {
     let session = json!({
         "title": "Mend fizz",
         "initial_prompt": repository::prompt(scripted),
+        "agent_config": {"agent": "opencode"},
         "workspace": {"directory": directory},
         "max_duration_seconds": LIMIT.as_secs(),
         "tags": ["demo"],
