@@ -28,10 +28,14 @@ impl Setup {
         Self { world, owner, clock, caller, agent }
     }
 
-    /// A session that the agent has claimed.
+    /// A session that the agent has claimed. Its handover is written: no step is under way that time could overtake.
     async fn at_work(&self) -> (String, Value) {
         let id = self.agent.session(&self.caller).await;
-        (id, self.agent.task().await)
+        let task = self.agent.task().await;
+        let handed_over =
+            format!("select count(*) from sessions where id = '{id}' and handover is null and lease_until is null");
+        until(async || self.owner.number(&handed_over).await == 1).await;
+        (id, task)
     }
 
     async fn pass(&self, seconds: i64) {
