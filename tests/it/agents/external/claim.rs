@@ -1,6 +1,6 @@
 //! `POST /agents/external/{id}/tasks/claim`: work waits for its agent, and is handed out once at a time.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -44,13 +44,19 @@ async fn a_started_session_is_claimed_worked_on_and_completed() {
     assert_eq!((&session["usage"]["tokens_output"], &session["usage"]["cost_usd"]), (&json!(30), &json!("0.002000")));
 }
 
+/// How many claims of an agent listen for its bell.
+async fn listeners(world: &World, agent: &str) -> i64 {
+    let asked = redis::cmd("PUBSUB").arg("NUMSUB").arg(format!("external:{agent}")).to_owned();
+    let (_, count): (String, i64) = world.app.cache.query(&asked).await.unwrap();
+    count
+}
+
 #[tokio::test]
 async fn a_claim_that_waits_is_answered_by_the_bell() {
     let world = World::new().await;
     let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
     let (claimed, id) = tokio::join!(agent.task(), async {
-        // Once it listens, which cannot be seen from outside.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        harness::until(async || listeners(&world, &agent.id).await == 1).await;
         agent.session(&caller).await
     });
     assert_eq!(claimed["session_id"], json!(id));
