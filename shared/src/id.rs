@@ -50,20 +50,28 @@ id! {
     ArtifactId
     /// One entry of an audit log.
     AuditId
+    /// Samples made of sessions, to train with.
+    DatasetId
     /// One entry of an event log.
     EventId
+    /// A comparison of models on live sessions.
+    ExperimentId
     /// A run of a session, as an external agent has it.
     ExternalTaskId
     /// An API key (its public part).
     KeyId
     /// A message to a session: a further prompt, or the answer to a question.
     MessageId
+    /// A version of a model in the registry.
+    ModelVersionId
     /// One request or one run of a job, as it stands in every log line of it.
     RequestId
     /// A coding session.
     SessionId
     /// A tenant.
     TenantId
+    /// A job of fine-tuning.
+    TrainingJobId
     /// A person.
     UserId
 }

@@ -37,5 +37,6 @@ pub mod telemetry;
 pub mod tenant;
 pub mod text;
 pub mod tidy;
+pub mod trainer;
 pub mod unit;
 pub mod user;
