@@ -7,6 +7,7 @@ use crate::{
     app::App,
     audit, dispatch,
     error::Result,
+    event,
     id::{AgentId, SessionId, TenantId},
     idempotency,
     job::{Job, Verdict},
@@ -31,6 +32,7 @@ pub async fn sweep(app: &App) -> Result<Verdict> {
     resume_with_tokens(app).await?;
     idempotency::forget(app).await?;
     audit::service::prune(app).await?;
+    event::store::forget(&app.db, app.clock.now() - event::tenant::KEPT_FOR).await?;
     Ok(Verdict::Done)
 }
 

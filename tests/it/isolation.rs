@@ -29,6 +29,7 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
                  insert into external_tasks values ('{0}', '{artifact}', '{id}', 1, '{artifact}', 'pull', 'waiting', '{{}}', false, 0, null, null, 0, 0, 0, 0, 0, null, null, now(), now());
                  insert into external_reports values ('{0}', '{artifact}', 1, 1, 1, '{{}}', now());
                  insert into external_messages values ('{0}', '{artifact}', 1, '{artifact}', '{{}}', now());
+                 insert into tenant_events values ('{0}', 'agents', '1', '{artifact}', 'agent.registered', '{{}}', now(), '{{}}');
                  insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
                  values ('{0}', '{artifact}', 'a@example.org', 'A', 'member', now(), now());
                  insert into workspaces_left values ('{0}', '{artifact}', '{artifact}', 1, now(), '{{}}', now(), 0, now());
