@@ -26,6 +26,11 @@ pub fn local() -> PathBuf {
     root().unwrap_or_default().join(".local")
 }
 
+/// Where the dashboard's build is put.
+pub fn dashboard() -> PathBuf {
+    root().unwrap_or_default().join("dashboard/out")
+}
+
 /// Makes a folder that nobody else can read, where it is not there yet.
 pub fn private(folder: &Path) -> Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);

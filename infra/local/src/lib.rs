@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod checkout;
 pub mod conformance;
+pub mod dashboard;
 pub mod demo;
 pub mod env_file;
 mod log;

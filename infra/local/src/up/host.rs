@@ -21,7 +21,7 @@ use shared::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{checkout, env_file::EnvFile, services::kept_secret, workers};
+use crate::{checkout, dashboard::Dashboard, env_file::EnvFile, services::kept_secret, workers};
 
 /// The tenant that is made for whoever tries ioc.
 const SLUG: &str = "demo";
@@ -112,9 +112,18 @@ impl Host {
         Ok(text)
     }
 
-    /// Serves the API and runs the workers until the end.
-    pub(super) async fn serve(self, listener: TcpListener, end: CancellationToken) -> Result<()> {
+    /// Serves the API, with the dashboard where it was built, and runs the workers until the end.
+    pub(super) async fn serve(
+        self,
+        listener: TcpListener,
+        dashboard: Option<Dashboard>,
+        end: CancellationToken,
+    ) -> Result<()> {
         let api = functions::api(self.app.clone());
+        let api = match dashboard {
+            Some(dashboard) => dashboard.around(api),
+            None => api,
+        };
         let workers = workers::run(&self.app, &end);
         // Not gracefully: a stream of events would keep us for as long as it is listened to.
         let serving = async {

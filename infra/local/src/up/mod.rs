@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{checkout, demo, env_file::EnvFile, log, say::say};
+use crate::{checkout, dashboard::Dashboard, demo, env_file::EnvFile, log, say::say};
 
 /// What can be set.
 #[derive(Clone, Debug, clap::Args)]
@@ -47,6 +47,9 @@ pub struct Arguments {
     /// Where the data, the keys and the logs are
     #[arg(long, default_value_os_t = checkout::local())]
     local: PathBuf,
+    /// The folder of the dashboard's build
+    #[arg(long, default_value_os_t = checkout::dashboard())]
+    dashboard: PathBuf,
     /// Leave out the shown job
     #[arg(long)]
     no_demo: bool,
@@ -92,19 +95,14 @@ async fn live(mut arguments: Arguments, end: CancellationToken) -> Result<()> {
         return Ok(());
     };
     let running = running.map_err(|error| claim::explain(error, local))?;
-    let served = work(local, listener, &running, &end, !arguments.no_demo).await;
+    let served = work(&arguments, listener, &running, &end).await;
     running.stop().await;
     served.map_err(|error| claim::explain(error, local))
 }
 
 /// Serves until the end, and shows the job meanwhile.
-async fn work(
-    local: &Path,
-    listener: TcpListener,
-    running: &Running,
-    end: &CancellationToken,
-    show: bool,
-) -> Result<()> {
+async fn work(arguments: &Arguments, listener: TcpListener, running: &Running, end: &CancellationToken) -> Result<()> {
+    let local = &arguments.local;
     let url = format!("http://{}", listener.local_addr()?);
     let host = host::open(&running.places(local), &url).await.context("the API cannot be prepared")?;
     let file = local.join("env");
@@ -113,17 +111,27 @@ async fn work(
     let env = EnvFile { url, model: running.model_kind().to_owned(), ..env };
     env.write(&file)?;
     say(format!("ioc: the API is on {0}, its documentation on {0}/docs; keys are in {1}", env.url, file.display()));
+    let dashboard = Dashboard::built(&arguments.dashboard);
     let shown = async {
-        if show {
+        if !arguments.no_demo {
             introduce(local, &env).await;
         }
+        invite(dashboard.as_ref(), &env);
         say("\nioc: running. Ctrl-C ends it; the data stays under .local for the next start.");
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        served = host.serve(listener, end.clone()) => served,
+        served = host.serve(listener, dashboard.clone(), end.clone()) => served,
         () = shown => Ok(()),
         () = running.mind() => Ok(()),
+    }
+}
+
+/// Says where the dashboard opens, signed in. The key stands behind the `#`: a browser sends that to nobody.
+fn invite(dashboard: Option<&Dashboard>, env: &EnvFile) {
+    match dashboard {
+        Some(_) => say(format!("\nioc: the dashboard is on {}/#key={}", env.url, env.admin_key)),
+        None => say("\nioc: the dashboard is not built: `make dashboard` builds it"),
     }
 }
 

@@ -1,0 +1,43 @@
+import type { Problem } from "./schema";
+
+/** An answer of the API that is no success: what went wrong, and what to do about it. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly problem: Partial<Problem>,
+    readonly retryAfter: number | null = null,
+  ) {
+    super(problem.detail ?? problem.title ?? `The server answered ${status}.`);
+    this.name = "Refused";
+  }
+
+  get code(): string {
+    return this.problem.code ?? `HTTP_${this.status}`;
+  }
+
+  get remedy(): string | undefined {
+    return this.problem.remedy;
+  }
+
+  /** What is wrong with a field of the request, by its name. */
+  field(name: string): string | undefined {
+    return this.problem.errors?.find((error) => error.field === name)?.message;
+  }
+}
+
+/** There was no answer at all. */
+export class Unreachable extends Error {
+  readonly code = "UNREACHABLE";
+  readonly remedy = "Check the network and that the server runs; the page tries again by itself.";
+
+  constructor(cause: unknown) {
+    super("The server does not answer.", { cause });
+    this.name = "Unreachable";
+  }
+}
+
+/** Whether asking again by itself can help. */
+export function worthRetrying(error: unknown): boolean {
+  if (error instanceof Unreachable) return true;
+  return error instanceof Refused && (error.status >= 500 || error.status === 429);
+}

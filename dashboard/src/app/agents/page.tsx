@@ -1,0 +1,7 @@
+import { Agents } from "./agents";
+
+export const metadata = { title: "Agents · ioc" };
+
+export default function Page() {
+  return <Agents />;
+}

@@ -1,0 +1,7 @@
+import { Marketplace } from "./marketplace";
+
+export const metadata = { title: "Marketplace · ioc" };
+
+export default function Page() {
+  return <Marketplace />;
+}

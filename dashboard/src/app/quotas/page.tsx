@@ -1,0 +1,7 @@
+import { Quotas } from "./quotas";
+
+export const metadata = { title: "Quotas · ioc" };
+
+export default function Page() {
+  return <Quotas />;
+}

@@ -1,0 +1,64 @@
+import type { ReactNode } from "react";
+import { cx } from "./class-names";
+
+/** The head of a page: what it shows, and what can be done with it. */
+export function PageHead({ title, aside, children }: { title: string; aside?: ReactNode; children?: ReactNode }) {
+  return (
+    <div className="flex flex-wrap items-center gap-x-4 gap-y-2 pb-3">
+      <h1 className="text-lg font-semibold">{title}</h1>
+      {aside && <div className="text-[0.8125rem] text-muted">{aside}</div>}
+      <div className="ml-auto flex flex-wrap items-center gap-2">{children}</div>
+    </div>
+  );
+}
+
+/** A part of a page with a name. */
+export function Panel({
+  title,
+  actions,
+  children,
+  className,
+}: {
+  title: string;
+  actions?: ReactNode;
+  children: ReactNode;
+  className?: string;
+}) {
+  return (
+    <section aria-label={title} className={cx("panel min-w-0", className)}>
+      <header className="flex min-h-10 items-center gap-2 border-b border-line px-3 py-1.5">
+        <h2 className="label">{title}</h2>
+        <div className="ml-auto flex items-center gap-2">{actions}</div>
+      </header>
+      {children}
+    </section>
+  );
+}
+
+/** Names with values, in two columns. */
+export function Facts({ items }: { items: [string, ReactNode][] }) {
+  return (
+    <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1.5 p-3 text-[0.8125rem]">
+      {items.map(([name, value]) => (
+        <div key={name} className="contents">
+          <dt className="text-muted">{name}</dt>
+          <dd className="min-w-0 text-right break-words">{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** A word in a box: a tag, a capability, a kind. */
+export function Chip({ children, className }: { children: ReactNode; className?: string }) {
+  return (
+    <span
+      className={cx(
+        "inline-flex items-center rounded border border-line bg-raised px-1.5 text-2xs whitespace-nowrap text-muted",
+        className,
+      )}
+    >
+      {children}
+    </span>
+  );
+}

@@ -1,0 +1,33 @@
+/** What travels on the live stream: docs/openapi.json does not describe sockets, so these few shapes stand here. */
+
+export interface Frame {
+  readonly type: string;
+  readonly payload: Record<string, unknown>;
+  readonly timestamp: string;
+  readonly seq?: number;
+  readonly session_id?: string;
+  /** Where to go on after a reconnect. */
+  readonly cursor?: string;
+  /** The payload was too large for a frame, and is cut. */
+  readonly truncated?: boolean;
+}
+
+export type Topic = "sessions" | `sessions/${string}` | "agents" | "tuning" | "system";
+
+export type Said =
+  | { action: "subscribe"; topic: Topic; after?: string }
+  | { action: "unsubscribe"; topic: Topic }
+  | { action: "pong" };
+
+/** A frame as it came, or nothing when it is none. */
+export function parseFrame(text: string): Frame | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null) return null;
+    const frame = value as Partial<Frame>;
+    if (typeof frame.type !== "string") return null;
+    return { ...frame, type: frame.type, payload: frame.payload ?? {}, timestamp: frame.timestamp ?? "" };
+  } catch {
+    return null;
+  }
+}

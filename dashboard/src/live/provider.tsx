@@ -1,0 +1,75 @@
+"use client";
+
+import { useQueryClient } from "@tanstack/react-query";
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
+import { credential } from "@/api/credential";
+import { Refused, Unreachable } from "@/api/problem";
+import { Renewal } from "./apply";
+import { Connection, type LiveState } from "./connection";
+import type { Topic } from "./frame";
+
+const State = createContext<LiveState>("connecting");
+const Line = createContext<Connection | null>(null);
+
+async function ticket(): Promise<string> {
+  const now = credential.get();
+  const headers: Record<string, string> = { Authorization: `Bearer ${now?.key ?? ""}` };
+  if (now?.tenant) headers["X-Tenant-ID"] = now.tenant;
+  const answer = await fetch("/api/v1/live/tickets", { method: "POST", headers }).catch((cause) => {
+    throw new Unreachable(cause);
+  });
+  if (!answer.ok) throw new Refused(answer.status, {});
+  return ((await answer.json()) as { ticket: string }).ticket;
+}
+
+function open(topic: Topic, ticket: string): WebSocket {
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  return new WebSocket(`${scheme}://${location.host}/ws/${topic}?ticket=${encodeURIComponent(ticket)}`);
+}
+
+/** Keeps the page's one connection, as long as somebody is signed in. */
+export function LiveProvider({ children }: { children: ReactNode }) {
+  const queries = useQueryClient();
+  const [state, setState] = useState<LiveState>("connecting");
+  const [line, setLine] = useState<Connection | null>(null);
+
+  useEffect(() => {
+    const renewal = new Renewal(queries);
+    const connection = new Connection(
+      { ticket, open, random: Math.random },
+      { state: setState, frame: (frame) => renewal.take(frame), resync: () => renewal.everything() },
+    );
+    const online = () => {
+      connection.hurry();
+      renewal.everything();
+    };
+    const offline = () => setState("offline");
+    addEventListener("online", online);
+    addEventListener("offline", offline);
+    setLine(connection);
+    connection.start();
+    return () => {
+      removeEventListener("online", online);
+      removeEventListener("offline", offline);
+      renewal.stop();
+      connection.stop();
+    };
+  }, [queries]);
+
+  return (
+    <Line value={line}>
+      <State value={state}>{children}</State>
+    </Line>
+  );
+}
+
+export function useLiveState(): LiveState {
+  return useContext(State);
+}
+
+/** Listens to a topic as long as the component is shown. */
+export function useTopic(topic: Topic | null) {
+  const line = useContext(Line);
+  const steady = useMemo(() => topic, [topic]);
+  useEffect(() => (line && steady ? line.follow(steady) : undefined), [line, steady]);
+}

@@ -1,0 +1,176 @@
+"use client";
+
+import { ArrowDown, ChevronRight, CircleAlert, CircleCheck, CircleHelp, Wrench } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import { Button } from "@/components/button";
+import { cx } from "@/components/class-names";
+import { Empty } from "@/components/states";
+import { Ago } from "@/components/time";
+import { StatusBadge } from "@/modules/status/badge";
+import type { Entry } from "./events";
+
+const NEAR = 80;
+
+/** Follows the end of the page while the reader is at it, and lets them read in peace while they are not. */
+function useFollowing(size: number) {
+  const end = useRef<HTMLDivElement>(null);
+  const [away, setAway] = useState(false);
+  useEffect(() => {
+    const look = () => setAway(innerHeight + scrollY < document.documentElement.scrollHeight - NEAR);
+    addEventListener("scroll", look, { passive: true });
+    return () => removeEventListener("scroll", look);
+  }, []);
+  const first = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only what is new moves the page
+  useEffect(() => {
+    if (first.current) first.current = false;
+    else if (!away) end.current?.scrollIntoView({ block: "end" });
+  }, [size]);
+  return { end, away, jump: () => end.current?.scrollIntoView({ block: "end", behavior: "smooth" }) };
+}
+
+function Message({ entry }: { entry: Extract<Entry, { kind: "message" }> }) {
+  const person = entry.role === "user";
+  const thought = entry.role === "reasoning";
+  return (
+    <div className={cx("border-l-2 py-0.5 pl-3", person ? "border-accent" : "border-line-strong")}>
+      <p className="mb-0.5 flex items-baseline gap-2 text-xs text-muted">
+        <span className="font-medium">{person ? entry.who : thought ? "thinking" : entry.who}</span>
+        <Ago at={entry.at} className="text-2xs" />
+      </p>
+      <p className={cx("leading-relaxed break-words whitespace-pre-wrap", thought && "text-muted italic")}>
+        {entry.text}
+      </p>
+    </div>
+  );
+}
+
+export function Tool({ entry, open }: { entry: Extract<Entry, { kind: "tool" }>; open?: boolean }) {
+  const failed = entry.state === "error" || entry.state === "failed";
+  const input = typeof entry.input === "string" ? entry.input : JSON.stringify(entry.input ?? {}, null, 2);
+  const lines =
+    "figure max-h-80 overflow-auto border-t border-line p-2.5 text-xs leading-relaxed whitespace-pre-wrap break-words";
+  return (
+    <details open={open} className="group rounded-md border border-line bg-raised">
+      <summary className="flex list-none items-center gap-2 px-2.5 py-1.5 text-[0.8125rem]">
+        <ChevronRight aria-hidden className="size-3.5 shrink-0 text-muted transition-transform group-open:rotate-90" />
+        <Wrench aria-hidden className={cx("size-3.5 shrink-0", failed ? "text-danger" : "text-muted")} />
+        <span className="figure shrink-0 font-semibold">{entry.tool}</span>
+        <span className="figure min-w-0 flex-1 truncate text-xs text-muted">{entry.title}</span>
+        <span className={cx("text-xs", failed ? "text-danger" : "text-muted")}>{entry.state}</span>
+        <Ago at={entry.at} className="text-2xs text-muted max-sm:hidden" />
+      </summary>
+      <pre tabIndex={0} role="region" aria-label="Input" className={lines}>
+        {input}
+      </pre>
+      {entry.output && (
+        <pre tabIndex={0} role="region" aria-label="Output" className={lines}>
+          {entry.output}
+        </pre>
+      )}
+    </details>
+  );
+}
+
+function Change({ entry }: { entry: Extract<Entry, { kind: "status" }> }) {
+  return (
+    <p className="flex flex-wrap items-center gap-2 text-xs text-muted">
+      <span aria-hidden className="h-px w-4 bg-line-strong" />
+      <StatusBadge status={entry.to} />
+      <span>
+        {entry.reason} · {entry.who}
+      </span>
+      <Ago at={entry.at} className="text-2xs" />
+    </p>
+  );
+}
+
+function End({ entry }: { entry: Extract<Entry, { kind: "end" }> }) {
+  const Icon = entry.good ? CircleCheck : CircleAlert;
+  return (
+    <div
+      className={cx(
+        "flex gap-2 rounded-md border p-3",
+        entry.good ? "border-line bg-raised" : "border-danger/50 bg-danger-soft",
+      )}
+    >
+      <Icon aria-hidden className={cx("mt-0.5 size-4 shrink-0", entry.good ? "text-good" : "text-danger")} />
+      <div className="min-w-0 text-[0.8125rem]">
+        <p className="font-medium">{entry.good ? "Result" : "Failed"}</p>
+        <p className="break-words whitespace-pre-wrap">{entry.text}</p>
+        {entry.remedy && <p className="mt-1 text-muted">{entry.remedy}</p>}
+      </div>
+    </div>
+  );
+}
+
+function One({ entry }: { entry: Entry }) {
+  switch (entry.kind) {
+    case "message":
+      return <Message entry={entry} />;
+    case "tool":
+      return <Tool entry={entry} />;
+    case "status":
+      return <Change entry={entry} />;
+    case "end":
+      return <End entry={entry} />;
+    case "question":
+      return (
+        <p className="flex gap-2 rounded-md border border-line bg-warning-soft p-2.5 text-[0.8125rem]">
+          <CircleHelp aria-hidden className="mt-0.5 size-4 shrink-0 text-warning" />
+          <span className="whitespace-pre-wrap">{entry.text}</span>
+        </p>
+      );
+    case "log":
+      return (
+        <p className={cx("figure text-xs break-words", entry.level === "error" ? "text-danger" : "text-muted")}>
+          [{entry.level}] {entry.text}
+        </p>
+      );
+    default:
+      return null;
+  }
+}
+
+export function Transcript({
+  prompt,
+  entries,
+  working,
+}: {
+  prompt: string;
+  entries: readonly Entry[];
+  working: boolean;
+}) {
+  const { end, away, jump } = useFollowing(entries.length);
+  return (
+    <div className="flex flex-col gap-3 p-3 md:p-4">
+      <details open className="rounded-md border border-line">
+        <summary className="label px-3 py-1.5">Prompt</summary>
+        <p className="max-h-72 overflow-y-auto px-3 pb-3 leading-relaxed break-words whitespace-pre-wrap">{prompt}</p>
+      </details>
+      {entries.length === 0 && <Empty title="Nothing has been said yet." />}
+      <div role="log" aria-label="Transcript" className="flex flex-col gap-3">
+        {entries.map((entry) => (
+          <div
+            key={`${entry.kind} ${entry.key}`}
+            className="[contain-intrinsic-size:auto_60px] [content-visibility:auto]"
+          >
+            <One entry={entry} />
+          </div>
+        ))}
+      </div>
+      {working && (
+        <p className="flex items-center gap-2 text-xs text-muted">
+          <span aria-hidden className="size-1.5 animate-[breathe_1.4s_ease-in-out_infinite] rounded-full bg-accent" />{" "}
+          The agent works …
+        </p>
+      )}
+      <div ref={end} className="scroll-mb-4" />
+      {away && working && (
+        <Button small onClick={jump} className="fixed bottom-4 left-1/2 z-20 -translate-x-1/2 shadow-(--shadow)">
+          <ArrowDown aria-hidden className="size-3.5" /> Newest
+        </Button>
+      )}
+    </div>
+  );
+}

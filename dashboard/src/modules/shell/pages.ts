@@ -1,0 +1,52 @@
+import {
+  Bot,
+  Building2,
+  Gauge,
+  KeyRound,
+  LayoutDashboard,
+  ListTree,
+  type LucideIcon,
+  Plus,
+  ScrollText,
+  Store,
+  Users,
+} from "lucide-react";
+
+export interface Page {
+  readonly title: string;
+  readonly path: string;
+  /** The letters that go there. */
+  readonly keys: string;
+  readonly icon: LucideIcon;
+  readonly needs?: string;
+}
+
+export const GROUPS: readonly { title: string; pages: readonly Page[] }[] = [
+  {
+    title: "Work",
+    pages: [
+      { title: "Overview", path: "/", keys: "g o", icon: LayoutDashboard },
+      { title: "Sessions", path: "/sessions/", keys: "g s", icon: ListTree },
+      { title: "New session", path: "/sessions/new/", keys: "g n", icon: Plus, needs: "sessions:write" },
+    ],
+  },
+  {
+    title: "Fleet",
+    pages: [
+      { title: "Agents", path: "/agents/", keys: "g a", icon: Bot },
+      { title: "Marketplace", path: "/marketplace/", keys: "g m", icon: Store },
+    ],
+  },
+  {
+    title: "Tenant",
+    pages: [
+      { title: "Quotas", path: "/quotas/", keys: "g q", icon: Gauge },
+      { title: "Members", path: "/members/", keys: "g u", icon: Users },
+      { title: "API keys", path: "/keys/", keys: "g k", icon: KeyRound, needs: "api_keys:read" },
+      { title: "Audit log", path: "/audit/", keys: "g l", icon: ScrollText, needs: "audit:read" },
+      { title: "Tenants", path: "/tenants/", keys: "g t", icon: Building2, needs: "tenants:write" },
+    ],
+  },
+];
+
+export const PAGES: readonly Page[] = GROUPS.flatMap((group) => group.pages);

@@ -1,0 +1,96 @@
+"use client";
+
+import { useQueryClient } from "@tanstack/react-query";
+import { Menu } from "lucide-react";
+import { useRouter } from "next/navigation";
+import { Dialog } from "radix-ui";
+import { type ReactNode, useMemo, useState } from "react";
+import { tenancyKeys, useMe } from "@/api/queries/tenancy";
+import { IconButton } from "@/components/button";
+import { Failure, Loading } from "@/components/states";
+import { useShortcuts } from "@/hooks/use-shortcuts";
+import { useTopic } from "@/live/provider";
+import { Connection } from "./connection";
+import { Help } from "./help";
+import { Navigation } from "./navigation";
+import { PAGES } from "./pages";
+import { Search } from "./search";
+import { TenantSwitcher } from "./tenant-switcher";
+import { ThemeToggle, toggleTheme } from "./theme";
+import { UserMenu } from "./user-menu";
+
+export function Shell({ children }: { children: ReactNode }) {
+  const me = useMe();
+  const router = useRouter();
+  const queries = useQueryClient();
+  const [helped, setHelped] = useState(false);
+  const [drawn, setDrawn] = useState(false);
+  useTopic("sessions");
+  useTopic("agents");
+  useTopic("system");
+
+  const shortcuts = useMemo(() => {
+    const go = Object.fromEntries(PAGES.map((page) => [page.keys, () => router.push(page.path)]));
+    return {
+      ...go,
+      "?": () => setHelped(true),
+      "/": () => document.querySelector<HTMLInputElement>("[data-search]")?.focus(),
+      n: () => router.push("/sessions/new/"),
+      t: toggleTheme,
+      r: () => void queries.invalidateQueries(),
+    };
+  }, [router, queries]);
+  useShortcuts(shortcuts);
+
+  return (
+    <div className="flex min-h-dvh">
+      <a
+        href="#content"
+        className="sr-only z-50 rounded bg-accent px-3 py-2 text-accent-text focus:not-sr-only focus:fixed focus:top-2 focus:left-2"
+      >
+        Skip to the content
+      </a>
+      <aside className="sticky top-0 hidden h-dvh w-48 shrink-0 border-r border-line bg-surface md:block">
+        <Navigation permissions={me.data?.permissions ?? []} />
+      </aside>
+      <div className="flex min-w-0 flex-1 flex-col">
+        <header className="sticky top-0 z-30 flex h-12 items-center gap-2 border-b border-line bg-surface px-3 md:px-4">
+          <Dialog.Root open={drawn} onOpenChange={setDrawn}>
+            <Dialog.Trigger asChild>
+              <IconButton label="Menu" className="md:hidden">
+                <Menu aria-hidden className="size-4" />
+              </IconButton>
+            </Dialog.Trigger>
+            <Dialog.Portal>
+              <Dialog.Overlay className="fixed inset-0 z-40 bg-black/55" />
+              <Dialog.Content
+                aria-describedby={undefined}
+                className="fixed inset-y-0 left-0 z-50 w-60 border-r border-line bg-surface"
+              >
+                <Dialog.Title className="sr-only">Menu</Dialog.Title>
+                <Navigation permissions={me.data?.permissions ?? []} onGo={() => setDrawn(false)} />
+              </Dialog.Content>
+            </Dialog.Portal>
+          </Dialog.Root>
+          <Search />
+          <div className="ml-auto flex items-center gap-1.5">
+            <Connection />
+            {me.data && <TenantSwitcher me={me.data} />}
+            <ThemeToggle />
+            {me.data && <UserMenu me={me.data} onHelp={() => setHelped(true)} />}
+          </div>
+        </header>
+        <main id="content" tabIndex={-1} className="min-w-0 flex-1 p-3 outline-none md:p-4">
+          {me.isError ? (
+            <Failure error={me.error} retry={() => void queries.invalidateQueries({ queryKey: tenancyKeys.me })} />
+          ) : me.data ? (
+            children
+          ) : (
+            <Loading />
+          )}
+        </main>
+      </div>
+      <Help open={helped} onOpenChange={setHelped} />
+    </div>
+  );
+}
