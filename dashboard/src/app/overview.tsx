@@ -53,12 +53,12 @@ function Figures() {
   const stats = useSessionStats();
   const agents = useAgentStats();
   const quotas = useQuotas();
-  if (stats.isError) return <Failure error={stats.error} retry={() => void stats.refetch()} />;
+  if (stats.isLoadingError) return <Failure error={stats.error} retry={() => void stats.refetch()} />;
   const now = stats.data;
   const month = quotas.data?.items.find((one) => one.name === "tokens_per_month");
   const failures = (now?.by_status.failed ?? 0) + (now?.by_status.timeout ?? 0) + (now?.by_status.orphaned ?? 0);
   return (
-    <div className="panel grid grid-cols-2 gap-px overflow-hidden bg-line sm:grid-cols-3 2xl:grid-cols-6">
+    <div className="panel grid grid-cols-2 gap-px overflow-hidden bg-line sm:grid-cols-3 xl:grid-cols-6">
       <Tile label="Running" value={now ? now.active : "–"} href="/sessions/?status=running,degraded">
         {now && (
           <span className="flex flex-col gap-1">
@@ -115,7 +115,7 @@ function Figures() {
 function NeedsYou() {
   const paused = useFirstSessions({ status: "paused" }, 50);
   const failed = useFirstSessions({ status: "failed,timeout" }, 20);
-  if (paused.isError) return <Failure error={paused.error} retry={() => void paused.refetch()} />;
+  if (paused.isLoadingError) return <Failure error={paused.error} retry={() => void paused.refetch()} />;
   if (paused.isPending) return <Loading rows={4} />;
   const held = paused.data.items;
   const back = (failed.data?.items ?? []).filter((one) => one.recoverable).slice(0, 5);
@@ -148,7 +148,7 @@ function Activity() {
     const at = (one: Session) => Date.parse(one.status_changed_at);
     return [...(newest.data?.items ?? [])].sort((one, other) => at(other) - at(one)).slice(0, 20);
   }, [newest.data]);
-  if (newest.isError) return <Failure error={newest.error} retry={() => void newest.refetch()} />;
+  if (newest.isLoadingError) return <Failure error={newest.error} retry={() => void newest.refetch()} />;
   if (newest.isPending) return <Loading />;
   if (rows.length === 0) return <Empty title="Nothing has happened yet." />;
   return (
@@ -173,7 +173,7 @@ function Activity() {
 
 function History() {
   const ended = useFirstSessions({ status: ENDS }, 200);
-  if (ended.isError) return <Failure error={ended.error} retry={() => void ended.refetch()} />;
+  if (ended.isLoadingError) return <Failure error={ended.error} retry={() => void ended.refetch()} />;
   if (ended.isPending) return <Loading />;
   if (ended.data.items.length === 0) return <Empty title="No session has ended yet." />;
   return <Outcomes sessions={ended.data.items} />;

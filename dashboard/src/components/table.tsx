@@ -4,7 +4,7 @@ import { cx } from "./class-names";
 /** A plain table for lists that fit on a screen; it scrolls sideways where it is narrow. */
 export function Table({ label, head, children }: { label: string; head: ReactNode; children: ReactNode }) {
   return (
-    <section className="overflow-x-auto" aria-label={label} tabIndex={0}>
+    <section className="relative overflow-x-auto" aria-label={label} tabIndex={0}>
       <table className="w-full border-collapse text-[0.8125rem]">
         <caption className="sr-only">{label}</caption>
         <thead>

@@ -50,7 +50,7 @@ impl Dashboard {
 
     /// The page that says that there is none.
     async fn missing(&self) -> Response {
-        let mut page = answered(ServeFile::new(self.folder.join("404.html")).oneshot(Request::default()).await);
+        let mut page = answered(ServeFile::new(self.folder.join("404.html")).oneshot(Request::<Body>::default()).await);
         *page.status_mut() = StatusCode::NOT_FOUND;
         page
     }

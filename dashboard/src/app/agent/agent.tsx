@@ -89,7 +89,7 @@ function Actions({ agent }: { agent: Agent }) {
 function Results({ id }: { id: string }) {
   const performance = usePerformance(id);
   if (performance.isPending) return <Loading />;
-  if (performance.isError) return <Failure error={performance.error} retry={() => void performance.refetch()} />;
+  if (performance.isLoadingError) return <Failure error={performance.error} retry={() => void performance.refetch()} />;
   const { items, summary } = performance.data;
   if (items.length === 0) return <Empty title="It has finished nothing yet." />;
   const oldest = [...items].reverse();
@@ -162,7 +162,7 @@ function Results({ id }: { id: string }) {
 function Working({ id }: { id: string }) {
   const sessions = useFirstSessions({ agent_id: id, status: "running,degraded,paused" }, 50);
   if (sessions.isPending) return <Loading rows={3} />;
-  if (sessions.isError) return <Failure error={sessions.error} />;
+  if (sessions.isLoadingError) return <Failure error={sessions.error} />;
   if (sessions.data.items.length === 0) return <Empty title="It works on nothing now." />;
   return (
     <ul className="text-[0.8125rem]">

@@ -90,7 +90,7 @@ export function Agents() {
       <Panel title="Fleet">
         {agents.isPending ? (
           <Loading />
-        ) : agents.isError ? (
+        ) : agents.isLoadingError ? (
           <Failure error={agents.error} retry={() => void agents.refetch()} />
         ) : agents.data.items.length === 0 ? (
           <Empty title="There are no agents.">Register one, or enable one from the marketplace.</Empty>

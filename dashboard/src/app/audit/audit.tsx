@@ -142,7 +142,7 @@ export function Audit() {
       >
         {audit.isPending ? (
           <Loading />
-        ) : audit.isError ? (
+        ) : audit.isLoadingError ? (
           <Failure error={audit.error} retry={() => void audit.refetch()} />
         ) : entries.length === 0 ? (
           <Empty title="Nothing fits." />

@@ -174,7 +174,7 @@ export function Keys() {
       <Panel title="Keys of the tenant">
         {keys.isPending ? (
           <Loading />
-        ) : keys.isError ? (
+        ) : keys.isLoadingError ? (
           <Failure error={keys.error} retry={() => void keys.refetch()} />
         ) : keys.data.items.length === 0 ? (
           <Empty title="There are no keys." />

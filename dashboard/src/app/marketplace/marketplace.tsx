@@ -109,7 +109,7 @@ export function Marketplace() {
       </PageHead>
       {listings.isPending ? (
         <Loading />
-      ) : listings.isError ? (
+      ) : listings.isLoadingError ? (
         <Failure error={listings.error} retry={() => void listings.refetch()} />
       ) : listings.data.items.length === 0 ? (
         <div className="panel">

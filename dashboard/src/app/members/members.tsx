@@ -137,7 +137,7 @@ export function Members() {
       <Panel title="People of the tenant">
         {users.isPending ? (
           <Loading />
-        ) : users.isError ? (
+        ) : users.isLoadingError ? (
           <Failure error={users.error} retry={() => void users.refetch()} />
         ) : users.data.items.length === 0 ? (
           <Empty title="Nobody is a member yet.">

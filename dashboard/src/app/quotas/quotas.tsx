@@ -58,7 +58,7 @@ export function Quotas() {
       <PageHead title="Quotas" aside={tenant.data?.name} />
       {quotas.isPending ? (
         <Loading />
-      ) : quotas.isError ? (
+      ) : quotas.isLoadingError ? (
         <Failure error={quotas.error} retry={() => void quotas.refetch()} />
       ) : (
         <ul className="grid gap-3 sm:grid-cols-2">

@@ -94,7 +94,7 @@ function Whole({ session }: { session: Session }) {
   const works = session.status === "running" || session.status === "degraded";
   const spoken = useMemo(() => entries.filter(isSpoken), [entries]);
 
-  const failed = events.isError && log.length === 0 && (
+  const failed = events.isLoadingError && log.length === 0 && (
     <Failure error={events.error} retry={() => void events.refetch()} />
   );
   const tabs = [

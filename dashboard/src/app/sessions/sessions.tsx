@@ -82,7 +82,7 @@ export function Sessions() {
       <div className="panel relative flex min-h-0 flex-1 flex-col overflow-hidden">
         {sessions.isPending ? (
           <Loading rows={12} />
-        ) : sessions.isError && rows.length === 0 ? (
+        ) : sessions.isLoadingError && rows.length === 0 ? (
           <Failure error={sessions.error} retry={() => void sessions.refetch()} />
         ) : rows.length === 0 ? (
           <Empty title={filtered ? "No session fits." : "There are no sessions yet."}>

@@ -145,7 +145,7 @@ export function Tenants() {
       <Panel title="All tenants">
         {tenants.isPending ? (
           <Loading />
-        ) : tenants.isError ? (
+        ) : tenants.isLoadingError ? (
           <Failure error={tenants.error} retry={() => void tenants.refetch()} />
         ) : tenants.data.items.length === 0 ? (
           <Empty title="No tenant fits." />

@@ -36,7 +36,7 @@ export function Checkpoints({ session, mayWrite }: { session: Session; mayWrite:
     after: (made) => router.push(`/session/?id=${made.id}`),
   });
   if (checkpoints.isPending) return <Loading />;
-  if (checkpoints.isError) return <Failure error={checkpoints.error} retry={() => void checkpoints.refetch()} />;
+  if (checkpoints.isLoadingError) return <Failure error={checkpoints.error} retry={() => void checkpoints.refetch()} />;
   const items = checkpoints.data.items;
   if (items.length === 0) {
     return (

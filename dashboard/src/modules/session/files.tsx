@@ -64,7 +64,7 @@ function Patch({ file }: { file: FileChange }) {
 export function Files({ id }: { id: string }) {
   const diff = useDiff(id);
   if (diff.isPending) return <Loading />;
-  if (diff.isError) return <Failure error={diff.error} retry={() => void diff.refetch()} />;
+  if (diff.isLoadingError) return <Failure error={diff.error} retry={() => void diff.refetch()} />;
   const files = diff.data.items;
   if (files.length === 0) return <Empty title="No file has changed." />;
   return (

@@ -12,7 +12,7 @@ import type { Entry } from "./events";
 const NEAR = 80;
 
 /** Follows the end of the page while the reader is at it, and lets them read in peace while they are not. */
-function useFollowing(size: number) {
+function useFollowing(size: number, working: boolean) {
   const end = useRef<HTMLDivElement>(null);
   const [away, setAway] = useState(false);
   useEffect(() => {
@@ -23,8 +23,8 @@ function useFollowing(size: number) {
   const first = useRef(true);
   // biome-ignore lint/correctness/useExhaustiveDependencies: only what is new moves the page
   useEffect(() => {
-    if (first.current) first.current = false;
-    else if (!away) end.current?.scrollIntoView({ block: "end" });
+    if (first.current) first.current = size === 0;
+    else if (working && !away) end.current?.scrollIntoView({ block: "end" });
   }, [size]);
   return { end, away, jump: () => end.current?.scrollIntoView({ block: "end", behavior: "smooth" }) };
 }
@@ -141,7 +141,7 @@ export function Transcript({
   entries: readonly Entry[];
   working: boolean;
 }) {
-  const { end, away, jump } = useFollowing(entries.length);
+  const { end, away, jump } = useFollowing(entries.length, working);
   return (
     <div className="flex flex-col gap-3 p-3 md:p-4">
       <details open className="rounded-md border border-line">

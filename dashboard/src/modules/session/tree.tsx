@@ -50,7 +50,7 @@ export function Tree({ id, root }: { id: string; root: string }) {
   const tree = useTree(root);
   const [graph, setGraph] = useState(true);
   if (tree.isPending) return <Loading />;
-  if (tree.isError) return <Failure error={tree.error} retry={() => void tree.refetch()} />;
+  if (tree.isLoadingError) return <Failure error={tree.error} retry={() => void tree.refetch()} />;
   const single = tree.data.children.length === 0;
   return (
     <div className="p-3">

@@ -4,7 +4,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { Tooltip } from "radix-ui";
 import { type ReactNode, useEffect, useState } from "react";
 import { credential, takeFromAddress } from "@/api/credential";
-import { worthRetrying } from "@/api/problem";
+import { Unreachable, worthRetrying } from "@/api/problem";
 import { Toasts } from "@/components/toast";
 import { useCredential } from "@/hooks/use-credential";
 import { LiveProvider } from "@/live/provider";
@@ -18,6 +18,8 @@ function newQueries() {
         // A laptop without a network still reaches the server that runs on itself.
         networkMode: "always",
         staleTime: 1000,
+        // What got no answer is asked again until there is one.
+        refetchInterval: (query) => (query.state.error instanceof Unreachable ? 5000 : false),
         retry: (failures, error) => failures < 2 && worthRetrying(error),
       },
       mutations: { networkMode: "always", retry: (failures, error) => failures < 1 && worthRetrying(error) },

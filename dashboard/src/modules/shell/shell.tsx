@@ -81,7 +81,7 @@ export function Shell({ children }: { children: ReactNode }) {
           </div>
         </header>
         <main id="content" tabIndex={-1} className="min-w-0 flex-1 p-3 outline-none md:p-4">
-          {me.isError ? (
+          {me.isLoadingError ? (
             <Failure error={me.error} retry={() => void queries.invalidateQueries({ queryKey: tenancyKeys.me })} />
           ) : me.data ? (
             children

@@ -64,7 +64,7 @@ export function TenantSwitcher({ me }: { me: Me }) {
               className="field text-[0.8125rem]"
             />
           </div>
-          {tenants.isError && <Failure error={tenants.error} compact />}
+          {tenants.isLoadingError && <Failure error={tenants.error} compact />}
           {tenants.isPending && <Loading rows={3} />}
           <ul className="max-h-72 overflow-y-auto p-1">
             {tenants.data?.items.map((tenant) => (

@@ -1,0 +1,39 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+
+/** Starts the local host as `make up` does, with OpenCode and the scripted model, in a folder of its own. */
+export default async function start(): Promise<() => Promise<void>> {
+  const local = mkdtempSync(join(tmpdir(), "ioc-e2e-"));
+  // PostgreSQL runs as somebody else when we are root.
+  chmodSync(local, 0o711);
+  const { DATABASE_URL: _database, REDIS_URL: _redis, ...environment } = process.env;
+  const host = spawn(join(ROOT, "target/debug/ioc"), ["up", "--port", "0", "--local", local, "--no-demo"], {
+    cwd: ROOT,
+    env: { ...environment, IOC_MODEL: "scripted" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(host, "exit");
+  const said: string[] = [];
+  const ready = new Promise<void>((resolve, reject) => {
+    createInterface(host.stdout).on("line", (line) => {
+      said.push(line);
+      if (line.includes("Ctrl-C ends it")) resolve();
+    });
+    void ended.then(() => reject(new Error(`The host has ended:\n${said.join("\n")}`)));
+  });
+  await ready;
+  const lines = readFileSync(join(local, "env"), "utf8").matchAll(/^export (\w+)=(.*)$/gm);
+  for (const [, name, value] of lines) process.env[`E2E_${name}`] = value;
+  process.env.E2E_LINK = said.join("\n").match(/http:\/\/\S+\/#key=\S+/)?.[0];
+  return async () => {
+    host.kill("SIGINT");
+    await ended;
+    rmSync(local, { recursive: true, force: true });
+  };
+}

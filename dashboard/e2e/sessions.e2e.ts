@@ -1,0 +1,138 @@
+import { Api, expect, script, settled, steps, test } from "./world";
+
+test("a session is created, watched, answered, and its changes are seen", async ({ page, open }) => {
+  await open("/");
+  await page.keyboard.press("g");
+  await page.keyboard.press("n");
+  await page.getByLabel("Title").fill("Choose a colour for the shed");
+  await page
+    .getByLabel("Prompt")
+    .fill(
+      script([
+        steps.ask("Which colour?", "red", "blue"),
+        steps.write("shed.txt", "The shed is red.\n"),
+        steps.say("It is painted."),
+      ]),
+    );
+  await page.getByLabel("Agent", { exact: true }).selectOption("opencode");
+  await page.getByRole("button", { name: "Start session" }).click();
+
+  await expect(page.getByRole("heading", { name: "Choose a colour for the shed" })).toBeVisible();
+  const question = page.getByRole("region", { name: "Question" });
+  await expect(question).toContainText("Which colour?", { timeout: 60_000 });
+  await expect(page.locator("main [data-status]").first()).toHaveAttribute("data-status", "paused");
+  // It waits for an answer: resuming would be refused, so it is not offered.
+  await expect(page.getByRole("button", { name: "Resume" })).toHaveCount(0);
+  await question.getByRole("button", { name: /^red/ }).click();
+
+  await expect(page.locator("main [data-status]").first()).toHaveAttribute("data-status", "completed", {
+    timeout: 60_000,
+  });
+  await expect(page.getByRole("log", { name: "Transcript" })).toContainText("It is painted.");
+  await expect(page.getByRole("button", { name: "Stop" })).toHaveCount(0);
+  await page.getByRole("tab", { name: "Files" }).click();
+  await expect(page.getByRole("region", { name: "Changes of shed.txt" })).toContainText("The shed is red.");
+  await page.getByRole("tab", { name: /Checkpoints/ }).click();
+  await page.getByRole("button", { name: "Fork" }).first().click();
+  await expect(page.getByText("Forked from")).toBeVisible();
+});
+
+test("what runs is stopped, and what was stopped is retried and started again", async ({ page, open, api }) => {
+  const id = await api.play("Sleep for long", [steps.bash("sleep 300"), steps.say("Awake.")]);
+  await api.reaches(id, "running");
+  await open(`/session/?id=${id}`);
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await page.getByRole("alertdialog").getByLabel("Reason").fill("enough");
+  await page.getByRole("alertdialog").getByRole("button", { name: "Stop" }).click();
+  const status = page.locator("main [data-status]").first();
+  await expect(status).toHaveAttribute("data-status", "stopped", { timeout: 60_000 });
+  await page.getByRole("button", { name: "Retry" }).click();
+  await expect(status).toHaveAttribute("data-status", "pending");
+  await page.getByRole("button", { name: "Cancel session" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Cancel session" }).click();
+  await expect(status).toHaveAttribute("data-status", "cancelled");
+  expect(await api.status(id)).toBe("cancelled");
+});
+
+test("what failed says why and what to do, and is retried", async ({ page, open, api }) => {
+  const id = await api.play("Call a provider that refuses", [{ status: 401 }]);
+  await api.reaches(id, "failed");
+  await open(`/session/?id=${id}`);
+  const why = page.getByRole("region", { name: "What went wrong" });
+  await expect(why).toContainText("auth");
+  await page.getByRole("button", { name: "Retry" }).click();
+  await page.getByRole("button", { name: "Start" }).click();
+  await expect(page.locator("main [data-status]").first()).toHaveAttribute("data-status", /queued|running|failed/);
+  await expect(page.getByText("1 of 3")).toBeVisible();
+});
+
+test("many are ended at once, with their count said first", async ({ page, open, api }) => {
+  const tag = `bulk-${Date.now()}`;
+  const made = { tags: [tag], start: false };
+  for (const name of ["one", "two", "three"]) await api.play(`Bulk ${name}`, [steps.say("ok")], made);
+  const done = await api.play("Bulk done", [steps.say("ok")], { tags: [tag] });
+  await api.reaches(done, "completed");
+  await open(`/sessions/?tag=${tag}`);
+  await expect(page.locator("[data-session]")).toHaveCount(4);
+  await page.getByLabel("Select all that are loaded").check();
+  await page.getByRole("button", { name: "Stop …" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toContainText("3 of 4 selected will be changed");
+  await expect(dialog).toContainText("1 are left out");
+  await dialog.getByRole("button", { name: "End 3" }).click();
+  await expect(dialog).toContainText("3 done");
+  await dialog.getByRole("button", { name: "Close" }).last().click();
+  await expect(page.locator('[data-session] [data-status="cancelled"]')).toHaveCount(3);
+});
+
+test("sessions are found by text and state, and a view is kept", async ({ page, open, api }) => {
+  const word = `zebra${Date.now()}`;
+  await api.play(`Count the ${word}`, [steps.say("ok")], { start: false });
+  await open("/sessions/");
+  await page.keyboard.press("/");
+  await page.keyboard.type(word);
+  await page.keyboard.press("Enter");
+  await expect(page.locator("[data-session]")).toHaveCount(1);
+  await page.getByRole("button", { name: "Save view" }).click();
+  await page.getByLabel("Name").fill("Zebras");
+  await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+  await page.getByRole("link", { name: "All", exact: true }).click();
+  await expect(page).toHaveURL(/\/sessions\/$/);
+  await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: "Zebras" }).click();
+  await expect(page.locator("[data-session]")).toHaveCount(1);
+  await page.getByRole("button", { name: "State" }).click();
+  await page.getByRole("menuitemcheckbox", { name: "failed" }).click();
+  await page.keyboard.press("Escape");
+  await expect(page.getByText("No session fits.")).toBeVisible();
+});
+
+test("a tree is drawn as a graph, and folds", async ({ page, open, api }) => {
+  const root = await api.play("Root of a tree", [steps.say("ok")], { start: false });
+  const child = await api.play("First child", [steps.say("ok")], { start: false, parent_id: root });
+  await api.play("Grandchild", [steps.say("ok")], { start: false, parent_id: child });
+  await api.play("Second child", [steps.say("ok")], { start: false, parent_id: root });
+  await open(`/session/?id=${root}&tab=tree`);
+  await expect(page.locator(".react-flow__node")).toHaveCount(4);
+  await page.getByRole("button", { name: "Fold what is below" }).nth(1).click();
+  await expect(page.locator(".react-flow__node")).toHaveCount(3);
+  await page.getByText("Second child").click();
+  await expect(page.getByRole("heading", { name: "Second child" })).toBeVisible();
+});
+
+test("another tenant's session is not there", async ({ page, open, api }) => {
+  await open("/session/?id=01a20000-0000-7000-8000-000000000000");
+  await expect(page.getByRole("alert").filter({ hasText: "SESSION_NOT_FOUND" })).toBeVisible();
+  expect((await new Api(api.url, api.key, api.tenant).ask("GET", "/sessions/nonsense")).status).toBeGreaterThan(399);
+});
+
+test("without a server the page says so, and comes back by itself", async ({ page, open }) => {
+  await open("/sessions/");
+  await settled(page);
+  await page.route("**/api/**", (route) => route.abort());
+  await page.keyboard.press("r");
+  await expect(page.locator("[data-connection]")).toHaveAttribute("data-connection", "offline");
+  await page.unroute("**/api/**");
+  await expect(page.locator("[data-connection]")).not.toHaveAttribute("data-connection", "offline", {
+    timeout: 30_000,
+  });
+});

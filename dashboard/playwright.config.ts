@@ -1,0 +1,25 @@
+import { defineConfig } from "@playwright/test";
+import { chromium } from "./e2e/chromium";
+
+export default defineConfig({
+  testDir: "e2e",
+  globalSetup: "./e2e/host.ts",
+  outputDir: "test-results",
+  fullyParallel: true,
+  workers: 2,
+  timeout: 90_000,
+  expect: { timeout: 20_000 },
+  reporter: [["list"]],
+  use: {
+    browserName: "chromium",
+    viewport: { width: 1440, height: 900 },
+    permissions: ["clipboard-read", "clipboard-write"],
+    // The pages and the browser are ours; the sandbox asks for rights that containers often do not have.
+    launchOptions: { executablePath: chromium(), args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] },
+    trace: "retain-on-failure",
+  },
+  projects: [
+    { name: "e2e", testIgnore: "screenshots.ts", testMatch: "*.e2e.ts" },
+    { name: "screenshots", testMatch: "screenshots.ts", timeout: 300_000 },
+  ],
+});
