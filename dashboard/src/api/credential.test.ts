@@ -1,0 +1,28 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { credential, takeFromAddress } from "./credential";
+
+afterEach(() => credential.signOut());
+
+test("the key in the address is taken, and gone from it", () => {
+  const replaceState = vi.fn();
+  const location = { hash: "#key=ioc_a_1_b", pathname: "/sessions/", search: "?q=x" } as Location;
+  expect(takeFromAddress(location, { state: null, replaceState } as unknown as History)).toBe("ioc_a_1_b");
+  expect(replaceState).toHaveBeenCalledExactlyOnceWith(null, "", "/sessions/?q=x");
+  expect(
+    takeFromAddress({ ...location, hash: "#file-a" } as Location, { replaceState } as unknown as History),
+  ).toBeNull();
+});
+
+test("it is kept nowhere that outlives the page", () => {
+  credential.signIn("ioc_secret");
+  expect(credential.get()).toEqual({ key: "ioc_secret" });
+  expect(JSON.stringify({ ...localStorage, ...sessionStorage }) + document.cookie).not.toContain("ioc_secret");
+});
+
+test("signing out forgets the key and the tenant, and says why", () => {
+  credential.signIn("a");
+  credential.switchTenant("research");
+  expect(credential.get()).toEqual({ key: "a", tenant: "research" });
+  credential.signOut("It was revoked.");
+  expect([credential.get(), credential.reason()]).toEqual([null, "It was revoked."]);
+});

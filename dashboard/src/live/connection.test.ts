@@ -1,0 +1,168 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Connection, type LiveState, wait } from "./connection";
+import type { Frame } from "./frame";
+
+class Socket {
+  static all: Socket[] = [];
+  readyState = 0;
+  sent: unknown[] = [];
+  onopen: (() => void) | null = null;
+  onclose: (() => void) | null = null;
+  onmessage: ((message: { data: string }) => void) | null = null;
+
+  constructor(readonly ticket: string) {
+    Socket.all.push(this);
+  }
+
+  open() {
+    this.readyState = 1;
+    this.onopen?.();
+    this.say({ type: "connection.established" });
+  }
+
+  say(frame: object) {
+    this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+
+  send(text: string) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {
+    this.readyState = 3;
+    this.onclose?.();
+  }
+}
+
+const states: LiveState[] = [];
+const frames: Frame[] = [];
+let resyncs = 0;
+let tickets = 0;
+let refused = false;
+
+function connection() {
+  return new Connection(
+    {
+      ticket: async () => {
+        tickets += 1;
+        if (refused) throw new Error("refused");
+        return `t${tickets}`;
+      },
+      open: (_topic, ticket) => new Socket(ticket) as unknown as WebSocket,
+      random: () => 1,
+    },
+    { state: (state) => states.push(state), frame: (frame) => frames.push(frame), resync: () => (resyncs += 1) },
+  );
+}
+
+const last = () => Socket.all.at(-1) as Socket;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  Socket.all = [];
+  states.length = frames.length = resyncs = tickets = 0;
+  refused = false;
+});
+
+afterEach(() => vi.useRealTimers());
+
+test("it is live once the server says so, and answers the heart", async () => {
+  const line = connection();
+  line.follow("sessions");
+  line.start();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(states).toEqual(["connecting"]);
+  last().open();
+  expect(states.at(-1)).toBe("live");
+  last().say({ type: "heartbeat" });
+  expect(last().sent).toContainEqual({ action: "pong" });
+  line.stop();
+});
+
+test("after a break it comes with a new ticket and goes on after the last frame", async () => {
+  const line = connection();
+  line.follow("sessions/1");
+  line.start();
+  await vi.advanceTimersByTimeAsync(0);
+  last().open();
+  expect(last().sent[0]).toEqual({ action: "subscribe", topic: "sessions/1" });
+  last().say({ type: "session.log", payload: {}, cursor: "c7", seq: 7, session_id: "1" });
+  last().close();
+  expect(states.at(-1)).toBe("polling");
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(Socket.all).toHaveLength(2);
+  expect(last().ticket).toBe("t2");
+  last().open();
+  expect(last().sent[0]).toEqual({ action: "subscribe", topic: "sessions/1", after: "c7" });
+  expect(frames).toHaveLength(1);
+  line.stop();
+});
+
+test("where the socket is refused it keeps trying, ever more seldom, and never gives up", async () => {
+  refused = true;
+  const line = connection();
+  line.start();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(states).toEqual(["connecting", "polling"]);
+  await vi.advanceTimersByTimeAsync(10 * 60_000);
+  const tried = tickets;
+  expect(tried).toBeGreaterThan(8);
+  expect(tried).toBeLessThan(25);
+  refused = false;
+  line.hurry();
+  await vi.advanceTimersByTimeAsync(0);
+  last().open();
+  expect(states.at(-1)).toBe("live");
+  line.stop();
+});
+
+test("a line that says nothing for two beats is taken for dead", async () => {
+  const line = connection();
+  line.start();
+  await vi.advanceTimersByTimeAsync(0);
+  last().open();
+  await vi.advanceTimersByTimeAsync(69_000);
+  expect(Socket.all).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(Socket.all.length).toBeGreaterThan(1);
+  line.stop();
+});
+
+test("what cannot be told any more is read again", async () => {
+  const line = connection();
+  line.start();
+  await vi.advanceTimersByTimeAsync(0);
+  last().open();
+  last().say({ type: "resync", payload: { reason: "slow" } });
+  last().onmessage?.({ data: "no frame" });
+  expect([resyncs, frames.length]).toEqual([1, 0]);
+  line.stop();
+});
+
+test("stopped, it stays away", async () => {
+  const line = connection();
+  line.start();
+  await vi.advanceTimersByTimeAsync(0);
+  last().open();
+  line.stop();
+  await vi.advanceTimersByTimeAsync(300_000);
+  expect(Socket.all).toHaveLength(1);
+});
+
+test("a topic that two parts follow is let go by the last", async () => {
+  const line = connection();
+  line.start();
+  await vi.advanceTimersByTimeAsync(0);
+  last().open();
+  const [one, other] = [line.follow("agents"), line.follow("agents")];
+  one();
+  expect(last().sent).toEqual([{ action: "subscribe", topic: "agents" }]);
+  other();
+  expect(last().sent.at(-1)).toEqual({ action: "unsubscribe", topic: "agents" });
+  line.stop();
+});
+
+test("waits spread over the whole time, up to a minute", () => {
+  expect([wait(0, 1), wait(3, 1), wait(30, 1)]).toEqual([1000, 8000, 60_000]);
+  expect(wait(5, 0)).toBe(0);
+});

@@ -1,0 +1,50 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { render, screen } from "@testing-library/react";
+import { userEvent } from "@testing-library/user-event";
+import { beforeEach, expect, test, vi } from "vitest";
+import { sessionCalls } from "@/api/queries/sessions";
+import type { Question, Session } from "@/api/schema";
+import { QuestionBox } from "./question-box";
+
+const answer = vi.spyOn(sessionCalls, "answer");
+
+beforeEach(() => {
+  answer.mockReset();
+  answer.mockResolvedValue({} as Session);
+});
+
+function shown(question: Partial<Question>, mayWrite = true) {
+  const whole: Question = { question_id: "q1", kind: "input", text: "Which?", ...question };
+  render(
+    <QueryClientProvider client={new QueryClient()}>
+      <QuestionBox id="s1" question={whole} mayWrite={mayWrite} />
+    </QueryClientProvider>,
+  );
+}
+
+test("a choice is answered with one click", async () => {
+  shown({ options: [{ label: "red", description: "like fire" }, { label: "blue" }] });
+  await userEvent.click(screen.getByRole("button", { name: /red/ }));
+  expect(answer).toHaveBeenCalledExactlyOnceWith("s1", { question_id: "q1", choices: ["red"] });
+});
+
+test("own words are an answer, nothing is none", async () => {
+  shown({});
+  await userEvent.click(screen.getByRole("button", { name: "Answer" }));
+  expect(answer).not.toHaveBeenCalled();
+  await userEvent.type(screen.getByLabelText("Your answer"), " green {Enter}");
+  expect(answer).toHaveBeenCalledExactlyOnceWith("s1", { question_id: "q1", text: "green" });
+});
+
+test("an approval is given or denied, and never typed", async () => {
+  shown({ kind: "approval" });
+  expect(screen.queryByLabelText("Your answer")).toBeNull();
+  await userEvent.click(screen.getByRole("button", { name: "Deny" }));
+  expect(answer).toHaveBeenCalledExactlyOnceWith("s1", { question_id: "q1", decision: "deny" });
+});
+
+test("who may not answer reads the question alone", () => {
+  shown({ options: [{ label: "red" }] }, false);
+  expect(screen.getByText("Which?")).toBeTruthy();
+  expect(screen.queryByRole("button")).toBeNull();
+});

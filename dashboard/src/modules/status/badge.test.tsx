@@ -1,0 +1,22 @@
+import { render } from "@testing-library/react";
+import { expect, test } from "vitest";
+import { statusValues } from "@/api/schema";
+import { StatusBadge } from "./badge";
+import { LOOKS } from "./status";
+
+test("every state has a word, a colour, and a shape of its own", () => {
+  const shapes = new Set<string>();
+  const colours = new Set<string>();
+  for (const status of statusValues) {
+    const { container } = render(<StatusBadge status={status} />);
+    expect(container.textContent).toBe(status.replaceAll("_", " "));
+    shapes.add(container.querySelector("path")?.getAttribute("d") ?? "");
+    colours.add(LOOKS[status].colour);
+  }
+  expect([shapes.size, colours.size]).toEqual([statusValues.length, statusValues.length]);
+});
+
+test("a state that came later is still shown", () => {
+  const { container } = render(<StatusBadge status="hibernating" />);
+  expect(container.textContent).toBe("hibernating");
+});
