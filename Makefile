@@ -5,7 +5,7 @@ IOC := target/debug/ioc
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build up demo check test fmt lint deny lint-template bench lambda clean
+.PHONY: help setup setup-test dashboard build up demo check check-dashboard test test-dashboard screenshots fmt lint deny lint-template bench lambda clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,15 +18,18 @@ help: ## List the targets
 setup: ## Install what is missing into .local: PostgreSQL, Valkey, OpenCode, ripgrep
 	@$(PYTHON) infra/local/setup.py
 
-setup-test: ## The same, and what the tests need: cargo-lambda, MiniStack, cfn-lint, cargo-deny, Schemathesis, the A2A SDK
+dashboard: ## Build the dashboard into dashboard/out, where its sources are newer than that
+	@$(PYTHON) infra/local/setup.py --dashboard
+
+setup-test: ## All that, and what the tests need: cargo-lambda, MiniStack, cfn-lint, cargo-deny, Schemathesis, the A2A SDK, Chromium
 	@$(PYTHON) infra/local/setup.py --test
 
 build: ## Compile the local host, and the example that the tests start
 	@cargo build --locked --package local --package push-agent
 
 # Fetching waits for the network and compiling for the processors: both at once.
-up: ## Set up, start everything on 127.0.0.1:8000, show the main job once; Ctrl-C ends it
-	@$(MAKE) --no-print-directory -j2 setup build
+up: ## Set up, start everything on 127.0.0.1:8000 with the dashboard, show the main job once; Ctrl-C ends it
+	@$(MAKE) --no-print-directory -j2 dashboard build
 	@IOC_COMMIT="$${IOC_COMMIT:-$$(git rev-parse --short=12 HEAD 2>/dev/null)}" exec $(IOC) up
 
 demo: build ## Show the main job once more, against the running `make up`
@@ -39,12 +42,25 @@ export RUST_TEST_THREADS ?= 6
 check: ## The inner loop: formatting, lints, and the tests that need Postgres and Redis alone
 	@$(MAKE) --no-print-directory -j2 setup build
 	@$(MAKE) --no-print-directory fmt lint
+	@if [ -d dashboard/node_modules ]; then $(MAKE) --no-print-directory check-dashboard; fi
 	@$(IOC) services -- $(TEST) -- --skip faults:: --skip lambda:: --skip local:: --skip opencode:: --skip ports::
 
 test: ## Everything: formatting, lints, the template, all tests, against real servers of their own
 	@$(MAKE) --no-print-directory -j2 setup-test build
 	@$(MAKE) --no-print-directory fmt lint lint-template
 	@$(IOC) services -- $(TEST)
+	@$(MAKE) --no-print-directory test-dashboard
+
+# `make dashboard` (or `make up`, or `make setup-test`) brings what this needs.
+check-dashboard: ## The dashboard's types, lints and component tests
+	@cd dashboard && npm run --silent typecheck && npm run --silent lint && npm test --silent
+
+test-dashboard: setup-test build ## All of the dashboard: those, its size, and a real browser against the real host
+	@$(MAKE) --no-print-directory check-dashboard
+	@cd dashboard && npm run --silent size && npm run --silent e2e
+
+screenshots: setup-test build ## Every page in both themes, into docs/screenshots
+	@cd dashboard && npm run --silent screenshots
 
 fmt: ## Is every file formatted? (cargo fmt does it)
 	@cargo fmt --all --check
@@ -76,5 +92,5 @@ lint-template: ## Does cfn-lint agree with template.yaml? (a test asks the same)
 	@.local/venv-test/bin/cfn-lint template.yaml
 
 clean: ## Remove what was built and everything under .local, data included
-	@rm -rf .local
+	@rm -rf .local dashboard/out dashboard/.next dashboard/node_modules
 	@cargo clean

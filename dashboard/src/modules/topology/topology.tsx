@@ -40,7 +40,7 @@ const Box = memo(function Box({ data: { session, here, fold } }: NodeProps<Sessi
     >
       <Handle type="target" position={Position.Left} className="invisible" />
       <span aria-hidden className="w-1 shrink-0" style={{ backgroundColor: colour }} />
-      <div className="min-w-0 flex-1 px-2 py-1.5">
+      <div className="flex min-w-0 flex-1 flex-col justify-center px-2">
         <p className="truncate text-xs font-medium" title={session.title}>
           {session.title}
         </p>

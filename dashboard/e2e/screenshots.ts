@@ -1,0 +1,103 @@
+import { mkdirSync } from "node:fs";
+import type { Page } from "@playwright/test";
+import { type Api, expect, settled, steps, test } from "./world";
+
+const FOLDER = new URL("../../docs/screenshots/", import.meta.url).pathname;
+
+const TITLES = [
+  "Upgrade the HTTP client to 2.x",
+  "Fix the flaky upload test",
+  "Add rate limits to /export",
+  "Remove the legacy billing flag",
+  "Port the cron jobs to the scheduler",
+  "Explain the retry storm of Tuesday",
+];
+
+/** Work of several kinds, so that no page is empty. */
+async function furnish(api: Api) {
+  const tags = (at: number) => [["nightly", "api", "database", "ops"][at % 4] ?? "api"];
+  const work = TITLES.map((title, at) =>
+    api.play(
+      title,
+      [
+        { ...steps.bash("ls"), say: "I look around first." },
+        { ...steps.write(`notes/${at}.md`, `# ${title}\n\nWhat was found, and what was changed.\n`), say: "I write down what I found." },
+        steps.say(`${title}: done.`),
+      ],
+      { tags: tags(at), priority: at % 3 === 0 ? "high" : "medium" },
+    ),
+  );
+  const done = await Promise.all(work);
+  await Promise.all(done.map((id) => api.reaches(id, "completed")));
+  const failed = await api.play("Call the pricing service", [{ status: 401 }], { tags: ["nightly"] });
+  const asks = await api.play(
+    "Choose the index for order lookups",
+    [{ ...steps.ask("Lookups filter by customer and by state. Which index shall I build?", "one over both", "two single ones"), say: "I have read the queries." }, steps.say("Built.")],
+    { priority: "critical", tags: ["database"] },
+  );
+  await api.reaches(failed, "failed");
+  await api.reaches(asks, "paused");
+  const root = await api.play("Split the billing module", [steps.say("Planned: three parts.")], { session_type: "planning" });
+  for (const part of ["Extract the invoice model", "Move the tax rules", "Replace the scheduler"]) {
+    const child = await api.play(part, [steps.say("ok")], { parent_id: root, start: part.startsWith("Extract") });
+    for (const leaf of ["Contract tests", "Callers"]) await api.play(`${leaf}: ${part.toLowerCase()}`, [steps.say("ok")], { parent_id: child, start: false });
+  }
+  for (const title of ["Migrate the reporting jobs", "Trace the memory growth of the importer"]) {
+    await api.reaches(await api.play(title, [steps.bash("sleep 280"), steps.say("ok")]), "running");
+  }
+  for (const [full_name, email, role] of [["Ada Okafor", "ada@example.com", "lead"], ["Jonas Berg", "jonas@example.com", "member"]]) {
+    await api.call("POST", "/users", { full_name, email, role });
+  }
+  await api.call("POST", "/api-keys", { name: "CI, main branch", role: "member" });
+  await api.call("POST", "/tenants", { name: "Research", slug: "research" });
+  await api.call("POST", "/agents", { name: "REVIEWER-7", kind: "eap", agent_type: "reviewer", capabilities: ["code_review", "security_audit"] });
+  return { done: done[0] ?? "", asks, root };
+}
+
+async function shoot(page: Page, name: string) {
+  await settled(page);
+  // Fonts, charts and the graph come a moment after what they belong to.
+  await page.evaluate(() => document.fonts.ready);
+  await page.waitForTimeout(400);
+  await page.screenshot({ path: `${FOLDER}${name}.jpg`, type: "jpeg", quality: 72 });
+}
+
+test("every page in both themes", async ({ page, open, api }) => {
+  mkdirSync(FOLDER, { recursive: true });
+  const { done, asks, root } = await furnish(api);
+  const agent = (await api.call("GET", "/agents")).items[0].id;
+  const pages: [string, string][] = [
+    ["overview", "/"],
+    ["sessions", "/sessions/"],
+    ["new-session", "/sessions/new/"],
+    ["session", `/session/?id=${done}`],
+    ["session-question", `/session/?id=${asks}`],
+    ["session-files", `/session/?id=${done}&tab=files`],
+    ["session-timeline", `/session/?id=${done}&tab=timeline`],
+    ["session-checkpoints", `/session/?id=${done}&tab=checkpoints`],
+    ["session-tree", `/session/?id=${root}&tab=tree`],
+    ["agents", "/agents/"],
+    ["agent", `/agent/?id=${agent}`],
+    ["marketplace", "/marketplace/"],
+    ["quotas", "/quotas/"],
+    ["members", "/members/"],
+    ["keys", "/keys/"],
+    ["audit", "/audit/"],
+    ["tenants", "/tenants/"],
+  ];
+  for (const theme of ["dark", "light"]) {
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await open("/");
+    await page.evaluate((theme) => localStorage.setItem("theme", theme), theme);
+    for (const [name, path] of pages) {
+      await open(path);
+      await expect(page.getByRole("main")).not.toBeEmpty();
+      await shoot(page, `${name}-${theme}`);
+    }
+    await page.setViewportSize({ width: 390, height: 844 });
+    for (const [name, path] of pages.filter(([name]) => ["overview", "sessions", "session-question"].includes(name))) {
+      await open(path);
+      await shoot(page, `${name}-narrow-${theme}`);
+    }
+  }
+});
