@@ -221,3 +221,11 @@ fn every_variable_of_the_template_is_one_that_the_code_reads() {
         }
     }
 }
+
+#[test]
+fn the_dashboards_pages_run_under_the_same_policy_here_and_on_aws() {
+    let template = Template::read();
+    let headers = template.resource("DashboardHeaders");
+    let security = &headers["Properties"]["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"];
+    assert_eq!(security["ContentSecurityPolicy"]["ContentSecurityPolicy"], local::dashboard::POLICY);
+}

@@ -193,7 +193,7 @@ export function Overview() {
             <Activity />
           </Panel>
         </div>
-        <Panel title="Needs you">
+        <Panel title="Needs you" className="max-xl:order-first">
           <NeedsYou />
         </Panel>
       </div>

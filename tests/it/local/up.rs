@@ -107,8 +107,15 @@ async fn the_main_job_is_shown_and_a_second_start_keeps_keys_and_data() {
     let place = Place::new();
     let mut first = place.up(&[]);
     let story = first.says("Ctrl-C ends it").await;
-    for part in ["SCRIPTED", "queued -> running", "tool write: fizz.py", "running -> completed", "+    words =", "USD"]
-    {
+    for part in [
+        "SCRIPTED",
+        "queued -> running",
+        "tool write: fizz.py",
+        "running -> completed",
+        "+    words =",
+        "USD",
+        "the dashboard is ",
+    ] {
         assert!(story.contains(part), "{part:?} is missing:\n{story}");
     }
     let refused = place.run(&["up", "--port", "0"]).await;
