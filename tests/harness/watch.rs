@@ -51,15 +51,20 @@ impl Served {
 
     /// Opens a connection, or says with which status it was refused.
     pub async fn connect(&self, path: &str, key: Option<&str>) -> Result<Socket, StatusCode> {
-        let mut request = format!("ws://{}{path}", self.addr).into_client_request().expect("a request");
-        if let Some(key) = key {
-            request.headers_mut().insert("authorization", format!("Bearer {key}").parse().expect("a header"));
-        }
-        match connect_async(request).await {
-            Ok((stream, _)) => Ok(Socket { stream }),
-            Err(Error::Http(response)) => Err(response.status()),
-            Err(other) => panic!("{other}"),
-        }
+        connect(&format!("ws://{}{path}", self.addr), key).await
+    }
+}
+
+/// Opens a connection at any address, or says with which status it was refused.
+pub async fn connect(url: &str, key: Option<&str>) -> Result<Socket, StatusCode> {
+    let mut request = url.into_client_request().expect("a request");
+    if let Some(key) = key {
+        request.headers_mut().insert("authorization", format!("Bearer {key}").parse().expect("a header"));
+    }
+    match connect_async(request).await {
+        Ok((stream, _)) => Ok(Socket { stream }),
+        Err(Error::Http(response)) => Err(response.status()),
+        Err(other) => panic!("{other}"),
     }
 }
 
@@ -103,7 +108,7 @@ impl Socket {
 
     /// The next frame that is no heartbeat.
     #[track_caller]
-    pub fn next(&mut self) -> impl Future<Output = Value> + '_ {
+    pub fn told(&mut self) -> impl Future<Output = Value> + '_ {
         let at = std::panic::Location::caller();
         async move {
             loop {

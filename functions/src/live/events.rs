@@ -7,7 +7,7 @@ use shared::{
     auth::Actor,
     clock::Time,
     id::{EventId, SessionId},
-    live::{Who, frame::Item, message, service},
+    live::{Topic, Who, frame::Item, message, service},
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -21,8 +21,8 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LogQuery {
-    /// `/ws/sessions`, `/ws/sessions/{id}`, `/ws/agents`, `/ws/tuning` or `/ws/system`.
-    topic: String,
+    /// `/ws/sessions`, which it is when absent, `/ws/sessions/{id}`, `/ws/agents`, `/ws/tuning` or `/ws/system`.
+    topic: Option<String>,
     /// Only what came after this cursor. From the beginning of what is kept when absent.
     after: Option<String>,
     /// How many at most, 50 when absent.
@@ -70,7 +70,7 @@ pub(super) async fn events(
     let mut refusals = shared::error::Refusals::default();
     let limit = limit(&mut refusals, query.limit);
     refusals.finish()?;
-    let topic = message::topic(&query.topic)?;
+    let topic = query.topic.map_or(Ok(Topic::Sessions), |topic| message::topic(&topic))?;
     let after = query.after.map(|after| message::after(topic, &after)).transpose()?;
     let page = service::log(&app, &Who::from(&*caller), topic, after, limit).await?;
     let cursor = page.end.to_string();

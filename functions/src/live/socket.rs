@@ -43,7 +43,7 @@ use crate::{
 /// How many frames are written at once.
 const AT_ONCE: usize = 64;
 /// How long a reader may keep one write waiting.
-const WRITE: Duration = Duration::from_secs(120);
+const WRITE: Duration = Duration::from_mins(2);
 /// How many messages a client may send in a burst, and how many a second after that.
 const BURST: f64 = 60.0;
 const PER_SECOND: f64 = 10.0;

@@ -106,7 +106,7 @@ fn shortened(value: &Value, most: usize) -> Value {
     }
 }
 
-fn ours(kind: &str, now: Time, payload: Value) -> String {
+fn ours(kind: &str, now: Time, payload: &Value) -> String {
     json!({"type": kind, "payload": payload, "timestamp": now}).to_string()
 }
 
@@ -117,7 +117,7 @@ pub fn established(connection: &str, tenant: crate::id::TenantId, pace: &Pace, o
         "connection_id": connection, "tenant_id": tenant, "heartbeat_seconds": pace.heartbeat.as_secs_f64(),
         "ends_at": opened + lasts, "reconnect_after_ms": RECONNECT_MS,
     });
-    ours("connection.established", opened, payload)
+    ours("connection.established", opened, &payload)
 }
 
 /// A subscription begins: what comes after the cursor is told.
@@ -136,7 +136,7 @@ pub fn ended(topic: Topic, now: Time) -> String {
 pub fn heartbeat(topics: impl Iterator<Item = (Topic, Cursor)>, now: Time) -> String {
     let cursors: serde_json::Map<_, _> =
         topics.map(|(topic, cursor)| (topic.to_string(), Value::String(cursor.to_string()))).collect();
-    ours("heartbeat", now, json!({"cursors": cursors}))
+    ours("heartbeat", now, &json!({"cursors": cursors}))
 }
 
 /// Why a client has to read on by itself.
@@ -160,12 +160,11 @@ pub enum Reason {
 /// A subscription ended: read the log from there on, then subscribe after what was read.
 pub fn resync(topic: Topic, reason: Reason, after: Option<Cursor>, now: Time) -> String {
     let after = after.map(|cursor| cursor.to_string());
-    let read = match topic {
-        Topic::Session(id) => format!("/api/v1/sessions/{id}/events?after={}", after.as_deref().unwrap_or("0")),
-        _ => {
-            let from = after.as_ref().map(|after| format!("&after={after}")).unwrap_or_default();
-            format!("/api/v1/live/events?topic={topic}{from}")
-        }
+    let read = if let Topic::Session(id) = topic {
+        format!("/api/v1/sessions/{id}/events?after={}", after.as_deref().unwrap_or("0"))
+    } else {
+        let from = after.as_ref().map(|after| format!("&after={after}")).unwrap_or_default();
+        format!("/api/v1/live/events?topic={topic}{from}")
     };
     json!({"type": "resync", "topic": topic, "timestamp": now, "cursor": after,
         "payload": {"topic": topic, "reason": reason, "read": read}})
@@ -177,7 +176,7 @@ pub fn refused(error: &Error, now: Time) -> String {
     let fields = error.fields();
     let payload =
         json!({"code": error.code(), "detail": error.detail(), "remedy": error.code().remedy(), "errors": fields});
-    ours("error", now, payload)
+    ours("error", now, &payload)
 }
 
 #[cfg(test)]

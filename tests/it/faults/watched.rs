@@ -133,6 +133,8 @@ impl Watcher {
                     self.read_log().await;
                     return;
                 }
+                // The storm is over: how much there is to be got can be counted now.
+                "heartbeat" if until == usize::MAX && !self.stormy.load(Ordering::Relaxed) => return,
                 _ => {}
             }
         }

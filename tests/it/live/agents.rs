@@ -23,7 +23,7 @@ async fn the_life_of_an_agent_is_told_as_it_happens() {
         "capabilities": ["testing"]});
     let made = lead.post(&format!("{AGENTS}/external/register"), new).await.expect(201);
     let id = made["agent_id"].as_str().unwrap();
-    let told = socket.next().await;
+    let told = socket.told().await;
     assert_eq!((&told["type"], &told["payload"]["agent_id"]), (&json!("agent.registered"), &json!(id)));
 
     let agent = world.nobody().with("authorization", &format!("Bearer {}", made["auth_token"].as_str().unwrap()));
@@ -32,29 +32,29 @@ async fn the_life_of_an_agent_is_told_as_it_happens() {
         agent.post(&format!("{AGENTS}/external/{id}/heartbeat"), body).await.expect(204);
     };
     beat("healthy", 0.5).await;
-    assert_eq!(socket.next().await["type"], "agent.status_changed", "it had said nothing yet");
+    assert_eq!(socket.told().await["type"], "agent.status_changed", "it had said nothing yet");
     beat("healthy", 0.5).await;
     beat("healthy", 0.51).await;
     beat("healthy", 0.9).await;
-    let told = socket.next().await;
+    let told = socket.told().await;
     assert_eq!(
         (&told["type"], &told["payload"]["load"]),
         (&json!("agent.heartbeat"), &json!(0.9)),
         "what is the same is told once"
     );
     beat("busy", 0.9).await;
-    let told = socket.next().await;
+    let told = socket.told().await;
     assert_eq!((&told["type"], &told["payload"]["status"]), (&json!("agent.status_changed"), &json!("busy")));
     tokio::time::sleep(Duration::from_millis(450)).await;
     world.run(Job::sweep()).await;
-    let told = socket.next().await;
+    let told = socket.told().await;
     assert_eq!((&told["payload"]["liveness"], &told["actor"]["name"]), (&json!("offline"), &json!("liveness")));
 
     lead.patch(&format!("{AGENTS}/{id}"), json!({"state": "maintenance"})).await.expect(200);
-    let told = socket.next().await;
+    let told = socket.told().await;
     assert_eq!((&told["payload"]["state"], &told["actor"]["kind"]), (&json!("maintenance"), &json!("key")));
     lead.delete(&format!("{AGENTS}/{id}?force=true")).await.expect(204);
-    assert_eq!(socket.next().await["type"], "agent.deregistered");
+    assert_eq!(socket.told().await["type"], "agent.deregistered");
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn what_an_agent_is_given_and_finishes_is_told() {
     socket.until("subscription.confirmed").await;
     let caller = world.caller(Role::Member);
     let id = caller.run_script(json!([{"do": "say", "text": "One."}])).await;
-    let told: [Value; 2] = [socket.next().await, socket.next().await];
+    let told: [Value; 2] = [socket.told().await, socket.told().await];
     assert_eq!((&told[0]["type"], &told[0]["payload"]["session_id"]), (&json!("agent.task_assigned"), &json!(id)));
     assert_eq!(
         (&told[1]["type"], &told[1]["payload"]["status"]),
@@ -88,6 +88,6 @@ async fn what_is_refused_or_undone_is_not_told() {
     lead.with("idempotency-key", "again").post(AGENTS, new("two")).await.expect(201);
     lead.post(AGENTS, new("three")).await.expect(201);
     for name in ["one", "two", "three"] {
-        assert_eq!(socket.next().await["payload"]["name"], name);
+        assert_eq!(socket.told().await["payload"]["name"], name);
     }
 }

@@ -31,7 +31,7 @@ async fn a_revoked_key_is_cut_off_and_the_others_go_on() {
     assert_eq!(revoked.cut().await, Some(4401));
     assert!(begun.elapsed() < Duration::from_secs(10));
     write(&owner, &id, 1).await;
-    assert_eq!(other.next().await["session_id"], id);
+    assert_eq!(other.told().await["session_id"], id);
 }
 
 #[tokio::test]

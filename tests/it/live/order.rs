@@ -41,7 +41,7 @@ async fn what_commits_late_is_neither_lost_nor_told_before_what_it_follows() {
     let second = begun(&world).await;
     log(&world, second, &other).await;
     log(&world, first, &one).await;
-    let mut told = [place(&socket.next().await), place(&socket.next().await)];
+    let mut told = [place(&socket.told().await), place(&socket.told().await)];
     told.sort();
     let mut written = [(one, 2), (other, 2)];
     written.sort();
@@ -62,7 +62,7 @@ async fn a_sessions_events_are_told_in_their_order_also_when_the_later_transacti
         log(&world, early, &id).await;
     }
     for seq in 2..=7 {
-        assert_eq!(place(&socket.next().await), (id.clone(), seq));
+        assert_eq!(place(&socket.told().await), (id.clone(), seq));
     }
     let page = world.caller(Role::Viewer).get("/api/v1/live/events?topic=/ws/sessions").await.expect(200);
     let seqs: Vec<_> = page["items"].as_array().unwrap().iter().map(|item| item["seq"].as_i64().unwrap()).collect();
@@ -79,6 +79,6 @@ async fn while_a_transaction_is_open_a_session_itself_is_told_without_waiting_fo
     let open = begun(&world).await;
     let tx = world.app.db.tenant(world.tenant.id).await.unwrap();
     log(&world, tx, &id).await;
-    assert_eq!(place(&socket.next().await), (id, 2));
+    assert_eq!(place(&socket.told().await), (id, 2));
     open.commit().await.unwrap();
 }

@@ -30,20 +30,20 @@ async fn who_comes_back_goes_on_after_the_last_that_it_got() {
         write(&owner, &id, 500).await;
         let mut last = json!(null);
         for _ in 0..123 {
-            last = socket.next().await;
+            last = socket.told().await;
         }
         drop(socket);
         write(&owner, &id, 500).await;
         let mut socket = back(&served, &world, topic, &cursor(&last)).await;
-        assert_eq!(cursor(&socket.next().await), cursor(&last), "the confirmation says from where");
+        assert_eq!(cursor(&socket.told().await), cursor(&last), "the confirmation says from where");
         for seq in 1..=877 {
-            assert_eq!(place(&socket.next().await), (id.clone(), last["seq"].as_i64().unwrap() + seq));
+            assert_eq!(place(&socket.told().await), (id.clone(), last["seq"].as_i64().unwrap() + seq));
         }
         let quiet = socket.until("heartbeat").await;
         let mut again = back(&served, &world, topic, quiet["payload"]["cursors"][topic].as_str().unwrap()).await;
         again.until("subscription.confirmed").await;
         write(&owner, &id, 1).await;
-        assert_eq!(place(&again.next().await), place(&socket.next().await), "a heartbeat's cursor is as good");
+        assert_eq!(place(&again.told().await), place(&socket.told().await), "a heartbeat's cursor is as good");
     }
 }
 
@@ -59,7 +59,7 @@ async fn from_the_beginning_is_a_place_too() {
         let mut socket = back(&served, &world, &topic, &beginning.to_string()).await;
         socket.until("subscription.confirmed").await;
         for seq in 1..=451 {
-            assert_eq!(place(&socket.next().await), (id.clone(), seq));
+            assert_eq!(place(&socket.told().await), (id.clone(), seq));
         }
     }
 }
@@ -71,14 +71,14 @@ async fn what_is_no_longer_kept_is_not_passed_over_in_silence() {
     let now = world.app.clock.now();
     let old = Cursor::Told { position: 5, id: uuid::Uuid::nil(), at: (now - KEPT_FOR).timestamp() - 1 };
     let mut socket = back(&served, &world, "/ws/agents", &old.to_string()).await;
-    let told = socket.next().await;
+    let told = socket.told().await;
     assert_eq!((&told["type"], &told["payload"]["reason"]), (&json!("resync"), &json!("cursor_expired")));
     assert_eq!(told["payload"]["read"], "/api/v1/live/events?topic=/ws/agents");
     let caller = world.caller(Role::Viewer);
     caller.get(&format!("/api/v1/live/events?topic=/ws/agents&after={old}")).await.problem(422, "VALIDATION_FAILED");
     let page = caller.get(told["payload"]["read"].as_str().unwrap()).await.expect(200);
     socket.subscribe("/ws/agents", page["cursor"].as_str()).await;
-    assert_eq!(socket.next().await["type"], "subscription.confirmed");
+    assert_eq!(socket.told().await["type"], "subscription.confirmed");
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_cursor_of_another_database_is_told_so() {
         [("/ws/sessions".to_owned(), far.to_string()), (format!("/ws/sessions/{id}"), "999".to_owned())]
     {
         let mut socket = back(&served, &world, &topic, &after).await;
-        let told = socket.next().await;
+        let told = socket.told().await;
         assert_eq!(
             (&told["type"], &told["payload"]["reason"]),
             (&json!("resync"), &json!("cursor_unknown")),
@@ -107,7 +107,7 @@ async fn a_session_that_is_deleted_is_told_to_be_gone() {
     socket.until("subscription.confirmed").await;
     let caller = world.caller(Role::Member);
     caller.delete(&format!("/sessions/{id}")).await.expect(204);
-    let told = socket.next().await;
+    let told = socket.told().await;
     assert_eq!((&told["type"], &told["payload"]["reason"]), (&json!("resync"), &json!("gone")));
 }
 
@@ -140,5 +140,5 @@ async fn after_a_restore_all_that_was_there_counts_as_told() {
     let mut socket = served.open(&world, "/ws/sessions").await;
     socket.until("subscription.confirmed").await;
     write(&owner, &id, 1).await;
-    assert_eq!(place(&socket.next().await), (id, 2));
+    assert_eq!(place(&socket.told().await), (id, 2));
 }

@@ -24,13 +24,13 @@ async fn a_reader_that_does_not_read_holds_nobody_up_and_reads_on_by_itself() {
         owner.run(&appending(&id, 100, payload)).await;
         for _ in 0..100 {
             seq += 1;
-            assert_eq!(place(&quick.next().await), (id.clone(), seq));
+            assert_eq!(place(&quick.told().await), (id.clone(), seq));
         }
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (mut got, mut last) = (0, from);
     let told = loop {
-        let frame = slow.next().await;
+        let frame = slow.told().await;
         if frame["type"] == "resync" {
             break frame;
         }
@@ -58,7 +58,7 @@ async fn a_reader_that_does_not_read_holds_nobody_up_and_reads_on_by_itself() {
     slow.subscribe("/ws/sessions", Some(&last)).await;
     slow.until("subscription.confirmed").await;
     owner.run(&appending(&id, 1, "'{}'")).await;
-    assert_eq!(place(&slow.next().await), (id, 2002));
+    assert_eq!(place(&slow.told().await), (id, 2002));
 }
 
 #[tokio::test]

@@ -19,11 +19,11 @@ async fn a_ticket_opens_the_stream_once() {
     let served = Served::of(&world).await;
     let path = format!("/ws/sessions?ticket={}", ticket(&world.caller(Role::Viewer)).await);
     let mut socket = served.connect(&path, None).await.expect("it is let in");
-    let hello = socket.next().await;
+    let hello = socket.told().await;
     assert_eq!(hello["type"], "connection.established");
     assert_eq!(hello["payload"]["tenant_id"], world.tenant.id.to_string());
     assert!(hello["payload"]["reconnect_after_ms"][1].as_i64() > hello["payload"]["reconnect_after_ms"][0].as_i64());
-    assert_eq!(socket.next().await["topic"], "/ws/sessions");
+    assert_eq!(socket.told().await["topic"], "/ws/sessions");
     assert_eq!(served.connect(&path, None).await.err().unwrap(), 401);
 }
 
@@ -68,8 +68,8 @@ async fn a_stream_is_of_the_tenant_that_its_ticket_is_for_and_of_no_other() {
     let open = async |caller| {
         let path = format!("/ws/sessions?ticket={}", ticket(&caller).await);
         let mut socket = served.connect(&path, None).await.expect("it is let in");
-        let tenant = socket.next().await["payload"]["tenant_id"].as_str().unwrap().to_owned();
-        assert_eq!(socket.next().await["type"], "subscription.confirmed");
+        let tenant = socket.told().await["payload"]["tenant_id"].as_str().unwrap().to_owned();
+        assert_eq!(socket.told().await["type"], "subscription.confirmed");
         (tenant, socket)
     };
     let (tenant, mut at_home) = open(world.caller_of(&other, Role::Viewer)).await;
@@ -80,9 +80,9 @@ async fn a_stream_is_of_the_tenant_that_its_ticket_is_for_and_of_no_other() {
     write(&owner, &mine, 3).await;
     write(&owner, &theirs, 1).await;
     for socket in [&mut at_home, &mut abroad] {
-        assert_eq!(socket.next().await["session_id"], theirs);
+        assert_eq!(socket.told().await["session_id"], theirs);
         socket.subscribe(&format!("/ws/sessions/{mine}"), None).await;
-        let refused = socket.next().await;
+        let refused = socket.told().await;
         assert_eq!((&refused["type"], &refused["payload"]["code"]), (&json!("error"), &json!("SESSION_NOT_FOUND")));
     }
 }
@@ -123,7 +123,7 @@ async fn a_credential_opens_it_too_and_nothing_else_does() {
     let mut socket = served.connect("/ws/agents", Some(narrowed)).await.expect("it may watch agents");
     socket.until("subscription.confirmed").await;
     socket.subscribe("/ws/sessions", None).await;
-    assert_eq!(socket.next().await["payload"]["code"], "FORBIDDEN");
+    assert_eq!(socket.told().await["payload"]["code"], "FORBIDDEN");
     let agent = lead
         .post(
             "/api/v1/agents",

@@ -43,7 +43,7 @@ async fn a_session_is_told_as_its_log_and_its_stream_tell_it() {
     one.until("subscription.confirmed").await;
     let mut stream = caller.stream(&id).await;
     for event in &log {
-        for frame in [all.next().await, one.next().await] {
+        for frame in [all.told().await, one.told().await] {
             for (told, logged) in [
                 ("type", "type"),
                 ("payload", "payload"),
@@ -78,7 +78,7 @@ async fn every_kind_of_event_is_told_to_those_who_watch_its_topic() {
         let of_topic: Vec<_> = Kind::ALL.iter().filter(|kind| kind.subject() == subject).collect();
         let mut places = Vec::new();
         for kind in &of_topic {
-            let frame = socket.next().await;
+            let frame = socket.told().await;
             assert_eq!((&frame["type"], &frame["payload"]), (&json!(kind.name()), &json!({"job_id": "1"})));
             places.push(cursor(&frame));
         }
@@ -101,7 +101,7 @@ async fn filters_leave_out_what_is_not_wanted_and_nothing_else() {
     write(&owner, &one, 300).await;
     write(&owner, &other, 2).await;
     for seq in [2, 3] {
-        let frame = socket.next().await;
+        let frame = socket.told().await;
         assert_eq!((&frame["session_id"], &frame["seq"]), (&json!(other), &json!(seq)));
     }
     socket.send(subscribe(json!({"types": ["session.updated", "task.*"]}))).await;
@@ -109,12 +109,12 @@ async fn filters_leave_out_what_is_not_wanted_and_nothing_else() {
     write(&owner, &one, 3).await;
     let caller = world.caller(Role::Member);
     caller.patch(&format!("/sessions/{one}"), json!({"title": "Fix the other parser"})).await.expect(200);
-    assert_eq!(socket.next().await["type"], "session.updated");
+    assert_eq!(socket.told().await["type"], "session.updated");
     socket.send(json!({"action": "unsubscribe", "topic": "/ws/sessions"})).await;
-    assert_eq!(socket.next().await["type"], "subscription.ended");
+    assert_eq!(socket.told().await["type"], "subscription.ended");
     caller.patch(&format!("/sessions/{one}"), json!({"title": "Fix the third parser"})).await.expect(200);
     tell(&world, Kind::AgentHeartbeat, json!({"agent_id": "1"})).await;
-    assert_eq!(socket.next().await["type"], "agent.heartbeat", "nothing more of the sessions");
+    assert_eq!(socket.told().await["type"], "agent.heartbeat", "nothing more of the sessions");
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn a_large_payload_is_cut_and_says_so_and_the_log_has_it_whole() {
         .await
         .run(&appending(&id, 1, "jsonb_build_object('message', repeat('ü', 40000), 'level', 'info')"))
         .await;
-    let frame = socket.next().await;
+    let frame = socket.told().await;
     assert_eq!((&frame["truncated"], &frame["payload"]["level"]), (&json!(true), &json!("info")));
     let whole = world.caller(Role::Viewer).events(&id).await.pop().unwrap();
     assert_eq!(whole["payload"]["message"].as_str().unwrap().chars().count(), 40_000);
@@ -147,13 +147,13 @@ async fn what_cannot_be_understood_is_refused_and_the_connection_goes_on() {
         ),
     ] {
         socket.send(message).await;
-        let refused = socket.next().await;
+        let refused = socket.told().await;
         assert_eq!((&refused["type"], &refused["payload"]["code"]), (&json!("error"), &json!(code)), "{refused}");
         assert!(refused["payload"]["remedy"].is_string());
     }
     socket.send(json!({"action": "pong"})).await;
     let id = session(&world).await;
-    assert_eq!(socket.next().await["session_id"], id);
+    assert_eq!(socket.told().await["session_id"], id);
 }
 
 #[tokio::test]
@@ -163,8 +163,8 @@ async fn a_connection_watches_so_many_topics_and_no_more() {
     for _ in 0..49 {
         let id = session(&world).await;
         socket.subscribe(&format!("/ws/sessions/{id}"), None).await;
-        assert_eq!(socket.next().await["type"], "subscription.confirmed");
+        assert_eq!(socket.told().await["type"], "subscription.confirmed");
     }
     socket.subscribe("/ws/system", None).await;
-    assert_eq!(socket.next().await["payload"]["code"], "QUOTA_EXCEEDED");
+    assert_eq!(socket.told().await["payload"]["code"], "QUOTA_EXCEEDED");
 }

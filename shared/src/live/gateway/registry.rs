@@ -77,8 +77,8 @@ pub(super) async fn lease(cache: &Cache, id: &str) -> Result<Option<Lease>> {
         let until = Instant::now() + LEASE;
         let mut take = TAKE.key(&lease);
         take.key(&writing).key(&kept).arg(&token).arg(lasts).arg(KEPT_MS);
-        let (taken, broken, text): (i64, i64, Option<String>) = cache.eval(&take).await?;
-        if taken == 1 {
+        let (ours, broken, text): (i64, i64, Option<String>) = cache.eval(&take).await?;
+        if ours == 1 {
             let kept = text.map(|text| serde_json::from_str(&text).map_err(Error::internal)).transpose()?;
             return Ok(Some(Lease { id: id.to_owned(), token, until, broken: broken == 1, kept }));
         }

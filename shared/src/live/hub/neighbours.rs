@@ -41,7 +41,7 @@ pub(super) async fn listen(hub: &Hub, app: &App) {
                 }
             }
             Err(error) => {
-                tracing::debug!(?error, "nothing is heard of other processes; what they write comes a second later")
+                tracing::debug!(?error, "nothing is heard of other processes; what they write comes a second later");
             }
         }
         sleep(PAUSE).await;
