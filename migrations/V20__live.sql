@@ -69,3 +69,52 @@ alter function forget_tenant_events(timestamptz) owner to ioc_directory;
 revoke all on function forget_tenant_events(timestamptz) from public;
 grant execute on function forget_tenant_events(timestamptz) to ioc_app;
 revoke create on schema public from ioc_directory;
+
+-- What a heartbeat says that the last one did not is told; how an agent stands otherwise than before, always.
+create or replace function external_heartbeat(agent uuid, at timestamptz, told_status text, told_load double precision, told_tasks integer, told_metrics jsonb)
+    returns table (was text)
+    language sql volatile security definer set search_path = public
+begin atomic
+    with before as (
+        select a.id, a.liveness, a.reported_status, a.reported_load, a.reported_tasks from agents a
+        where a.id = agent and a.kind = 'eap' and a.state <> 'deregistered' for no key update
+    ), changed as (
+        update agents a
+        set last_heartbeat_at = greatest(a.last_heartbeat_at, at), reported_status = told_status, reported_load = told_load,
+            reported_tasks = told_tasks, metrics = told_metrics, liveness = 'alive',
+            liveness_since = case when a.liveness = 'alive' then a.liveness_since else at end
+        from before b where a.id = b.id
+        returning a.id, a.tenant_id, a.name, a.state, b.liveness as was,
+            b.liveness <> 'alive' or b.reported_status is distinct from told_status as stands_otherwise,
+            round(b.reported_load * 20) is distinct from round(told_load * 20) or b.reported_tasks is distinct from told_tasks as says_more
+    ), told as (
+        insert into tenant_events (tenant_id, topic, id, type, actor, at, payload)
+        select c.tenant_id, 'agents', event_id(at),
+            case when c.stands_otherwise then 'agent.status_changed' else 'agent.heartbeat' end,
+            jsonb_build_object('kind', 'agent', 'id', c.id, 'name', c.name), at,
+            jsonb_build_object('agent_id', c.id, 'name', c.name, 'state', c.state, 'liveness', 'alive', 'status', told_status,
+                'load', told_load, 'tasks', told_tasks)
+        from changed c where c.tenant_id is not null and (c.stands_otherwise or c.says_more)
+    )
+    select c.was from changed c;
+end;
+
+create or replace function external_silent(suspect_before timestamptz, offline_before timestamptz, at timestamptz)
+    returns table (agent_id uuid, liveness text)
+    language sql volatile security definer set search_path = public
+begin atomic
+    with changed as (
+        update agents a
+        set liveness = case when a.last_heartbeat_at <= offline_before then 'offline' else 'suspect' end, liveness_since = at
+        where a.kind = 'eap' and a.state <> 'deregistered' and a.last_heartbeat_at <= suspect_before
+          and a.liveness <> 'offline' and (a.liveness = 'alive' or a.last_heartbeat_at <= offline_before)
+        returning a.id, a.tenant_id, a.name, a.state, a.liveness
+    ), told as (
+        insert into tenant_events (tenant_id, topic, id, type, actor, at, payload)
+        select c.tenant_id, 'agents', event_id(at), 'agent.status_changed',
+            jsonb_build_object('kind', 'system', 'id', 'liveness', 'name', 'liveness'), at,
+            jsonb_build_object('agent_id', c.id, 'name', c.name, 'state', c.state, 'liveness', c.liveness)
+        from changed c where c.tenant_id is not null
+    )
+    select c.id, c.liveness from changed c;
+end;

@@ -14,6 +14,7 @@ pub mod host;
 mod idempotency;
 pub mod keys;
 mod limits;
+pub mod live;
 pub mod marketplace;
 pub mod me;
 mod problem;
@@ -55,7 +56,7 @@ pub use request::BODY_LIMIT;
     info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     servers((url = "/")),
     security(("api_key" = []), ("token" = [])),
-    tags((name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."), (name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
+    tags((name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."), (name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "live", description = "What happens, as it happens: docs/live-stream.md describes the WebSocket."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
     components(schemas(problem::Problem, shared::error::Code, a2a::ErrorBody)),
 )]
 struct Description;
@@ -63,12 +64,17 @@ struct Description;
 /// All areas, with their OpenAPI.
 fn areas() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
-        .merge(sessions::routes())
+        .merge(work_and_watch())
         .merge(fleet())
         .merge(external::routes())
         .merge(a2a::routes())
         .merge(tenancy())
         .merge(health::routes())
+}
+
+/// Sessions, and what is told of them as it happens: served by one function.
+pub fn work_and_watch() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(sessions::routes()).merge(live::routes())
 }
 
 /// The agents of tenants, and what tenants offer to each other: served by one function.
@@ -107,7 +113,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// Everything that answers HTTP, as one service.
 pub fn api(app: App) -> Router {
     let (routes, _) = areas().split_for_parts();
-    finish(routes.merge(health::documents()), app)
+    finish(routes.merge(health::documents()).merge(live::socket::routes()), app)
 }
 
 /// Some routes as a service of their own: with problems for what they do not know, request ids, and caught panics.

@@ -51,7 +51,10 @@ pub(crate) async fn counted(State(app): State<App>, request: Request, next: Next
 
 /// Whether a request to the API carries what says who sends it.
 fn brings_a_credential(request: &Request) -> bool {
-    let guarded = request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str().starts_with("/api/"));
+    let guarded = request
+        .extensions()
+        .get::<MatchedPath>()
+        .is_some_and(|path| path.as_str().starts_with("/api/") || path.as_str().starts_with("/ws/"));
     let headers = request.headers();
     guarded && (headers.contains_key(header::AUTHORIZATION) || headers.contains_key("x-agent-token"))
 }

@@ -174,7 +174,7 @@ fn log(error: &Error, route: &str) {
 }
 
 /// The status of a code, chosen by what the caller, support and the operator are to do.
-fn status(code: Code) -> StatusCode {
+pub(crate) fn status(code: Code) -> StatusCode {
     match code {
         Code::BodyMalformed | Code::TenantInvalid | Code::TenantRequired => StatusCode::BAD_REQUEST,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,

@@ -21,6 +21,7 @@ use crate::{
     id::{SessionId, TenantId},
     job::Job,
     limits::{Limiter, RateLimits},
+    live::{self, Push, bell, push},
     lock::Locks,
     outbound::{Allowed, Outbound, System},
     queue::Queue,
@@ -52,6 +53,7 @@ pub struct Parts {
     pub agents: Agents,
     pub settings: Settings,
     pub news: News,
+    pub push: Push,
 }
 
 /// What can be set and is not a place of a service.
@@ -82,6 +84,8 @@ pub struct Settings {
     pub push_timeout: Duration,
     /// Where others reach us, such as `https://ioc.example.com`: what we give to agents that are to call back.
     pub public_url: Option<Arc<str>>,
+    /// What becomes of connections to the live stream, and when.
+    pub live: live::Pace,
 }
 
 impl Default for Settings {
@@ -100,6 +104,7 @@ impl Default for Settings {
             beat: external::BEAT,
             push_timeout: Duration::from_secs(10),
             public_url: None,
+            live: live::Pace::default(),
         }
     }
 }
@@ -143,15 +148,20 @@ impl App {
         after_commit(async move { ring(&app, &jobs).await }).await;
     }
 
-    /// Tells listeners in this process that a session has new events.
+    /// Tells listeners, and those who watch, that a session has new events.
     pub async fn tell(&self, tenant_id: TenantId, session_id: SessionId) {
-        let news = self.news.clone();
-        after_commit(async move { news.tell(tenant_id, session_id) }).await;
+        let app = self.clone();
+        after_commit(Box::pin(async move {
+            app.news.tell(tenant_id, session_id);
+            push::ring(&app, bell::News { tenant_id, session_id: Some(session_id) }).await;
+        }))
+        .await;
     }
 
     /// Tells those who watch a tenant that it has new events beside those of its sessions.
     pub async fn tell_tenant(&self, tenant_id: TenantId) {
-        let _ = tenant_id;
+        let app = self.clone();
+        after_commit(Box::pin(async move { push::ring(&app, bell::News { tenant_id, session_id: None }).await })).await;
     }
 }
 

@@ -79,6 +79,12 @@ impl Listener {
     pub async fn heard(&mut self) -> bool {
         self.0.on_message().next().await.is_some()
     }
+
+    /// Waits for the next that is published, and answers it; `None` when the connection is lost.
+    pub async fn next(&mut self) -> Option<String> {
+        let message = self.0.on_message().next().await?;
+        Some(message.get_payload().unwrap_or_default())
+    }
 }
 
 fn open(url: &str) -> RedisResult<(ConnectionManager, Client)> {

@@ -19,6 +19,10 @@ use crate::{
     error::{Code, Error, Result},
     files::Files,
     limits::{self, RateLimits},
+    live::{
+        Hub, Push,
+        gateway::{Gateway, Settings as GatewaySettings},
+    },
     lock::Locks,
     queue::{Limits, Memory, Queue, Settings as SqsSettings, Sqs},
     runtime::{
@@ -35,6 +39,8 @@ pub struct Config {
     pub redis_url: String,
     /// None: jobs stay in this process.
     pub sqs: Option<SqsSettings>,
+    /// Where the connections of the live stream are; none: in this process.
+    pub live: Option<GatewaySettings>,
     pub pepper: Pepper,
     /// What keys say of where they belong.
     pub environment: String,
@@ -134,6 +140,7 @@ impl Config {
             },
             redis_url: variables.required("REDIS_URL")?,
             sqs: sqs(variables)?,
+            live: live(variables)?,
             pepper: Pepper(variables.required("API_KEY_PEPPER")?.into_bytes()),
             environment: environment(variables)?,
             commit: variables.get("IOC_COMMIT").unwrap_or("unknown").to_owned(),
@@ -171,6 +178,10 @@ impl Config {
             files,
             settings: self.settings.clone(),
             news: News::default(),
+            push: self
+                .live
+                .clone()
+                .map_or_else(|| Push::Local(Hub::default()), |live| Push::ApiGateway(Gateway::new(live))),
             clock,
         }))
     }
@@ -222,12 +233,23 @@ fn sqs(variables: &Variables) -> Result<Option<SqsSettings>> {
         dispatch_dead_url: variables.required("DISPATCH_DEAD_QUEUE_URL")?,
         observe_url: variables.required("OBSERVE_QUEUE_URL")?,
         observe_dead_url: variables.required("OBSERVE_DEAD_QUEUE_URL")?,
-        region: match variables.get("AWS_DEFAULT_REGION") {
-            Some(region) => variables.get("AWS_REGION").unwrap_or(region).to_owned(),
-            None => variables.required("AWS_REGION")?,
-        },
+        broadcast_url: variables.required("BROADCAST_QUEUE_URL")?,
+        broadcast_dead_url: variables.required("BROADCAST_DEAD_QUEUE_URL")?,
+        region: region(variables)?,
         endpoint: variables.get("AWS_ENDPOINT_URL_SQS").or(variables.get("AWS_ENDPOINT_URL")).map(str::to_owned),
     }))
+}
+
+fn region(variables: &Variables) -> Result<String> {
+    match variables.get("AWS_DEFAULT_REGION") {
+        Some(region) => Ok(variables.get("AWS_REGION").unwrap_or(region).to_owned()),
+        None => variables.required("AWS_REGION"),
+    }
+}
+
+fn live(variables: &Variables) -> Result<Option<GatewaySettings>> {
+    let Some(endpoint) = variables.get("LIVE_ENDPOINT") else { return Ok(None) };
+    Ok(Some(GatewaySettings { endpoint: endpoint.to_owned(), region: region(variables)? }))
 }
 
 fn opencode_settings(variables: &Variables) -> Result<Option<opencode::Settings>> {

@@ -216,7 +216,8 @@ async fn admit_one(app: &App, agent: AgentId, tenant_id: TenantId, id: SessionId
     progress::admit(&mut change)?;
     change.session.updated_at = now;
     store::save(tx, &change).await?;
-    app.news.tell(tenant_id, id);
+    app.tell(tenant_id, id).await;
+    app.tell_tenant(tenant_id).await;
     Ok(Admitted::Yes)
 }
 

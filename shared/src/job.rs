@@ -19,6 +19,8 @@ pub enum Job {
     Observe { version: u8, tenant_id: TenantId, session_id: SessionId },
     /// A session is gone, and its agent keeps its workspace: have it given back.
     GiveBack { version: u8, tenant_id: TenantId, session_id: SessionId },
+    /// A tenant has news, and there are those who watch: tell them.
+    Broadcast { version: u8, tenant_id: TenantId },
     /// Ring again for every due row that nobody serves.
     Sweep { version: u8 },
 }
@@ -31,16 +33,18 @@ pub const VERSION: u8 = 1;
 pub enum Lane {
     Dispatch,
     Observe,
+    Broadcast,
     Sweep,
 }
 
 impl Lane {
-    pub const ALL: [Self; 3] = [Self::Dispatch, Self::Observe, Self::Sweep];
+    pub const ALL: [Self; 4] = [Self::Dispatch, Self::Observe, Self::Broadcast, Self::Sweep];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Dispatch => "dispatch",
             Self::Observe => "observe",
+            Self::Broadcast => "broadcast",
             Self::Sweep => "sweep",
         }
     }
@@ -59,6 +63,10 @@ impl Job {
         Self::GiveBack { version: VERSION, tenant_id, session_id }
     }
 
+    pub fn broadcast(tenant_id: TenantId) -> Self {
+        Self::Broadcast { version: VERSION, tenant_id }
+    }
+
     pub fn sweep() -> Self {
         Self::Sweep { version: VERSION }
     }
@@ -67,6 +75,7 @@ impl Job {
         match self {
             Self::Dispatch { .. } => Lane::Dispatch,
             Self::Observe { .. } | Self::GiveBack { .. } => Lane::Observe,
+            Self::Broadcast { .. } => Lane::Broadcast,
             Self::Sweep { .. } => Lane::Sweep,
         }
     }
@@ -74,9 +83,10 @@ impl Job {
     /// The tenant, by which the queue keeps turns fair (SQS: the message group).
     pub fn tenant_id(&self) -> Option<TenantId> {
         match self {
-            Self::Dispatch { tenant_id, .. } | Self::Observe { tenant_id, .. } | Self::GiveBack { tenant_id, .. } => {
-                Some(*tenant_id)
-            }
+            Self::Dispatch { tenant_id, .. }
+            | Self::Observe { tenant_id, .. }
+            | Self::GiveBack { tenant_id, .. }
+            | Self::Broadcast { tenant_id, .. } => Some(*tenant_id),
             Self::Sweep { .. } => None,
         }
     }
@@ -86,6 +96,7 @@ impl Job {
             Self::Dispatch { version, .. }
             | Self::Observe { version, .. }
             | Self::GiveBack { version, .. }
+            | Self::Broadcast { version, .. }
             | Self::Sweep { version } => *version,
         }
     }

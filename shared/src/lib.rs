@@ -23,6 +23,7 @@ pub mod id;
 pub mod idempotency;
 pub mod job;
 pub mod limits;
+pub mod live;
 pub mod lock;
 pub mod migration;
 pub mod observe;

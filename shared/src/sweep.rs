@@ -11,6 +11,7 @@ use crate::{
     id::{AgentId, SessionId, TenantId},
     idempotency,
     job::{Job, Verdict},
+    live,
     session::{change::month_of, service},
     tenant,
 };
@@ -32,6 +33,9 @@ pub async fn sweep(app: &App) -> Result<Verdict> {
     resume_with_tokens(app).await?;
     idempotency::forget(app).await?;
     audit::service::prune(app).await?;
+    if let Err(error) = live::gateway::ring_all(app).await {
+        tracing::warn!(?error, "those who watch were not looked after; the next sweep tries again");
+    }
     event::store::forget(&app.db, app.clock.now() - event::tenant::KEPT_FOR).await?;
     Ok(Verdict::Done)
 }

@@ -15,6 +15,7 @@ mod process;
 mod resp;
 mod sql;
 mod stand;
+mod watch;
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -33,7 +34,7 @@ struct Arguments {
     /// Also write the figures to this file
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Only some: http, guards, handover, agents, locks, events, lambda, host
+    /// Only some: http, guards, handover, agents, locks, events, watch, lambda, host
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// What cargo adds
@@ -85,6 +86,9 @@ async fn main() -> Result<()> {
     }
     if wanted("events") {
         figures.push(Box::pin(append::measure(&effort)).await?);
+    }
+    if wanted("watch") {
+        figures.extend(Box::pin(watch::measure(&effort)).await?);
     }
     if wanted("host") {
         figures.extend(Box::pin(process::local_host(&effort)).await);

@@ -16,6 +16,7 @@ mod shortcuts;
 pub mod stack;
 pub mod stream;
 pub mod valkey;
+pub mod watch;
 pub mod world;
 
 pub use shortcuts::until;

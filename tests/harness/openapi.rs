@@ -5,13 +5,14 @@ use shared::auth::Role;
 
 /// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
 /// unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 12] = [
+const ACCESS: [(&str, Role, Role, &str); 13] = [
     ("/api/v1/agents/route", Role::Member, Role::Member, ""),
     ("/api/v1/agents", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/agents/external", Role::Member, Role::Member, "AGENT_NOT_FOUND"),
     ("/api/v1/a2a", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
     ("/api/v1/api-keys", Role::Member, Role::Member, "API_KEY_NOT_FOUND"),
     ("/api/v1/audit", Role::Lead, Role::Lead, ""),
+    ("/api/v1/live", Role::Viewer, Role::Viewer, ""),
     ("/api/v1/marketplace", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/me", Role::Viewer, Role::Viewer, ""),
     ("/api/v1/sessions", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),

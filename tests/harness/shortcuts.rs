@@ -5,7 +5,7 @@ use std::{panic::Location, time::Duration};
 use serde_json::{Value, json};
 use shared::{job::Job, tenant::Limits};
 
-use crate::{Caller, Options, World, world::merge};
+use crate::{Caller, Options, World};
 
 impl World {
     /// A world whose tenant has these limits.
@@ -82,5 +82,11 @@ pub fn until(condition: impl AsyncFn() -> bool) -> impl Future<Output = ()> {
             }
         });
         assert!(waited.await.is_ok(), "{at}: it never came to be");
+    }
+}
+
+pub(crate) fn merge(body: &mut Value, fields: Value) {
+    if let (Value::Object(body), Value::Object(fields)) = (body, fields) {
+        body.extend(fields);
     }
 }

@@ -24,6 +24,7 @@ use shared::{
     files::Files,
     id::{KeyId, TenantId},
     job::Lane,
+    live::{Hub, Push},
     lock::Locks,
     queue::{Limits, Memory, Queue},
     runtime::{AgentRuntime, manual::Manual, scripted::Scripted},
@@ -33,7 +34,7 @@ use shared::{
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use crate::database::Database;
+use crate::{database::Database, shortcuts::merge};
 
 /// What the keys of every world are hashed with.
 pub const PEPPER: &str = "pepper of the tests";
@@ -53,6 +54,8 @@ pub struct Options {
     pub workspaces: String,
     /// Whose tokens people may come with.
     pub issuers: Vec<Issuer>,
+    /// Where the connections of the live stream are.
+    pub push: Push,
 }
 
 impl Default for Options {
@@ -76,6 +79,7 @@ impl Default for Options {
             queue: None,
             workspaces: "/nowhere".to_owned(),
             issuers: Vec::new(),
+            push: Push::Local(Hub::default()),
         }
     }
 }
@@ -224,6 +228,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
             .speaking(Kind::A2a, speaks_a2a),
         settings,
         news: News::default(),
+        push: options.push,
         clock,
     })
 }
@@ -344,8 +349,8 @@ impl Caller {
         if body.is_some() && !self.headers.iter().any(|(name, _)| name == "content-type") {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        let request = request.body(body.map_or_else(Body::empty, Body::from)).expect("a request");
-        let response = self.api.clone().oneshot(request).await.expect("the router answers");
+        let request = request.body(body.map_or_else(Body::empty, Body::from));
+        let response = self.api.clone().oneshot(request.expect("a request")).await.expect("the router answers");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a whole body").to_bytes();
         Reply { status: parts.status, headers: parts.headers, bytes, speaks_a2a }
@@ -386,11 +391,5 @@ impl Caller {
             assert!(reached.is_ok(), "{at}: the session never became {states:?} but is {session:#}");
             session
         }
-    }
-}
-
-pub(crate) fn merge(body: &mut Value, fields: Value) {
-    if let (Value::Object(body), Value::Object(fields)) = (body, fields) {
-        body.extend(fields);
     }
 }

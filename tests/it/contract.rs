@@ -12,7 +12,7 @@ use axum::{
     body::{Body, to_bytes},
     http::Request,
 };
-use functions::{a2a, health, sessions};
+use functions::{a2a, health};
 use harness::{kept::root, openapi};
 use shared::{
     app::App,
@@ -37,7 +37,7 @@ fn areas() -> BTreeMap<&'static str, OpenApiRouter<App>> {
         ("external", functions::external::routes()),
         ("a2a", a2a::routes()),
         ("health", health::routes()),
-        ("sessions", sessions::routes()),
+        ("sessions", functions::work_and_watch()),
         ("tenants", functions::tenancy()),
     ])
 }
@@ -91,6 +91,25 @@ fn the_template_routes_every_documented_path_to_the_binary_that_serves_it() {
     }
     let named = documented().into_iter().map(|(path, binary)| (routed(&path), binary)).collect();
     assert_eq!(routes, named);
+}
+
+#[test]
+fn the_template_hands_all_that_happens_on_a_connection_to_the_function_live() {
+    let template = Template::read();
+    let all = ["$connect", "$default", "$disconnect"]
+        .map(|key| (key.to_owned(), "integrations/${LiveIntegration}".to_owned()));
+    assert_eq!(template.socket_routes(), BTreeMap::from(all));
+    let stage = template.resource("LiveStage")["Properties"]["StageName"].as_str().unwrap();
+    for binary in ["live", "broadcast"] {
+        let function = template.function(binary);
+        assert!(function.environment["LIVE_ENDPOINT"].ends_with(&format!("/{stage}")), "{binary}");
+        for verb in ["POST", "DELETE"] {
+            assert!(
+                function.policies.contains(&format!("${{LiveApi}}/{stage}/{verb}/@connections/*")),
+                "{binary}: {verb}"
+            );
+        }
+    }
 }
 
 /// Where it asks, it asks about every path that needs a credential, and about no other.

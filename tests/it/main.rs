@@ -19,6 +19,7 @@ mod idempotency;
 mod identity;
 mod isolation;
 mod lambda;
+mod live;
 mod local;
 mod lock;
 mod oidc;

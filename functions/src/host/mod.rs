@@ -63,6 +63,15 @@ pub async fn authorizations(app: App) -> Ended {
     .await
 }
 
+/// Answers what API Gateway tells of the connections that it holds.
+pub async fn sockets(app: App) -> Ended {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let app = &app;
+        Box::pin(async move { Ok::<_, Error>(crate::live::gateway::answer(app, event.payload).await) })
+    }))
+    .await
+}
+
 /// Works off the messages of one lane that SQS hands over in batches.
 pub async fn messages(lane: Lane, app: App) -> Ended {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Batch>| {

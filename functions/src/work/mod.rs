@@ -9,6 +9,7 @@ use shared::{
     dispatch,
     error::Result,
     job::{Job, Verdict},
+    live::gateway::broadcast,
     observe, sweep, tidy,
 };
 use tracing::Instrument;
@@ -27,6 +28,10 @@ pub async fn run(app: &App, job: Job) -> Result<Verdict> {
         Job::GiveBack { tenant_id, session_id, .. } => {
             let span = tracing::info_span!("give_back", tenant.id = %tenant_id, session.id = %session_id);
             Box::pin(tidy::give_back(app, tenant_id, session_id)).instrument(span).await
+        }
+        Job::Broadcast { tenant_id, .. } => {
+            let span = tracing::info_span!("broadcast", tenant.id = %tenant_id);
+            Box::pin(broadcast(app, tenant_id)).instrument(span).await
         }
         Job::Sweep { .. } => Box::pin(sweep::sweep(app)).instrument(tracing::info_span!("sweep")).await,
     }

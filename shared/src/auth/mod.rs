@@ -79,7 +79,8 @@ impl Actor {
 }
 
 /// What a credential belongs to.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Principal {
     /// An API key, of a person or of the tenant itself.
     Key { id: KeyId, name: String, user_id: Option<UserId> },

@@ -45,14 +45,14 @@ impl Area {
         }
     }
 
-    /// The area of a path below `/api/v1/`; `None` for what needs no scope, such as `/me`.
+    /// The area of a path below `/api/v1/`; `None` for what needs no scope, such as `/me`, or asks for one by itself, such as `/live`.
     pub fn of_path(path: &str) -> Option<Self> {
         match path.strip_prefix("/api/v1/")?.split('/').next()? {
             "agents" | "marketplace" => Some(Self::Agents),
             "api-keys" => Some(Self::ApiKeys),
             "audit" => Some(Self::Audit),
             "models" | "experiments" => Some(Self::Models),
-            "sessions" | "live" | "a2a" => Some(Self::Sessions),
+            "sessions" | "a2a" => Some(Self::Sessions),
             "tenant" | "tenants" => Some(Self::Tenants),
             "fine-tuning" => Some(Self::Training),
             "usage" => Some(Self::Usage),

@@ -56,11 +56,13 @@ pub async fn register(app: &App, caller: &Caller, new: Registration) -> Result<R
             .on_constraint("agents_name", || {
                 Error::new(Code::AlreadyExists, "An agent of your tenant has this name already.")
             })?;
+        tx.tell(agent::service::registered(&agent, caller.actor()));
         tx.audit(Entry::new(caller, agent.created_at, "agent.register", agent.id).after(audited(&agent)));
         tx.commit().await?;
         agent_tokens::issue(app, caller.tenant_id, caller, agent.id, None).await
     })
     .await?;
+    app.tell_tenant(caller.tenant_id).await;
     dispatch::admit_soon(app, agent.id).await;
     Ok(Registered { agent_id: agent.id, auth_token: token.text, signing_secret })
 }
@@ -119,6 +121,7 @@ fn described(app: &App, caller: &Caller, new: Registration) -> Agent {
 /// Takes a heartbeat in: one row in one round trip.
 pub async fn beat(app: &App, agent: &AgentCaller, beat: &Beat) -> Result<()> {
     let was = store::beat(&app.db, agent.agent_id, beat, app.clock.now()).await?;
+    app.tell_tenant(agent.tenant_id).await;
     match was {
         None => Err(agent::store::not_found(agent.agent_id)),
         Some(Liveness::Alive) => Ok(()),

@@ -53,6 +53,8 @@ pub struct Settings {
     pub dispatch_dead_url: String,
     pub observe_url: String,
     pub observe_dead_url: String,
+    pub broadcast_url: String,
+    pub broadcast_dead_url: String,
     pub region: String,
     /// Where SQS answers, if not at its usual place.
     pub endpoint: Option<String>,
@@ -71,6 +73,7 @@ impl Settings {
         match lane {
             Lane::Dispatch => Ok((&self.dispatch_url, &self.dispatch_dead_url)),
             Lane::Observe => Ok((&self.observe_url, &self.observe_dead_url)),
+            Lane::Broadcast => Ok((&self.broadcast_url, &self.broadcast_dead_url)),
             Lane::Sweep => Err(Error::internal("the sweep has no queue on SQS: a schedule calls it")),
         }
     }

@@ -8,7 +8,10 @@ use crate::{
     auth::{Actor, ActorKind},
     clock::Time,
     error::{Code, Error, Result},
-    event::{EventType, NewEvent},
+    event::{
+        EventType, NewEvent,
+        tenant::{Kind, TenantEvent},
+    },
     id::{AgentId, MessageId},
     redact,
     runtime::{RunState, Said, Work},
@@ -71,6 +74,8 @@ pub struct Change {
     pub verb: Option<&'static str>,
     /// The session as it was, as far as the audit log tells of it.
     before: Value,
+    /// How it stood, and in which run.
+    was: (Status, i32),
     pub events: Vec<NewEvent>,
     pub checkpoints: Vec<NewCheckpoint>,
     /// The files and artifacts that replace the stored ones.
@@ -89,6 +94,7 @@ impl Change {
     pub fn new(session: Session, by: impl Into<By>, now: Time) -> Self {
         Self {
             before: audited(&session),
+            was: (session.status, session.run),
             session,
             now,
             by: by.into(),
@@ -203,6 +209,22 @@ impl Change {
         #[expect(clippy::cast_possible_truncation, reason = "a share of one, as the figures keep it")]
         let quality = outcome.success_rate.map(|rate| rate as f32);
         Some(AgentResult { agent_id, success, quality })
+    }
+
+    /// What is told of the session's agent: that it was given a run, and how a run ended.
+    pub fn of_agent(&self) -> Option<TenantEvent> {
+        let session = &self.session;
+        let (agent_id, (was, run)) = (session.agent_id?, self.was);
+        let mut payload = json!({"agent_id": agent_id, "session_id": session.id, "run": session.run});
+        let kind = if session.run > run && session.status.holds_slot() {
+            Kind::AgentTaskAssigned
+        } else if session.status.is_over() && !was.is_over() && session.run > 0 {
+            payload["status"] = session.status.name().into();
+            Kind::AgentTaskCompleted
+        } else {
+            return None;
+        };
+        Some(TenantEvent::new(kind, self.by.actor.clone(), self.now, payload))
     }
 
     /// What the audit log is told of it: everything that was asked for, and of what the system finds the moves alone.

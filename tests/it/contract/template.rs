@@ -100,7 +100,7 @@ impl Template {
 
     /// The paths that API Gateway asks the authorizer about, where the template's condition says so.
     pub(crate) fn guarded(&self) -> BTreeSet<String> {
-        let all = self.of_type("AWS::ApiGatewayV2::Route").into_iter().map(|(_, route)| &route["Properties"]);
+        let all = self.routes_of("Api").into_iter().map(|route| &route["Properties"]);
         let guarded = all.filter(|route| {
             let named = |key: &str| serde_yaml_ng::to_string(&route[key]).unwrap().replace('\n', " ");
             let (kind, authorizer) = (named("AuthorizationType"), named("AuthorizerId"));
@@ -116,10 +116,21 @@ impl Template {
         &self.0["Resources"][name]
     }
 
+    /// The routes of one API.
+    fn routes_of(&self, api: &str) -> Vec<&Value> {
+        let all = self.of_type("AWS::ApiGatewayV2::Route").into_iter().map(|(_, route)| route);
+        all.filter(|route| text(&route["Properties"]["ApiId"]) == api).collect()
+    }
+
+    /// What API Gateway calls a function with of the connections that it holds: the route keys, with the integrations.
+    pub(crate) fn socket_routes(&self) -> BTreeMap<String, String> {
+        let routes = self.routes_of("LiveApi").into_iter().map(|route| &route["Properties"]);
+        routes.map(|route| (text(&route["RouteKey"]), text(&route["Target"]))).collect()
+    }
+
     /// The path of each route, with the binary that serves it.
     pub(crate) fn routes(&self) -> BTreeMap<String, String> {
-        let all = self.of_type("AWS::ApiGatewayV2::Route");
-        let routes = all.into_iter().map(|(_, route)| {
+        let routes = self.routes_of("Api").into_iter().map(|route| {
             let key = text(&route["Properties"]["RouteKey"]);
             let target = text(&route["Properties"]["Target"]);
             let function = target.trim_start_matches("integrations/${").trim_end_matches("Integration}").to_owned();

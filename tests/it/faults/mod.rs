@@ -13,3 +13,4 @@ mod postgres;
 mod redis;
 mod story;
 mod waiting;
+mod watched;

@@ -7,12 +7,13 @@ use harness::{
     cargo_lambda::Watch,
     kept::{root, test_program},
     ministack::{ACCOUNT, Ministack, REGION, ministack},
+    watch,
 };
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 use shared::{auth::Role, id::SessionId, queue::Settings};
 
-use super::Cloud;
+use super::{Cloud, live_endpoint};
 
 /// Where the queues of a stack are, whose names end in `run`.
 fn queues(server: &Ministack, run: &str) -> Settings {
@@ -22,12 +23,19 @@ fn queues(server: &Ministack, run: &str) -> Settings {
         dispatch_dead_url: url("DispatchDeadQueue"),
         observe_url: url("ObserveQueue"),
         observe_dead_url: url("ObserveDeadQueue"),
+        broadcast_url: url("BroadcastQueue"),
+        broadcast_dead_url: url("BroadcastDeadQueue"),
         ..Settings::default()
     }
 }
 
-/// The template with the names that the test knows, and functions whose calls go to `watch`.
-fn rewired(watch: &Watch, run: &str) -> String {
+/// The WebSocket API's id.
+fn live_id(run: &str) -> String {
+    format!("live{}", &run[run.len() - 12..])
+}
+
+/// The template with the names that the test knows, and functions whose calls go to `proxy`.
+fn rewired(proxy: &Watch, run: &str) -> String {
     let text = fs::read_to_string(root().join("template.yaml")).unwrap();
     let mut template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
     template["Globals"]["Function"].as_mapping_mut().unwrap().remove("CodeUri");
@@ -37,9 +45,12 @@ fn rewired(watch: &Watch, run: &str) -> String {
         let properties = &mut resource["Properties"];
         match kind.as_str() {
             "AWS::Serverless::Function" => {
-                let calls = watch.url(&format!("/2015-03-31/functions/{}/invocations", binary.unwrap()));
+                let calls = proxy.url(&format!("/2015-03-31/functions/{}/invocations", binary.unwrap()));
                 properties["InlineCode"] = "never run".into();
                 properties["Environment"]["Variables"]["MINISTACK_LAMBDA_PROXY_URL"] = calls.into();
+            }
+            "AWS::ApiGatewayV2::Api" if name.as_str() == Some("LiveApi") => {
+                properties["Tags"] = serde_yaml_ng::to_value(json!({"ms-custom-id": live_id(run)})).unwrap();
             }
             "AWS::SQS::Queue" => properties["QueueName"] = format!("{}-{run}", name.as_str().unwrap()).into(),
             // The server takes a number only as one that is written out.
@@ -82,7 +93,7 @@ async fn deploy(cloud: &Cloud, run: &str) -> String {
 #[tokio::test]
 async fn a_session_runs_to_its_end_on_the_deployed_template() {
     let run = SessionId::new().0.simple().to_string();
-    let cloud = Cloud::on(queues(ministack(), &run)).await;
+    let cloud = Cloud::on(queues(ministack(), &run), &live_id(&run)).await;
     let api = deploy(&cloud, &run).await;
     let http = reqwest::Client::new();
     let (key, tenant) = (cloud.world.tenant.key(Role::Lead), cloud.world.tenant.slug.clone());
@@ -111,6 +122,63 @@ async fn a_session_runs_to_its_end_on_the_deployed_template() {
     assert_eq!(content, "Nothing yet.", "one function put it into the bucket, another took it out");
     let unknown: Value = http.get(format!("{api}/nowhere")).send().await.unwrap().json().await.unwrap();
     assert_eq!(unknown["code"], "ROUTE_NOT_FOUND", "what is no route is refused as a problem");
+}
+
+/// Through API Gateway's WebSocket API: `$connect`, what is said, the job that broadcasts, its management API, `$disconnect`.
+#[tokio::test]
+async fn who_watches_the_deployed_template_is_told_all_in_order_and_cut_when_the_key_is_revoked() {
+    let run = SessionId::new().0.simple().to_string();
+    let cloud = Cloud::on(queues(ministack(), &run), &live_id(&run)).await;
+    let api = deploy(&cloud, &run).await;
+    let http = reqwest::Client::new();
+    let key = cloud.world.tenant.key(Role::Viewer);
+    let ticket = http.post(format!("{api}/api/v1/live/tickets")).bearer_auth(key).send().await.unwrap();
+    let ticket: Value = ticket.json().await.unwrap();
+    let ticket = ticket["ticket"].as_str().unwrap_or_else(|| panic!("{ticket}"));
+    let live = live_endpoint(&ministack().endpoint, &live_id(&run)).replacen("http", "ws", 1);
+    let open = async |query: &str| watch::connect(&format!("{live}?{query}"), None).await;
+    assert!(open("ticket=none").await.is_err(), "no connection without a ticket");
+    let mut socket = open(&format!("ticket={ticket}&topic=/ws/sessions")).await.expect("it is let in");
+    assert!(open(&format!("ticket={ticket}")).await.is_err(), "the ticket was good once");
+    let hello = socket.until("connection.established").await;
+    assert_eq!(hello["payload"]["tenant_id"], cloud.world.tenant.id.to_string());
+    socket.until("subscription.confirmed").await;
+
+    let member = cloud.world.tenant.key(Role::Member);
+    let config = json!({"agent": "scripted", "script": [{"do": "say", "text": "One."}, {"do": "say", "text": "Two."}]});
+    let new = json!({"title": "Add a changelog", "initial_prompt": "Write it.", "start": true, "agent_config": config});
+    let made =
+        http.post(format!("{api}/api/v1/sessions")).bearer_auth(member).header("x-tenant-id", &cloud.world.tenant.slug);
+    let made: Value = made.json(&new).send().await.unwrap().json().await.unwrap();
+    let id = made["id"].as_str().unwrap_or_else(|| panic!("{made}"));
+    let mut told = Vec::new();
+    while told.last().is_none_or(|frame: &Value| frame["type"] != "session.completed") {
+        told.push(socket.told().await);
+    }
+    let log = cloud.world.caller(Role::Viewer).events(id).await;
+    let seqs: Vec<_> = told.iter().map(|frame| (frame["session_id"].clone(), frame["seq"].clone())).collect();
+    let written: Vec<_> = log[..told.len()].iter().map(|event| (json!(id), event["seq"].clone())).collect();
+    assert_eq!(seqs, written);
+
+    // From a cursor on, in the same connection: what was told is told again from there, in the same order.
+    socket.send(json!({"action": "subscribe", "topic": format!("/ws/sessions/{id}"), "after": "2"})).await;
+    socket.until("subscription.confirmed").await;
+    assert_eq!(socket.told().await["seq"], 3);
+    let owner = cloud.world.owner().await;
+    let id = cloud.world.tenant.key_id(Role::Viewer);
+    owner.run(&format!("update api_keys set revoked_at = now() where id = '{id}'")).await;
+    let begun = std::time::Instant::now();
+    socket.cut().await;
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    let tenant = format!("live:tenant:{}", cloud.world.tenant.id);
+    for _ in 0..100 {
+        let left: usize = cloud.world.app.cache.query(redis::cmd("ZCARD").arg(&tenant)).await.unwrap();
+        if left == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("a connection that is gone is still known");
 }
 
 #[test]

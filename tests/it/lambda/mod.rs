@@ -30,22 +30,34 @@ impl Cloud {
         let (hidden, receives) = (Duration::from_secs(30), 5);
         let (dispatch_url, dispatch_dead_url) = server.queue(&format!("dispatch-{name}"), hidden, receives).await;
         let (observe_url, observe_dead_url) = server.queue(&format!("observe-{name}"), hidden, receives).await;
-        let queues = Settings { dispatch_url, dispatch_dead_url, observe_url, observe_dead_url, ..Settings::default() };
-        Self::on(queues).await
+        let (broadcast_url, broadcast_dead_url) = server.queue(&format!("broadcast-{name}"), hidden, receives).await;
+        let queues = Settings {
+            dispatch_url,
+            dispatch_dead_url,
+            observe_url,
+            observe_dead_url,
+            broadcast_url,
+            broadcast_dead_url,
+            ..Settings::default()
+        };
+        Self::on(queues, &name.to_string()).await
     }
 
-    /// With these queues, which need not be there before a message is sent.
-    async fn on(settings: Settings) -> Self {
+    /// With these queues, which need not be there before a message is sent, and a WebSocket API of this id.
+    async fn on(settings: Settings, live: &str) -> Self {
         let server = ministack();
         let queue = Queue::Sqs(Sqs::with_client(settings.clone(), server.sqs()));
         let world = World::idle(Options { queue: Some(queue.clone()), ..Options::default() }).await;
         let mut environment = environment(&world, &server.endpoint);
         environment.extend([
             ("FILES", format!("s3://{}/artifacts", server.bucket().await)),
+            ("LIVE_ENDPOINT", live_endpoint(&server.endpoint, live)),
             ("DISPATCH_QUEUE_URL", settings.dispatch_url),
             ("DISPATCH_DEAD_QUEUE_URL", settings.dispatch_dead_url),
             ("OBSERVE_QUEUE_URL", settings.observe_url),
             ("OBSERVE_DEAD_QUEUE_URL", settings.observe_dead_url),
+            ("BROADCAST_QUEUE_URL", settings.broadcast_url),
+            ("BROADCAST_DEAD_QUEUE_URL", settings.broadcast_dead_url),
         ]);
         Self { watch: Watch::start(&environment), world, queue }
     }
@@ -62,6 +74,11 @@ impl Cloud {
         let depth = self.queue.depth(lane).await.unwrap();
         depth.ready + depth.delayed
     }
+}
+
+/// Where a WebSocket API answers.
+fn live_endpoint(server: &str, id: &str) -> String {
+    format!("{server}/_aws/execute-api/{id}/live")
 }
 
 fn environment(world: &World, endpoint: &str) -> Vec<(&'static str, String)> {

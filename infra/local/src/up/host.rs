@@ -1,6 +1,6 @@
 //! The product itself in this process: its schema, its demo tenant, its API and its workers.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use shared::{
@@ -133,7 +133,14 @@ impl Host {
             .await
             .transpose()
         };
-        let (served, ()) = tokio::join!(serving, workers);
+        let hub = self.app.push.hub().cloned().unwrap_or_default();
+        let watching = async {
+            let _ = end.run_until_cancelled(hub.run(&self.app)).await;
+            // Those who watch come again, to the same place, once we are back.
+            hub.close();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        let (served, (), ()) = tokio::join!(serving, workers, watching);
         served.map(|_| ()).context("the API has ended")
     }
 }

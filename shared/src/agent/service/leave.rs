@@ -10,6 +10,7 @@ use crate::{
     db::Tx,
     dispatch,
     error::{Code, Error, Result},
+    event::tenant::{Kind, TenantEvent},
     id::{AgentId, SessionId, TenantId},
     session,
     unit::after_commit,
@@ -20,7 +21,7 @@ use super::{
         Agent, State, market,
         store::{self, Secret},
     },
-    Shown, audited, own,
+    Shown, audited, own, standing,
 };
 
 /// How many sessions one look finds that wait for an agent that is gone; the sweep goes on.
@@ -47,6 +48,7 @@ pub async fn remove(app: &App, caller: &Caller, id: AgentId, version: Option<i64
     if before.running == 0 || force {
         deregister(&mut tx, &before, caller.into(), now, force).await?;
         tx.commit().await?;
+        app.tell_tenant(caller.tenant_id).await;
         follow_up(app, id, force).await;
         return Ok(Left::Gone);
     }
@@ -56,9 +58,11 @@ pub async fn remove(app: &App, caller: &Caller, id: AgentId, version: Option<i64
         agent.version += 1;
         agent.updated_at = now;
         tx.audit(Entry::new(caller, now, "agent.drain", id).changes(&audited(&before), &audited(&agent)));
+        tx.tell(standing(&agent, caller.actor()));
         store::save(&mut tx, &agent, Secret::Stays).await?;
     }
     tx.commit().await?;
+    app.tell_tenant(caller.tenant_id).await;
     Ok(Left::Draining(Box::new(Shown::own(agent, now))))
 }
 
@@ -70,6 +74,8 @@ async fn deregister(tx: &mut Tx, before: &Agent, by: By, now: Time, force: bool)
     agent.shared_with_all = false;
     agent.version += 1;
     agent.updated_at = now;
+    let gone = json!({"agent_id": agent.id, "name": agent.name});
+    tx.tell(TenantEvent::new(Kind::AgentDeregistered, by.actor.clone(), now, gone));
     let entry = Entry::new(by, now, "agent.delete", agent.id);
     tx.audit(entry.before(audited(before)).after(json!({"state": agent.state, "force": force})));
     store::save(tx, &agent, Secret::Stays).await?;
@@ -116,6 +122,7 @@ pub async fn settle_draining(app: &App) -> Result<()> {
         }
         deregister(&mut tx, &agent, Actor::system("drain").into(), now, false).await?;
         tx.commit().await?;
+        app.tell_tenant(tenant_id).await;
         follow_up(app, id, false).await;
     }
     Ok(())

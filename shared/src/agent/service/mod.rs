@@ -13,6 +13,7 @@ use crate::{
     db::Tx,
     dispatch,
     error::{Code, Error, Result},
+    event::tenant::{Kind as EventKind, TenantEvent},
     id::{AgentId, TenantId},
     unit::as_one,
 };
@@ -88,6 +89,7 @@ pub async fn create(app: &App, caller: &Caller, kind: Kind, mut sent: Patch) -> 
     let write = async {
         let mut tx = app.db.tenant(caller.tenant_id).await?;
         tx.audit(entry);
+        tx.tell(registered(&agent, caller.actor()));
         store::insert(&mut tx, &NewAgent { agent: &agent, endpoint_secret: sealed.as_deref() }).await?;
         tx.commit().await?;
         if kind != Kind::Eap {
@@ -97,6 +99,7 @@ pub async fn create(app: &App, caller: &Caller, kind: Kind, mut sent: Patch) -> 
         Ok(Some(issued.text))
     };
     let token = Box::pin(as_one(&app.db, write)).await?;
+    app.tell_tenant(caller.tenant_id).await;
     dispatch::admit_soon(app, agent.id).await;
     Ok((Shown::own(agent, now), token))
 }
@@ -214,7 +217,11 @@ pub async fn patch(app: &App, caller: &Caller, id: AgentId, mut sent: Patch, ver
     note_secret(&mut after, plain.is_some());
     tx.audit(Entry::new(caller, now, "agent.update", id).changes(&audited(&before), &after));
     store::save(&mut tx, &agent, becomes).await?;
+    if agent.state != before.state {
+        tx.tell(standing(&agent, caller.actor()));
+    }
     tx.commit().await?;
+    app.tell_tenant(caller.tenant_id).await;
     if agent.state == State::Active && (before.state != State::Active || before.capacity < agent.capacity) {
         dispatch::admit_soon(app, id).await;
     }
@@ -229,6 +236,18 @@ pub(in crate::agent) async fn own(tx: &mut Tx, caller: &Caller, id: AgentId) -> 
         }
         found => found,
     }
+}
+
+/// What those who watch are told of a new agent.
+pub(crate) fn registered(agent: &Agent, by: Actor) -> TenantEvent {
+    let payload = json!({"agent_id": agent.id, "name": agent.name, "kind": agent.kind, "agent_type": agent.agent_type});
+    TenantEvent::new(EventKind::AgentRegistered, by, agent.created_at, payload)
+}
+
+/// What they are told of an agent that stands otherwise than before.
+fn standing(agent: &Agent, by: Actor) -> TenantEvent {
+    let payload = json!({"agent_id": agent.id, "name": agent.name, "state": agent.state, "liveness": agent.liveness});
+    TenantEvent::new(EventKind::AgentStatusChanged, by, agent.updated_at, payload)
 }
 
 /// What the audit log tells of an agent.

@@ -99,6 +99,9 @@ pub(crate) async fn follow_up(app: &App, change: &Change) {
     if !change.events.is_empty() {
         app.tell(tenant_id, id).await;
     }
+    if change.of_agent().is_some() {
+        app.tell_tenant(tenant_id).await;
+    }
     if let Some(bell) = next_bell(session, change.now) {
         app.ring(&[bell]).await;
     }

@@ -9,7 +9,7 @@ use crate::{
     clock::Time,
     db::{Db, Owned, Tx},
     error::{Code, Error, Result},
-    event::Event,
+    event::{self, Event},
     id::{AgentId, ArtifactId, MessageId, SessionId, TenantId},
     runtime::{FileChange, RunState, Said, Work},
 };
@@ -40,6 +40,7 @@ pub(super) fn statements(change: &Change) -> Result<Vec<Owned<'_>>> {
         });
     }
     statements.extend(change.result().map(|result| note_result(change, result)));
+    statements.extend(change.of_agent().map(event::store::append));
     let (tokens, cost) = (change.spent.tokens(), change.spent.cost_micros);
     if tokens != 0 || cost != 0 {
         statements.push(Owned {

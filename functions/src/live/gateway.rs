@@ -1,0 +1,107 @@
+//! The events of API Gateway's WebSocket API: `$connect`, `$disconnect`, and what clients say.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::{
+    app::App,
+    auth::service::Call,
+    error::{Code, Error, Result},
+    live::{
+        Push,
+        gateway::{Gateway, connected, disconnected, heard},
+        service::Entry,
+    },
+};
+
+use crate::{problem::status, request::credentials};
+
+/// An event, as far as it is looked at.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    request_context: Context,
+    #[serde(default)]
+    headers: Option<HashMap<String, String>>,
+    #[serde(default)]
+    query_string_parameters: Option<HashMap<String, String>>,
+    #[serde(default)]
+    body: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Context {
+    event_type: String,
+    connection_id: String,
+    #[serde(default)]
+    request_id: Option<String>,
+    #[serde(default)]
+    identity: Identity,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    #[serde(default)]
+    source_ip: Option<String>,
+}
+
+/// What API Gateway is answered: another status than 200 refuses a connection.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reply {
+    pub status_code: u16,
+}
+
+/// Answers one event.
+pub async fn answer(app: &App, event: Value) -> Reply {
+    match Box::pin(heed(app, event)).await {
+        Ok(()) => Reply { status_code: 200 },
+        Err(error) => {
+            if error.code().retryable() {
+                tracing::error!(?error, "an event of the live stream failed");
+            } else {
+                tracing::debug!(?error, "a connection was refused");
+            }
+            Reply { status_code: status(error.code()).as_u16() }
+        }
+    }
+}
+
+async fn heed(app: &App, event: Value) -> Result<()> {
+    let Push::ApiGateway(gateway) = &app.push else {
+        return Err(Error::new(Code::InternalError, "LIVE_ENDPOINT must be set: it says where the connections are."));
+    };
+    let event: Event = serde_json::from_value(event).map_err(Error::internal)?;
+    match event.request_context.event_type.as_str() {
+        "CONNECT" => connect(app, event).await,
+        "DISCONNECT" => disconnected(app, &event.request_context.connection_id).await,
+        _ => say(app, gateway, &event).await,
+    }
+}
+
+async fn connect(app: &App, event: Event) -> Result<()> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in event.headers.unwrap_or_default() {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value)) {
+            headers.append(name, value);
+        }
+    }
+    let query = event.query_string_parameters.unwrap_or_default();
+    let of = |name: &str| query.get(name).map(String::as_str);
+    let context = event.request_context;
+    let call = Call {
+        request_id: Arc::from(context.request_id.unwrap_or_default()),
+        address: context.identity.source_ip.map(Arc::from),
+    };
+    let entry = Entry { ticket: of("ticket"), credentials: credentials(&headers)? };
+    connected(app, &context.connection_id, entry, call, (of("topic"), of("after"))).await
+}
+
+async fn say(app: &App, gateway: &Gateway, event: &Event) -> Result<()> {
+    let text = event.body.as_deref().unwrap_or_default();
+    heard(app, gateway, &event.request_context.connection_id, text).await
+}

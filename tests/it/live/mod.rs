@@ -1,0 +1,76 @@
+//! The live stream: what is told to whom, once and in order, whatever happens on the way.
+
+mod agents;
+mod cut;
+mod order;
+mod resume;
+mod slow;
+mod tickets;
+mod topics;
+
+use std::time::Duration;
+
+use harness::{Caller, Options, World, owner::Owner};
+use serde_json::{Value, json};
+use shared::{auth::Role, live::Pace};
+
+/// A world whose stream does everything soon.
+pub(super) async fn world() -> World {
+    World::idle(options()).await
+}
+
+pub(super) fn options() -> Options {
+    let mut options = Options::default();
+    options.settings.live = Pace {
+        heartbeat: Duration::from_millis(500),
+        recheck: Duration::from_millis(100),
+        poll: Duration::from_millis(200),
+        ..Pace::default()
+    };
+    options
+}
+
+/// A session of the first tenant that nobody works on, and that has been told.
+pub(super) async fn session(world: &World) -> String {
+    session_of(&world.caller(Role::Member)).await
+}
+
+/// Other tests hold up what is told, for moments: who subscribes right after a write is told of it then.
+pub(super) async fn session_of(caller: &Caller) -> String {
+    let id = caller.new_session(json!({"agent_config": {"agent": "manual"}})).await;
+    loop {
+        let page = caller.get("/api/v1/live/events?topic=/ws/sessions&limit=200").await.expect(200);
+        if page["items"].as_array().unwrap().iter().any(|item| item["session_id"] == id) {
+            return id;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Writes events of a session as many at once, as one transaction of the product would.
+pub(super) async fn write(owner: &Owner, session: &str, count: usize) {
+    owner.run(&appending(session, count, "jsonb_build_object('level', 'info', 'message', g::text)")).await;
+}
+
+/// What writes them.
+pub(super) fn appending(session: &str, count: usize, payload: &str) -> String {
+    format!(
+        "with s as (
+             update sessions set last_event_seq = last_event_seq + {count},
+                 last_event_position = greatest(last_event_position, pg_current_xact_id())
+             where id = '{session}' returning *)
+         insert into session_events (tenant_id, session_id, seq, id, type, actor, at, payload, position)
+         select s.tenant_id, s.id, s.last_event_seq - {count} + g, gen_random_uuid(), 'session.log',
+             '{{\"kind\": \"system\", \"id\": \"test\", \"name\": \"test\"}}', now(), {payload}, s.last_event_position
+         from s, generate_series(1, {count}) g"
+    )
+}
+
+/// The session and number of an event's frame.
+pub(super) fn place(frame: &Value) -> (String, i64) {
+    (frame["session_id"].as_str().unwrap_or_default().to_owned(), frame["seq"].as_i64().unwrap_or_default())
+}
+
+pub(super) fn cursor(frame: &Value) -> String {
+    frame["cursor"].as_str().unwrap_or_else(|| panic!("no cursor: {frame}")).to_owned()
+}

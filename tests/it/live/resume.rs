@@ -1,0 +1,144 @@
+//! Coming back: from the last cursor on nothing is missing or doubled, or a resync says where to read.
+
+use harness::{
+    World,
+    watch::{Served, Socket},
+};
+use serde_json::json;
+use shared::{
+    auth::{Actor, Role},
+    event::tenant::{KEPT_FOR, Kind, TenantEvent},
+    live::{Topic, cursor::Cursor},
+};
+
+use super::{cursor, place, session, world, write};
+
+async fn back(served: &Served, world: &World, topic: &str, after: &str) -> Socket {
+    let mut socket = served.open(world, &format!("{topic}?after={after}")).await;
+    socket.until("connection.established").await;
+    socket
+}
+
+#[tokio::test]
+async fn who_comes_back_goes_on_after_the_last_that_it_got() {
+    let world = world().await;
+    let (served, owner, id) = (Served::of(&world).await, world.owner().await, session(&world).await);
+    let one = format!("/ws/sessions/{id}");
+    for topic in ["/ws/sessions", one.as_str()] {
+        let mut socket = served.open(&world, topic).await;
+        socket.until("subscription.confirmed").await;
+        write(&owner, &id, 500).await;
+        let mut last = json!(null);
+        for _ in 0..123 {
+            last = socket.told().await;
+        }
+        drop(socket);
+        write(&owner, &id, 500).await;
+        let mut socket = back(&served, &world, topic, &cursor(&last)).await;
+        assert_eq!(cursor(&socket.told().await), cursor(&last), "the confirmation says from where");
+        for seq in 1..=877 {
+            assert_eq!(place(&socket.told().await), (id.clone(), last["seq"].as_i64().unwrap() + seq));
+        }
+        let quiet = socket.until("heartbeat").await;
+        let mut again = back(&served, &world, topic, quiet["payload"]["cursors"][topic].as_str().unwrap()).await;
+        again.until("subscription.confirmed").await;
+        write(&owner, &id, 1).await;
+        assert_eq!(place(&again.told().await), place(&socket.told().await), "a heartbeat's cursor is as good");
+    }
+}
+
+#[tokio::test]
+async fn from_the_beginning_is_a_place_too() {
+    let world = world().await;
+    let (served, id) = (Served::of(&world).await, session(&world).await);
+    write(&world.owner().await, &id, 450).await;
+    for (topic, beginning) in [
+        ("/ws/sessions".to_owned(), Cursor::beginning(Topic::Sessions)),
+        (format!("/ws/sessions/{id}"), Cursor::Seq(0)),
+    ] {
+        let mut socket = back(&served, &world, &topic, &beginning.to_string()).await;
+        socket.until("subscription.confirmed").await;
+        for seq in 1..=451 {
+            assert_eq!(place(&socket.told().await), (id.clone(), seq));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_longer_kept_is_not_passed_over_in_silence() {
+    let world = world().await;
+    let served = Served::of(&world).await;
+    let now = world.app.clock.now();
+    let old = Cursor::Told { position: 5, id: uuid::Uuid::nil(), at: (now - KEPT_FOR).timestamp() - 1 };
+    let mut socket = back(&served, &world, "/ws/agents", &old.to_string()).await;
+    let told = socket.told().await;
+    assert_eq!((&told["type"], &told["payload"]["reason"]), (&json!("resync"), &json!("cursor_expired")));
+    assert_eq!(told["payload"]["read"], "/api/v1/live/events?topic=/ws/agents");
+    let caller = world.caller(Role::Viewer);
+    caller.get(&format!("/api/v1/live/events?topic=/ws/agents&after={old}")).await.problem(422, "VALIDATION_FAILED");
+    let page = caller.get(told["payload"]["read"].as_str().unwrap()).await.expect(200);
+    socket.subscribe("/ws/agents", page["cursor"].as_str()).await;
+    assert_eq!(socket.told().await["type"], "subscription.confirmed");
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_database_is_told_so() {
+    let world = world().await;
+    let (served, id) = (Served::of(&world).await, session(&world).await);
+    let far = Cursor::Sessions { position: u64::MAX / 2, session: uuid::Uuid::nil(), seq: 1 };
+    for (topic, after) in
+        [("/ws/sessions".to_owned(), far.to_string()), (format!("/ws/sessions/{id}"), "999".to_owned())]
+    {
+        let mut socket = back(&served, &world, &topic, &after).await;
+        let told = socket.told().await;
+        assert_eq!(
+            (&told["type"], &told["payload"]["reason"]),
+            (&json!("resync"), &json!("cursor_unknown")),
+            "{topic}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_deleted_is_told_to_be_gone() {
+    let world = world().await;
+    let (served, id) = (Served::of(&world).await, session(&world).await);
+    let mut socket = served.open(&world, &format!("/ws/sessions/{id}")).await;
+    socket.until("subscription.confirmed").await;
+    let caller = world.caller(Role::Member);
+    caller.delete(&format!("/sessions/{id}")).await.expect(204);
+    let told = socket.told().await;
+    assert_eq!((&told["type"], &told["payload"]["reason"]), (&json!("resync"), &json!("gone")));
+}
+
+#[tokio::test]
+async fn old_events_of_no_session_are_forgotten_and_young_ones_kept() {
+    let world = world().await;
+    let now = world.app.clock.now();
+    let mut tx = world.app.db.tenant(world.tenant.id).await.unwrap();
+    for (at, name) in [(now - KEPT_FOR - chrono::TimeDelta::minutes(1), "old"), (now, "young")] {
+        tx.tell(TenantEvent::new(Kind::SystemHealthChanged, Actor::system("test"), at, json!({"component": name})));
+    }
+    tx.commit().await.unwrap();
+    world.run(shared::job::Job::sweep()).await;
+    let page = world.caller(Role::Viewer).get("/api/v1/live/events?topic=/ws/system").await.expect(200);
+    let kept: Vec<_> =
+        page["items"].as_array().unwrap().iter().map(|item| item["payload"]["component"].clone()).collect();
+    assert_eq!(kept, ["young"]);
+}
+
+#[tokio::test]
+async fn after_a_restore_all_that_was_there_counts_as_told() {
+    let world = world().await;
+    let (owner, id) = (world.owner().await, session(&world).await);
+    // As a dump brings it to a server that has counted less far.
+    owner
+        .run("update session_events set position = '999999999'; update sessions set last_event_position = '999999999'")
+        .await;
+    owner.run("select events_restored()").await;
+    let served = Served::of(&world).await;
+    let mut socket = served.open(&world, "/ws/sessions").await;
+    socket.until("subscription.confirmed").await;
+    write(&owner, &id, 1).await;
+    assert_eq!(place(&socket.told().await), (id, 2));
+}
