@@ -23,6 +23,7 @@ mod request;
 pub mod sessions;
 pub mod tenant;
 pub mod tenants;
+pub mod tuning;
 pub mod users;
 mod version;
 pub mod work;
@@ -55,7 +56,7 @@ pub use request::BODY_LIMIT;
     info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     servers((url = "/")),
     security(("api_key" = []), ("token" = [])),
-    tags((name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."), (name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
+    tags((name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."), (name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "fine-tuning", description = "From good sessions to better models: training jobs and their providers."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
     components(schemas(problem::Problem, shared::error::Code, a2a::ErrorBody)),
 )]
 struct Description;
@@ -68,6 +69,7 @@ fn areas() -> OpenApiRouter<App> {
         .merge(external::routes())
         .merge(a2a::routes())
         .merge(tenancy())
+        .merge(training())
         .merge(health::routes())
 }
 
@@ -85,6 +87,11 @@ pub fn tenancy() -> OpenApiRouter<App> {
         .merge(me::routes())
         .merge(keys::routes())
         .merge(audit::routes())
+}
+
+/// What makes models of sessions: served by one function.
+pub fn training() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(tuning::routes())
 }
 
 /// The OpenAPI document, generated from the handlers.

@@ -184,6 +184,7 @@ fn status(code: Code) -> StatusCode {
         | Code::ApiKeyNotFound
         | Code::ArtifactNotFound
         | Code::CheckpointNotFound
+        | Code::JobNotFound
         | Code::RouteNotFound
         | Code::SessionNotFound
         | Code::TaskNotFound

@@ -25,6 +25,8 @@ use crate::{
     outbound::{Allowed, Outbound, System},
     queue::Queue,
     session::progress::Pace,
+    trainer::carried::Trainers,
+    tuning,
     unit::{Unit, after_commit},
 };
 
@@ -50,6 +52,7 @@ pub struct Parts {
     pub keys: Keys,
     pub oidc: Oidc,
     pub agents: Agents,
+    pub trainers: Trainers,
     pub settings: Settings,
     pub news: News,
 }
@@ -82,6 +85,7 @@ pub struct Settings {
     pub push_timeout: Duration,
     /// Where others reach us, such as `https://ioc.example.com`: what we give to agents that are to call back.
     pub public_url: Option<Arc<str>>,
+    pub tuning: tuning::Settings,
 }
 
 impl Default for Settings {
@@ -100,6 +104,7 @@ impl Default for Settings {
             beat: external::BEAT,
             push_timeout: Duration::from_secs(10),
             public_url: None,
+            tuning: tuning::Settings::default(),
         }
     }
 }

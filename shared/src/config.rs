@@ -26,6 +26,8 @@ use crate::{
         opencode,
     },
     telemetry::Format,
+    trainer::{Provider, carried as training},
+    tuning,
 };
 
 /// Everything that can be configured. `docs/configuration.md` lists the variables.
@@ -150,9 +152,9 @@ impl Config {
         })
     }
 
-    /// Puts an ioc together that speaks to agents through the runtimes that it `carries`. Nothing is connected before it
-    /// is needed.
-    pub fn build(&self, clock: Clock, carries: Carried) -> Result<App> {
+    /// Puts an ioc together that speaks to agents through the runtimes that it `carries`, and has models made by whom it
+    /// `trains` with. Nothing is connected before it is needed.
+    pub fn build(&self, clock: Clock, carries: Carried, trains: training::Carried) -> Result<App> {
         let cache = Cache::connect(&self.redis_url)?;
         let queue = match &self.sqs {
             Some(settings) => Queue::Sqs(Sqs::new(settings.clone())),
@@ -160,12 +162,14 @@ impl Config {
         };
         let (db, files) = (Db::new(&self.database)?, Files::open(&self.files)?);
         let agents = self.agents(carries, &Services { db: &db, cache: &cache, files: &files, clock: &clock })?;
+        let trainers = trains(self, &training::Services { db: &db, files: &files, clock: &clock })?;
         Ok(App::new(Parts {
             locks: Locks::new(cache.clone()),
             queue,
             keys: Keys::new(self.pepper.clone(), self.environment.clone()),
             oidc: Oidc::new(self.issuers.clone()),
             agents,
+            trainers,
             db,
             cache,
             files,
@@ -222,6 +226,10 @@ fn sqs(variables: &Variables) -> Result<Option<SqsSettings>> {
         dispatch_dead_url: variables.required("DISPATCH_DEAD_QUEUE_URL")?,
         observe_url: variables.required("OBSERVE_QUEUE_URL")?,
         observe_dead_url: variables.required("OBSERVE_DEAD_QUEUE_URL")?,
+        poll_url: variables.required("POLL_QUEUE_URL")?,
+        poll_dead_url: variables.required("POLL_DEAD_QUEUE_URL")?,
+        train_url: variables.required("TRAIN_QUEUE_URL")?,
+        train_dead_url: variables.required("TRAIN_DEAD_QUEUE_URL")?,
         region: match variables.get("AWS_DEFAULT_REGION") {
             Some(region) => variables.get("AWS_REGION").unwrap_or(region).to_owned(),
             None => variables.required("AWS_REGION")?,
@@ -276,7 +284,22 @@ fn settings(variables: &Variables) -> Result<Settings> {
     let allowed = variables.get("OUTBOUND_ALLOW").unwrap_or_default().parse();
     settings.outbound = allowed.map_err(|why: String| wrong("OUTBOUND_ALLOW", &format!("is wrong: {why}")))?;
     settings.public_url = public_url(variables)?;
+    settings.tuning = tuning_settings(variables)?;
     settings.streams = variables.get("AWS_LAMBDA_FUNCTION_NAME").is_none();
+    Ok(settings)
+}
+
+fn tuning_settings(variables: &Variables) -> Result<tuning::Settings> {
+    let mut settings = tuning::Settings::default();
+    settings.jobs_per_tenant = variables.parsed("TRAINING_JOBS_PER_TENANT", settings.jobs_per_tenant)?;
+    settings.longest = variables.seconds("TRAINING_LONGEST", settings.longest)?;
+    let pace = &mut settings.pace;
+    pace.look_first = variables.seconds("TRAINING_LOOK_FIRST", pace.look_first)?;
+    pace.look_longest = variables.seconds("TRAINING_LOOK_LONGEST", pace.look_longest)?.max(pace.look_first);
+    pace.retry_first = variables.seconds("TRAINING_RETRY_FIRST", pace.retry_first)?;
+    pace.retry_longest = variables.seconds("TRAINING_RETRY_LONGEST", pace.retry_longest)?;
+    let simulated = variables.parsed("SIMULATED_TRAINER", false)?.then_some(Provider::Simulated);
+    settings.offered = simulated.into_iter().chain([Provider::Openai]).collect();
     Ok(settings)
 }
 

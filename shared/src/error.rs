@@ -28,6 +28,7 @@ pub enum Code {
     IdempotencyKeyReused,
     InternalError,
     InvalidTransition,
+    JobNotFound,
     LastAdmin,
     LeaseLost,
     MethodNotAllowed,
@@ -81,6 +82,7 @@ impl Code {
             | Self::ApiKeyNotFound
             | Self::ArtifactNotFound
             | Self::CheckpointNotFound
+            | Self::JobNotFound
             | Self::SessionNotFound
             | Self::TaskNotFound
             | Self::TenantNotFound
@@ -101,7 +103,7 @@ impl Code {
             Self::ResultDiffers => "Report a task's result once; sent again it must be the same.",
             Self::MethodNotAllowed => "Use a method that the Allow header lists.",
             Self::PayloadTooLarge => "Send at most 1 MiB; 10 MiB as the result of a task.",
-            Self::QuotaExceeded => "Wait until a session ends, or have the tenant's limit raised.",
+            Self::QuotaExceeded => "Wait until one that counts ends, or have the limit raised.",
             Self::RateLimited => "Wait as long as Retry-After says; RateLimit tells how many calls are left.",
             Self::RequestTimedOut => "Try again, with an Idempotency-Key so that it is done once.",
             Self::RouteNotFound => "See /docs for the routes there are.",

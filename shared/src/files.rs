@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
     ObjectStore, ObjectStoreExt, PutPayload, aws::AmazonS3Builder, local::LocalFileSystem, memory::InMemory,
     path::Path as Key, prefix::PrefixStore,
@@ -57,6 +57,14 @@ impl Files {
         let found = self.store.get(&key(tenant_id, session_id, hash)).await;
         let found = found.map_err(|source| Error::unavailable("The file store", source))?;
         found.bytes().await.map_err(|source| Error::unavailable("The file store", source))
+    }
+
+    /// Reads a file as it comes, by its whole key.
+    pub async fn read(&self, key: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let found = self.store.get(&Key::from(key)).await;
+        let found = found.map_err(|source| Error::unavailable("The file store", source))?;
+        let parts = found.into_stream().map_err(|source| Error::unavailable("The file store", source));
+        Ok(parts.boxed())
     }
 
     /// Removes every file of a tenant; doing it again changes nothing.

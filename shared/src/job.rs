@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
-    id::{SessionId, TenantId},
+    id::{SessionId, TenantId, TrainingJobId},
 };
 
 /// What there is to look at. Losing, repeating or delaying one changes nothing but time.
@@ -19,6 +19,10 @@ pub enum Job {
     Observe { version: u8, tenant_id: TenantId, session_id: SessionId },
     /// A session is gone, and its agent keeps its workspace: have it given back.
     GiveBack { version: u8, tenant_id: TenantId, session_id: SessionId },
+    /// A training job has something to do that is no look at its provider: curate, submit, evaluate, register, stop.
+    Train { version: u8, tenant_id: TenantId, job_id: TrainingJobId },
+    /// A provider trains: see how far it is.
+    PollTraining { version: u8, tenant_id: TenantId, job_id: TrainingJobId },
     /// Ring again for every due row that nobody serves.
     Sweep { version: u8 },
 }
@@ -31,17 +35,21 @@ pub const VERSION: u8 = 1;
 pub enum Lane {
     Dispatch,
     Observe,
+    Poll,
     Sweep,
+    Train,
 }
 
 impl Lane {
-    pub const ALL: [Self; 3] = [Self::Dispatch, Self::Observe, Self::Sweep];
+    pub const ALL: [Self; 5] = [Self::Dispatch, Self::Observe, Self::Poll, Self::Sweep, Self::Train];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Dispatch => "dispatch",
             Self::Observe => "observe",
+            Self::Poll => "poll",
             Self::Sweep => "sweep",
+            Self::Train => "train",
         }
     }
 }
@@ -59,6 +67,14 @@ impl Job {
         Self::GiveBack { version: VERSION, tenant_id, session_id }
     }
 
+    pub fn train(tenant_id: TenantId, job_id: TrainingJobId) -> Self {
+        Self::Train { version: VERSION, tenant_id, job_id }
+    }
+
+    pub fn poll_training(tenant_id: TenantId, job_id: TrainingJobId) -> Self {
+        Self::PollTraining { version: VERSION, tenant_id, job_id }
+    }
+
     pub fn sweep() -> Self {
         Self::Sweep { version: VERSION }
     }
@@ -67,6 +83,8 @@ impl Job {
         match self {
             Self::Dispatch { .. } => Lane::Dispatch,
             Self::Observe { .. } | Self::GiveBack { .. } => Lane::Observe,
+            Self::Train { .. } => Lane::Train,
+            Self::PollTraining { .. } => Lane::Poll,
             Self::Sweep { .. } => Lane::Sweep,
         }
     }
@@ -74,9 +92,11 @@ impl Job {
     /// The tenant, by which the queue keeps turns fair (SQS: the message group).
     pub fn tenant_id(&self) -> Option<TenantId> {
         match self {
-            Self::Dispatch { tenant_id, .. } | Self::Observe { tenant_id, .. } | Self::GiveBack { tenant_id, .. } => {
-                Some(*tenant_id)
-            }
+            Self::Dispatch { tenant_id, .. }
+            | Self::Observe { tenant_id, .. }
+            | Self::GiveBack { tenant_id, .. }
+            | Self::Train { tenant_id, .. }
+            | Self::PollTraining { tenant_id, .. } => Some(*tenant_id),
             Self::Sweep { .. } => None,
         }
     }
@@ -86,6 +106,8 @@ impl Job {
             Self::Dispatch { version, .. }
             | Self::Observe { version, .. }
             | Self::GiveBack { version, .. }
+            | Self::Train { version, .. }
+            | Self::PollTraining { version, .. }
             | Self::Sweep { version } => *version,
         }
     }

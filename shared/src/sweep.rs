@@ -11,7 +11,7 @@ use crate::{
     idempotency,
     job::{Job, Verdict},
     session::{change::month_of, service},
-    tenant,
+    tenant, tuning,
 };
 
 /// How many rows one sweep takes up. More are due only after an outage; the next sweep goes on.
@@ -24,6 +24,7 @@ pub async fn sweep(app: &App) -> Result<Verdict> {
     agent::service::settle(app).await?;
     ring_for_due(app).await?;
     ring_for_workspaces(app).await?;
+    tuning::service::ring_for_due(app, MOST).await?;
     for row in app.db.directory("select agent_id from agents_waited_for()", &[]).await? {
         let agent: AgentId = row.try_get("agent_id")?;
         dispatch::admit(app, agent).await?;

@@ -15,6 +15,7 @@ pub mod proxy;
 mod shortcuts;
 pub mod stack;
 pub mod stream;
+pub mod tuning;
 pub mod valkey;
 pub mod world;
 

@@ -5,13 +5,14 @@ use shared::auth::Role;
 
 /// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
 /// unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 12] = [
+const ACCESS: [(&str, Role, Role, &str); 13] = [
     ("/api/v1/agents/route", Role::Member, Role::Member, ""),
     ("/api/v1/agents", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/agents/external", Role::Member, Role::Member, "AGENT_NOT_FOUND"),
     ("/api/v1/a2a", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
     ("/api/v1/api-keys", Role::Member, Role::Member, "API_KEY_NOT_FOUND"),
     ("/api/v1/audit", Role::Lead, Role::Lead, ""),
+    ("/api/v1/fine-tuning", Role::Viewer, Role::Lead, "JOB_NOT_FOUND"),
     ("/api/v1/marketplace", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/me", Role::Viewer, Role::Viewer, ""),
     ("/api/v1/sessions", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
@@ -119,7 +120,7 @@ impl Operation {
     /// The path with a session's id, and with an artifact's where it has one. The tenant is for the caller to put in.
     pub fn path_of(&self, session: &str, artifact: &str) -> String {
         let path = self.path.replace("{id}", session).replace("{session}", session).replace("{artifact_id}", artifact);
-        let path = path.replace("{sequence}", "1").replace("{task_id}", artifact);
+        let path = path.replace("{provider}", "openai").replace("{sequence}", "1").replace("{task_id}", artifact);
         assert!(!path.replace("{tenant}", "").contains('{'), "say what to put into {path}");
         path
     }
@@ -157,6 +158,8 @@ impl Operation {
                 json!({"message": {"messageId": "two", "role": "ROLE_USER", "parts": [{"text": "Go on."}],
                 "taskId": "01900000-0000-7000-8000-000000000000"}})
             }
+            "jobs" => json!({"base_model": "tiny", "target_model_name": "reviewer"}),
+            "{provider}" => json!({"base_url": "https://models.example.com/v1"}),
             "complete" => json!({"result": {"text": "done"}}),
             "fail" => json!({"message": "It broke."}),
             "messages" => json!({"text": "Go on."}),

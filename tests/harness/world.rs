@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, Request, StatusCode, header},
 };
 use http_body_util::BodyExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::{
     agent::{self, Agents, Kind, PlatformAgent},
     app::{App, News, Parts, Settings},
@@ -29,6 +29,7 @@ use shared::{
     runtime::{AgentRuntime, manual::Manual, scripted::Scripted},
     session::progress::Pace,
     tenant::{self, Limits as TenantLimits, NewTenant},
+    trainer::carried::Trainers,
 };
 use tokio::task::JoinSet;
 use tower::ServiceExt;
@@ -53,6 +54,10 @@ pub struct Options {
     pub workspaces: String,
     /// Whose tokens people may come with.
     pub issuers: Vec<Issuer>,
+    /// Who trains; the simulated trainer where nobody is named.
+    pub trainers: Trainers,
+    /// Where files lie.
+    pub files: String,
 }
 
 impl Default for Options {
@@ -65,7 +70,8 @@ impl Default for Options {
             retry_longest: Duration::from_millis(50),
         };
         let rate = shared::limits::RateLimits::unlimited();
-        let settings = Settings { pace, rate, step_lease: Duration::from_secs(2), ..Settings::default() };
+        let tuning = crate::tuning::settings();
+        let settings = Settings { pace, rate, tuning, step_lease: Duration::from_secs(2), ..Settings::default() };
         Self {
             clock: Clock::System,
             settings,
@@ -76,6 +82,8 @@ impl Default for Options {
             queue: None,
             workspaces: "/nowhere".to_owned(),
             issuers: Vec::new(),
+            trainers: Trainers::default(),
+            files: "memory:".to_owned(),
         }
     }
 }
@@ -136,7 +144,7 @@ impl World {
 
     /// Starts the workers.
     pub fn work(&mut self) {
-        for lane in [Lane::Dispatch, Lane::Observe] {
+        for lane in [Lane::Dispatch, Lane::Observe, Lane::Train, Lane::Poll] {
             for _ in 0..4 {
                 let app = self.app.clone();
                 self.workers.spawn(async move { work_off(&app, lane).await });
@@ -204,10 +212,11 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
     ];
     agents.extend(options.agents);
     let db = Db::new(&db::Settings { url: database_url.to_owned(), connections: 8, ca_file: None });
-    let (db, files) = (db.expect("a database URL"), Files::open("memory:").expect("files in memory"));
+    let (db, files) = (db.expect("a database URL"), Files::open(&options.files).expect("a place of files"));
     let settings = options.settings;
     let external = crate::external::runtime((&db, &cache, &files), &clock, &settings);
     let speaks_a2a = crate::a2a::runtime(&settings);
+    let trainers = crate::tuning::trainers(options.trainers, (&db, &files), &clock);
     let opencode = crate::agents::opencode(&options.workspaces, &clock, &settings);
     App::new(Parts {
         db,
@@ -222,6 +231,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
             .speaking(Kind::OpenCode, opencode)
             .speaking(Kind::Eap, Arc::new(external))
             .speaking(Kind::A2a, speaks_a2a),
+        trainers,
         settings,
         news: News::default(),
         clock,
@@ -332,7 +342,8 @@ impl Caller {
     }
 
     pub async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Reply {
-        let path = if path.starts_with("/sessions") { format!("/api/v1{path}") } else { path.to_owned() };
+        let short = ["/sessions", "/fine-tuning"].iter().any(|start| path.starts_with(start));
+        let path = if short { format!("/api/v1{path}") } else { path.to_owned() };
         let own =
             self.headers.iter().find(|(name, _)| name == "x-tenant-id").map_or("nobody", |(_, slug)| slug.as_str());
         let path = path.replace("{tenant}", own);
@@ -349,18 +360,6 @@ impl Caller {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a whole body").to_bytes();
         Reply { status: parts.status, headers: parts.headers, bytes, speaks_a2a }
-    }
-
-    /// Makes a session that plays a script, and starts it.
-    pub async fn run_script(&self, script: Value) -> String {
-        self.start_session(json!({"agent_config": {"agent": "scripted", "script": script}})).await
-    }
-
-    /// Makes a session with these fields besides title and prompt, and starts it; answers its id.
-    pub async fn start_session(&self, fields: Value) -> String {
-        let mut body = json!({"title": "Fix the parser", "initial_prompt": "Do it.", "start": true});
-        merge(&mut body, fields);
-        self.post("/sessions", body).await.expect(201)["id"].as_str().expect("an id").to_owned()
     }
 
     pub async fn session(&self, id: &str) -> Value {

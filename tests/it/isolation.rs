@@ -29,6 +29,13 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
                  insert into external_tasks values ('{0}', '{artifact}', '{id}', 1, '{artifact}', 'pull', 'waiting', '{{}}', false, 0, null, null, 0, 0, 0, 0, 0, null, null, now(), now());
                  insert into external_reports values ('{0}', '{artifact}', 1, 1, 1, '{{}}', now());
                  insert into external_messages values ('{0}', '{artifact}', 1, '{artifact}', '{{}}', now());
+                 insert into training_jobs (tenant_id, id, base_model, target_model_name, provider, parameters, recipe, status,
+                                            status_changed_at, created_by, created_at, updated_at)
+                 values ('{0}', '{artifact}', 'tiny', 'reviewer', 'simulated', '{{}}', '{{}}', 'pending', now(), '{{}}', now(), now());
+                 insert into training_events values ('{0}', '{artifact}', 1, '{artifact}', 'training.created', '{{}}', now(), '{{}}');
+                 insert into training_points values ('{0}', '{artifact}', 1, 0, 1, null, null);
+                 insert into training_providers values ('{0}', 'openai', null, null, '{{}}', now());
+                 insert into simulated_trainings values ('{0}', '{artifact}', 1, now(), 1, null, 0);
                  insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
                  values ('{0}', '{artifact}', 'a@example.org', 'A', 'member', now(), now());
                  insert into workspaces_left values ('{0}', '{artifact}', '{artifact}', 1, now(), '{{}}', now(), 0, now());

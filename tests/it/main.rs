@@ -29,4 +29,5 @@ mod quota;
 mod rules;
 mod sessions;
 mod tenancy;
+mod tuning;
 mod turns;

@@ -9,7 +9,7 @@ use shared::{
     dispatch,
     error::Result,
     job::{Job, Verdict},
-    observe, sweep, tidy,
+    observe, sweep, tidy, tuning,
 };
 use tracing::Instrument;
 
@@ -27,6 +27,14 @@ pub async fn run(app: &App, job: Job) -> Result<Verdict> {
         Job::GiveBack { tenant_id, session_id, .. } => {
             let span = tracing::info_span!("give_back", tenant.id = %tenant_id, session.id = %session_id);
             Box::pin(tidy::give_back(app, tenant_id, session_id)).instrument(span).await
+        }
+        Job::Train { tenant_id, job_id, .. } => {
+            let span = tracing::info_span!("train", tenant.id = %tenant_id, training.id = %job_id);
+            Box::pin(tuning::step::run(app, tenant_id, job_id, false)).instrument(span).await
+        }
+        Job::PollTraining { tenant_id, job_id, .. } => {
+            let span = tracing::info_span!("poll_training", tenant.id = %tenant_id, training.id = %job_id);
+            Box::pin(tuning::step::run(app, tenant_id, job_id, true)).instrument(span).await
         }
         Job::Sweep { .. } => Box::pin(sweep::sweep(app)).instrument(tracing::info_span!("sweep")).await,
     }

@@ -53,6 +53,10 @@ pub struct Settings {
     pub dispatch_dead_url: String,
     pub observe_url: String,
     pub observe_dead_url: String,
+    pub poll_url: String,
+    pub poll_dead_url: String,
+    pub train_url: String,
+    pub train_dead_url: String,
     pub region: String,
     /// Where SQS answers, if not at its usual place.
     pub endpoint: Option<String>,
@@ -71,6 +75,8 @@ impl Settings {
         match lane {
             Lane::Dispatch => Ok((&self.dispatch_url, &self.dispatch_dead_url)),
             Lane::Observe => Ok((&self.observe_url, &self.observe_dead_url)),
+            Lane::Poll => Ok((&self.poll_url, &self.poll_dead_url)),
+            Lane::Train => Ok((&self.train_url, &self.train_dead_url)),
             Lane::Sweep => Err(Error::internal("the sweep has no queue on SQS: a schedule calls it")),
         }
     }
@@ -193,7 +199,9 @@ impl Sqs {
 
     pub(super) async fn ping(&self) -> Result<()> {
         let client = self.client().await;
-        let asked = [&self.settings.dispatch_url, &self.settings.observe_url].map(|url| async move {
+        let settings = &self.settings;
+        let urls = [&settings.dispatch_url, &settings.observe_url, &settings.poll_url, &settings.train_url];
+        let asked = urls.map(|url| async move {
             let name = QueueAttributeName::QueueArn;
             client.get_queue_attributes().queue_url(url).attribute_names(name).send().await
         });

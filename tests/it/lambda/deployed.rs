@@ -22,6 +22,10 @@ fn queues(server: &Ministack, run: &str) -> Settings {
         dispatch_dead_url: url("DispatchDeadQueue"),
         observe_url: url("ObserveQueue"),
         observe_dead_url: url("ObserveDeadQueue"),
+        poll_url: url("PollQueue"),
+        poll_dead_url: url("PollDeadQueue"),
+        train_url: url("TrainQueue"),
+        train_dead_url: url("TrainDeadQueue"),
         ..Settings::default()
     }
 }

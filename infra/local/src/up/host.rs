@@ -17,6 +17,7 @@ use shared::{
     migration,
     runtime::carried,
     tenant::{self, Limits, NewTenant},
+    trainer,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +54,7 @@ pub(super) async fn open(places: &Places, url: &str) -> Result<Host> {
     }
     let config = Config::read(&variables(places, &password)?.or("PUBLIC_URL", url))?;
     functions::health::built_from(&config.commit);
-    let app = config.build(Clock::System, carried::all)?;
+    let app = config.build(Clock::System, carried::all, trainer::carried::all)?;
     agent::register(&app).await?;
     Ok(Host { app })
 }
@@ -76,6 +77,7 @@ fn variables(places: &Places, password: &str) -> Result<Variables> {
         ("OPENCODE_WORKSPACES", under("workspaces")),
         ("OPENCODE_DIRECTORIES", format!("{}:{}", under("demo"), places.directories)),
         ("SCRIPTED_AGENT", "true".to_owned()),
+        ("SIMULATED_TRAINER", "true".to_owned()),
     ];
     Ok(ours.into_iter().fold(Variables::of_process(), |all, (name, value)| all.with(name, value)))
 }
