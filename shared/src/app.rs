@@ -25,6 +25,7 @@ use crate::{
     outbound::{Allowed, Outbound, System},
     queue::Queue,
     session::progress::Pace,
+    trainer::carried::Trainers,
     unit::{Unit, after_commit},
 };
 
@@ -50,6 +51,7 @@ pub struct Parts {
     pub keys: Keys,
     pub oidc: Oidc,
     pub agents: Agents,
+    pub trainers: Trainers,
     pub settings: Settings,
     pub news: News,
 }

@@ -26,6 +26,7 @@ use crate::{
         opencode,
     },
     telemetry::Format,
+    trainer::{self, carried as training},
 };
 
 /// Everything that can be configured. `docs/configuration.md` lists the variables.
@@ -52,6 +53,8 @@ pub struct Config {
     /// Whether the scripted agent is offered.
     pub scripted: bool,
     pub default_agent: Option<String>,
+    /// What the trainers of this process need.
+    pub training: trainer::Settings,
     pub settings: Settings,
     pub log_format: Format,
     pub log_filter: String,
@@ -115,7 +118,8 @@ impl<const N: usize> From<[(&str, &str); N]> for Variables {
     }
 }
 
-fn wrong(name: &str, why: &str) -> Error {
+/// Why a variable ends the start.
+pub(crate) fn wrong(name: &str, why: &str) -> Error {
     Error::new(Code::InternalError, format!("The variable {name} {why}; see docs/configuration.md."))
 }
 
@@ -144,15 +148,16 @@ impl Config {
             opencode_capacity: variables.parsed("OPENCODE_CAPACITY", 5)?,
             scripted: variables.parsed("SCRIPTED_AGENT", false)?,
             default_agent: variables.get("DEFAULT_AGENT").map(str::to_owned),
+            training: trainer::Settings::read(variables)?,
             settings: settings(variables)?,
             log_format: if variables.get("LOG_FORMAT") == Some("json") { Format::Json } else { Format::Text },
             log_filter: variables.get("RUST_LOG").unwrap_or("info").to_owned(),
         })
     }
 
-    /// Puts an ioc together that speaks to agents through the runtimes that it `carries`. Nothing is connected before it
-    /// is needed.
-    pub fn build(&self, clock: Clock, carries: Carried) -> Result<App> {
+    /// Puts an ioc together that speaks to agents through the runtimes that it `carries`, and has models made by whom it
+    /// `trains` with. Nothing is connected before it is needed.
+    pub fn build(&self, clock: Clock, carries: Carried, trains: training::Carried) -> Result<App> {
         let cache = Cache::connect(&self.redis_url)?;
         let queue = match &self.sqs {
             Some(settings) => Queue::Sqs(Sqs::new(settings.clone())),
@@ -160,12 +165,14 @@ impl Config {
         };
         let (db, files) = (Db::new(&self.database)?, Files::open(&self.files)?);
         let agents = self.agents(carries, &Services { db: &db, cache: &cache, files: &files, clock: &clock })?;
+        let trainers = trains(self, &training::Services { db: &db, files: &files, clock: &clock })?;
         Ok(App::new(Parts {
             locks: Locks::new(cache.clone()),
             queue,
             keys: Keys::new(self.pepper.clone(), self.environment.clone()),
             oidc: Oidc::new(self.issuers.clone()),
             agents,
+            trainers,
             db,
             cache,
             files,

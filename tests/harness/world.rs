@@ -29,6 +29,7 @@ use shared::{
     runtime::{AgentRuntime, manual::Manual, scripted::Scripted},
     session::progress::Pace,
     tenant::{self, Limits as TenantLimits, NewTenant},
+    trainer::carried::Trainers,
 };
 use tokio::task::JoinSet;
 use tower::ServiceExt;
@@ -53,6 +54,8 @@ pub struct Options {
     pub workspaces: String,
     /// Whose tokens people may come with.
     pub issuers: Vec<Issuer>,
+    /// Who trains.
+    pub trainers: Trainers,
 }
 
 impl Default for Options {
@@ -76,6 +79,7 @@ impl Default for Options {
             queue: None,
             workspaces: "/nowhere".to_owned(),
             issuers: Vec::new(),
+            trainers: Trainers::default(),
         }
     }
 }
@@ -222,6 +226,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
             .speaking(Kind::OpenCode, opencode)
             .speaking(Kind::Eap, Arc::new(external))
             .speaking(Kind::A2a, speaks_a2a),
+        trainers: options.trainers,
         settings,
         news: News::default(),
         clock,

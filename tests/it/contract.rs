@@ -21,6 +21,7 @@ use shared::{
     job::Lane,
     queue::{MAX_RECEIVES, VISIBILITY},
     runtime::carried,
+    trainer,
 };
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
@@ -63,7 +64,7 @@ fn alone() -> App {
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("API_KEY_PEPPER", "pepper"),
     ]);
-    Config::read(&variables).unwrap().build(Clock::System, carried::none).unwrap()
+    Config::read(&variables).unwrap().build(Clock::System, carried::none, trainer::carried::none).unwrap()
 }
 
 #[test]

@@ -17,6 +17,7 @@ use shared::{
     migration,
     runtime::carried,
     tenant::{self, Limits, NewTenant},
+    trainer,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +54,7 @@ pub(super) async fn open(places: &Places, url: &str) -> Result<Host> {
     }
     let config = Config::read(&variables(places, &password)?.or("PUBLIC_URL", url))?;
     functions::health::built_from(&config.commit);
-    let app = config.build(Clock::System, carried::all)?;
+    let app = config.build(Clock::System, carried::all, trainer::carried::all)?;
     agent::register(&app).await?;
     Ok(Host { app })
 }
@@ -73,6 +74,7 @@ fn variables(places: &Places, password: &str) -> Result<Variables> {
         ("FILES", under("files")),
         ("OPENCODE_URL", places.opencode_url.clone()),
         ("OPENCODE_PASSWORD", places.opencode_password.clone()),
+        ("COMMAND_TRAINER_FOLDER", under("training")),
         ("OPENCODE_WORKSPACES", under("workspaces")),
         ("OPENCODE_DIRECTORIES", format!("{}:{}", under("demo"), places.directories)),
         ("SCRIPTED_AGENT", "true".to_owned()),
