@@ -26,7 +26,7 @@ use crate::{
         opencode,
     },
     telemetry::Format,
-    trainer::{Provider, carried as training},
+    trainer::{self, Provider, carried as training},
     tuning,
 };
 
@@ -54,6 +54,8 @@ pub struct Config {
     /// Whether the scripted agent is offered.
     pub scripted: bool,
     pub default_agent: Option<String>,
+    /// What the trainers of this process need.
+    pub training: trainer::Settings,
     pub settings: Settings,
     pub log_format: Format,
     pub log_filter: String,
@@ -117,7 +119,8 @@ impl<const N: usize> From<[(&str, &str); N]> for Variables {
     }
 }
 
-fn wrong(name: &str, why: &str) -> Error {
+/// Why a variable ends the start.
+pub(crate) fn wrong(name: &str, why: &str) -> Error {
     Error::new(Code::InternalError, format!("The variable {name} {why}; see docs/configuration.md."))
 }
 
@@ -128,6 +131,7 @@ impl Config {
     }
 
     pub fn read(variables: &Variables) -> Result<Self> {
+        let training = trainer::Settings::read(variables)?;
         Ok(Self {
             database: db::Settings {
                 url: variables.required("DATABASE_URL")?,
@@ -146,7 +150,8 @@ impl Config {
             opencode_capacity: variables.parsed("OPENCODE_CAPACITY", 5)?,
             scripted: variables.parsed("SCRIPTED_AGENT", false)?,
             default_agent: variables.get("DEFAULT_AGENT").map(str::to_owned),
-            settings: settings(variables)?,
+            settings: settings(variables, &training)?,
+            training,
             log_format: if variables.get("LOG_FORMAT") == Some("json") { Format::Json } else { Format::Text },
             log_filter: variables.get("RUST_LOG").unwrap_or("info").to_owned(),
         })
@@ -264,7 +269,7 @@ fn opencode_common(variables: &Variables) -> Result<opencode::Settings> {
     Ok(settings)
 }
 
-fn settings(variables: &Variables) -> Result<Settings> {
+fn settings(variables: &Variables, training: &trainer::Settings) -> Result<Settings> {
     let mut settings = Settings::default();
     let pace = &mut settings.pace;
     pace.shortest = variables.seconds("OBSERVE_SHORTEST", pace.shortest)?;
@@ -284,12 +289,12 @@ fn settings(variables: &Variables) -> Result<Settings> {
     let allowed = variables.get("OUTBOUND_ALLOW").unwrap_or_default().parse();
     settings.outbound = allowed.map_err(|why: String| wrong("OUTBOUND_ALLOW", &format!("is wrong: {why}")))?;
     settings.public_url = public_url(variables)?;
-    settings.tuning = tuning_settings(variables)?;
+    settings.tuning = tuning_settings(variables, training)?;
     settings.streams = variables.get("AWS_LAMBDA_FUNCTION_NAME").is_none();
     Ok(settings)
 }
 
-fn tuning_settings(variables: &Variables) -> Result<tuning::Settings> {
+fn tuning_settings(variables: &Variables, training: &trainer::Settings) -> Result<tuning::Settings> {
     let mut settings = tuning::Settings::default();
     settings.jobs_per_tenant = variables.parsed("TRAINING_JOBS_PER_TENANT", settings.jobs_per_tenant)?;
     settings.longest = variables.seconds("TRAINING_LONGEST", settings.longest)?;
@@ -298,9 +303,19 @@ fn tuning_settings(variables: &Variables) -> Result<tuning::Settings> {
     pace.look_longest = variables.seconds("TRAINING_LOOK_LONGEST", pace.look_longest)?.max(pace.look_first);
     pace.retry_first = variables.seconds("TRAINING_RETRY_FIRST", pace.retry_first)?;
     pace.retry_longest = variables.seconds("TRAINING_RETRY_LONGEST", pace.retry_longest)?;
-    let simulated = variables.parsed("SIMULATED_TRAINER", false)?.then_some(Provider::Simulated);
-    settings.offered = simulated.into_iter().chain([Provider::Openai]).collect();
+    settings.offered = offered(variables.parsed("SIMULATED_TRAINER", false)?, training);
     Ok(settings)
+}
+
+/// The providers that jobs may name: one of this installation's own is meant where none is named.
+fn offered(simulated: bool, training: &trainer::Settings) -> Arc<[Provider]> {
+    let offers = |provider: &Provider| match provider {
+        Provider::Simulated => simulated,
+        Provider::Command => training.command.is_some(),
+        Provider::Aws => training.aws.is_some(),
+        Provider::Openai => true,
+    };
+    [Provider::Command, Provider::Aws, Provider::Simulated, Provider::Openai].into_iter().filter(offers).collect()
 }
 
 /// A URL without anything behind its host.

@@ -3,17 +3,26 @@
 use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
-    ObjectStore, ObjectStoreExt, PutPayload, aws::AmazonS3Builder, local::LocalFileSystem, memory::InMemory,
-    path::Path as Key, prefix::PrefixStore,
+    ObjectStore, ObjectStoreExt, PutPayload, aws::AmazonS3Builder, buffered::BufWriter, local::LocalFileSystem,
+    memory::InMemory, path::Path as Key, prefix::PrefixStore,
 };
 use sha2::{Digest, Sha256};
+use tokio::io::AsyncWriteExt;
 
 use crate::{
     error::{Error, Result},
     id::{SessionId, TenantId},
 };
+
+/// Why a file was not written.
+#[derive(Debug)]
+pub enum Unwritten<E> {
+    /// Its content did not come to an end.
+    Content(E),
+    Store(Error),
+}
 
 /// The file store. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -63,8 +72,49 @@ impl Files {
     pub async fn read(&self, key: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
         let found = self.store.get(&Key::from(key)).await;
         let found = found.map_err(|source| Error::unavailable("The file store", source))?;
-        let parts = found.into_stream().map_err(|source| Error::unavailable("The file store", source));
-        Ok(parts.boxed())
+        Ok(found.into_stream().map_err(|source| Error::unavailable("The file store", source)).boxed())
+    }
+
+    /// A whole file of at most so many bytes, by its whole key.
+    pub async fn small(&self, key: &str, most: usize) -> Result<Vec<u8>> {
+        let mut content = self.read(key).await?;
+        let mut whole = Vec::new();
+        while let Some(chunk) = content.try_next().await? {
+            if whole.len() + chunk.len() > most {
+                return Err(Error::internal(format!("the file {key} is larger than {most} bytes")));
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole)
+    }
+
+    /// Writes a file as its content comes; it is there when all of it is, and not before.
+    pub async fn write<E>(
+        &self,
+        key: &str,
+        content: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<(), Unwritten<E>> {
+        let mut writer = BufWriter::new(self.store.clone(), Key::from(key));
+        let unavailable = |source| Unwritten::Store(Error::unavailable("The file store", source));
+        let mut content = std::pin::pin!(content);
+        while let Some(chunk) = content.next().await {
+            let written = match chunk {
+                Ok(chunk) => writer.put(chunk).await.map_err(|error| unavailable(error.into())),
+                Err(error) => Err(Unwritten::Content(error)),
+            };
+            if let Err(error) = written {
+                // What is left of a write that could not be called off is the store's own to clear away.
+                let _ = writer.abort().await;
+                return Err(error);
+            }
+        }
+        writer.shutdown().await.map_err(unavailable)
+    }
+
+    /// The keys that begin with a folder's.
+    pub async fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let found = self.store.list(Some(&Key::from(folder))).map_ok(|file| file.location.to_string());
+        found.try_collect().await.map_err(|source| Error::unavailable("The file store", source))
     }
 
     /// Removes every file of a tenant; doing it again changes nothing.

@@ -5,5 +5,5 @@ use shared::{job::Lane, runtime, trainer::carried};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> host::Ended {
-    host::messages(Lane::Poll, host::start_to_train(runtime::carried::none, carried::all)?).await
+    host::messages(Lane::Poll, host::start_to_train(runtime::carried::none, carried::remote)?).await
 }

@@ -194,12 +194,19 @@ pub fn prompt(text: &str) -> Result<String, String> {
 }
 
 pub(crate) fn model(text: String) -> Result<String, String> {
-    let part = |text: &str| {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+    let part = |text: &str, also: &[u8]| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b) || also.contains(&b))
     };
+    // Fine-tuned models and tagged ones have colons in their names.
     let good = text.len() <= 200
-        && text.split_once('/').is_some_and(|(provider, model)| part(provider) && model.split('/').all(part));
-    if good { Ok(text) } else { Err("must be provider/model, each part of A-Z a-z 0-9 _ . -".to_owned()) }
+        && text
+            .split_once('/')
+            .is_some_and(|(provider, model)| part(provider, b"") && model.split('/').all(|one| part(one, b":")));
+    if good {
+        Ok(text)
+    } else {
+        Err("must be provider/model, each part of A-Z a-z 0-9 _ . - and, in the model, of colons".to_owned())
+    }
 }
 
 fn agent_config(refusals: &mut Refusals, config: Map<String, Value>) -> Map<String, Value> {
@@ -361,6 +368,8 @@ mod tests {
         assert!(good(|r| r.metadata = json!({"k": "x".repeat(16 * 1024 - 8)}).as_object().cloned()));
         assert!(!good(|r| r.metadata = json!({"k": "x".repeat(16 * 1024 - 7)}).as_object().cloned()));
         assert!(good(|r| r.model_identifier = Some("openrouter/meta/llama-3.1".to_owned())));
+        assert!(good(|r| r.model_identifier = Some("openai/ft:gpt-4o-mini:acme::9x8y".to_owned())));
+        assert!(!good(|r| r.model_identifier = Some("open:ai/gpt".to_owned())));
         assert!(!good(|r| r.model_identifier = Some("gpt".to_owned())));
         assert!(!good(|r| r.model_identifier = Some("a//b".to_owned())));
         assert!(!good(|r| r.agent_config = json!({"bad key": 1}).as_object().cloned()));

@@ -1,9 +1,15 @@
 //! How a dataset becomes a model: one trait, a member per provider of training. Every call may be made again after a
 //! crash, with the same arguments, and must then have the effect of one call.
 
+pub mod aws;
 pub mod carried;
+pub mod command;
+pub mod openai;
 pub mod parameters;
+mod samples;
+pub mod settings;
 pub mod simulated;
+mod trouble;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -17,6 +23,7 @@ use crate::{
 };
 
 pub use parameters::{Method, Parameters};
+pub use settings::Settings;
 
 /// Who trains.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize, ToSchema)]

@@ -74,6 +74,7 @@ fn variables(places: &Places, password: &str) -> Result<Variables> {
         ("FILES", under("files")),
         ("OPENCODE_URL", places.opencode_url.clone()),
         ("OPENCODE_PASSWORD", places.opencode_password.clone()),
+        ("COMMAND_TRAINER_FOLDER", under("training")),
         ("OPENCODE_WORKSPACES", under("workspaces")),
         ("OPENCODE_DIRECTORIES", format!("{}:{}", under("demo"), places.directories)),
         ("SCRIPTED_AGENT", "true".to_owned()),
