@@ -181,9 +181,13 @@ fn status(code: Code) -> StatusCode {
         Code::Forbidden | Code::TenantInactive | Code::TenantMismatch => StatusCode::FORBIDDEN,
         Code::AgentNotFound
         | Code::AgentTokenNotFound
+        | Code::AliasNotFound
         | Code::ApiKeyNotFound
         | Code::ArtifactNotFound
         | Code::CheckpointNotFound
+        | Code::ExperimentNotFound
+        | Code::ModelNotFound
+        | Code::ModelVersionNotFound
         | Code::RouteNotFound
         | Code::SessionNotFound
         | Code::TaskNotFound
@@ -195,6 +199,9 @@ fn status(code: Code) -> StatusCode {
         | Code::InvalidTransition
         | Code::LastAdmin
         | Code::LeaseLost
+        | Code::ModelVersionArchived
+        | Code::ModelVersionInUse
+        | Code::NoEarlierVersion
         | Code::ResultDiffers
         | Code::TenantActive => StatusCode::CONFLICT,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,

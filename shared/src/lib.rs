@@ -25,6 +25,7 @@ pub mod job;
 pub mod limits;
 pub mod lock;
 pub mod migration;
+pub mod model;
 pub mod observe;
 pub mod outbound;
 pub mod queue;
