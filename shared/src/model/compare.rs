@@ -8,6 +8,7 @@ use super::ModelVersion;
 
 /// Which of two figures is the better one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
+#[schema(as = BetterModel)]
 #[serde(rename_all = "snake_case")]
 pub enum Better {
     A,
@@ -17,6 +18,7 @@ pub enum Better {
 
 /// One figure of both.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = ComparedMetric)]
 pub struct Compared {
     pub metric: &'static str,
     pub a: Option<f64>,
@@ -29,6 +31,7 @@ pub struct Compared {
 
 /// What of two versions differs beside their figures.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = DifferingField)]
 pub struct Differing {
     /// `base_model`, `dataset`, `provider`, or `parameters.<name>`.
     pub field: String,
