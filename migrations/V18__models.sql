@@ -46,8 +46,11 @@ create index model_versions_newest on model_versions (tenant_id, name, major des
 create index model_versions_of_dataset on model_versions (tenant_id, dataset_id) where dataset_id is not null;
 
 create function refuse_changed_version() returns trigger language plpgsql as $$
+declare
+    -- What is generated is not computed yet, and follows from the rest.
+    free constant text[] := array['notes', 'archived_at', 'version'];
 begin
-    if to_jsonb(new) - array['notes', 'archived_at'] is distinct from to_jsonb(old) - array['notes', 'archived_at'] then
+    if to_jsonb(new) - free is distinct from to_jsonb(old) - free then
         raise exception 'a version of a model does not change'
             using errcode = 'check_violation', constraint = 'model_version_immutable';
     end if;

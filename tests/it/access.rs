@@ -160,11 +160,14 @@ async fn objects(world: &World, tenant: &Tenant, session: &str) -> Vec<(&'static
     let user = lead.post("/api/v1/users", person).await.expect(201)["id"].as_str().unwrap().to_owned();
     let agent = json!({"name": "theirs", "agent_type": "reviewer", "kind": "eap", "capabilities": []});
     let agent = lead.post("/api/v1/agents", agent).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let model = json!({"name": "theirs", "base_model": "meta/llama"});
+    lead.post("/api/v1/models", model).await.expect(201);
     vec![
         ("/api/v1/agents/", agent.clone()),
         ("/api/v1/marketplace/", agent),
         ("/api/v1/a2a/", session.to_owned()),
         ("/api/v1/api-keys/", tenant.key_id(Role::Viewer).to_string()),
+        ("/api/v1/models/", "theirs".to_owned()),
         ("/api/v1/sessions/", session.to_owned()),
         ("/api/v1/tenants/", tenant.id.to_string()),
         ("/api/v1/users/", user),

@@ -37,6 +37,7 @@ fn areas() -> BTreeMap<&'static str, OpenApiRouter<App>> {
         ("external", functions::external::routes()),
         ("a2a", a2a::routes()),
         ("health", health::routes()),
+        ("models", functions::registry()),
         ("sessions", sessions::routes()),
         ("tenants", functions::tenancy()),
     ])
@@ -136,6 +137,8 @@ async fn every_documented_operation_is_answered_by_its_function() {
                 let concrete = path.replace("{sequence}", "1").replace("{id}", UUID).replace("{tenant}", "acme");
                 let concrete =
                     concrete.replace("{artifact_id}", UUID).replace("{task_id}", UUID).replace("{session}", UUID);
+                let concrete = concrete.replace("{name}", "reviewer").replace("{version}", "1.0.0");
+                let concrete = concrete.replace("{alias}", "champion");
                 let request = Request::builder().method(&*method.to_uppercase()).uri(concrete).body(Body::empty());
                 let service = functions::serve(routes.clone(), alone());
                 let answer = service.oneshot(request.unwrap()).await.unwrap();

@@ -21,6 +21,7 @@ mod isolation;
 mod lambda;
 mod local;
 mod lock;
+mod models;
 mod oidc;
 mod opencode;
 mod ports;
