@@ -32,7 +32,7 @@ impl Setup {
         self.caller.start_session(json!({"agent_config": {"agent": "BUILDER"}, "model_identifier": model})).await
     }
 
-    async fn new(&self, model: &str) -> String {
+    async fn make(&self, model: &str) -> String {
         self.caller.new_session(json!({"agent_config": {"agent": "BUILDER"}, "model_identifier": model})).await
     }
 
@@ -44,7 +44,7 @@ impl Setup {
 #[tokio::test]
 async fn a_session_runs_on_the_version_that_its_alias_points_at_when_it_is_dispatched() {
     let setup = setup().await;
-    let id = setup.new("registry/coder@champion").await;
+    let id = setup.make("registry/coder@champion").await;
     assert_eq!(setup.caller.session(&id).await["resolved_model"], Value::Null);
     put(&setup.lead, "coder", "champion", "1.1.0").await.expect(200);
     setup.begin(&id).await;
@@ -100,7 +100,7 @@ async fn what_leads_to_nothing_when_a_session_is_made_is_refused() {
 #[tokio::test]
 async fn an_alias_that_is_gone_fails_its_session_with_a_remedy_and_a_retry_looks_anew() {
     let setup = setup().await;
-    let id = setup.new("registry/coder@champion").await;
+    let id = setup.make("registry/coder@champion").await;
     setup.lead.delete("/api/v1/models/coder/aliases/champion").await;
     setup.begin(&id).await;
     let failed = setup.caller.reaches(&id, &["failed"]).await;
@@ -131,7 +131,7 @@ async fn a_retry_runs_on_where_the_alias_points_by_then_and_a_version_archived_m
     setup.begin(&id).await;
     setup.caller.reaches(&id, &["running"]).await;
     harness::until(async || setup.caller.session(&id).await["resolved_model"]["version"] == "1.1.0").await;
-    let named = setup.new("registry/coder@1.0.0").await;
+    let named = setup.make("registry/coder@1.0.0").await;
     archive(&setup.lead, "coder", "1.0.0", true).await.expect(200);
     setup.begin(&named).await;
     let failed = setup.caller.reaches(&named, &["failed"]).await;
