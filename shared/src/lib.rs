@@ -17,6 +17,7 @@ pub mod db;
 pub mod dispatch;
 pub mod error;
 pub mod event;
+pub mod experiment;
 pub mod external;
 pub mod files;
 pub mod id;

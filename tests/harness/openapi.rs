@@ -5,7 +5,7 @@ use shared::auth::Role;
 
 /// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
 /// unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 14] = [
+const ACCESS: [(&str, Role, Role, &str); 15] = [
     ("/api/v1/agents/route", Role::Member, Role::Member, ""),
     ("/api/v1/agents", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/agents/external", Role::Member, Role::Member, "AGENT_NOT_FOUND"),
@@ -13,6 +13,7 @@ const ACCESS: [(&str, Role, Role, &str); 14] = [
     ("/api/v1/api-keys", Role::Member, Role::Member, "API_KEY_NOT_FOUND"),
     ("/api/v1/audit", Role::Lead, Role::Lead, ""),
     ("/api/v1/base-models", Role::Viewer, Role::Lead, ""),
+    ("/api/v1/experiments", Role::Viewer, Role::Lead, "EXPERIMENT_NOT_FOUND"),
     ("/api/v1/marketplace", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/me", Role::Viewer, Role::Viewer, ""),
     ("/api/v1/models", Role::Viewer, Role::Lead, "MODEL_NOT_FOUND"),
@@ -156,6 +157,11 @@ impl Operation {
             "models" => json!({"name": "another", "base_model": "meta/llama"}),
             "{version}" => json!({"notes": "Another."}),
             "{alias}" => json!({"version": "1.0.0"}),
+            "experiments" => {
+                let arm = |name: &str| json!({"name": name, "model": "a/b"});
+                json!({"name": "another", "arms": [arm("a"), arm("b")]})
+            }
+            "promote" => json!({"arm": "a", "alias": "champion"}),
             "base-models" => json!({"base_model": "meta/llama"}),
             "message:send" => json!({
                 "message": {"messageId": "one", "role": "ROLE_USER", "parts": [{"text": "Do it."}]},

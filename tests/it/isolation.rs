@@ -38,6 +38,11 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
                  insert into model_aliases values ('{0}', 'one', 'champion', '{artifact}', '{{}}', now());
                  insert into model_alias_moves values ('{0}', 'one', 'champion', 1, 'move', null, '{artifact}', false, '{{}}', now());
                  insert into base_models values ('{0}', 'base', '2030-01-01', null, '{{}}', now());
+                 insert into experiments (tenant_id, id, name, salt, guardrails, status, created_by, created_at)
+                 values ('{0}', '{artifact}', 'one', repeat('a', 16), '[]', 'draft', '{{}}', now());
+                 insert into experiment_arms values ('{0}', '{artifact}', 'a', 0, 'a/b', 1, null, null, null);
+                 insert into experiment_assignments values ('{0}', '{artifact}', '{id}', '{id}', 'a', now());
+                 insert into experiment_results values ('{0}', '{artifact}', '{id}', '{id}', 'a', 1, 1, 1, 1, now());
                  insert into workspaces_left values ('{0}', '{artifact}', '{artifact}', 1, now(), '{{}}', now(), 0, now());
                  insert into idempotency_keys values ('{0}', 'key:1', 'a', sha256('a'), 200, 'a', now())",
                 tenant.id

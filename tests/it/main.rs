@@ -10,6 +10,7 @@ mod audit;
 mod authorizer;
 mod contract;
 mod docs;
+mod experiments;
 mod faults;
 mod fuzz;
 mod hardening;

@@ -10,7 +10,10 @@ use crate::{
     trainer::Metrics,
 };
 
-use super::{Name, Registration, name::REGISTRY};
+use super::{
+    Name, Registration,
+    name::{EXPERIMENT, REGISTRY},
+};
 
 /// A version that was trained elsewhere, as it was sent.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +76,7 @@ fn served(text: String) -> Result<String, String> {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b':'))
     };
     let shaped = text.split_once('/').is_some_and(|(provider, model)| part(provider) && model.split('/').all(part));
-    let own = text.starts_with(REGISTRY) || text.starts_with("experiment/");
+    let own = text.starts_with(REGISTRY) || text.starts_with(EXPERIMENT);
     if shaped && !own && text.len() <= 300 {
         Ok(text)
     } else {

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use crate::{
     auth::Actor,
     clock::Time,
-    id::{DatasetId, ModelVersionId, TrainingJobId},
+    id::{DatasetId, ExperimentId, ModelVersionId, TrainingJobId},
     session::outcome::{Category, Failure},
     trainer::Metrics,
 };
@@ -82,7 +82,7 @@ pub struct Registered {
 }
 
 /// What a session that names a model of the registry really runs on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ResolvedModel {
     /// What its agent is told: `provider/model`.
     pub model_identifier: String,
@@ -95,6 +95,17 @@ pub struct ResolvedModel {
     /// The alias that it was named by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
+    /// The experiment that it takes part in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<InExperiment>,
+}
+
+/// Which arm of which experiment a session runs on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct InExperiment {
+    pub id: ExperimentId,
+    pub name: String,
+    pub arm: String,
 }
 
 /// What a reference leads to.

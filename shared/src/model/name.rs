@@ -9,6 +9,9 @@ use serde::{Serialize, Serializer};
 /// How a model of the registry is referred to where a model can be named.
 pub const REGISTRY: &str = "registry/";
 
+/// How an experiment is referred to where a model can be named.
+pub const EXPERIMENT: &str = "experiment/";
+
 /// The largest number that people may give a part of a version.
 const LARGEST_PART: i32 = 999_999;
 

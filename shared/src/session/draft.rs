@@ -195,9 +195,12 @@ pub fn prompt(text: &str) -> Result<String, String> {
 }
 
 /// `provider/model`, or a reference to what is looked up when the session is dispatched.
-fn model_identifier(text: String) -> Result<String, String> {
+pub fn model_identifier(text: String) -> Result<String, String> {
     if text.starts_with(model::name::REGISTRY) {
         return text.parse::<model::Reference>().map(|_| text);
+    }
+    if let Some(name) = text.strip_prefix(model::name::EXPERIMENT) {
+        return name.parse::<model::Name>().map(|_| text);
     }
     let part = |text: &str| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))

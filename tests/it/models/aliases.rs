@@ -82,6 +82,9 @@ async fn the_history_tells_every_move_and_the_audit_log_does_too() {
     let actions: Vec<_> = entries["items"].as_array().unwrap().iter().map(|one| one["action"].clone()).collect();
     assert_eq!(actions, ["model.alias_rollback", "model.alias_remove", "model.alias_move", "model.alias_move"]);
     assert_eq!(entries["items"][0]["after"], json!({"version": "1.1.0"}));
+    let events = "select payload->>'version' from tenant_events where type = 'model.alias_changed' order by id";
+    let told = world.owner().await.texts(&format!("select coalesce(v, 'none') from ({events}) as e(v)")).await;
+    assert_eq!(told, ["1.0.0", "1.1.0", "none", "1.1.0"]);
 }
 
 #[tokio::test]

@@ -41,6 +41,8 @@ async fn a_job_that_registers_again_gets_the_version_that_it_has() {
     for table in ["model_versions", "audit_entries"] {
         assert_eq!(after[table], before[table], "{table}");
     }
+    let told = "select payload->>'version' from tenant_events where type = 'model.registered'";
+    assert_eq!(world.owner().await.texts(told).await, ["1.0.0"]);
     let found = world.caller(Role::Viewer).get("/api/v1/models/reviewer/versions/1.0.0").await.expect(200);
     assert_eq!(found["id"], json!(first.id));
     assert_eq!(found["lineage"]["job_id"], json!(new.job_id));

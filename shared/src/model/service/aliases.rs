@@ -9,6 +9,7 @@ use crate::{
     clock::Time,
     db::Tx,
     error::{Code, Error, Result},
+    event::tenant::{Kind, TenantEvent},
     id::{ModelVersionId, TenantId},
     model::{
         Alias, ModelVersion, Name, Target, Version,
@@ -31,6 +32,7 @@ pub async fn point(app: &App, caller: &Caller, name: &Name, alias: &Alias, versi
     let mut tx = app.db.tenant(caller.tenant_id).await?;
     let moved = point_in(&mut tx, caller.tenant_id, caller.into(), app.clock.now(), (name, alias, version)).await?;
     tx.commit().await?;
+    app.tell_tenant(caller.tenant_id).await;
     Ok(moved)
 }
 
@@ -57,7 +59,9 @@ pub async fn remove(app: &App, caller: &Caller, name: &Name, alias: &Alias) -> R
     let was = was.ok_or_else(|| store::no_target(name, &Target::Alias(alias.clone())))?;
     let now = app.clock.now();
     settle(&mut tx, caller.tenant_id, caller.into(), now, (name, alias), "remove", Some(was), None).await?;
-    tx.commit().await
+    tx.commit().await?;
+    app.tell_tenant(caller.tenant_id).await;
+    Ok(())
 }
 
 /// Undoes the newest move of an alias that is not undone; called again, the one before it.
@@ -77,6 +81,7 @@ pub async fn roll_back(app: &App, caller: &Caller, name: &Name, alias: &Alias) -
     let moved =
         settle(&mut tx, caller.tenant_id, caller.into(), now, (name, alias), "rollback", was, Some(found)).await?;
     tx.commit().await?;
+    app.tell_tenant(caller.tenant_id).await;
     Ok(moved)
 }
 
@@ -109,6 +114,9 @@ async fn settle(
     store::append(tx, tenant_id, (name, alias), new).await?;
     let told = |version: Option<String>| json!({"version": version});
     let number = moved.version.as_ref().map(|version| version.version.to_string());
+    let payload =
+        json!({"name": name.as_str(), "alias": alias.as_str(), "version": number, "previous_version": moved.was});
+    tx.tell(TenantEvent::new(Kind::ModelAliasChanged, by.actor.clone(), now, payload));
     let entry = Entry::new(by, now, format!("model.alias_{verb}"), format!("{name}@{alias}"));
     tx.audit(entry.before(told(moved.was.clone())).after(told(number)));
     Ok(moved)

@@ -9,6 +9,7 @@ use crate::{
     clock::Time,
     db::Tx,
     error::{Error, Result},
+    event::tenant::{Kind, TenantEvent},
     id::{ModelVersionId, TenantId},
     model::{
         ModelVersion, Registered, Registration, Target, Version,
@@ -18,7 +19,8 @@ use crate::{
 };
 
 /// Registers a version in the caller's transaction. The same job again gets the version that it has; jobs that end at once
-/// wait for each other here, so that each gets a number of its own.
+/// wait for each other here, so that each gets a number of its own. After the commit the caller rings for those who watch
+/// ([`App::tell_tenant`]).
 pub async fn register(tx: &mut Tx, tenant_id: TenantId, by: By, now: Time, new: &Registration) -> Result<Registered> {
     store::open(tx, tenant_id, &new.name, &by.actor, now).await?;
     let Before { of_job, newest } = store::before(tx, tenant_id, &new.name, new.job_id).await?;
@@ -28,6 +30,8 @@ pub async fn register(tx: &mut Tx, tenant_id: TenantId, by: By, now: Time, new: 
     let version = new.version.clone().unwrap_or_else(|| number(newest.as_ref(), new));
     let id = ModelVersionId::new();
     store::insert(tx, tenant_id, (id, &version), new, (&by.actor, now)).await?;
+    let told = json!({"name": new.name.as_str(), "version": version, "version_id": id, "job_id": new.job_id});
+    tx.tell(TenantEvent::new(Kind::ModelRegistered, by.actor.clone(), now, told));
     let after = json!({
         "id": id, "base_model": new.base_model, "job_id": new.job_id, "dataset_id": new.dataset_id,
         "model_identifier": new.model_identifier, "provider": new.provider,
@@ -59,5 +63,6 @@ pub async fn create(app: &App, caller: &Caller, new: &Registration) -> Result<Mo
     let target = Target::Version(registered.version.parse().map_err(Error::internal)?);
     let found = store::target_in(&mut tx, caller.tenant_id, &new.name, &target).await?;
     tx.commit().await?;
+    app.tell_tenant(caller.tenant_id).await;
     found.ok_or_else(|| Error::internal("a version that was just registered is gone"))
 }

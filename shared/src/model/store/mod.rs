@@ -217,7 +217,7 @@ pub async fn resolve(tx: &mut Tx, tenant_id: TenantId, reference: &Reference) ->
         Target::Version(_) => None,
     };
     let (name, version, version_id) = (Some(found.name), Some(version), Some(found.id));
-    Ok(Resolution::Found(ResolvedModel { model_identifier, name, version, version_id, alias }))
+    Ok(Resolution::Found(ResolvedModel { model_identifier, name, version, version_id, alias, experiment: None }))
 }
 
 /// Writes what may change of a version.

@@ -6,6 +6,7 @@ use crate::{
     db::Tx,
     error::{Code, Error, Result},
     event::EventType,
+    experiment,
     id::SessionId,
     model,
     session::{
@@ -30,7 +31,7 @@ pub async fn open(app: &App, caller: &Caller, draft: Draft, start: bool) -> Resu
     }
     let now = app.clock.now();
     let agent = draft.agent().unwrap_or(store::ANY_AGENT).to_owned();
-    check_model(&mut tx, caller, draft.model_identifier.as_deref()).await?;
+    check_model(&mut tx, caller, &draft).await?;
     let place = place_below(&mut tx, caller, draft.parent_id).await?;
     let session = blank(caller, draft, place, now);
     let mut change = Change::new(session, caller, now);
@@ -61,10 +62,18 @@ async fn insert(app: &App, tx: Tx, change: Change, agent: &str, start: bool) -> 
     }
 }
 
-/// Refuses a reference to a model, alias or version that there is not. What it leads to is looked up when the session is
-/// dispatched, because an alias moves.
-async fn check_model(tx: &mut Tx, caller: &Caller, named: Option<&str>) -> Result<()> {
-    let Some(named) = named.filter(|text| text.starts_with(model::name::REGISTRY)) else { return Ok(()) };
+/// Refuses a reference to a model, alias or version that there is not, and an experiment that does not run. What it leads
+/// to is looked up when the session is dispatched, because an alias moves.
+async fn check_model(tx: &mut Tx, caller: &Caller, draft: &Draft) -> Result<()> {
+    let Some(named) = draft.model_identifier.as_deref() else { return Ok(()) };
+    if let Some(name) = named.strip_prefix(model::name::EXPERIMENT) {
+        let running = experiment::store::running(tx, caller.tenant_id, (Some(name), None), draft.session_type).await?;
+        let refusal = || Error::field("model_identifier", format!("no experiment {name} runs"));
+        return running.map(|_| ()).ok_or_else(refusal);
+    }
+    if !named.starts_with(model::name::REGISTRY) {
+        return Ok(());
+    }
     let reference: model::Reference = named.parse().map_err(|why: String| Error::field("model_identifier", why))?;
     let resolution = model::store::resolve(tx, caller.tenant_id, &reference).await?;
     match resolution.found(&reference) {
