@@ -1,8 +1,9 @@
 -- What was answered to requests that carried an Idempotency-Key: written in the transaction of their effect, kept a day.
 
 create table idempotency_keys (
-    -- The caller's own tenant, also where an admin acted on another.
-    tenant_id    uuid not null references tenants (id) on delete cascade,
+    -- The caller's own tenant, also where an admin acted on another. No reference: who calls was found with its tenant,
+    -- and a check at each insert would cost more than the insert. They go with the tenant by forget_keys_of_tenant().
+    tenant_id    uuid not null,
     caller       text not null check (char_length(caller) <= 300),
     key          text not null check (char_length(key) between 1 and 255),
     -- SHA-256 of the method, the path, the tenant that is acted on, and the body.
@@ -23,17 +24,24 @@ alter table idempotency_keys force row level security;
 create policy tenant on idempotency_keys to ioc_app using (tenant_id = app_tenant_id()) with check (tenant_id = app_tenant_id());
 create policy directory on idempotency_keys to ioc_directory using (true);
 grant select, insert, update, delete on idempotency_keys to ioc_app;
-grant select (created_at), delete on idempotency_keys to ioc_directory;
+grant select (tenant_id, created_at), delete on idempotency_keys to ioc_directory;
 
 -- Takes a key for a request until the end of its transaction. Refuses (IK001) one that another request holds or that was
--- answered, so that nothing which was sent along with it is done: who asks then looks up why.
+-- answered, so that nothing which was sent along with it is done: who asks then looks up why. An answer of before `since`
+-- makes room for the new one.
 create function claim_idempotency_key(tenant uuid, who text, named text, since timestamptz) returns void
     language plpgsql volatile as $$
+declare
+    answered timestamptz;
 begin
     if pg_try_advisory_xact_lock(hashtextextended(concat_ws(':', 'idempotency', tenant, who, named), 0)) then
         -- A statement of its own, so that it sees what was committed before the lock was ours.
-        if not exists (select 1 from idempotency_keys k
-                       where k.tenant_id = tenant and k.caller = who and k.key = named and k.created_at > since) then
+        select k.created_at into answered from idempotency_keys k
+        where k.tenant_id = tenant and k.caller = who and k.key = named;
+        if answered is null then
+            return;
+        elsif answered <= since then
+            delete from idempotency_keys k where k.tenant_id = tenant and k.caller = who and k.key = named;
             return;
         end if;
     end if;
@@ -45,7 +53,18 @@ create function forget_idempotency_keys(until timestamptz) returns void
 begin atomic
     delete from idempotency_keys where created_at < until;
 end;
+create function forget_keys_of_tenant() returns trigger
+    language plpgsql security definer set search_path = public as $$
+begin
+    delete from idempotency_keys k where k.tenant_id = old.id;
+    return null;
+end $$;
+create trigger forget_keys_of_tenant after delete on tenants for each row execute function forget_keys_of_tenant();
+
 grant create on schema public to ioc_directory;
+alter function forget_keys_of_tenant() owner to ioc_directory;
+-- Who may execute a trigger's function may make a trigger of it: nobody may.
+revoke all on function forget_keys_of_tenant() from public;
 alter function forget_idempotency_keys(timestamptz) owner to ioc_directory;
 revoke all on function forget_idempotency_keys(timestamptz) from public;
 grant execute on function forget_idempotency_keys(timestamptz) to ioc_app;

@@ -7,6 +7,7 @@ pub mod a2a;
 pub mod agents;
 pub mod audit;
 mod bounds;
+pub mod experiments;
 pub mod external;
 mod headers;
 pub mod health;
@@ -16,6 +17,7 @@ pub mod keys;
 mod limits;
 pub mod marketplace;
 pub mod me;
+pub mod models;
 mod problem;
 mod query;
 mod reply;
@@ -56,7 +58,7 @@ pub use request::BODY_LIMIT;
     info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     servers((url = "/")),
     security(("api_key" = []), ("token" = [])),
-    tags((name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."), (name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "fine-tuning", description = "From good sessions to better models: training jobs and their providers."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
+    tags((name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."), (name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "experiments", description = "Models compared on live sessions."), (name = "fine-tuning", description = "From good sessions to better models: training jobs and their providers."), (name = "models", description = "Models that were trained: versions, aliases, where they came from."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
     components(schemas(problem::Problem, shared::error::Code, a2a::ErrorBody)),
 )]
 struct Description;
@@ -66,6 +68,7 @@ fn areas() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(sessions::routes())
         .merge(fleet())
+        .merge(registry())
         .merge(external::routes())
         .merge(a2a::routes())
         .merge(tenancy())
@@ -76,6 +79,11 @@ fn areas() -> OpenApiRouter<App> {
 /// The agents of tenants, and what tenants offer to each other: served by one function.
 pub fn fleet() -> OpenApiRouter<App> {
     OpenApiRouter::new().merge(agents::routes()).merge(marketplace::routes())
+}
+
+/// The models that a tenant registered, and its experiments with them: served by one function.
+pub fn registry() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(models::routes()).merge(experiments::routes())
 }
 
 /// What belongs to a tenant beside its work: served by one function.

@@ -181,10 +181,14 @@ fn status(code: Code) -> StatusCode {
         Code::Forbidden | Code::TenantInactive | Code::TenantMismatch => StatusCode::FORBIDDEN,
         Code::AgentNotFound
         | Code::AgentTokenNotFound
+        | Code::AliasNotFound
         | Code::ApiKeyNotFound
         | Code::ArtifactNotFound
         | Code::CheckpointNotFound
         | Code::JobNotFound
+        | Code::ExperimentNotFound
+        | Code::ModelNotFound
+        | Code::ModelVersionNotFound
         | Code::RouteNotFound
         | Code::SessionNotFound
         | Code::TaskNotFound
@@ -196,6 +200,9 @@ fn status(code: Code) -> StatusCode {
         | Code::InvalidTransition
         | Code::LastAdmin
         | Code::LeaseLost
+        | Code::ModelVersionArchived
+        | Code::ModelVersionInUse
+        | Code::NoEarlierVersion
         | Code::ResultDiffers
         | Code::TenantActive => StatusCode::CONFLICT,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,

@@ -15,6 +15,7 @@ use tokio_postgres::{Config, NoTls, Row, config::SslMode, types::ToSql};
 use crate::{
     audit::{self, Entry},
     error::{Code, Error, Result},
+    event::{self, tenant::TenantEvent},
     id::TenantId,
     unit::Unit,
 };
@@ -99,7 +100,8 @@ impl Db {
             return Ok(tx);
         }
         let (client, opening) = (Some(self.client().await?), Some(Opening::anew()));
-        Ok(Tx { client, pool: self.pool.clone(), tenant_id, opening, open: false, entries: Vec::new(), unit })
+        let (entries, told) = (Vec::new(), Vec::new());
+        Ok(Tx { client, pool: self.pool.clone(), tenant_id, opening, open: false, entries, told, unit })
     }
 
     /// One statement that sees one tenant, in one round trip.
@@ -146,14 +148,15 @@ pub struct Tx {
     opening: Option<Opening>,
     open: bool,
     entries: Vec<Entry>,
+    told: Vec<TenantEvent>,
     unit: Option<Unit>,
 }
 
 impl Tx {
     /// The transaction of a unit, which sees this tenant, to be ended.
     pub(crate) fn going_on(db: &Db, client: Object, tenant_id: TenantId) -> Self {
-        let (client, pool, entries) = (Some(client), db.pool.clone(), Vec::new());
-        Self { client, pool, tenant_id, opening: None, open: true, entries, unit: None }
+        let (client, pool, entries, told) = (Some(client), db.pool.clone(), Vec::new(), Vec::new());
+        Self { client, pool, tenant_id, opening: None, open: true, entries, told, unit: None }
     }
 
     /// Waits, when the transaction begins, until no other transaction holds `name`; held until the end of this one.
@@ -170,6 +173,11 @@ impl Tx {
     /// Puts on record what this transaction changes: appended to the tenant's audit log right before the commit.
     pub fn audit(&mut self, entry: Entry) {
         self.entries.push(entry);
+    }
+
+    /// Tells those who watch the tenant of what this transaction changes: written along with its last statements.
+    pub fn tell(&mut self, event: TenantEvent) {
+        self.told.push(event);
     }
 
     pub async fn query(&mut self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
@@ -218,17 +226,16 @@ impl Tx {
         Ok(answers)
     }
 
-    /// What is to be appended to the audit log now. In a unit that is nothing yet: whoever appends holds the log until
-    /// the commit, and the unit may have more to wait for.
+    /// What is to be told, and appended to the audit log, now. In a unit nothing is appended yet: whoever appends holds the
+    /// log until the commit, and the unit may have more to wait for.
     fn entries_to_append(&mut self) -> Vec<Owned<'static>> {
         let entries = std::mem::take(&mut self.entries);
+        let mut statements: Vec<_> = self.told.drain(..).map(event::store::append).collect();
         match &self.unit {
-            Some(unit) => {
-                unit.audit(self.tenant_id, entries);
-                Vec::new()
-            }
-            None => entries.into_iter().map(audit::store::append).collect(),
+            Some(unit) => unit.audit(self.tenant_id, entries),
+            None => statements.extend(entries.into_iter().map(audit::store::append)),
         }
+        statements
     }
 
     /// Committed, or left to its unit to be.
@@ -242,7 +249,7 @@ impl Tx {
     }
 
     pub async fn commit(mut self) -> Result<()> {
-        if !self.entries.is_empty() {
+        if !self.entries.is_empty() || !self.told.is_empty() {
             return Box::pin(self.finish_all(&[])).await.map(|_| ());
         }
         if self.open && self.unit.is_none() {

@@ -15,6 +15,7 @@ pub enum Code {
     AgentNotFound,
     AgentTokenNotFound,
     AgentUnavailable,
+    AliasNotFound,
     AlreadyExists,
     ApiKeyNotFound,
     ArtifactNotFound,
@@ -22,6 +23,7 @@ pub enum Code {
     BodyTooSlow,
     CheckpointNotFound,
     DependencyUnavailable,
+    ExperimentNotFound,
     Forbidden,
     HeadersTooLarge,
     IdempotencyInProgress,
@@ -32,6 +34,11 @@ pub enum Code {
     LastAdmin,
     LeaseLost,
     MethodNotAllowed,
+    ModelNotFound,
+    ModelVersionArchived,
+    ModelVersionInUse,
+    ModelVersionNotFound,
+    NoEarlierVersion,
     PayloadTooLarge,
     QuotaExceeded,
     RateLimited,
@@ -83,6 +90,7 @@ impl Code {
             | Self::ArtifactNotFound
             | Self::CheckpointNotFound
             | Self::JobNotFound
+            | Self::ExperimentNotFound
             | Self::SessionNotFound
             | Self::TaskNotFound
             | Self::TenantNotFound
@@ -101,6 +109,14 @@ impl Code {
                 "Drop the task: it is called off, given up or with another. Claim anew for further work."
             }
             Self::ResultDiffers => "Report a task's result once; sent again it must be the same.",
+            Self::AliasNotFound | Self::ModelNotFound | Self::ModelVersionNotFound => {
+                "GET /api/v1/models lists the models of your tenant with their aliases and versions."
+            }
+            Self::ModelVersionArchived => {
+                "Name another version, or bring this one back first: PATCH it with archived false."
+            }
+            Self::ModelVersionInUse => "Move the aliases that `current` names to another version first.",
+            Self::NoEarlierVersion => "Point the alias at a version by PUT, or DELETE it.",
             Self::MethodNotAllowed => "Use a method that the Allow header lists.",
             Self::PayloadTooLarge => "Send at most 1 MiB; 10 MiB as the result of a task.",
             Self::QuotaExceeded => "Wait until one that counts ends, or have the limit raised.",

@@ -124,10 +124,7 @@ impl Claimed {
         let sealed = seal(&app.keys.pepper, &self.hash, answer)?;
         Ok(Owned {
             sql: "insert into idempotency_keys (tenant_id, caller, key, request_hash, status, answer, created_at)
-                  values ($1, $2, $3, $4, $5, $6, $7)
-                  on conflict (tenant_id, caller, key) do update
-                  set request_hash = excluded.request_hash, status = excluded.status, answer = excluded.answer,
-                      created_at = excluded.created_at",
+                  values ($1, $2, $3, $4, $5, $6, $7)",
             values: vec![
                 Box::new(self.tenant_id),
                 Box::new(self.caller.clone()),

@@ -18,6 +18,7 @@ pub mod db;
 pub mod dispatch;
 pub mod error;
 pub mod event;
+pub mod experiment;
 pub mod external;
 pub mod files;
 pub mod id;

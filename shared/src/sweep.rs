@@ -7,6 +7,7 @@ use crate::{
     app::App,
     audit, dispatch,
     error::Result,
+    event, experiment,
     id::{AgentId, SessionId, TenantId},
     idempotency,
     job::{Job, Verdict},
@@ -30,8 +31,10 @@ pub async fn sweep(app: &App) -> Result<Verdict> {
         dispatch::admit(app, agent).await?;
     }
     resume_with_tokens(app).await?;
+    experiment::service::look_at_all(app).await?;
     idempotency::forget(app).await?;
     audit::service::prune(app).await?;
+    event::store::forget(&app.db, app.clock.now() - event::tenant::KEPT_FOR).await?;
     Ok(Verdict::Done)
 }
 

@@ -5,16 +5,19 @@ use shared::auth::Role;
 
 /// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
 /// unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 13] = [
+const ACCESS: [(&str, Role, Role, &str); 16] = [
     ("/api/v1/agents/route", Role::Member, Role::Member, ""),
     ("/api/v1/agents", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/agents/external", Role::Member, Role::Member, "AGENT_NOT_FOUND"),
     ("/api/v1/a2a", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
     ("/api/v1/api-keys", Role::Member, Role::Member, "API_KEY_NOT_FOUND"),
     ("/api/v1/audit", Role::Lead, Role::Lead, ""),
+    ("/api/v1/base-models", Role::Viewer, Role::Lead, ""),
+    ("/api/v1/experiments", Role::Viewer, Role::Lead, "EXPERIMENT_NOT_FOUND"),
     ("/api/v1/fine-tuning", Role::Viewer, Role::Lead, "JOB_NOT_FOUND"),
     ("/api/v1/marketplace", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/me", Role::Viewer, Role::Viewer, ""),
+    ("/api/v1/models", Role::Viewer, Role::Lead, "MODEL_NOT_FOUND"),
     ("/api/v1/sessions", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
     ("/api/v1/tenant", Role::Viewer, Role::Viewer, ""),
     ("/api/v1/tenants", Role::Admin, Role::Admin, "TENANT_NOT_FOUND"),
@@ -81,7 +84,7 @@ impl Operation {
 
     /// Whether its path names one thing.
     pub fn names_an_object(&self) -> bool {
-        self.path.contains("{id}")
+        self.path.contains("{id}") || self.path.contains("{name}")
     }
 
     fn access(&self) -> (Role, Role, &'static str) {
@@ -121,6 +124,8 @@ impl Operation {
     pub fn path_of(&self, session: &str, artifact: &str) -> String {
         let path = self.path.replace("{id}", session).replace("{session}", session).replace("{artifact_id}", artifact);
         let path = path.replace("{provider}", "openai").replace("{sequence}", "1").replace("{task_id}", artifact);
+        let path = path.replace("{name}", session).replace("{version}", "1.0.0").replace("{alias}", "champion");
+        let path = if path.ends_with("/compare") { path + "?a=1.0.0&b=champion" } else { path };
         assert!(!path.replace("{tenant}", "").contains('{'), "say what to put into {path}");
         path
     }
@@ -150,6 +155,15 @@ impl Operation {
             "tenants" => json!({"name": "Another", "slug": "another"}),
             "users" => json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"}),
             "api-keys" => json!({"name": "Another"}),
+            "models" => json!({"name": "another", "base_model": "meta/llama"}),
+            "{version}" => json!({"notes": "Another."}),
+            "{alias}" => json!({"version": "1.0.0"}),
+            "experiments" => {
+                let arm = |name: &str| json!({"name": name, "model": "a/b"});
+                json!({"name": "another", "arms": [arm("a"), arm("b")]})
+            }
+            "promote" => json!({"arm": "a", "alias": "champion"}),
+            "base-models" => json!({"base_model": "meta/llama"}),
             "message:send" => json!({
                 "message": {"messageId": "one", "role": "ROLE_USER", "parts": [{"text": "Do it."}]},
                 "configuration": {"returnImmediately": true},

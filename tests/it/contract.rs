@@ -38,6 +38,7 @@ fn areas() -> BTreeMap<&'static str, OpenApiRouter<App>> {
         ("external", functions::external::routes()),
         ("a2a", a2a::routes()),
         ("health", health::routes()),
+        ("models", functions::registry()),
         ("sessions", sessions::routes()),
         ("tenants", functions::tenancy()),
         ("tuning", functions::training()),
@@ -139,6 +140,8 @@ async fn every_documented_operation_is_answered_by_its_function() {
                 let concrete =
                     concrete.replace("{artifact_id}", UUID).replace("{task_id}", UUID).replace("{session}", UUID);
                 let concrete = concrete.replace("{provider}", "openai");
+                let concrete = concrete.replace("{name}", "reviewer").replace("{version}", "1.0.0");
+                let concrete = concrete.replace("{alias}", "champion");
                 let request = Request::builder().method(&*method.to_uppercase()).uri(concrete).body(Body::empty());
                 let service = functions::serve(routes.clone(), alone());
                 let answer = service.oneshot(request.unwrap()).await.unwrap();

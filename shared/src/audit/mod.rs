@@ -84,11 +84,12 @@ impl Entry {
 }
 
 /// What entries are about.
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 11] = [
     "agent",
     "agent_token",
     "api_key",
     "audit",
+    "experiment",
     "session",
     "tenant",
     "user",

@@ -51,7 +51,7 @@ impl Area {
             "agents" | "marketplace" => Some(Self::Agents),
             "api-keys" => Some(Self::ApiKeys),
             "audit" => Some(Self::Audit),
-            "models" | "experiments" => Some(Self::Models),
+            "models" | "base-models" | "experiments" => Some(Self::Models),
             "sessions" | "live" | "a2a" => Some(Self::Sessions),
             "tenant" | "tenants" => Some(Self::Tenants),
             "fine-tuning" => Some(Self::Training),

@@ -4,6 +4,7 @@ mod extras;
 mod hold;
 mod left;
 mod list;
+mod results;
 mod room;
 mod row;
 pub mod statement;
@@ -224,7 +225,7 @@ fn insert_sql(names: &[&str]) -> String {
              where (r.agent_id is not null or {agent} = '')
                and not (r.rejects and (r.running + r.queued >= r.max_concurrent or r.out_of_tokens))
                and not ({start} and r.queued >= r.max_queued)
-             returning tenant_id, id, last_event_seq),
+             returning tenant_id, id, last_event_seq, last_event_position),
          appended as ({appended})
          select room.*, exists (select 1 from changed) as made from room",
         room = room_of_new("$1", &now, &agent, &start),
@@ -259,8 +260,11 @@ async fn write(mut tx: Tx, change: &Change, then: Option<Statement<'_>>) -> Resu
     let sql = SAVE.get_or_init(|| {
         let sets = values.iter().enumerate().skip(2).map(|(at, (name, _))| format!("{name} = ${}", at + 1));
         let sets: Vec<_> = sets.collect();
+        // Who waited for the row may have begun before the one whose events come first.
         format!(
-            "with changed as (update sessions set {} where tenant_id = $1 and id = $2 returning tenant_id, id, last_event_seq)
+            "with changed as (
+                 update sessions set {}, last_event_position = greatest(last_event_position, pg_current_xact_id())
+                 where tenant_id = $1 and id = $2 returning tenant_id, id, last_event_seq, last_event_position)
              {}",
             sets.join(", "),
             append(values.len())
@@ -281,8 +285,9 @@ async fn write(mut tx: Tx, change: &Change, then: Option<Statement<'_>>) -> Resu
 fn append(parameters: usize) -> String {
     let p = |n: usize| format!("${}", parameters + n);
     format!(
-        "insert into session_events (tenant_id, session_id, seq, id, type, actor, at, payload)
-         select c.tenant_id, c.id, c.last_event_seq - cardinality({ids}::uuid[]) + e.ord, e.id, e.type, e.actor, {at}, e.payload
+        "insert into session_events (tenant_id, session_id, seq, id, type, actor, at, payload, position)
+         select c.tenant_id, c.id, c.last_event_seq - cardinality({ids}::uuid[]) + e.ord, e.id, e.type, e.actor, {at}, e.payload,
+             c.last_event_position
          from changed c, unnest({ids}::uuid[], {types}::text[], {actors}::jsonb[], {payloads}::jsonb[])
              with ordinality as e(id, type, actor, payload, ord)",
         ids = p(1),

@@ -1,4 +1,8 @@
-//! Events: what a session's log holds. Appended in the transaction of the change they tell, numbered without gaps.
+//! Events: what a session's log holds, and what a tenant is told of beside its sessions ([`tenant`]). Appended in the
+//! transaction of the change they tell; a session's are numbered without gaps.
+
+pub mod store;
+pub mod tenant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
