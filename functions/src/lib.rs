@@ -7,6 +7,7 @@ pub mod a2a;
 pub mod agents;
 pub mod audit;
 mod bounds;
+pub mod datasets;
 pub mod external;
 mod headers;
 pub mod health;
@@ -55,7 +56,7 @@ pub use request::BODY_LIMIT;
     info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     servers((url = "/")),
     security(("api_key" = []), ("token" = [])),
-    tags((name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."), (name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
+    tags((name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."), (name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "fine-tuning", description = "From good sessions to better models."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
     components(schemas(problem::Problem, shared::error::Code, a2a::ErrorBody)),
 )]
 struct Description;
@@ -67,6 +68,7 @@ fn areas() -> OpenApiRouter<App> {
         .merge(fleet())
         .merge(external::routes())
         .merge(a2a::routes())
+        .merge(tuning())
         .merge(tenancy())
         .merge(health::routes())
 }
@@ -74,6 +76,11 @@ fn areas() -> OpenApiRouter<App> {
 /// The agents of tenants, and what tenants offer to each other: served by one function.
 pub fn fleet() -> OpenApiRouter<App> {
     OpenApiRouter::new().merge(agents::routes()).merge(marketplace::routes())
+}
+
+/// From sessions to models: served by one function.
+pub fn tuning() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(datasets::routes())
 }
 
 /// What belongs to a tenant beside its work: served by one function.

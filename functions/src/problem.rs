@@ -184,6 +184,7 @@ fn status(code: Code) -> StatusCode {
         | Code::ApiKeyNotFound
         | Code::ArtifactNotFound
         | Code::CheckpointNotFound
+        | Code::DatasetNotFound
         | Code::RouteNotFound
         | Code::SessionNotFound
         | Code::TaskNotFound
@@ -195,6 +196,7 @@ fn status(code: Code) -> StatusCode {
         | Code::InvalidTransition
         | Code::LastAdmin
         | Code::LeaseLost
+        | Code::NoConsent
         | Code::ResultDiffers
         | Code::TenantActive => StatusCode::CONFLICT,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,

@@ -21,6 +21,7 @@ pub enum Code {
     BodyMalformed,
     BodyTooSlow,
     CheckpointNotFound,
+    DatasetNotFound,
     DependencyUnavailable,
     Forbidden,
     HeadersTooLarge,
@@ -31,6 +32,7 @@ pub enum Code {
     LastAdmin,
     LeaseLost,
     MethodNotAllowed,
+    NoConsent,
     PayloadTooLarge,
     QuotaExceeded,
     RateLimited,
@@ -81,6 +83,7 @@ impl Code {
             | Self::ApiKeyNotFound
             | Self::ArtifactNotFound
             | Self::CheckpointNotFound
+            | Self::DatasetNotFound
             | Self::SessionNotFound
             | Self::TaskNotFound
             | Self::TenantNotFound
@@ -100,6 +103,9 @@ impl Code {
             }
             Self::ResultDiffers => "Report a task's result once; sent again it must be the same.",
             Self::MethodNotAllowed => "Use a method that the Allow header lists.",
+            Self::NoConsent => {
+                "Have a lead or an admin of the tenant agree: PATCH /api/v1/tenant with training_consent true."
+            }
             Self::PayloadTooLarge => "Send at most 1 MiB; 10 MiB as the result of a task.",
             Self::QuotaExceeded => "Wait until a session ends, or have the tenant's limit raised.",
             Self::RateLimited => "Wait as long as Retry-After says; RateLimit tells how many calls are left.",

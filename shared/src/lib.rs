@@ -13,6 +13,7 @@ pub mod auth;
 pub mod cache;
 pub mod clock;
 pub mod config;
+pub mod dataset;
 pub mod db;
 pub mod dispatch;
 pub mod error;

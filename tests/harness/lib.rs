@@ -12,6 +12,7 @@ pub mod ministack;
 pub mod openapi;
 pub mod owner;
 pub mod proxy;
+pub mod samples;
 mod shortcuts;
 pub mod stack;
 pub mod stream;

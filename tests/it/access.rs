@@ -160,8 +160,10 @@ async fn objects(world: &World, tenant: &Tenant, session: &str) -> Vec<(&'static
     let user = lead.post("/api/v1/users", person).await.expect(201)["id"].as_str().unwrap().to_owned();
     let agent = json!({"name": "theirs", "agent_type": "reviewer", "kind": "eap", "capabilities": []});
     let agent = lead.post("/api/v1/agents", agent).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let dataset = world.dataset_of(tenant).await.id.to_string();
     vec![
         ("/api/v1/agents/", agent.clone()),
+        ("/api/v1/fine-tuning/datasets/", dataset),
         ("/api/v1/marketplace/", agent),
         ("/api/v1/a2a/", session.to_owned()),
         ("/api/v1/api-keys/", tenant.key_id(Role::Viewer).to_string()),

@@ -39,6 +39,7 @@ fn areas() -> BTreeMap<&'static str, OpenApiRouter<App>> {
         ("health", health::routes()),
         ("sessions", sessions::routes()),
         ("tenants", functions::tenancy()),
+        ("tuning", functions::tuning()),
     ])
 }
 

@@ -33,6 +33,8 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
                  insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
                  values ('{0}', '{artifact}', 'a@example.org', 'A', 'member', now(), now());
                  insert into workspaces_left values ('{0}', '{artifact}', '{artifact}', 1, now(), '{{}}', now(), 0, now());
+                 insert into datasets values ('{0}', '{artifact}', '{artifact}', 0, '{{}}', repeat('0', 64), 'a', repeat('0', 64), 1, 1, null, null, null, null, '{{}}', now());
+                 insert into dataset_sessions values ('{0}', '{artifact}', '{id}', 'training', null);
                  insert into idempotency_keys values ('{0}', 'key:1', 'a', sha256('a'), 200, 'a', now())",
                 tenant.id
             ))

@@ -193,7 +193,7 @@ pub fn prompt(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn model(text: String) -> Result<String, String> {
+pub(crate) fn model(text: String) -> Result<String, String> {
     let part = |text: &str| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
     };
@@ -240,7 +240,7 @@ fn parent(text: &str) -> Result<SessionId, String> {
     text.parse().map_err(|_| "must be the uuid of a session".to_owned())
 }
 
-fn tags(tags: Vec<String>) -> Result<Vec<String>, String> {
+pub(crate) fn tags(tags: Vec<String>) -> Result<Vec<String>, String> {
     let mut kept: Vec<String> = Vec::with_capacity(tags.len().min(20));
     for tag in tags {
         let tag = tag.trim();
