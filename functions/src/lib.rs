@@ -7,6 +7,7 @@ pub mod a2a;
 pub mod agents;
 pub mod audit;
 mod bounds;
+pub mod datasets;
 pub mod experiments;
 pub mod external;
 mod headers;
@@ -99,7 +100,7 @@ pub fn tenancy() -> OpenApiRouter<App> {
 
 /// What makes models of sessions: served by one function.
 pub fn training() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(tuning::routes())
+    OpenApiRouter::new().merge(tuning::routes()).merge(datasets::routes())
 }
 
 /// The OpenAPI document, generated from the handlers.

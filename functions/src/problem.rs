@@ -189,6 +189,7 @@ fn status(code: Code) -> StatusCode {
         | Code::ExperimentNotFound
         | Code::ModelNotFound
         | Code::ModelVersionNotFound
+        | Code::DatasetNotFound
         | Code::RouteNotFound
         | Code::SessionNotFound
         | Code::TaskNotFound
@@ -203,6 +204,7 @@ fn status(code: Code) -> StatusCode {
         | Code::ModelVersionArchived
         | Code::ModelVersionInUse
         | Code::NoEarlierVersion
+        | Code::NoConsent
         | Code::ResultDiffers
         | Code::TenantActive => StatusCode::CONFLICT,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,

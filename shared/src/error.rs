@@ -22,6 +22,7 @@ pub enum Code {
     BodyMalformed,
     BodyTooSlow,
     CheckpointNotFound,
+    DatasetNotFound,
     DependencyUnavailable,
     ExperimentNotFound,
     Forbidden,
@@ -39,6 +40,7 @@ pub enum Code {
     ModelVersionInUse,
     ModelVersionNotFound,
     NoEarlierVersion,
+    NoConsent,
     PayloadTooLarge,
     QuotaExceeded,
     RateLimited,
@@ -91,6 +93,7 @@ impl Code {
             | Self::CheckpointNotFound
             | Self::JobNotFound
             | Self::ExperimentNotFound
+            | Self::DatasetNotFound
             | Self::SessionNotFound
             | Self::TaskNotFound
             | Self::TenantNotFound
@@ -118,6 +121,9 @@ impl Code {
             Self::ModelVersionInUse => "Move the aliases that `current` names to another version first.",
             Self::NoEarlierVersion => "Point the alias at a version by PUT, or DELETE it.",
             Self::MethodNotAllowed => "Use a method that the Allow header lists.",
+            Self::NoConsent => {
+                "Have a lead or an admin of the tenant agree: PATCH /api/v1/tenant with training_consent true."
+            }
             Self::PayloadTooLarge => "Send at most 1 MiB; 10 MiB as the result of a task.",
             Self::QuotaExceeded => "Wait until one that counts ends, or have the limit raised.",
             Self::RateLimited => "Wait as long as Retry-After says; RateLimit tells how many calls are left.",

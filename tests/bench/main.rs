@@ -4,6 +4,7 @@
 mod agents;
 mod append;
 mod client;
+mod curation;
 mod figure;
 mod guards;
 mod handover;
@@ -33,7 +34,7 @@ struct Arguments {
     /// Also write the figures to this file
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Only some: http, guards, handover, agents, locks, events, lambda, host
+    /// Only some: http, guards, handover, agents, locks, events, curation, lambda, host
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// What cargo adds
@@ -85,6 +86,9 @@ async fn main() -> Result<()> {
     }
     if wanted("events") {
         figures.push(Box::pin(append::measure(&effort)).await?);
+    }
+    if wanted("curation") {
+        figures.extend(Box::pin(curation::measure(&effort)).await?);
     }
     if wanted("host") {
         figures.extend(Box::pin(process::local_host(&effort)).await);

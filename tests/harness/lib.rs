@@ -15,6 +15,7 @@ pub mod moto;
 pub mod openapi;
 pub mod owner;
 pub mod proxy;
+pub mod samples;
 mod shortcuts;
 pub mod stack;
 pub mod stream;

@@ -5,7 +5,7 @@ use shared::auth::Role;
 
 /// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
 /// unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 16] = [
+const ACCESS: [(&str, Role, Role, &str); 17] = [
     ("/api/v1/agents/route", Role::Member, Role::Member, ""),
     ("/api/v1/agents", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/agents/external", Role::Member, Role::Member, "AGENT_NOT_FOUND"),
@@ -15,11 +15,12 @@ const ACCESS: [(&str, Role, Role, &str); 16] = [
     ("/api/v1/base-models", Role::Viewer, Role::Lead, ""),
     ("/api/v1/experiments", Role::Viewer, Role::Lead, "EXPERIMENT_NOT_FOUND"),
     ("/api/v1/fine-tuning", Role::Viewer, Role::Lead, "JOB_NOT_FOUND"),
+    ("/api/v1/fine-tuning/datasets", Role::Viewer, Role::Lead, "DATASET_NOT_FOUND"),
     ("/api/v1/marketplace", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/me", Role::Viewer, Role::Viewer, ""),
     ("/api/v1/models", Role::Viewer, Role::Lead, "MODEL_NOT_FOUND"),
     ("/api/v1/sessions", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
-    ("/api/v1/tenant", Role::Viewer, Role::Viewer, ""),
+    ("/api/v1/tenant", Role::Viewer, Role::Lead, ""),
     ("/api/v1/tenants", Role::Admin, Role::Admin, "TENANT_NOT_FOUND"),
     ("/api/v1/users", Role::Viewer, Role::Lead, "USER_NOT_FOUND"),
 ];
@@ -152,6 +153,8 @@ impl Operation {
             "{id}" if self.path.contains("/tenants/") => json!({"name": "Another name"}),
             "{id}" if self.path.contains("/users/") => json!({"full_name": "Another Name"}),
             "{id}" => json!({"title": "Another title"}),
+            "preview" => json!({}),
+            "tenant" => json!({"training_consent": true}),
             "tenants" => json!({"name": "Another", "slug": "another"}),
             "users" => json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"}),
             "api-keys" => json!({"name": "Another"}),

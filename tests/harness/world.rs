@@ -56,7 +56,7 @@ pub struct Options {
     pub issuers: Vec<Issuer>,
     /// Who trains; the simulated trainer where nobody is named.
     pub trainers: Trainers,
-    /// Where files lie.
+    /// Where files lie, as the setting `FILES` says it.
     pub files: String,
 }
 
@@ -212,7 +212,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
     ];
     agents.extend(options.agents);
     let db = Db::new(&db::Settings { url: database_url.to_owned(), connections: 8, ca_file: None });
-    let (db, files) = (db.expect("a database URL"), Files::open(&options.files).expect("a place of files"));
+    let (db, files) = (db.expect("a database URL"), Files::open(&options.files).expect("a place for files"));
     let settings = options.settings;
     let external = crate::external::runtime((&db, &cache, &files), &clock, &settings);
     let speaks_a2a = crate::a2a::runtime(&settings);
@@ -240,7 +240,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
 
 async fn new_tenant(app: &App, limits: TenantLimits) -> Tenant {
     let slug = format!("t-{}", &TenantId::new().0.simple().to_string()[20..]);
-    let new = NewTenant { name: "A tenant".to_owned(), slug: slug.clone(), limits };
+    let new = NewTenant { name: "A tenant".to_owned(), slug: slug.clone(), limits, training_consent: false };
     let id = tenant::create(app, &new).await.expect("a tenant");
     let mut keys = Vec::new();
     for role in Role::ALL {

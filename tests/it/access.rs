@@ -167,8 +167,10 @@ async fn objects(world: &World, tenant: &Tenant, session: &str) -> Vec<(&'static
     let arms = json!([{"name": "a", "model": "a/b"}, {"name": "b", "model": "a/c"}]);
     let experiment = lead.post("/api/v1/experiments", json!({"name": "theirs", "arms": arms})).await.expect(201);
     let experiment = experiment["id"].as_str().unwrap().to_owned();
+    let dataset = world.dataset_of(tenant).await.id.to_string();
     vec![
         ("/api/v1/agents/", agent.clone()),
+        ("/api/v1/fine-tuning/datasets/", dataset),
         ("/api/v1/marketplace/", agent),
         ("/api/v1/a2a/", session.to_owned()),
         ("/api/v1/api-keys/", tenant.key_id(Role::Viewer).to_string()),

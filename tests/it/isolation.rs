@@ -51,6 +51,8 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
                  insert into experiment_assignments values ('{0}', '{artifact}', '{id}', '{id}', 'a', now());
                  insert into experiment_results values ('{0}', '{artifact}', '{id}', '{id}', 'a', 1, 1, 1, 1, now());
                  insert into workspaces_left values ('{0}', '{artifact}', '{artifact}', 1, now(), '{{}}', now(), 0, now());
+                 insert into datasets values ('{0}', '{artifact}', '{artifact}', 0, '{{}}', repeat('0', 64), 'a', repeat('0', 64), 1, 1, null, null, null, null, '{{}}', now());
+                 insert into dataset_sessions values ('{0}', '{artifact}', '{id}', 'training', null);
                  insert into idempotency_keys values ('{0}', 'key:1', 'a', sha256('a'), 200, 'a', now())",
                 tenant.id
             ))

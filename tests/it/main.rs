@@ -9,6 +9,7 @@ mod agents;
 mod audit;
 mod authorizer;
 mod contract;
+mod datasets;
 mod docs;
 mod experiments;
 mod faults;

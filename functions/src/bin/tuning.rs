@@ -1,4 +1,4 @@
-//! The Lambda of fine-tuning: jobs, and what tenants set for providers of training.
+//! The Lambda of fine-tuning: everything under `/api/v1/fine-tuning`.
 
 use functions::{host, serve, training};
 use shared::runtime::carried;

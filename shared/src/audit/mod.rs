@@ -84,11 +84,12 @@ impl Entry {
 }
 
 /// What entries are about.
-pub const KINDS: [&str; 11] = [
+pub const KINDS: [&str; 12] = [
     "agent",
     "agent_token",
     "api_key",
     "audit",
+    "dataset",
     "experiment",
     "session",
     "tenant",

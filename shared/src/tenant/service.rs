@@ -29,7 +29,8 @@ pub async fn create(app: &App, new: &NewTenant) -> Result<TenantId> {
     refusals.take("name", text::line(new.name.clone(), 2..=100));
     refusals.take("slug", draft::slug(new.slug.clone()));
     refusals.finish()?;
-    let tenant = blank(app, new.name.clone(), new.slug.clone(), new.limits);
+    let mut tenant = blank(app, new.name.clone(), new.slug.clone(), new.limits);
+    tenant.settings.training_consent = new.training_consent;
     store::insert(app.db.tenant(tenant.id).await?, &tenant).await?;
     Ok(tenant.id)
 }

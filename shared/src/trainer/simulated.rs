@@ -202,7 +202,8 @@ impl Trainer for Simulated {
         self.hash(&order.training).await?;
         let bytes = i64::try_from(order.training.bytes).unwrap_or(i64::MAX);
         let tokens = (bytes / 4).saturating_mul(order.parameters.epochs);
-        let sql = "insert into simulated_trainings (tenant_id, job_id, attempt, began_at, tokens) values ($1, $2, $3, $4, $5)
+        let sql =
+            "insert into simulated_trainings (tenant_id, job_id, attempt, began_at, tokens) values ($1, $2, $3, $4, $5)
                    on conflict (tenant_id, job_id, attempt) do update set tokens = excluded.tokens";
         let named: crate::db::Params<'_> =
             &[&order.tenant_id, &order.job_id, &order.attempt, &order.submitted_at, &tokens];
@@ -215,13 +216,8 @@ impl Trainer for Simulated {
         let script = Script::of(&order.parameters)?;
         self.fault(&script, Place::Look, order).await?;
         let seen = state.0["step"].as_i64().unwrap_or(-1);
-        let nothing = |phase| Look {
-            state: state.clone(),
-            phase,
-            progress: None,
-            curve: Vec::new(),
-            messages: Vec::new(),
-        };
+        let nothing =
+            |phase| Look { state: state.clone(), phase, progress: None, curve: Vec::new(), messages: Vec::new() };
         let Some(played) = self.find(order).await? else { return Ok(nothing(Phase::Unknown)) };
         if played.cancelled {
             return Ok(nothing(Phase::Cancelled));

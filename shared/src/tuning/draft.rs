@@ -40,15 +40,14 @@ impl Draft {
         parameters.check(refused);
         let provider = refused.take("provider", self::provider(raw.provider, offered));
         let recipe = Recipe::collect(raw.dataset.unwrap_or_default(), "dataset.", refused);
-        let draft = base_model.zip(target_model_name).zip(provider).map(
-            |((base_model, target_model_name), provider)| Self {
+        let draft =
+            base_model.zip(target_model_name).zip(provider).map(|((base_model, target_model_name), provider)| Self {
                 base_model,
                 target_model_name,
                 parameters,
                 provider,
                 recipe,
-            },
-        );
+            });
         refusals.finish()?;
         draft.ok_or_else(|| Error::internal("a draft without a refusal has all its fields"))
     }

@@ -206,7 +206,9 @@ pub fn in_our_words(mut failure: Failure) -> Failure {
 
 const fn remedy(category: Category) -> &'static str {
     match category {
-        Category::Transient | Category::Timeout => "Retry the job; the provider or the network was down for the moment.",
+        Category::Transient | Category::Timeout => {
+            "Retry the job; the provider or the network was down for the moment."
+        }
         Category::RateLimit => "Retry the job later, or have the provider raise its limit.",
         Category::Auth => "Set a good key for the provider under /fine-tuning/providers, then retry the job.",
         Category::Agent => "Read the job's events for what the provider said, then retry, or choose another provider.",

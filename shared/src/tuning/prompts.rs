@@ -188,7 +188,9 @@ fn agreement(answer: &str, expected: &str) -> f64 {
     for word in &expected {
         *left.entry(word).or_default() += 1;
     }
-    let common = answer.iter().filter(|word| left.get_mut(word.as_str()).is_some_and(|n| n.checked_sub(1).map(|less| *n = less).is_some()));
+    let common = answer
+        .iter()
+        .filter(|word| left.get_mut(word.as_str()).is_some_and(|n| n.checked_sub(1).map(|less| *n = less).is_some()));
     #[expect(clippy::cast_precision_loss, reason = "words of two short texts")]
     let (common, all) = (common.count() as f64, (answer.len() + expected.len()) as f64);
     2.0 * common / all

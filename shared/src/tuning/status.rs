@@ -24,15 +24,8 @@ pub enum Status {
 }
 
 impl Status {
-    pub const ALL: [Self; 7] = [
-        Self::Pending,
-        Self::Queued,
-        Self::Running,
-        Self::Evaluating,
-        Self::Completed,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Pending, Self::Queued, Self::Running, Self::Evaluating, Self::Completed, Self::Failed, Self::Cancelled];
 
     /// The states this one may move to.
     pub const fn next(self) -> &'static [Self] {

@@ -96,7 +96,9 @@ impl Host {
     }
 
     async fn create_tenant(&self) -> Result<TenantId> {
-        let new = NewTenant { name: "Demo".to_owned(), slug: SLUG.to_owned(), limits: Limits::default() };
+        // Whoever tries ioc on their own machine tries fine-tuning with their own sessions too.
+        let (name, slug) = ("Demo".to_owned(), SLUG.to_owned());
+        let new = NewTenant { name, slug, limits: Limits::default(), training_consent: true };
         Ok(tenant::create(&self.app, &new).await?)
     }
 

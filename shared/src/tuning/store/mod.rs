@@ -125,9 +125,8 @@ pub async fn make_due(db: &Db, tenant_id: TenantId, now: Time) -> Result<Vec<Tra
 pub async fn due(db: &Db, now: Time, most: i32) -> Result<Vec<(TenantId, TrainingJobId, bool)>> {
     let sql = "select tenant_id, job_id, polls from due_trainings($1, $2)";
     let rows = db.directory(sql, &[&now, &most]).await?;
-    let read = |row: &tokio_postgres::Row| {
-        Ok((row.try_get("tenant_id")?, row.try_get("job_id")?, row.try_get("polls")?))
-    };
+    let read =
+        |row: &tokio_postgres::Row| Ok((row.try_get("tenant_id")?, row.try_get("job_id")?, row.try_get("polls")?));
     rows.iter().map(read).collect()
 }
 
