@@ -171,7 +171,10 @@ pub async fn remove(app: &App, caller: &Caller, id: TenantId) -> Result<()> {
         }
         let running = store::running(&mut tx, id).await?;
         if running > 0 {
-            return Err(Error::new(Code::TenantActive, format!("{running} sessions of the tenant still run.")));
+            return Err(Error::new(
+                Code::TenantActive,
+                format!("{running} sessions or training jobs of the tenant still run."),
+            ));
         }
         let now = app.clock.now();
         let entry = Entry::new(caller, now, "tenant.delete", id).before(audited(&tenant)?);

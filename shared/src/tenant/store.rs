@@ -137,9 +137,11 @@ pub async fn list(db: &Db, filter: &Filter, before: Option<TenantId>, most: i64)
     db.directory(&sql, &[&before, &most, &filter.is_active, &filter.q]).await?.iter().map(read).collect()
 }
 
-/// How many sessions of a tenant run, seen by a transaction.
+/// How many sessions and training jobs of a tenant run, seen by a transaction.
 pub async fn running(tx: &mut Tx, id: TenantId) -> Result<i64> {
-    let sql = "select count(*) as running from sessions where tenant_id = $1 and status in ('running', 'degraded')";
+    let sql = "select (select count(*) from sessions where tenant_id = $1 and status in ('running', 'degraded'))
+                    + (select count(*) from training_jobs where tenant_id = $1
+                       and (status in ('running', 'evaluating') or stopping)) as running";
     let row = tx.query_opt(sql, &[&id]).await?.ok_or_else(not_found)?;
     Ok(row.try_get("running")?)
 }
