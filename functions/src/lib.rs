@@ -7,6 +7,8 @@ pub mod a2a;
 pub mod agents;
 pub mod audit;
 mod bounds;
+pub mod datasets;
+pub mod experiments;
 pub mod external;
 mod headers;
 pub mod health;
@@ -17,6 +19,7 @@ mod limits;
 pub mod live;
 pub mod marketplace;
 pub mod me;
+pub mod models;
 mod problem;
 mod query;
 mod reply;
@@ -24,6 +27,7 @@ mod request;
 pub mod sessions;
 pub mod tenant;
 pub mod tenants;
+pub mod tuning;
 pub mod users;
 mod version;
 pub mod work;
@@ -56,7 +60,7 @@ pub use request::BODY_LIMIT;
     info(title = "ioc", description = "The control plane for autonomous coding sessions.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     servers((url = "/")),
     security(("api_key" = []), ("token" = [])),
-    tags((name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."), (name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "live", description = "What happens, as it happens: docs/live-stream.md describes the WebSocket."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
+    tags((name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."), (name = "sessions", description = "Coding sessions: a prompt given to an agent, run to an end."), (name = "live", description = "What happens, as it happens: docs/live-stream.md describes the WebSocket."), (name = "agents", description = "Who works on sessions: made, watched, offered to other tenants."), (name = "external agents", description = "Agents outside of the platform: what they call."), (name = "experiments", description = "Models compared on live sessions."), (name = "fine-tuning", description = "From good sessions to better models: training jobs and their providers."), (name = "models", description = "Models that were trained: versions, aliases, where they came from."), (name = "tenants", description = "Whose everything is, and what they may use."), (name = "users", description = "People, and who calls."), (name = "api-keys", description = "What people and programs call with."), (name = "audit", description = "Who changed what."), (name = "health", description = "Whether we are there.")),
     components(schemas(problem::Problem, shared::error::Code, a2a::ErrorBody)),
 )]
 struct Description;
@@ -66,9 +70,11 @@ fn areas() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(work_and_watch())
         .merge(fleet())
+        .merge(registry())
         .merge(external::routes())
         .merge(a2a::routes())
         .merge(tenancy())
+        .merge(training())
         .merge(health::routes())
 }
 
@@ -82,6 +88,11 @@ pub fn fleet() -> OpenApiRouter<App> {
     OpenApiRouter::new().merge(agents::routes()).merge(marketplace::routes())
 }
 
+/// The models that a tenant registered, and its experiments with them: served by one function.
+pub fn registry() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(models::routes()).merge(experiments::routes())
+}
+
 /// What belongs to a tenant beside its work: served by one function.
 pub fn tenancy() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -91,6 +102,11 @@ pub fn tenancy() -> OpenApiRouter<App> {
         .merge(me::routes())
         .merge(keys::routes())
         .merge(audit::routes())
+}
+
+/// What makes models of sessions: served by one function.
+pub fn training() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(tuning::routes()).merge(datasets::routes())
 }
 
 /// The OpenAPI document, generated from the handlers.

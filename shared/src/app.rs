@@ -26,6 +26,8 @@ use crate::{
     outbound::{Allowed, Outbound, System},
     queue::Queue,
     session::progress::Pace,
+    trainer::carried::Trainers,
+    tuning,
     unit::{Unit, after_commit},
 };
 
@@ -51,6 +53,7 @@ pub struct Parts {
     pub keys: Keys,
     pub oidc: Oidc,
     pub agents: Agents,
+    pub trainers: Trainers,
     pub settings: Settings,
     pub news: News,
     pub push: Push,
@@ -86,6 +89,7 @@ pub struct Settings {
     pub public_url: Option<Arc<str>>,
     /// What becomes of connections to the live stream, and when.
     pub live: live::Pace,
+    pub tuning: tuning::Settings,
 }
 
 impl Default for Settings {
@@ -105,6 +109,7 @@ impl Default for Settings {
             push_timeout: Duration::from_secs(10),
             public_url: None,
             live: live::Pace::default(),
+            tuning: tuning::Settings::default(),
         }
     }
 }

@@ -30,6 +30,8 @@ use crate::{
         opencode,
     },
     telemetry::Format,
+    trainer::{self, Provider, carried as training},
+    tuning,
 };
 
 /// Everything that can be configured. `docs/configuration.md` lists the variables.
@@ -58,6 +60,8 @@ pub struct Config {
     /// Whether the scripted agent is offered.
     pub scripted: bool,
     pub default_agent: Option<String>,
+    /// What the trainers of this process need.
+    pub training: trainer::Settings,
     pub settings: Settings,
     pub log_format: Format,
     pub log_filter: String,
@@ -121,7 +125,8 @@ impl<const N: usize> From<[(&str, &str); N]> for Variables {
     }
 }
 
-fn wrong(name: &str, why: &str) -> Error {
+/// Why a variable ends the start.
+pub(crate) fn wrong(name: &str, why: &str) -> Error {
     Error::new(Code::InternalError, format!("The variable {name} {why}; see docs/configuration.md."))
 }
 
@@ -132,6 +137,7 @@ impl Config {
     }
 
     pub fn read(variables: &Variables) -> Result<Self> {
+        let training = trainer::Settings::read(variables)?;
         Ok(Self {
             database: db::Settings {
                 url: variables.required("DATABASE_URL")?,
@@ -151,15 +157,16 @@ impl Config {
             opencode_capacity: variables.parsed("OPENCODE_CAPACITY", 5)?,
             scripted: variables.parsed("SCRIPTED_AGENT", false)?,
             default_agent: variables.get("DEFAULT_AGENT").map(str::to_owned),
-            settings: settings(variables)?,
+            settings: settings(variables, &training)?,
+            training,
             log_format: if variables.get("LOG_FORMAT") == Some("json") { Format::Json } else { Format::Text },
             log_filter: variables.get("RUST_LOG").unwrap_or("info").to_owned(),
         })
     }
 
-    /// Puts an ioc together that speaks to agents through the runtimes that it `carries`. Nothing is connected before it
-    /// is needed.
-    pub fn build(&self, clock: Clock, carries: Carried) -> Result<App> {
+    /// Puts an ioc together that speaks to agents through the runtimes that it `carries`, and has models made by whom it
+    /// `trains` with. Nothing is connected before it is needed.
+    pub fn build(&self, clock: Clock, carries: Carried, trains: training::Carried) -> Result<App> {
         let cache = Cache::connect(&self.redis_url)?;
         let queue = match &self.sqs {
             Some(settings) => Queue::Sqs(Sqs::new(settings.clone())),
@@ -167,12 +174,14 @@ impl Config {
         };
         let (db, files) = (Db::new(&self.database)?, Files::open(&self.files)?);
         let agents = self.agents(carries, &Services { db: &db, cache: &cache, files: &files, clock: &clock })?;
+        let trainers = trains(self, &training::Services { db: &db, files: &files, clock: &clock })?;
         Ok(App::new(Parts {
             locks: Locks::new(cache.clone()),
             queue,
             keys: Keys::new(self.pepper.clone(), self.environment.clone()),
             oidc: Oidc::new(self.issuers.clone()),
             agents,
+            trainers,
             db,
             cache,
             files,
@@ -235,6 +244,10 @@ fn sqs(variables: &Variables) -> Result<Option<SqsSettings>> {
         observe_dead_url: variables.required("OBSERVE_DEAD_QUEUE_URL")?,
         broadcast_url: variables.required("BROADCAST_QUEUE_URL")?,
         broadcast_dead_url: variables.required("BROADCAST_DEAD_QUEUE_URL")?,
+        poll_url: variables.required("POLL_QUEUE_URL")?,
+        poll_dead_url: variables.required("POLL_DEAD_QUEUE_URL")?,
+        train_url: variables.required("TRAIN_QUEUE_URL")?,
+        train_dead_url: variables.required("TRAIN_DEAD_QUEUE_URL")?,
         region: region(variables)?,
         endpoint: variables.get("AWS_ENDPOINT_URL_SQS").or(variables.get("AWS_ENDPOINT_URL")).map(str::to_owned),
     }))
@@ -278,7 +291,7 @@ fn opencode_common(variables: &Variables) -> Result<opencode::Settings> {
     Ok(settings)
 }
 
-fn settings(variables: &Variables) -> Result<Settings> {
+fn settings(variables: &Variables, training: &trainer::Settings) -> Result<Settings> {
     let mut settings = Settings::default();
     let pace = &mut settings.pace;
     pace.shortest = variables.seconds("OBSERVE_SHORTEST", pace.shortest)?;
@@ -298,8 +311,33 @@ fn settings(variables: &Variables) -> Result<Settings> {
     let allowed = variables.get("OUTBOUND_ALLOW").unwrap_or_default().parse();
     settings.outbound = allowed.map_err(|why: String| wrong("OUTBOUND_ALLOW", &format!("is wrong: {why}")))?;
     settings.public_url = public_url(variables)?;
+    settings.tuning = tuning_settings(variables, training)?;
     settings.streams = variables.get("AWS_LAMBDA_FUNCTION_NAME").is_none();
     Ok(settings)
+}
+
+fn tuning_settings(variables: &Variables, training: &trainer::Settings) -> Result<tuning::Settings> {
+    let mut settings = tuning::Settings::default();
+    settings.jobs_per_tenant = variables.parsed("TRAINING_JOBS_PER_TENANT", settings.jobs_per_tenant)?;
+    settings.longest = variables.seconds("TRAINING_LONGEST", settings.longest)?;
+    let pace = &mut settings.pace;
+    pace.look_first = variables.seconds("TRAINING_LOOK_FIRST", pace.look_first)?;
+    pace.look_longest = variables.seconds("TRAINING_LOOK_LONGEST", pace.look_longest)?.max(pace.look_first);
+    pace.retry_first = variables.seconds("TRAINING_RETRY_FIRST", pace.retry_first)?;
+    pace.retry_longest = variables.seconds("TRAINING_RETRY_LONGEST", pace.retry_longest)?;
+    settings.offered = offered(variables.parsed("SIMULATED_TRAINER", false)?, training);
+    Ok(settings)
+}
+
+/// The providers that jobs may name: one of this installation's own is meant where none is named.
+fn offered(simulated: bool, training: &trainer::Settings) -> Arc<[Provider]> {
+    let offers = |provider: &Provider| match provider {
+        Provider::Simulated => simulated,
+        Provider::Command => training.command.is_some(),
+        Provider::Aws => training.aws.is_some(),
+        Provider::Openai => true,
+    };
+    [Provider::Command, Provider::Aws, Provider::Simulated, Provider::Openai].into_iter().filter(offers).collect()
 }
 
 /// A URL without anything behind its host.

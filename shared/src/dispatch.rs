@@ -2,6 +2,7 @@
 //! across aggregates.
 
 mod failover;
+mod model;
 mod routing;
 
 use std::time::Duration;
@@ -227,7 +228,7 @@ async fn hand_over(app: &App, tenant_id: TenantId, id: SessionId) -> Result<Verd
     step::run(app, tenant_id, id, work).await
 }
 
-async fn hand_over_claimed(app: &App, claimed: Claimed) -> Result<()> {
+async fn hand_over_claimed(app: &App, mut claimed: Claimed) -> Result<()> {
     let session = &claimed.session;
     if !session.status.holds_slot() || session.handover.is_none() {
         return release(app, session).await;
@@ -235,7 +236,11 @@ async fn hand_over_claimed(app: &App, claimed: Claimed) -> Result<()> {
     if session.intent.is_some() && !may_have_begun(&claimed) {
         return Box::pin(crate::observe::carry_out_intent(app, &claimed)).await;
     }
-    let given = give(app, &claimed).await?;
+    let given = match model::settle(app, &mut claimed.session).await? {
+        Ok(()) => give(app, &claimed).await?,
+        Err(failure) => Err(failure),
+    };
+    let session = &claimed.session;
     let pace = app.settings.pace;
     let jitter = rand::random::<f64>();
     step::write_as_it_stands(app, session, "dispatcher", &[], |change, moved| match given {

@@ -15,22 +15,32 @@ pub enum Code {
     AgentNotFound,
     AgentTokenNotFound,
     AgentUnavailable,
+    AliasNotFound,
     AlreadyExists,
     ApiKeyNotFound,
     ArtifactNotFound,
     BodyMalformed,
     BodyTooSlow,
     CheckpointNotFound,
+    DatasetNotFound,
     DependencyUnavailable,
+    ExperimentNotFound,
     Forbidden,
     HeadersTooLarge,
     IdempotencyInProgress,
     IdempotencyKeyReused,
     InternalError,
     InvalidTransition,
+    JobNotFound,
     LastAdmin,
     LeaseLost,
     MethodNotAllowed,
+    ModelNotFound,
+    ModelVersionArchived,
+    ModelVersionInUse,
+    ModelVersionNotFound,
+    NoEarlierVersion,
+    NoConsent,
     PayloadTooLarge,
     QuotaExceeded,
     RateLimited,
@@ -81,6 +91,9 @@ impl Code {
             | Self::ApiKeyNotFound
             | Self::ArtifactNotFound
             | Self::CheckpointNotFound
+            | Self::JobNotFound
+            | Self::ExperimentNotFound
+            | Self::DatasetNotFound
             | Self::SessionNotFound
             | Self::TaskNotFound
             | Self::TenantNotFound
@@ -99,9 +112,20 @@ impl Code {
                 "Drop the task: it is called off, given up or with another. Claim anew for further work."
             }
             Self::ResultDiffers => "Report a task's result once; sent again it must be the same.",
+            Self::AliasNotFound | Self::ModelNotFound | Self::ModelVersionNotFound => {
+                "GET /api/v1/models lists the models of your tenant with their aliases and versions."
+            }
+            Self::ModelVersionArchived => {
+                "Name another version, or bring this one back first: PATCH it with archived false."
+            }
+            Self::ModelVersionInUse => "Move the aliases that `current` names to another version first.",
+            Self::NoEarlierVersion => "Point the alias at a version by PUT, or DELETE it.",
             Self::MethodNotAllowed => "Use a method that the Allow header lists.",
+            Self::NoConsent => {
+                "Have a lead or an admin of the tenant agree: PATCH /api/v1/tenant with training_consent true."
+            }
             Self::PayloadTooLarge => "Send at most 1 MiB; 10 MiB as the result of a task.",
-            Self::QuotaExceeded => "Wait until a session ends, or have the tenant's limit raised.",
+            Self::QuotaExceeded => "Wait until one that counts ends, or have the limit raised.",
             Self::RateLimited => "Wait as long as Retry-After says; RateLimit tells how many calls are left.",
             Self::RequestTimedOut => "Try again, with an Idempotency-Key so that it is done once.",
             Self::RouteNotFound => "See /docs for the routes there are.",

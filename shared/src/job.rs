@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
-    id::{SessionId, TenantId},
+    id::{SessionId, TenantId, TrainingJobId},
 };
 
 /// What there is to look at. Losing, repeating or delaying one changes nothing but time.
@@ -21,6 +21,10 @@ pub enum Job {
     GiveBack { version: u8, tenant_id: TenantId, session_id: SessionId },
     /// A tenant has news, and there are those who watch: tell them.
     Broadcast { version: u8, tenant_id: TenantId },
+    /// A training job has something to do that is no look at its provider: curate, submit, evaluate, register, stop.
+    Train { version: u8, tenant_id: TenantId, job_id: TrainingJobId },
+    /// A provider trains: see how far it is.
+    PollTraining { version: u8, tenant_id: TenantId, job_id: TrainingJobId },
     /// Ring again for every due row that nobody serves.
     Sweep { version: u8 },
 }
@@ -34,18 +38,22 @@ pub enum Lane {
     Dispatch,
     Observe,
     Broadcast,
+    Poll,
     Sweep,
+    Train,
 }
 
 impl Lane {
-    pub const ALL: [Self; 4] = [Self::Dispatch, Self::Observe, Self::Broadcast, Self::Sweep];
+    pub const ALL: [Self; 6] = [Self::Dispatch, Self::Observe, Self::Broadcast, Self::Poll, Self::Sweep, Self::Train];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Dispatch => "dispatch",
             Self::Observe => "observe",
             Self::Broadcast => "broadcast",
+            Self::Poll => "poll",
             Self::Sweep => "sweep",
+            Self::Train => "train",
         }
     }
 }
@@ -67,6 +75,14 @@ impl Job {
         Self::Broadcast { version: VERSION, tenant_id }
     }
 
+    pub fn train(tenant_id: TenantId, job_id: TrainingJobId) -> Self {
+        Self::Train { version: VERSION, tenant_id, job_id }
+    }
+
+    pub fn poll_training(tenant_id: TenantId, job_id: TrainingJobId) -> Self {
+        Self::PollTraining { version: VERSION, tenant_id, job_id }
+    }
+
     pub fn sweep() -> Self {
         Self::Sweep { version: VERSION }
     }
@@ -76,6 +92,8 @@ impl Job {
             Self::Dispatch { .. } => Lane::Dispatch,
             Self::Observe { .. } | Self::GiveBack { .. } => Lane::Observe,
             Self::Broadcast { .. } => Lane::Broadcast,
+            Self::Train { .. } => Lane::Train,
+            Self::PollTraining { .. } => Lane::Poll,
             Self::Sweep { .. } => Lane::Sweep,
         }
     }
@@ -86,7 +104,9 @@ impl Job {
             Self::Dispatch { tenant_id, .. }
             | Self::Observe { tenant_id, .. }
             | Self::GiveBack { tenant_id, .. }
-            | Self::Broadcast { tenant_id, .. } => Some(*tenant_id),
+            | Self::Broadcast { tenant_id, .. }
+            | Self::Train { tenant_id, .. }
+            | Self::PollTraining { tenant_id, .. } => Some(*tenant_id),
             Self::Sweep { .. } => None,
         }
     }
@@ -97,6 +117,8 @@ impl Job {
             | Self::Observe { version, .. }
             | Self::GiveBack { version, .. }
             | Self::Broadcast { version, .. }
+            | Self::Train { version, .. }
+            | Self::PollTraining { version, .. }
             | Self::Sweep { version } => *version,
         }
     }

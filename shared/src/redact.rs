@@ -70,14 +70,34 @@ static TOLD: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!("(?-u){url}|{said}")).expect("patterns")
 });
 
+/// The same kinds, each by its name as one word, to tell which one a secret is.
+static KINDS: LazyLock<Vec<(String, Regex)>> = LazyLock::new(|| {
+    let word = |name: &str| name.replace(", ", "_").replace(['-', ' ', '.'], "_");
+    let whole = |look: &str| Regex::new(&format!("^(?-u:{look})$")).expect("a pattern");
+    LOOKS.iter().map(|(name, look)| (word(name), whole(look))).collect()
+});
+
+/// Told of each secret that is taken out, by its kind.
+pub type Note<'a> = &'a mut dyn FnMut(&str);
+
 /// The text without secrets.
 pub fn text(text: &str) -> Cow<'_, str> {
+    noting(text, &mut |_| {})
+}
+
+/// As [`text`], and tells what was taken out.
+pub fn noting<'a>(text: &'a str, note: Note<'_>) -> Cow<'a, str> {
     if text.len() < SHORTEST {
         return Cow::Borrowed(text);
     }
-    match LOOK.replace_all(text, MASK) {
-        Cow::Borrowed(same) => TOLD.replace_all(same, told),
-        Cow::Owned(clean) => match TOLD.replace_all(&clean, told) {
+    let looked = LOOK.replace_all(text, |found: &Captures<'_>| {
+        let kind = KINDS.iter().find(|(_, look)| look.is_match(&found[0]));
+        note(kind.map_or("secret", |(name, _)| name));
+        MASK
+    });
+    match looked {
+        Cow::Borrowed(same) => TOLD.replace_all(same, |found: &Captures<'_>| told(found, note)),
+        Cow::Owned(clean) => match TOLD.replace_all(&clean, |found: &Captures<'_>| told(found, note)) {
             Cow::Owned(cleaner) => Cow::Owned(cleaner),
             Cow::Borrowed(_) => Cow::Owned(clean),
         },
@@ -92,12 +112,17 @@ pub fn owned(found: String) -> String {
     }
 }
 
-fn told(found: &Captures<'_>) -> String {
+fn told(found: &Captures<'_>, note: Note<'_>) -> String {
     if let Some(before) = found.name("before") {
+        note("url_password");
         return format!("{}{MASK}@", before.as_str());
     }
     let (name, value) = (&found["name"], &found["value"]);
-    if is_random(value) { format!("{name}{MASK}") } else { found[0].to_owned() }
+    if !is_random(value) {
+        return found[0].to_owned();
+    }
+    note("named_secret");
+    format!("{name}{MASK}")
 }
 
 /// Whether a value is no word, call, variable or id: it mixes letters with digits, and is no uuid with its hyphens.
@@ -110,24 +135,26 @@ fn is_random(value: &str) -> bool {
 
 /// The value without secrets: by the names of its fields, and by the look of its texts.
 pub fn masked(mut value: Value) -> Value {
-    mask(&mut value);
+    mask(&mut value, &mut |_| {});
     value
 }
 
-fn mask(value: &mut Value) {
+/// As [`masked`], and tells what was taken out.
+pub fn mask(value: &mut Value, note: Note<'_>) {
     match value {
         Value::String(found) => {
-            if let Cow::Owned(clean) = text(found) {
+            if let Cow::Owned(clean) = noting(found, note) {
                 *found = clean;
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(mask),
+        Value::Array(values) => values.iter_mut().for_each(|value| mask(value, note)),
         Value::Object(fields) => {
             for (name, value) in fields.iter_mut() {
                 if NAMES.is_match(name) && (value.is_string() || value.is_object() || value.is_array()) {
+                    note("named_secret");
                     *value = Value::String(MASK.to_owned());
                 } else {
-                    mask(value);
+                    mask(value, note);
                 }
             }
         }

@@ -233,7 +233,7 @@ pub(crate) async fn assignment_for(app: &App, agent: Contact, session: &Session)
         title: session.title.clone(),
         session_type: session.session_type.name().to_owned(),
         prompt: session.initial_prompt.clone(),
-        model: session.model_identifier.clone(),
+        model: model(session),
         agent_config: session.agent_config.clone(),
         workspace: session.workspace.clone(),
         cpu_limit: session.cpu_limit,
@@ -242,4 +242,10 @@ pub(crate) async fn assignment_for(app: &App, agent: Contact, session: &Session)
             .max(1),
         continuation,
     })
+}
+
+/// What an agent is told of the model: what a reference was found to lead to, else what the session names.
+fn model(session: &Session) -> Option<String> {
+    let resolved = session.resolved_model.as_ref().map(|resolved| resolved.model_identifier.clone());
+    resolved.or_else(|| session.model_identifier.clone())
 }

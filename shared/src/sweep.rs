@@ -7,13 +7,13 @@ use crate::{
     app::App,
     audit, dispatch,
     error::Result,
-    event,
+    event, experiment,
     id::{AgentId, SessionId, TenantId},
     idempotency,
     job::{Job, Verdict},
     live,
     session::{change::month_of, service},
-    tenant,
+    tenant, tuning,
 };
 
 /// How many rows one sweep takes up. More are due only after an outage; the next sweep goes on.
@@ -26,11 +26,13 @@ pub async fn sweep(app: &App) -> Result<Verdict> {
     agent::service::settle(app).await?;
     ring_for_due(app).await?;
     ring_for_workspaces(app).await?;
+    tuning::service::ring_for_due(app, MOST).await?;
     for row in app.db.directory("select agent_id from agents_waited_for()", &[]).await? {
         let agent: AgentId = row.try_get("agent_id")?;
         dispatch::admit(app, agent).await?;
     }
     resume_with_tokens(app).await?;
+    experiment::service::look_at_all(app).await?;
     idempotency::forget(app).await?;
     audit::service::prune(app).await?;
     if let Err(error) = live::gateway::ring_all(app).await {

@@ -4,6 +4,7 @@
 mod agents;
 mod append;
 mod client;
+mod curation;
 mod figure;
 mod guards;
 mod handover;
@@ -34,7 +35,7 @@ struct Arguments {
     /// Also write the figures to this file
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Only some: http, guards, handover, agents, locks, events, watch, lambda, host
+    /// Only some: http, guards, handover, agents, locks, events, watch, curation, lambda, host
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// What cargo adds
@@ -89,6 +90,9 @@ async fn main() -> Result<()> {
     }
     if wanted("watch") {
         figures.extend(Box::pin(watch::measure(&effort)).await?);
+    }
+    if wanted("curation") {
+        figures.extend(Box::pin(curation::measure(&effort)).await?);
     }
     if wanted("host") {
         figures.extend(Box::pin(process::local_host(&effort)).await);

@@ -102,6 +102,10 @@ async fn first_poll(program: &Path) -> Result<Duration> {
         ("DISPATCH_DEAD_QUEUE_URL", queue),
         ("OBSERVE_QUEUE_URL", queue),
         ("OBSERVE_DEAD_QUEUE_URL", queue),
+        ("POLL_QUEUE_URL", queue),
+        ("POLL_DEAD_QUEUE_URL", queue),
+        ("TRAIN_QUEUE_URL", queue),
+        ("TRAIN_DEAD_QUEUE_URL", queue),
     ]);
     let began = Instant::now();
     let mut child = command.kill_on_drop(true).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;

@@ -18,7 +18,7 @@ use aws_sdk_sqs::{
     types::QueueAttributeName,
 };
 
-use shared::id::SessionId;
+use shared::{id::SessionId, queue::Settings};
 
 use crate::kept::{free_port, kept, test_program};
 
@@ -101,5 +101,28 @@ impl Ministack {
         let live = call.attributes(QueueAttributeName::VisibilityTimeout, visibility).send().await;
         let live = live.expect("a queue is made");
         (live.queue_url.expect("it has an address"), dead.queue_url.expect("it has an address"))
+    }
+
+    /// Makes the queues of a deployment, with names that end so.
+    pub async fn queues(&self, name: &str, visibility: Duration, max_receives: u32) -> Settings {
+        let made = async |lane: &str| self.queue(&format!("{lane}-{name}"), visibility, max_receives).await;
+        let (dispatch_url, dispatch_dead_url) = made("dispatch").await;
+        let (observe_url, observe_dead_url) = made("observe").await;
+        let (broadcast_url, broadcast_dead_url) = made("broadcast").await;
+        let (poll_url, poll_dead_url) = made("poll").await;
+        let (train_url, train_dead_url) = made("train").await;
+        Settings {
+            dispatch_url,
+            dispatch_dead_url,
+            observe_url,
+            observe_dead_url,
+            broadcast_url,
+            broadcast_dead_url,
+            poll_url,
+            poll_dead_url,
+            train_url,
+            train_dead_url,
+            ..Settings::default()
+        }
     }
 }

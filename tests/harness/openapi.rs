@@ -5,7 +5,7 @@ use shared::auth::Role;
 
 /// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
 /// unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 13] = [
+const ACCESS: [(&str, Role, Role, &str); 18] = [
     ("/api/v1/agents/route", Role::Member, Role::Member, ""),
     ("/api/v1/agents", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/agents/external", Role::Member, Role::Member, "AGENT_NOT_FOUND"),
@@ -13,10 +13,15 @@ const ACCESS: [(&str, Role, Role, &str); 13] = [
     ("/api/v1/api-keys", Role::Member, Role::Member, "API_KEY_NOT_FOUND"),
     ("/api/v1/audit", Role::Lead, Role::Lead, ""),
     ("/api/v1/live", Role::Viewer, Role::Viewer, ""),
+    ("/api/v1/base-models", Role::Viewer, Role::Lead, ""),
+    ("/api/v1/experiments", Role::Viewer, Role::Lead, "EXPERIMENT_NOT_FOUND"),
+    ("/api/v1/fine-tuning", Role::Viewer, Role::Lead, "JOB_NOT_FOUND"),
+    ("/api/v1/fine-tuning/datasets", Role::Viewer, Role::Lead, "DATASET_NOT_FOUND"),
     ("/api/v1/marketplace", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/me", Role::Viewer, Role::Viewer, ""),
+    ("/api/v1/models", Role::Viewer, Role::Lead, "MODEL_NOT_FOUND"),
     ("/api/v1/sessions", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
-    ("/api/v1/tenant", Role::Viewer, Role::Viewer, ""),
+    ("/api/v1/tenant", Role::Viewer, Role::Lead, ""),
     ("/api/v1/tenants", Role::Admin, Role::Admin, "TENANT_NOT_FOUND"),
     ("/api/v1/users", Role::Viewer, Role::Lead, "USER_NOT_FOUND"),
 ];
@@ -81,7 +86,7 @@ impl Operation {
 
     /// Whether its path names one thing.
     pub fn names_an_object(&self) -> bool {
-        self.path.contains("{id}")
+        self.path.contains("{id}") || self.path.contains("{name}")
     }
 
     fn access(&self) -> (Role, Role, &'static str) {
@@ -120,7 +125,9 @@ impl Operation {
     /// The path with a session's id, and with an artifact's where it has one. The tenant is for the caller to put in.
     pub fn path_of(&self, session: &str, artifact: &str) -> String {
         let path = self.path.replace("{id}", session).replace("{session}", session).replace("{artifact_id}", artifact);
-        let path = path.replace("{sequence}", "1").replace("{task_id}", artifact);
+        let path = path.replace("{provider}", "openai").replace("{sequence}", "1").replace("{task_id}", artifact);
+        let path = path.replace("{name}", session).replace("{version}", "1.0.0").replace("{alias}", "champion");
+        let path = if path.ends_with("/compare") { path + "?a=1.0.0&b=champion" } else { path };
         assert!(!path.replace("{tenant}", "").contains('{'), "say what to put into {path}");
         path
     }
@@ -147,9 +154,20 @@ impl Operation {
             "{id}" if self.path.contains("/tenants/") => json!({"name": "Another name"}),
             "{id}" if self.path.contains("/users/") => json!({"full_name": "Another Name"}),
             "{id}" => json!({"title": "Another title"}),
+            "preview" => json!({}),
+            "tenant" => json!({"training_consent": true}),
             "tenants" => json!({"name": "Another", "slug": "another"}),
             "users" => json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"}),
             "api-keys" => json!({"name": "Another"}),
+            "models" => json!({"name": "another", "base_model": "meta/llama"}),
+            "{version}" => json!({"notes": "Another."}),
+            "{alias}" => json!({"version": "1.0.0"}),
+            "experiments" => {
+                let arm = |name: &str| json!({"name": name, "model": "a/b"});
+                json!({"name": "another", "arms": [arm("a"), arm("b")]})
+            }
+            "promote" => json!({"arm": "a", "alias": "champion"}),
+            "base-models" => json!({"base_model": "meta/llama"}),
             "message:send" => json!({
                 "message": {"messageId": "one", "role": "ROLE_USER", "parts": [{"text": "Do it."}]},
                 "configuration": {"returnImmediately": true},
@@ -158,6 +176,8 @@ impl Operation {
                 json!({"message": {"messageId": "two", "role": "ROLE_USER", "parts": [{"text": "Go on."}],
                 "taskId": "01900000-0000-7000-8000-000000000000"}})
             }
+            "jobs" => json!({"base_model": "tiny", "target_model_name": "reviewer"}),
+            "{provider}" => json!({"base_url": "https://models.example.com/v1"}),
             "complete" => json!({"result": {"text": "done"}}),
             "fail" => json!({"message": "It broke."}),
             "messages" => json!({"text": "Go on."}),

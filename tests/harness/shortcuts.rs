@@ -26,6 +26,18 @@ impl World {
 }
 
 impl Caller {
+    /// Makes a session that plays a script, and starts it.
+    pub async fn run_script(&self, script: Value) -> String {
+        self.start_session(json!({"agent_config": {"agent": "scripted", "script": script}})).await
+    }
+
+    /// Makes a session with these fields besides title and prompt, and starts it; answers its id.
+    pub async fn start_session(&self, fields: Value) -> String {
+        let mut body = json!({"title": "Fix the parser", "initial_prompt": "Do it.", "start": true});
+        merge(&mut body, fields);
+        self.post("/sessions", body).await.expect(201)["id"].as_str().expect("an id").to_owned()
+    }
+
     /// Makes a session with these fields besides title and prompt; answers its id.
     pub async fn new_session(&self, fields: Value) -> String {
         let mut body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});
@@ -43,9 +55,14 @@ impl Caller {
 
     /// All events of a session so far, checked to be without gaps.
     pub async fn events(&self, id: &str) -> Vec<Value> {
+        self.log(&format!("/sessions/{id}")).await
+    }
+
+    /// All events of what stands at a path, checked to be without gaps.
+    pub async fn log(&self, path: &str) -> Vec<Value> {
         let mut events: Vec<Value> = Vec::new();
         loop {
-            let page = self.get(&format!("/sessions/{id}/events?limit=200&after={}", events.len())).await.expect(200);
+            let page = self.get(&format!("{path}/events?limit=200&after={}", events.len())).await.expect(200);
             let items = page["items"].as_array().expect("items").clone();
             if items.is_empty() {
                 break;

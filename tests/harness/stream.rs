@@ -29,8 +29,12 @@ pub struct Frame {
 impl Caller {
     /// Opens the stream of a session's events.
     pub async fn stream(&self, id: &str) -> Stream {
-        let mut request =
-            Request::get(format!("/api/v1/sessions/{id}/events")).header(header::ACCEPT, "text/event-stream");
+        self.stream_of(&format!("/api/v1/sessions/{id}")).await
+    }
+
+    /// Opens the stream of the events of what stands at a path.
+    pub async fn stream_of(&self, path: &str) -> Stream {
+        let mut request = Request::get(format!("{path}/events")).header(header::ACCEPT, "text/event-stream");
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

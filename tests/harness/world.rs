@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, Request, StatusCode, header},
 };
 use http_body_util::BodyExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::{
     agent::{self, Agents, Kind, PlatformAgent},
     app::{App, News, Parts, Settings},
@@ -30,6 +30,7 @@ use shared::{
     runtime::{AgentRuntime, manual::Manual, scripted::Scripted},
     session::progress::Pace,
     tenant::{self, Limits as TenantLimits, NewTenant},
+    trainer::carried::Trainers,
 };
 use tokio::task::JoinSet;
 use tower::ServiceExt;
@@ -56,6 +57,10 @@ pub struct Options {
     pub issuers: Vec<Issuer>,
     /// Where the connections of the live stream are.
     pub push: Push,
+    /// Who trains; the simulated trainer where nobody is named.
+    pub trainers: Trainers,
+    /// Where files lie, as the setting `FILES` says it.
+    pub files: String,
 }
 
 impl Default for Options {
@@ -68,7 +73,8 @@ impl Default for Options {
             retry_longest: Duration::from_millis(50),
         };
         let rate = shared::limits::RateLimits::unlimited();
-        let settings = Settings { pace, rate, step_lease: Duration::from_secs(2), ..Settings::default() };
+        let tuning = crate::tuning::settings();
+        let settings = Settings { pace, rate, tuning, step_lease: Duration::from_secs(2), ..Settings::default() };
         Self {
             clock: Clock::System,
             settings,
@@ -80,6 +86,8 @@ impl Default for Options {
             workspaces: "/nowhere".to_owned(),
             issuers: Vec::new(),
             push: Push::Local(Hub::default()),
+            trainers: Trainers::default(),
+            files: "memory:".to_owned(),
         }
     }
 }
@@ -140,7 +148,7 @@ impl World {
 
     /// Starts the workers.
     pub fn work(&mut self) {
-        for lane in [Lane::Dispatch, Lane::Observe] {
+        for lane in [Lane::Dispatch, Lane::Observe, Lane::Train, Lane::Poll] {
             for _ in 0..4 {
                 let app = self.app.clone();
                 self.workers.spawn(async move { work_off(&app, lane).await });
@@ -208,10 +216,11 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
     ];
     agents.extend(options.agents);
     let db = Db::new(&db::Settings { url: database_url.to_owned(), connections: 8, ca_file: None });
-    let (db, files) = (db.expect("a database URL"), Files::open("memory:").expect("files in memory"));
+    let (db, files) = (db.expect("a database URL"), Files::open(&options.files).expect("a place for files"));
     let settings = options.settings;
     let external = crate::external::runtime((&db, &cache, &files), &clock, &settings);
     let speaks_a2a = crate::a2a::runtime(&settings);
+    let trainers = crate::tuning::trainers(options.trainers, (&db, &files), &clock);
     let opencode = crate::agents::opencode(&options.workspaces, &clock, &settings);
     App::new(Parts {
         db,
@@ -226,6 +235,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
             .speaking(Kind::OpenCode, opencode)
             .speaking(Kind::Eap, Arc::new(external))
             .speaking(Kind::A2a, speaks_a2a),
+        trainers,
         settings,
         news: News::default(),
         push: options.push,
@@ -235,7 +245,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
 
 async fn new_tenant(app: &App, limits: TenantLimits) -> Tenant {
     let slug = format!("t-{}", &TenantId::new().0.simple().to_string()[20..]);
-    let new = NewTenant { name: "A tenant".to_owned(), slug: slug.clone(), limits };
+    let new = NewTenant { name: "A tenant".to_owned(), slug: slug.clone(), limits, training_consent: false };
     let id = tenant::create(app, &new).await.expect("a tenant");
     let mut keys = Vec::new();
     for role in Role::ALL {
@@ -337,7 +347,8 @@ impl Caller {
     }
 
     pub async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Reply {
-        let path = if path.starts_with("/sessions") { format!("/api/v1{path}") } else { path.to_owned() };
+        let short = ["/sessions", "/fine-tuning"].iter().any(|start| path.starts_with(start));
+        let path = if short { format!("/api/v1{path}") } else { path.to_owned() };
         let own =
             self.headers.iter().find(|(name, _)| name == "x-tenant-id").map_or("nobody", |(_, slug)| slug.as_str());
         let path = path.replace("{tenant}", own);
@@ -354,18 +365,6 @@ impl Caller {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a whole body").to_bytes();
         Reply { status: parts.status, headers: parts.headers, bytes, speaks_a2a }
-    }
-
-    /// Makes a session that plays a script, and starts it.
-    pub async fn run_script(&self, script: Value) -> String {
-        self.start_session(json!({"agent_config": {"agent": "scripted", "script": script}})).await
-    }
-
-    /// Makes a session with these fields besides title and prompt, and starts it; answers its id.
-    pub async fn start_session(&self, fields: Value) -> String {
-        let mut body = json!({"title": "Fix the parser", "initial_prompt": "Do it.", "start": true});
-        merge(&mut body, fields);
-        self.post("/sessions", body).await.expect(201)["id"].as_str().expect("an id").to_owned()
     }
 
     pub async fn session(&self, id: &str) -> Value {

@@ -159,12 +159,24 @@ async fn objects(world: &World, tenant: &Tenant, session: &str) -> Vec<(&'static
     let person = json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"});
     let user = lead.post("/api/v1/users", person).await.expect(201)["id"].as_str().unwrap().to_owned();
     let agent = json!({"name": "theirs", "agent_type": "reviewer", "kind": "eap", "capabilities": []});
+    let job = json!({"base_model": "tiny", "target_model_name": "theirs"});
+    let job = lead.post("/api/v1/fine-tuning/jobs", job).await.expect(201)["id"].as_str().unwrap().to_owned();
     let agent = lead.post("/api/v1/agents", agent).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let model = json!({"name": "theirs", "base_model": "meta/llama"});
+    lead.post("/api/v1/models", model).await.expect(201);
+    let arms = json!([{"name": "a", "model": "a/b"}, {"name": "b", "model": "a/c"}]);
+    let experiment = lead.post("/api/v1/experiments", json!({"name": "theirs", "arms": arms})).await.expect(201);
+    let experiment = experiment["id"].as_str().unwrap().to_owned();
+    let dataset = world.dataset_of(tenant).await.id.to_string();
     vec![
         ("/api/v1/agents/", agent.clone()),
+        ("/api/v1/fine-tuning/datasets/", dataset),
         ("/api/v1/marketplace/", agent),
         ("/api/v1/a2a/", session.to_owned()),
         ("/api/v1/api-keys/", tenant.key_id(Role::Viewer).to_string()),
+        ("/api/v1/fine-tuning/jobs/", job),
+        ("/api/v1/experiments/", experiment),
+        ("/api/v1/models/", "theirs".to_owned()),
         ("/api/v1/sessions/", session.to_owned()),
         ("/api/v1/tenants/", tenant.id.to_string()),
         ("/api/v1/users/", user),

@@ -19,8 +19,9 @@ use shared::{
     clock::Clock,
     config::{Config, Variables},
     job::Lane,
-    queue::{MAX_RECEIVES, VISIBILITY},
+    queue::{MAX_RECEIVES, visibility},
     runtime::carried,
+    trainer,
 };
 use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
@@ -37,8 +38,10 @@ fn areas() -> BTreeMap<&'static str, OpenApiRouter<App>> {
         ("external", functions::external::routes()),
         ("a2a", a2a::routes()),
         ("health", health::routes()),
+        ("models", functions::registry()),
         ("sessions", functions::work_and_watch()),
         ("tenants", functions::tenancy()),
+        ("tuning", functions::training()),
     ])
 }
 
@@ -63,7 +66,7 @@ fn alone() -> App {
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("API_KEY_PEPPER", "pepper"),
     ]);
-    Config::read(&variables).unwrap().build(Clock::System, carried::none).unwrap()
+    Config::read(&variables).unwrap().build(Clock::System, carried::none, trainer::carried::none).unwrap()
 }
 
 #[test]
@@ -155,6 +158,9 @@ async fn every_documented_operation_is_answered_by_its_function() {
                 let concrete = path.replace("{sequence}", "1").replace("{id}", UUID).replace("{tenant}", "acme");
                 let concrete =
                     concrete.replace("{artifact_id}", UUID).replace("{task_id}", UUID).replace("{session}", UUID);
+                let concrete = concrete.replace("{provider}", "openai");
+                let concrete = concrete.replace("{name}", "reviewer").replace("{version}", "1.0.0");
+                let concrete = concrete.replace("{alias}", "champion");
                 let request = Request::builder().method(&*method.to_uppercase()).uri(concrete).body(Body::empty());
                 let service = functions::serve(routes.clone(), alone());
                 let answer = service.oneshot(request.unwrap()).await.unwrap();
@@ -198,7 +204,7 @@ fn every_lane_has_its_queue_or_its_schedule_and_its_function() {
         let source = template.source(&function.name);
         assert_eq!(source.response_types, ["ReportBatchItemFailures"], "{}", lane.name());
         let queue = template.queue(&source.queue);
-        assert_eq!(Duration::from_secs(queue.visibility), VISIBILITY, "{}", lane.name());
+        assert_eq!(Duration::from_secs(queue.visibility), visibility(lane), "{}", lane.name());
         assert!(queue.visibility >= 6 * function.timeout, "{}: a batch may still be worked on", lane.name());
         assert_eq!(queue.max_receives, MAX_RECEIVES, "{}", lane.name());
         assert!(template.queues().contains(&queue.dead_letters), "{} has dead letters", lane.name());

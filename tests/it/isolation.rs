@@ -29,10 +29,30 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
                  insert into external_tasks values ('{0}', '{artifact}', '{id}', 1, '{artifact}', 'pull', 'waiting', '{{}}', false, 0, null, null, 0, 0, 0, 0, 0, null, null, now(), now());
                  insert into external_reports values ('{0}', '{artifact}', 1, 1, 1, '{{}}', now());
                  insert into external_messages values ('{0}', '{artifact}', 1, '{artifact}', '{{}}', now());
+                 insert into training_jobs (tenant_id, id, base_model, target_model_name, provider, parameters, recipe, status,
+                                            status_changed_at, created_by, created_at, updated_at)
+                 values ('{0}', '{artifact}', 'tiny', 'reviewer', 'simulated', '{{}}', '{{}}', 'pending', now(), '{{}}', now(), now());
+                 insert into training_events values ('{0}', '{artifact}', 1, '{artifact}', 'training.created', '{{}}', now(), '{{}}');
+                 insert into training_points values ('{0}', '{artifact}', 1, 0, 1, null, null);
+                 insert into training_providers values ('{0}', 'openai', null, null, '{{}}', now());
+                 insert into simulated_trainings values ('{0}', '{artifact}', 1, now(), 1, null, 0);
                  insert into tenant_events values ('{0}', 'agents', '1', '{artifact}', 'agent.registered', '{{}}', now(), '{{}}');
                  insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
                  values ('{0}', '{artifact}', 'a@example.org', 'A', 'member', now(), now());
+                 insert into models values ('{0}', 'one', '{{}}', now(), now());
+                 insert into model_versions (tenant_id, id, name, major, minor, patch, base_model, parameters, metrics, created_by, created_at)
+                 values ('{0}', '{artifact}', 'one', 1, 0, 0, 'base', '{{}}', '{{}}', '{{}}', now());
+                 insert into model_aliases values ('{0}', 'one', 'champion', '{artifact}', '{{}}', now());
+                 insert into model_alias_moves values ('{0}', 'one', 'champion', 1, 'move', null, '{artifact}', false, '{{}}', now());
+                 insert into base_models values ('{0}', 'base', '2030-01-01', null, '{{}}', now());
+                 insert into experiments (tenant_id, id, name, salt, guardrails, status, created_by, created_at)
+                 values ('{0}', '{artifact}', 'one', repeat('a', 16), '[]', 'draft', '{{}}', now());
+                 insert into experiment_arms values ('{0}', '{artifact}', 'a', 0, 'a/b', 1, null, null, null);
+                 insert into experiment_assignments values ('{0}', '{artifact}', '{id}', '{id}', 'a', now());
+                 insert into experiment_results values ('{0}', '{artifact}', '{id}', '{id}', 'a', 1, 1, 1, 1, now());
                  insert into workspaces_left values ('{0}', '{artifact}', '{artifact}', 1, now(), '{{}}', now(), 0, now());
+                 insert into datasets values ('{0}', '{artifact}', '{artifact}', 0, '{{}}', repeat('0', 64), 'a', repeat('0', 64), 1, 1, null, null, null, null, '{{}}', now());
+                 insert into dataset_sessions values ('{0}', '{artifact}', '{id}', 'training', null);
                  insert into idempotency_keys values ('{0}', 'key:1', 'a', sha256('a'), 200, 'a', now())",
                 tenant.id
             ))

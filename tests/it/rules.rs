@@ -12,7 +12,7 @@ fn table() -> BTreeMap<String, Vec<String>> {
 }
 
 /// The table below a heading of a document: its first column and its last, which holds words with commas.
-fn written(text: &str, heading: &str) -> BTreeMap<String, Vec<String>> {
+pub(crate) fn written(text: &str, heading: &str) -> BTreeMap<String, Vec<String>> {
     let section = text.split(heading).nth(1).expect("the section");
     let rows =
         section.lines().skip_while(|line| !line.starts_with("|---")).skip(1).take_while(|line| line.starts_with('|'));

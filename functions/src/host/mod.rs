@@ -20,7 +20,7 @@ use shared::{
     error::Result,
     job::{Lane, Verdict},
     runtime::carried::Carried,
-    telemetry,
+    telemetry, trainer,
 };
 
 use crate::work;
@@ -38,13 +38,18 @@ pub type Ended = std::result::Result<(), Error>;
 /// Puts the app of a function together, once, when its process starts, with the runtimes that it `carries`. Nothing is
 /// connected before it is needed.
 pub fn start(carries: Carried) -> std::result::Result<App, Error> {
+    start_to_train(carries, trainer::carried::none)
+}
+
+/// The same, of a function that has models made by whom it `trains` with.
+pub fn start_to_train(carries: Carried, trains: trainer::carried::Carried) -> std::result::Result<App, Error> {
     let config = Config::from_env()?;
     telemetry::start(config.log_format, &config.log_filter);
     crate::health::built_from(&config.commit);
     if config.sqs.is_none() {
         return Err(Error::from("DISPATCH_QUEUE_URL must be set: jobs in a function's memory would be frozen with it"));
     }
-    Ok(config.build(Clock::System, carries)?)
+    Ok(config.build(Clock::System, carries, trains)?)
 }
 
 /// Serves the routes of one area to API Gateway.

@@ -37,7 +37,7 @@ pub(super) struct NewSession {
     /// What the agent is told.
     #[schema(min_length = 1, max_length = 10000)]
     initial_prompt: String,
-    /// `provider/model`; the agent's own default when absent.
+    /// `provider/model`, `registry/<name>@<alias or version>`, or `experiment/<name>`; the agent's own default when absent.
     #[schema(max_length = 200)]
     model_identifier: Option<String>,
     /// Handed to the agent; `agent` names it.

@@ -7,6 +7,7 @@ use shared::{
     auth::Actor,
     clock::Time,
     id::{SessionId, TenantId},
+    model::ResolvedModel,
     runtime::Question,
     session::{
         AgentRef, ForkedFrom, IntentVerb, SessionType, WaitingFor,
@@ -34,6 +35,8 @@ pub(crate) struct SessionView {
     priority_level: i16,
     initial_prompt: String,
     model_identifier: Option<String>,
+    /// What the agent really runs on where `model_identifier` names a model of the registry; from the dispatch on.
+    resolved_model: Option<ResolvedModel>,
     #[schema(value_type = Object)]
     agent_config: Map<String, Value>,
     workspace: Option<Workspace>,
@@ -137,6 +140,7 @@ impl SessionView {
             priority_level: s.priority.level(),
             initial_prompt: s.initial_prompt,
             model_identifier: s.model_identifier,
+            resolved_model: s.resolved_model,
             agent_config: s.agent_config,
             workspace: s.workspace,
             max_duration_seconds: s.max_duration_seconds,

@@ -1,6 +1,7 @@
 //! The caller's own tenant.
 
 mod get;
+mod patch;
 mod quotas;
 
 use shared::app::App;
@@ -8,5 +9,5 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Everything under `/api/v1/tenant`.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get::get)).routes(routes!(quotas::quotas))
+    OpenApiRouter::new().routes(routes!(get::get, patch::patch)).routes(routes!(quotas::quotas))
 }

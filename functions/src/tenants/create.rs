@@ -48,6 +48,8 @@ pub(super) struct NewTenant {
     /// 0 = unlimited; the platform's default when absent.
     #[schema(minimum = 0, maximum = 10_000_000)]
     calls_per_minute: Option<i64>,
+    /// Whether its sessions may become training data; false when absent.
+    training_consent: Option<bool>,
     /// At most 16 KiB as JSON.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
@@ -71,6 +73,7 @@ pub(super) async fn create(
         signup_role: new.signup_role,
         audit_retention_days: new.audit_retention_days,
         calls_per_minute: new.calls_per_minute.map(Some),
+        training_consent: new.training_consent,
         metadata: new.metadata,
         is_active: None,
     };

@@ -46,6 +46,8 @@ pub(super) struct TenantPatch {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 10_000_000)]
     calls_per_minute: Option<Option<i64>>,
+    /// Whether its sessions may become training data.
+    training_consent: Option<bool>,
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
     /// False: its calls are refused and its sessions held. True: exactly those sessions go on.
@@ -73,6 +75,7 @@ pub(super) async fn patch(
         signup_role: sent.signup_role,
         audit_retention_days: sent.audit_retention_days,
         calls_per_minute: sent.calls_per_minute,
+        training_consent: sent.training_consent,
         metadata: sent.metadata,
         is_active: sent.is_active,
     })?;

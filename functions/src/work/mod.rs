@@ -10,7 +10,7 @@ use shared::{
     error::Result,
     job::{Job, Verdict},
     live::gateway::broadcast,
-    observe, sweep, tidy,
+    observe, sweep, tidy, tuning,
 };
 use tracing::Instrument;
 
@@ -32,6 +32,14 @@ pub async fn run(app: &App, job: Job) -> Result<Verdict> {
         Job::Broadcast { tenant_id, .. } => {
             let span = tracing::info_span!("broadcast", tenant.id = %tenant_id);
             Box::pin(broadcast(app, tenant_id)).instrument(span).await
+        }
+        Job::Train { tenant_id, job_id, .. } => {
+            let span = tracing::info_span!("train", tenant.id = %tenant_id, training.id = %job_id);
+            Box::pin(tuning::step::run(app, tenant_id, job_id, false)).instrument(span).await
+        }
+        Job::PollTraining { tenant_id, job_id, .. } => {
+            let span = tracing::info_span!("poll_training", tenant.id = %tenant_id, training.id = %job_id);
+            Box::pin(tuning::step::run(app, tenant_id, job_id, true)).instrument(span).await
         }
         Job::Sweep { .. } => Box::pin(sweep::sweep(app)).instrument(tracing::info_span!("sweep")).await,
     }

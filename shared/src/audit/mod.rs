@@ -84,8 +84,20 @@ impl Entry {
 }
 
 /// What entries are about.
-pub const KINDS: [&str; 9] =
-    ["agent", "agent_token", "api_key", "audit", "session", "tenant", "user", "training_job", "model"];
+pub const KINDS: [&str; 12] = [
+    "agent",
+    "agent_token",
+    "api_key",
+    "audit",
+    "dataset",
+    "experiment",
+    "session",
+    "tenant",
+    "user",
+    "training_job",
+    "training_provider",
+    "model",
+];
 
 fn differing(before: &Value, after: &Value) -> (Map<String, Value>, Map<String, Value>) {
     let (Value::Object(before), Value::Object(after)) = (before, after) else { return Default::default() };

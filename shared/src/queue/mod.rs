@@ -25,6 +25,14 @@ use message::Outgoing;
 /// How long a received message stays hidden from others: six times what a worker function may take, as AWS advises.
 pub const VISIBILITY: Duration = Duration::from_mins(15);
 
+/// How long the queue of a lane hides a message: curating a large dataset may take all the time that a function has.
+pub const fn visibility(lane: Lane) -> Duration {
+    match lane {
+        Lane::Train => Duration::from_mins(90),
+        Lane::Dispatch | Lane::Observe | Lane::Poll | Lane::Sweep => VISIBILITY,
+    }
+}
+
 /// How often a message is handed out before it is put aside.
 pub const MAX_RECEIVES: u32 = 5;
 

@@ -55,6 +55,10 @@ pub struct Settings {
     pub observe_dead_url: String,
     pub broadcast_url: String,
     pub broadcast_dead_url: String,
+    pub poll_url: String,
+    pub poll_dead_url: String,
+    pub train_url: String,
+    pub train_dead_url: String,
     pub region: String,
     /// Where SQS answers, if not at its usual place.
     pub endpoint: Option<String>,
@@ -74,6 +78,8 @@ impl Settings {
             Lane::Dispatch => Ok((&self.dispatch_url, &self.dispatch_dead_url)),
             Lane::Observe => Ok((&self.observe_url, &self.observe_dead_url)),
             Lane::Broadcast => Ok((&self.broadcast_url, &self.broadcast_dead_url)),
+            Lane::Poll => Ok((&self.poll_url, &self.poll_dead_url)),
+            Lane::Train => Ok((&self.train_url, &self.train_dead_url)),
             Lane::Sweep => Err(Error::internal("the sweep has no queue on SQS: a schedule calls it")),
         }
     }
@@ -196,7 +202,9 @@ impl Sqs {
 
     pub(super) async fn ping(&self) -> Result<()> {
         let client = self.client().await;
-        let asked = [&self.settings.dispatch_url, &self.settings.observe_url].map(|url| async move {
+        let settings = &self.settings;
+        let urls = [&settings.dispatch_url, &settings.observe_url, &settings.poll_url, &settings.train_url];
+        let asked = urls.map(|url| async move {
             let name = QueueAttributeName::QueueArn;
             client.get_queue_attributes().queue_url(url).attribute_names(name).send().await
         });

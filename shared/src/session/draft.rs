@@ -6,6 +6,7 @@ use crate::{
     agent::route::Requirements,
     error::{Refusals, Result},
     id::SessionId,
+    model,
     text::is_unprintable,
 };
 
@@ -62,7 +63,7 @@ impl Draft {
         let session_type = refused.take("session_type", session_type(raw.session_type.as_deref()));
         let priority = refused.take("priority", raw.priority.as_ref().map_or(Ok(Priority::default()), priority));
         let initial_prompt = refused.take("initial_prompt", prompt(&raw.initial_prompt));
-        let model_identifier = refused.take("model_identifier", raw.model_identifier.map(model).transpose());
+        let model_identifier = refused.take("model_identifier", raw.model_identifier.map(model_identifier).transpose());
         let agent_config = agent_config(refused, raw.agent_config.unwrap_or_default());
         if let Some(workspace) = &raw.workspace {
             workspace.check(refused);
@@ -193,13 +194,27 @@ pub fn prompt(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn model(text: String) -> Result<String, String> {
-    let part = |text: &str| {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+/// `provider/model`, or a reference to what is looked up when the session is dispatched.
+pub fn model_identifier(text: String) -> Result<String, String> {
+    if text.starts_with(model::name::REGISTRY) {
+        return text.parse::<model::Reference>().map(|_| text);
+    }
+    if let Some(name) = text.strip_prefix(model::name::EXPERIMENT) {
+        return name.parse::<model::Name>().map(|_| text);
+    }
+    let part = |text: &str, also: &[u8]| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b) || also.contains(&b))
     };
+    // Fine-tuned models and tagged ones have colons in their names.
     let good = text.len() <= 200
-        && text.split_once('/').is_some_and(|(provider, model)| part(provider) && model.split('/').all(part));
-    if good { Ok(text) } else { Err("must be provider/model, each part of A-Z a-z 0-9 _ . -".to_owned()) }
+        && text
+            .split_once('/')
+            .is_some_and(|(provider, model)| part(provider, b"") && model.split('/').all(|one| part(one, b":")));
+    if good {
+        Ok(text)
+    } else {
+        Err("must be provider/model, each part of A-Z a-z 0-9 _ . - and, in the model, of colons".to_owned())
+    }
 }
 
 fn agent_config(refusals: &mut Refusals, config: Map<String, Value>) -> Map<String, Value> {
@@ -240,7 +255,7 @@ fn parent(text: &str) -> Result<SessionId, String> {
     text.parse().map_err(|_| "must be the uuid of a session".to_owned())
 }
 
-fn tags(tags: Vec<String>) -> Result<Vec<String>, String> {
+pub(crate) fn tags(tags: Vec<String>) -> Result<Vec<String>, String> {
     let mut kept: Vec<String> = Vec::with_capacity(tags.len().min(20));
     for tag in tags {
         let tag = tag.trim();
@@ -361,8 +376,12 @@ mod tests {
         assert!(good(|r| r.metadata = json!({"k": "x".repeat(16 * 1024 - 8)}).as_object().cloned()));
         assert!(!good(|r| r.metadata = json!({"k": "x".repeat(16 * 1024 - 7)}).as_object().cloned()));
         assert!(good(|r| r.model_identifier = Some("openrouter/meta/llama-3.1".to_owned())));
+        assert!(good(|r| r.model_identifier = Some("openai/ft:gpt-4o-mini:acme::9x8y".to_owned())));
+        assert!(!good(|r| r.model_identifier = Some("open:ai/gpt".to_owned())));
         assert!(!good(|r| r.model_identifier = Some("gpt".to_owned())));
         assert!(!good(|r| r.model_identifier = Some("a//b".to_owned())));
+        assert!(good(|r| r.model_identifier = Some("registry/reviewer@champion".to_owned())));
+        assert!(!good(|r| r.model_identifier = Some("registry/reviewer".to_owned())));
         assert!(!good(|r| r.agent_config = json!({"bad key": 1}).as_object().cloned()));
         assert!(!good(|r| r.metadata = json!({"k": ["\0"]}).as_object().cloned()));
         assert!(good(|r| r.priority = Some(json!("deferred"))) && good(|r| r.priority = Some(json!(0))));

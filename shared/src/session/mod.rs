@@ -28,6 +28,7 @@ use crate::{
     auth::Actor,
     clock::Time,
     id::{AgentId, SessionId, TenantId},
+    model::ResolvedModel,
     runtime::{Question, RunState},
 };
 
@@ -182,6 +183,8 @@ pub struct Session {
     pub priority: Priority,
     pub initial_prompt: String,
     pub model_identifier: Option<String>,
+    /// What that leads to where it is a reference, from the dispatch on.
+    pub resolved_model: Option<ResolvedModel>,
     pub agent_config: Map<String, Value>,
     pub workspace: Option<Workspace>,
     pub max_duration_seconds: i32,

@@ -69,6 +69,9 @@ pub struct Failure {
     pub message: String,
     pub retryable: bool,
     pub remedy: String,
+    /// How long whoever refused asks to be left alone, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
 }
 
 impl Failure {
@@ -82,6 +85,7 @@ impl Failure {
             message: message.chars().filter(|c| *c != '\0').take(2000).collect(),
             retryable: category.retryable(),
             remedy: category.remedy().to_owned(),
+            retry_after_seconds: None,
         }
     }
 

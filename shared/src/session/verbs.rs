@@ -176,6 +176,7 @@ fn bring_back(change: &mut Change, sequence: i32, reason: &str) -> Result<Progre
     session.attempts = 0;
     session.active_ms = 0;
     session.unreachable_since = None;
+    session.resolved_model = None;
     session.handover = Some(Handover::Checkpoint { session_id: id, sequence });
     session.next_step_at = None;
     Ok(Progress::Accepted)

@@ -26,6 +26,7 @@ pub struct Raw {
     pub signup_role: Option<Role>,
     pub audit_retention_days: Option<i64>,
     pub calls_per_minute: Option<Option<i64>>,
+    pub training_consent: Option<bool>,
     pub metadata: Option<Map<String, Value>>,
     pub is_active: Option<bool>,
 }
@@ -42,6 +43,7 @@ pub struct Patch {
     signup_role: Option<Role>,
     audit_retention_days: Option<i32>,
     calls_per_minute: Option<Option<i32>>,
+    training_consent: Option<bool>,
     metadata: Option<Map<String, Value>>,
     pub is_active: Option<bool>,
 }
@@ -87,6 +89,7 @@ impl Patch {
             audit_retention_days: raw
                 .audit_retention_days
                 .and_then(|days| refused.take("audit_retention_days", retention(days))),
+            training_consent: raw.training_consent,
             metadata: raw.metadata.and_then(|map| refused.take("metadata", small_json(&map).map(|()| map))),
             is_active: raw.is_active,
         }
@@ -104,6 +107,7 @@ impl Patch {
         set(&mut settings.signup_role, self.signup_role);
         set(&mut settings.audit_retention_days, self.audit_retention_days);
         set(&mut settings.calls_per_minute, self.calls_per_minute);
+        set(&mut settings.training_consent, self.training_consent);
         set(&mut settings.metadata, self.metadata);
         set(&mut tenant.is_active, self.is_active);
     }

@@ -70,6 +70,8 @@ pub struct Settings {
     pub audit_retention_days: i32,
     /// Calls per minute of all keys together; null = the platform's default, 0 = unlimited.
     pub calls_per_minute: Option<i32>,
+    /// Whether its sessions may become training data.
+    pub training_consent: bool,
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
 }
@@ -81,6 +83,7 @@ impl Default for Settings {
             signup_role: Role::Viewer,
             audit_retention_days: 0,
             calls_per_minute: None,
+            training_consent: false,
             metadata: Map::new(),
         }
     }
@@ -92,6 +95,8 @@ pub struct NewTenant {
     pub name: String,
     pub slug: String,
     pub limits: Limits,
+    /// Whether its sessions may become training data.
+    pub training_consent: bool,
 }
 
 /// A tenant, as its row stands.

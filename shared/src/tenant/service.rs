@@ -29,7 +29,8 @@ pub async fn create(app: &App, new: &NewTenant) -> Result<TenantId> {
     refusals.take("name", text::line(new.name.clone(), 2..=100));
     refusals.take("slug", draft::slug(new.slug.clone()));
     refusals.finish()?;
-    let tenant = blank(app, new.name.clone(), new.slug.clone(), new.limits);
+    let mut tenant = blank(app, new.name.clone(), new.slug.clone(), new.limits);
+    tenant.settings.training_consent = new.training_consent;
     store::insert(app.db.tenant(tenant.id).await?, &tenant).await?;
     Ok(tenant.id)
 }
@@ -170,7 +171,10 @@ pub async fn remove(app: &App, caller: &Caller, id: TenantId) -> Result<()> {
         }
         let running = store::running(&mut tx, id).await?;
         if running > 0 {
-            return Err(Error::new(Code::TenantActive, format!("{running} sessions of the tenant still run.")));
+            return Err(Error::new(
+                Code::TenantActive,
+                format!("{running} sessions or training jobs of the tenant still run."),
+            ));
         }
         let now = app.clock.now();
         let entry = Entry::new(caller, now, "tenant.delete", id).before(audited(&tenant)?);

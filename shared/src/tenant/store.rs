@@ -14,7 +14,8 @@ use crate::{
 use super::{Admission, Limits, Settings, Tenant};
 
 const COLUMNS: &str = "id, name, slug, max_concurrent_sessions, max_queued_sessions, max_tokens_per_month, admission,
-    signup, signup_role, audit_retention_days, calls_per_minute, metadata, is_active, version, created_at, updated_at";
+    signup, signup_role, audit_retention_days, calls_per_minute, training_consent, metadata, is_active, version, created_at,
+    updated_at";
 
 fn read(row: &Row) -> Result<Tenant> {
     let admission: &str = row.try_get("admission")?;
@@ -34,6 +35,7 @@ fn read(row: &Row) -> Result<Tenant> {
             signup_role: role(row.try_get("signup_role")?)?,
             audit_retention_days: row.try_get("audit_retention_days")?,
             calls_per_minute: row.try_get("calls_per_minute")?,
+            training_consent: row.try_get("training_consent")?,
             metadata,
         },
         is_active: row.try_get("is_active")?,
@@ -53,9 +55,9 @@ pub async fn insert(tx: Tx, tenant: &Tenant) -> Result<()> {
     let (limits, settings) = (tenant.limits, &tenant.settings);
     tx.finish(
         "insert into tenants (id, name, slug, max_concurrent_sessions, max_queued_sessions, max_tokens_per_month,
-                              admission, signup, signup_role, audit_retention_days, calls_per_minute, metadata,
-                              created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)",
+                              admission, signup, signup_role, audit_retention_days, calls_per_minute,
+                              training_consent, metadata, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)",
         &[
             &tenant.id,
             &tenant.name,
@@ -68,6 +70,7 @@ pub async fn insert(tx: Tx, tenant: &Tenant) -> Result<()> {
             &settings.signup_role.name(),
             &settings.audit_retention_days,
             &settings.calls_per_minute,
+            &settings.training_consent,
             &Json(&settings.metadata),
             &tenant.created_at,
         ],
@@ -96,7 +99,7 @@ pub async fn save(tx: Tx, tenant: &Tenant) -> Result<()> {
     tx.finish(
         "update tenants set name = $2, max_concurrent_sessions = $3, max_queued_sessions = $4, max_tokens_per_month = $5,
                 admission = $6, signup = $7, signup_role = $8, audit_retention_days = $9, calls_per_minute = $10,
-                metadata = $11, is_active = $12, version = $13, updated_at = $14
+                training_consent = $11, metadata = $12, is_active = $13, version = $14, updated_at = $15
          where id = $1",
         &[
             &tenant.id,
@@ -109,6 +112,7 @@ pub async fn save(tx: Tx, tenant: &Tenant) -> Result<()> {
             &settings.signup_role.name(),
             &settings.audit_retention_days,
             &settings.calls_per_minute,
+            &settings.training_consent,
             &Json(&settings.metadata),
             &tenant.is_active,
             &tenant.version,
@@ -133,9 +137,11 @@ pub async fn list(db: &Db, filter: &Filter, before: Option<TenantId>, most: i64)
     db.directory(&sql, &[&before, &most, &filter.is_active, &filter.q]).await?.iter().map(read).collect()
 }
 
-/// How many sessions of a tenant run, seen by a transaction.
+/// How many sessions and training jobs of a tenant run, seen by a transaction.
 pub async fn running(tx: &mut Tx, id: TenantId) -> Result<i64> {
-    let sql = "select count(*) as running from sessions where tenant_id = $1 and status in ('running', 'degraded')";
+    let sql = "select (select count(*) from sessions where tenant_id = $1 and status in ('running', 'degraded'))
+                    + (select count(*) from training_jobs where tenant_id = $1
+                       and (status in ('running', 'evaluating') or stopping)) as running";
     let row = tx.query_opt(sql, &[&id]).await?.ok_or_else(not_found)?;
     Ok(row.try_get("running")?)
 }

@@ -1,7 +1,15 @@
 //! How a dataset becomes a model: one trait, a member per provider of training. Every call may be made again after a
 //! crash, with the same arguments, and must then have the effect of one call.
 
+pub mod aws;
+pub mod carried;
+pub mod command;
+pub mod openai;
 pub mod parameters;
+mod samples;
+pub mod settings;
+pub mod simulated;
+mod trouble;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -15,6 +23,7 @@ use crate::{
 };
 
 pub use parameters::{Method, Parameters};
+pub use settings::Settings;
 
 /// Who trains.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize, ToSchema)]
@@ -65,7 +74,7 @@ pub struct Order {
 }
 
 /// One side of a dataset's split, as it lies in the file store: JSON lines.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingFile {
     /// Its key in [`crate::files::Files`], which begins with the tenant.
     pub key: String,
@@ -142,7 +151,7 @@ pub struct Point {
 }
 
 /// What came of a training.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trained {
     /// How sessions name the result: `provider/model`. None when it can be served by nobody yet (an adapter in a folder).
     pub model_identifier: Option<String>,

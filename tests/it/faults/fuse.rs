@@ -32,14 +32,14 @@ struct Armed {
 
 /// The fuse. It stays as it is until armed.
 #[derive(Default)]
-pub(super) struct Fuse {
+pub(crate) struct Fuse {
     armed: Mutex<Option<Armed>>,
     count: AtomicU64,
     blown: AtomicBool,
 }
 
 impl Fuse {
-    pub(super) fn arm(&self, process: u32, at: u64, signal: Signal) {
+    pub(crate) fn arm(&self, process: u32, at: u64, signal: Signal) {
         let process = Pid::from_raw(process.cast_signed());
         self.count.store(0, Ordering::SeqCst);
         self.blown.store(false, Ordering::SeqCst);
@@ -47,11 +47,11 @@ impl Fuse {
         self.pass();
     }
 
-    pub(super) fn disarm(&self) {
+    pub(crate) fn disarm(&self) {
         *self.armed.lock().unwrap() = None;
     }
 
-    pub(super) fn blown(&self) -> bool {
+    pub(crate) fn blown(&self) -> bool {
         self.blown.load(Ordering::SeqCst)
     }
 
@@ -69,7 +69,7 @@ impl Fuse {
     }
 
     /// Something that the process asked for was carried out.
-    pub(super) fn pass(&self) {
+    pub(crate) fn pass(&self) {
         if self.is_last() {
             self.blow();
         }
@@ -77,13 +77,13 @@ impl Fuse {
 }
 
 /// A server's address that goes through a fuse.
-pub(super) struct Wire {
-    pub(super) addr: SocketAddr,
+pub(crate) struct Wire {
+    pub(crate) addr: SocketAddr,
     _serving: JoinSet<()>,
 }
 
 impl Wire {
-    pub(super) async fn to(target: SocketAddr, fuse: Arc<Fuse>) -> Self {
+    pub(crate) async fn to(target: SocketAddr, fuse: Arc<Fuse>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let mut serving = JoinSet::new();
@@ -144,7 +144,7 @@ async fn whole_answer(server: &mut TcpStream) -> std::io::Result<Vec<u8>> {
 }
 
 /// A URL with another host and port.
-pub(super) fn through(url: &str, wire: &Wire) -> String {
+pub(crate) fn through(url: &str, wire: &Wire) -> String {
     let mut url: reqwest::Url = url.parse().unwrap();
     url.set_host(Some("127.0.0.1")).unwrap();
     url.set_port(Some(wire.addr.port())).unwrap();
@@ -152,7 +152,7 @@ pub(super) fn through(url: &str, wire: &Wire) -> String {
 }
 
 /// Where a URL leads.
-pub(super) async fn address(url: &str, port: u16) -> SocketAddr {
+pub(crate) async fn address(url: &str, port: u16) -> SocketAddr {
     let url: reqwest::Url = url.parse().unwrap();
     let place = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(port));
     tokio::net::lookup_host(place).await.unwrap().next().unwrap()

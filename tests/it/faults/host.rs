@@ -15,6 +15,7 @@ use harness::{
 };
 use nix::sys::signal::Signal;
 use shared::{
+    app::App,
     job::{Job, Lane},
     session::outcome::Failure,
 };
@@ -35,9 +36,9 @@ use super::{
 const PLACES: &str = "IOC_TEST_PLACES";
 
 /// How long a step may be silent before another process takes it over.
-pub(super) const LEASE: Duration = Duration::from_millis(400);
+pub(crate) const LEASE: Duration = Duration::from_millis(400);
 
-pub(super) fn options() -> Options {
+pub(crate) fn options() -> Options {
     let mut options = Options::default();
     options.settings.step_lease = LEASE;
     options
@@ -84,38 +85,43 @@ impl Agent {
 }
 
 /// A running worker process.
-pub(super) struct Host {
+pub(crate) struct Host {
     process: Child,
     bells: ChildStdin,
 }
 
 impl Host {
     pub(super) fn start(database_url: &str, redis_url: &str, agent: SocketAddr) -> Self {
+        Self::play("faults::host::a_process_of_its_own", &format!("{database_url} {redis_url} {agent}"))
+    }
+
+    /// Starts the test of this name as a process of its own, and tells it where everything is.
+    pub(crate) fn play(test: &str, places: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "faults::host::a_process_of_its_own", "--ignored", "--nocapture"]);
-        command.env(PLACES, format!("{database_url} {redis_url} {agent}"));
+        command.args(["--exact", test, "--ignored", "--nocapture"]);
+        command.env(PLACES, places);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
         let mut process = command.spawn().unwrap();
         let bells = process.stdin.take().unwrap();
         Self { process, bells }
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.process.id().expect("a process that was not waited for")
     }
 
     /// Rings, as the queue would. Nobody hears it where the process is dead.
-    pub(super) async fn ring(&mut self, job: &Job) {
+    pub(crate) async fn ring(&mut self, job: &Job) {
         _ = self.bells.write_all(format!("{}\n", serde_json::to_string(job).unwrap()).as_bytes()).await;
     }
 
     /// Waits until a killed process is gone.
-    pub(super) async fn gone(mut self) {
+    pub(crate) async fn gone(mut self) {
         timeout(Duration::from_secs(10), self.process.wait()).await.expect("a killed process goes").unwrap();
     }
 
     /// Lets a frozen process go on, and waits until it has done what it had begun.
-    pub(super) async fn thaw(mut self) {
+    pub(crate) async fn thaw(mut self) {
         let id = nix::unistd::Pid::from_raw(self.id().cast_signed());
         nix::sys::signal::kill(id, Signal::SIGCONT).unwrap();
         drop(self.bells);
@@ -126,14 +132,24 @@ impl Host {
 #[tokio::test]
 #[ignore = "a process that other claims start"]
 async fn a_process_of_its_own() {
-    #[expect(clippy::disallowed_methods, reason = "how the one process tells the other")]
-    let Ok(places) = std::env::var(PLACES) else { return };
-    let [database_url, redis_url, agent]: [&str; 3] = places.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let Some([database_url, redis_url, agent]) = places::<3>() else { return };
     let agent: SocketAddr = agent.parse().unwrap();
     let watched = Watched::new(nothing(), tell(agent));
-    let app = app(database_url, redis_url, Options { agents: vec![platform(watched)], ..options() });
+    let app = app(&database_url, &redis_url, Options { agents: vec![platform(watched)], ..options() });
+    work(&app, &[Lane::Dispatch, Lane::Observe, Lane::Observe, Lane::Sweep]).await;
+}
+
+/// Where this process was told that everything is; nothing when nobody started it.
+pub(crate) fn places<const N: usize>() -> Option<[String; N]> {
+    #[expect(clippy::disallowed_methods, reason = "how the one process tells the other")]
+    let places = std::env::var(PLACES).ok()?;
+    places.split(' ').map(str::to_owned).collect::<Vec<_>>().try_into().ok()
+}
+
+/// Works off lanes, with sweeps, until the end is asked for.
+pub(crate) async fn work(app: &App, lanes: &[Lane]) {
     let mut workers = JoinSet::new();
-    for lane in [Lane::Dispatch, Lane::Observe, Lane::Observe, Lane::Sweep] {
+    for lane in lanes.iter().copied() {
         let app = app.clone();
         workers.spawn(async move { work_off(&app, lane).await });
     }
@@ -151,7 +167,7 @@ async fn a_process_of_its_own() {
         app.queue.send(&serde_json::from_str(&line).unwrap()).await.unwrap();
     }
     // The end was asked for: what is under way may end first. Looking at the depth is free of luck, as the work is ours.
-    for lane in [Lane::Dispatch, Lane::Observe] {
+    for lane in lanes.iter().copied().filter(|lane| *lane != Lane::Sweep) {
         while app.queue.depth(lane).await.unwrap().in_flight > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

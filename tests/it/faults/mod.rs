@@ -2,9 +2,9 @@
 //! session ends once, in the right state, with all on record and nothing left behind.
 
 mod agent;
-mod fuse;
+pub(crate) mod fuse;
 mod handover;
-mod host;
+pub(crate) mod host;
 mod killed;
 mod leftover;
 mod messages;

@@ -25,6 +25,10 @@ fn queues(server: &Ministack, run: &str) -> Settings {
         observe_dead_url: url("ObserveDeadQueue"),
         broadcast_url: url("BroadcastQueue"),
         broadcast_dead_url: url("BroadcastDeadQueue"),
+        poll_url: url("PollQueue"),
+        poll_dead_url: url("PollDeadQueue"),
+        train_url: url("TrainQueue"),
+        train_dead_url: url("TrainDeadQueue"),
         ..Settings::default()
     }
 }

@@ -26,21 +26,7 @@ struct Cloud {
 impl Cloud {
     async fn new() -> Self {
         let server = ministack();
-        let name = SessionId::new();
-        let (hidden, receives) = (Duration::from_secs(30), 5);
-        let (dispatch_url, dispatch_dead_url) = server.queue(&format!("dispatch-{name}"), hidden, receives).await;
-        let (observe_url, observe_dead_url) = server.queue(&format!("observe-{name}"), hidden, receives).await;
-        let (broadcast_url, broadcast_dead_url) = server.queue(&format!("broadcast-{name}"), hidden, receives).await;
-        let queues = Settings {
-            dispatch_url,
-            dispatch_dead_url,
-            observe_url,
-            observe_dead_url,
-            broadcast_url,
-            broadcast_dead_url,
-            ..Settings::default()
-        };
-        Self::on(queues, &name.to_string()).await
+        Self::on(server.queues(&SessionId::new().to_string(), Duration::from_secs(30), 5).await).await
     }
 
     /// With these queues, which need not be there before a message is sent, and a WebSocket API of this id.
@@ -58,6 +44,10 @@ impl Cloud {
             ("OBSERVE_DEAD_QUEUE_URL", settings.observe_dead_url),
             ("BROADCAST_QUEUE_URL", settings.broadcast_url),
             ("BROADCAST_DEAD_QUEUE_URL", settings.broadcast_dead_url),
+            ("POLL_QUEUE_URL", settings.poll_url),
+            ("POLL_DEAD_QUEUE_URL", settings.poll_dead_url),
+            ("TRAIN_QUEUE_URL", settings.train_url),
+            ("TRAIN_DEAD_QUEUE_URL", settings.train_dead_url),
         ]);
         Self { watch: Watch::start(&environment), world, queue }
     }

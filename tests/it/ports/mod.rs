@@ -4,3 +4,4 @@ mod files;
 mod queue;
 mod queue_memory;
 pub(crate) mod runtime;
+mod trainer;

@@ -66,9 +66,7 @@ fn in_memory() -> Queue {
 async fn on_sqs() -> Queue {
     let server = ministack();
     let name = SessionId::new();
-    let (dispatch_url, dispatch_dead_url) = server.queue(&format!("dispatch-{name}"), VISIBILITY, MAX_RECEIVES).await;
-    let (observe_url, observe_dead_url) = server.queue(&format!("observe-{name}"), VISIBILITY, MAX_RECEIVES).await;
-    let settings = Settings { dispatch_url, dispatch_dead_url, observe_url, observe_dead_url, ..Settings::default() };
+    let settings = server.queues(&name.to_string(), VISIBILITY, MAX_RECEIVES).await;
     Queue::Sqs(Sqs::with_client(settings, server.sqs()))
 }
 
@@ -314,7 +312,13 @@ async fn an_sqs_that_does_not_answer_is_known_within_a_second() {
     let config = ministack().sqs().config().to_builder();
     let config = config.endpoint_url(format!("http://{}", silent.local_addr().unwrap())).build();
     let url = |name: &str| format!("http://{}/{name}", silent.local_addr().unwrap());
-    let settings = Settings { dispatch_url: url("a"), observe_url: url("b"), ..Settings::default() };
+    let settings = Settings {
+        dispatch_url: url("a"),
+        observe_url: url("b"),
+        poll_url: url("c"),
+        train_url: url("d"),
+        ..Settings::default()
+    };
     let queue = Queue::Sqs(Sqs::with_client(settings, aws_sdk_sqs::Client::from_conf(config)));
     let asked = Instant::now();
     assert_eq!(queue.ping().await.unwrap_err().code(), Code::DependencyUnavailable);

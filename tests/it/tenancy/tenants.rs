@@ -29,6 +29,7 @@ async fn a_tenant_is_made_with_the_defaults_of_the_rules_and_its_first_key_throu
         ("signup_role", json!("viewer")),
         ("audit_retention_days", json!(0)),
         ("calls_per_minute", Value::Null),
+        ("training_consent", json!(false)),
         ("metadata", json!({})),
         ("is_active", json!(true)),
         ("version", json!(1)),
@@ -53,7 +54,7 @@ async fn every_field_can_be_set_and_changed_and_what_is_left_out_stays() {
     let body = json!({
         "name": "Full", "slug": "full", "max_concurrent_sessions": 0, "max_queued_sessions": 7,
         "max_tokens_per_month": 0, "admission": "reject", "signup": true, "signup_role": "lead",
-        "audit_retention_days": 30, "calls_per_minute": 60, "metadata": {"a": [1, {"b": null}]},
+        "audit_retention_days": 30, "calls_per_minute": 60, "training_consent": true, "metadata": {"a": [1, {"b": null}]},
     });
     let made = admin.post(TENANTS, body.clone()).await.expect(201);
     for (field, value) in body.as_object().unwrap() {

@@ -17,6 +17,7 @@ use shared::{
     migration,
     runtime::carried,
     tenant::{self, Limits, NewTenant},
+    trainer,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +54,7 @@ pub(super) async fn open(places: &Places, url: &str) -> Result<Host> {
     }
     let config = Config::read(&variables(places, &password)?.or("PUBLIC_URL", url))?;
     functions::health::built_from(&config.commit);
-    let app = config.build(Clock::System, carried::all)?;
+    let app = config.build(Clock::System, carried::all, trainer::carried::all)?;
     agent::register(&app).await?;
     Ok(Host { app })
 }
@@ -73,9 +74,11 @@ fn variables(places: &Places, password: &str) -> Result<Variables> {
         ("FILES", under("files")),
         ("OPENCODE_URL", places.opencode_url.clone()),
         ("OPENCODE_PASSWORD", places.opencode_password.clone()),
+        ("COMMAND_TRAINER_FOLDER", under("training")),
         ("OPENCODE_WORKSPACES", under("workspaces")),
         ("OPENCODE_DIRECTORIES", format!("{}:{}", under("demo"), places.directories)),
         ("SCRIPTED_AGENT", "true".to_owned()),
+        ("SIMULATED_TRAINER", "true".to_owned()),
     ];
     Ok(ours.into_iter().fold(Variables::of_process(), |all, (name, value)| all.with(name, value)))
 }
@@ -93,7 +96,9 @@ impl Host {
     }
 
     async fn create_tenant(&self) -> Result<TenantId> {
-        let new = NewTenant { name: "Demo".to_owned(), slug: SLUG.to_owned(), limits: Limits::default() };
+        // Whoever tries ioc on their own machine tries fine-tuning with their own sessions too.
+        let (name, slug) = ("Demo".to_owned(), SLUG.to_owned());
+        let new = NewTenant { name, slug, limits: Limits::default(), training_consent: true };
         Ok(tenant::create(&self.app, &new).await?)
     }
 

@@ -6,7 +6,9 @@ use crate::{
     db::Tx,
     error::{Code, Error, Result},
     event::EventType,
+    experiment,
     id::SessionId,
+    model,
     session::{
         ForkedFrom, Handover, MAX_DEPTH, MAX_TREE, Session,
         change::Change,
@@ -29,6 +31,7 @@ pub async fn open(app: &App, caller: &Caller, draft: Draft, start: bool) -> Resu
     }
     let now = app.clock.now();
     let agent = draft.agent().unwrap_or(store::ANY_AGENT).to_owned();
+    check_model(&mut tx, caller, &draft).await?;
     let place = place_below(&mut tx, caller, draft.parent_id).await?;
     let session = blank(caller, draft, place, now);
     let mut change = Change::new(session, caller, now);
@@ -56,6 +59,26 @@ async fn insert(app: &App, tx: Tx, change: Change, agent: &str, start: bool) -> 
             check_room(&room, start)?;
             Err(Error::internal("a session was refused without a reason"))
         }
+    }
+}
+
+/// Refuses a reference to a model, alias or version that there is not, and an experiment that does not run. What it leads
+/// to is looked up when the session is dispatched, because an alias moves.
+async fn check_model(tx: &mut Tx, caller: &Caller, draft: &Draft) -> Result<()> {
+    let Some(named) = draft.model_identifier.as_deref() else { return Ok(()) };
+    if let Some(name) = named.strip_prefix(model::name::EXPERIMENT) {
+        let running = experiment::store::running(tx, caller.tenant_id, (Some(name), None), draft.session_type).await?;
+        let refusal = || Error::field("model_identifier", format!("no experiment {name} runs"));
+        return running.map(|_| ()).ok_or_else(refusal);
+    }
+    if !named.starts_with(model::name::REGISTRY) {
+        return Ok(());
+    }
+    let reference: model::Reference = named.parse().map_err(|why: String| Error::field("model_identifier", why))?;
+    let resolution = model::store::resolve(tx, caller.tenant_id, &reference).await?;
+    match resolution.found(&reference) {
+        Ok(_) => Ok(()),
+        Err(failure) => Err(Error::field("model_identifier", format!("{} {}", failure.message, failure.remedy))),
     }
 }
 
@@ -103,6 +126,7 @@ fn blank(caller: &Caller, draft: Draft, (parent_id, root_id, depth): Place, now:
         priority: draft.priority,
         initial_prompt: draft.initial_prompt,
         model_identifier: draft.model_identifier,
+        resolved_model: None,
         agent_config: draft.agent_config,
         workspace: draft.workspace,
         max_duration_seconds: draft.max_duration_seconds,

@@ -14,10 +14,13 @@ use crate::{
     runtime::{FileChange, RunState, Said, Work},
 };
 
-use super::super::{
-    MAX_CHECKPOINTS,
-    change::{AgentResult, Change, NewCheckpoint},
-    usage::{Usage, usd},
+use super::{
+    super::{
+        MAX_CHECKPOINTS,
+        change::{Change, NewCheckpoint},
+        usage::{Usage, usd},
+    },
+    results,
 };
 
 /// What writes all of a change that is not the row or its events.
@@ -39,7 +42,7 @@ pub(super) fn statements(change: &Change) -> Result<Vec<Owned<'_>>> {
             ],
         });
     }
-    statements.extend(change.result().map(|result| note_result(change, result)));
+    statements.extend(results::statements(change));
     statements.extend(change.of_agent().map(event::store::append));
     let (tokens, cost) = (change.spent.tokens(), change.spent.cost_micros);
     if tokens != 0 || cost != 0 {
@@ -56,30 +59,6 @@ pub(super) fn statements(change: &Change) -> Result<Vec<Owned<'_>>> {
         });
     }
     Ok(statements)
-}
-
-/// What came of the run, for the figures of its agent.
-fn note_result(change: &Change, result: AgentResult) -> Owned<'_> {
-    let session = &change.session;
-    Owned {
-        sql: "select note_agent_result($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, s.required_capabilities, $11)
-              from sessions s where s.tenant_id = $1 and s.id = $2",
-        values: vec![
-            Box::new(session.tenant_id),
-            Box::new(session.id),
-            Box::new(session.run),
-            Box::new(result.agent_id),
-            Box::new(result.success),
-            Box::new(result.quality),
-            Box::new(session.active_ms),
-            Box::new(session.usage.cost_micros),
-            Box::new(session.usage.tokens()),
-            Box::new(
-                session.outcome.as_ref().and_then(|outcome| outcome.error.as_ref()).map(|error| error.code.as_str()),
-            ),
-            Box::new(change.now),
-        ],
-    }
 }
 
 fn keep_message<'a>(change: &'a Change, (id, said): &'a (MessageId, Said)) -> Owned<'a> {

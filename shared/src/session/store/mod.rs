@@ -4,6 +4,7 @@ mod extras;
 mod hold;
 mod left;
 mod list;
+mod results;
 mod room;
 mod row;
 pub mod statement;

@@ -21,7 +21,7 @@ pub(super) type Field<'a> = (&'static str, Value<'a>);
 /// All columns that make a [`Session`].
 pub(super) const COLUMNS: &str =
     "s.tenant_id, s.id, s.title, s.description, s.session_type, s.priority, s.initial_prompt,
-    s.model_identifier, s.agent_config, s.workspace, s.max_duration_seconds, s.cpu_limit, s.memory_limit_mb, s.tags,
+    s.model_identifier, s.resolved_model, s.agent_config, s.workspace, s.max_duration_seconds, s.cpu_limit, s.memory_limit_mb, s.tags,
     s.metadata, s.parent_id, s.root_id, s.depth, s.child_count, s.forked_from, s.status, s.status_changed_at,
     s.pause_reason, s.pause_question, s.resume_at, s.suspended, s.outcome, s.retry_count, s.intent, s.agent_id, s.lost_agent_id,
     s.handover, s.run,
@@ -42,6 +42,7 @@ pub(super) fn session(row: &Row) -> Result<Session> {
         priority: Priority::from_level(row.try_get::<_, i16>("priority")?.into()).unwrap_or_default(),
         initial_prompt: row.try_get("initial_prompt")?,
         model_identifier: row.try_get("model_identifier")?,
+        resolved_model: optional_json(row, "resolved_model")?,
         agent_config: json(row, "agent_config")?,
         workspace: optional_json(row, "workspace")?,
         max_duration_seconds: row.try_get("max_duration_seconds")?,
@@ -168,6 +169,7 @@ pub(super) fn changing(s: &Session) -> Vec<Field<'_>> {
         ("outcome", maybe(s.outcome.as_ref())),
         ("retry_count", Box::new(s.retry_count)),
         ("intent", maybe(s.intent.as_ref())),
+        ("resolved_model", maybe(s.resolved_model.as_ref())),
         ("agent_id", Box::new(s.agent_id)),
         ("lost_agent_id", Box::new(s.lost_agent_id)),
         ("handover", maybe(s.handover.as_ref())),

@@ -1,0 +1,21 @@
+//! Datasets: what training is done with, made of a tenant's own sessions by its jobs.
+
+mod content;
+mod get;
+mod list;
+mod preview;
+mod sessions;
+pub(crate) mod view;
+
+use shared::app::App;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// Everything under `/api/v1/fine-tuning/datasets`.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list))
+        .routes(routes!(preview::preview))
+        .routes(routes!(get::get))
+        .routes(routes!(content::content))
+        .routes(routes!(sessions::list))
+}

@@ -1,0 +1,85 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::*;
+use crate::{clock::Time, id::SessionId, session::SessionType};
+
+fn candidate(number: u128, root: u128) -> Candidate {
+    Candidate {
+        id: SessionId(Uuid::from_u128(number)),
+        root_id: SessionId(Uuid::from_u128(root)),
+        session_type: SessionType::Execution,
+        tags: Vec::new(),
+        model: None,
+        ended_at: Time::default(),
+        success_rate: Some(1.0),
+    }
+}
+
+fn transcript(answer: &str) -> Option<Transcript> {
+    let events = vec![("session.message".to_owned(), json!({"role": "assistant", "text": answer}))];
+    Some(Transcript { prompt: "Do it.".to_owned(), events, result: None, too_long: false })
+}
+
+#[test]
+fn each_session_is_a_sample_or_counted_by_why_it_is_none() {
+    let recipe = Recipe { limit: 2, ..Recipe::default() };
+    let mut curation = Curation::new(&recipe);
+    let failed = Candidate { success_rate: Some(0.5), ..candidate(1, 1) };
+    assert!(!curation.wants(&failed));
+    assert!(curation.wants(&candidate(2, 2)));
+    assert!(curation.take(&candidate(2, 2), transcript("Written to ada@example.org.")).is_some());
+    assert!(curation.take(&candidate(3, 3), transcript("Written to ada@example.org.")).is_none());
+    assert!(curation.take(&candidate(4, 4), transcript("")).is_none());
+    assert!(curation.take(&candidate(5, 5), None).is_none());
+    let too_long = transcript("x").map(|transcript| Transcript { too_long: true, ..transcript });
+    assert!(curation.take(&candidate(6, 6), too_long).is_none() && !curation.is_full());
+    let sample = curation.take(&candidate(7, 7), transcript("Something else was done here.")).unwrap();
+    assert!(curation.is_full());
+    let left_out = [
+        (LeftOut::TooLowSuccess, 1),
+        (LeftOut::Duplicate, 1),
+        (LeftOut::EmptyTranscript, 1),
+        (LeftOut::Deleted, 1),
+        (LeftOut::TooLong, 1),
+    ];
+    assert_eq!(curation.tally.left_out, BTreeMap::from(left_out));
+    assert_eq!((curation.tally.looked_at, curation.tally.samples), (2, 2));
+    assert_eq!(curation.tally.redactions, BTreeMap::from([("email".to_owned(), 1)]), "of the samples alone");
+    assert!(sample.line.ends_with("}\n") && sample.line.contains(&sample.candidate.id.to_string()));
+}
+
+#[test]
+fn the_prompt_of_the_system_comes_first_and_makes_nothing_a_duplicate() {
+    let recipe = Recipe { system_prompt: Some("Be brief. ".repeat(100)), ..Recipe::default() };
+    let mut curation = Curation::new(&recipe);
+    let sample = curation.take(&candidate(1, 1), transcript("One thing.")).unwrap();
+    assert_eq!(sample.messages[0].role, Speaker::System);
+    assert!(curation.take(&candidate(2, 2), transcript("Quite another matter.")).is_some());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn the_same_sessions_give_the_same_lines_and_no_tree_is_on_both_sides(
+        sessions in prop::collection::vec((any::<u128>(), 0..8_u128, "[a-d ]{0,30}"), 0..40)
+    ) {
+        let recipe = Recipe::default();
+        let made = || {
+            let mut curation = Curation::new(&recipe);
+            let samples: Vec<_> = sessions.iter().filter_map(|(id, root, answer)| {
+                curation.take(&candidate(*id, *root), transcript(answer)).map(|sample| (*root, sample))
+            }).collect();
+            (samples, curation.tally)
+        };
+        let (samples, tally) = made();
+        prop_assert_eq!(made(), (samples.clone(), tally));
+        let mut sides = BTreeMap::new();
+        for (root, sample) in samples {
+            prop_assert_eq!(*sides.entry(root).or_insert(sample.split), sample.split);
+        }
+    }
+}

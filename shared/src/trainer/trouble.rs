@@ -1,0 +1,153 @@
+//! What goes wrong with providers of training, as failures with remedies for whoever trains, and the calls that fail so:
+//! bounded in size, followed nowhere, and never believed further than they can be read.
+
+use reqwest::{RequestBuilder, StatusCode, header::HeaderMap};
+use serde::de::DeserializeOwned;
+
+use crate::session::outcome::{Category, Failure};
+
+/// The most bytes of an answer.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+/// The longest that we are asked to leave a provider alone and do.
+const LONGEST_REST: u64 = 24 * 60 * 60;
+
+/// A failure of a training.
+pub(super) fn failure(category: Category, code: impl Into<String>, message: impl Into<String>) -> Failure {
+    Failure { remedy: remedy(category).to_owned(), ..Failure::new(category, code, message) }
+}
+
+/// What is wrong with what was asked for, so that the same would be refused again.
+pub(super) fn refusal(code: &str, message: impl Into<String>) -> Failure {
+    failure(Category::User, code, message)
+}
+
+/// It may work the next time.
+pub(super) fn passing(code: &str, message: impl Into<String>) -> Failure {
+    failure(Category::Transient, code, message)
+}
+
+const fn remedy(category: Category) -> &'static str {
+    match category {
+        Category::Transient => "Nothing has to be done: it is tried again.",
+        Category::RateLimit => "Wait; it is tried again by itself. Or have the provider raise the limit.",
+        Category::Auth => "Set a credential for the provider that may train models, then retry the job.",
+        Category::Agent => "Read the job's events, then retry it, or train with other parameters.",
+        Category::User => "Correct the job's base model, parameters or dataset, and create it anew.",
+        Category::Policy => "Ask who owns the rule, or train with another dataset.",
+        Category::Budget => "Raise the limit or the credit at the provider, then retry the job.",
+        Category::Timeout => "Retry the job, or train with less.",
+        Category::Internal => "Retry the job; if it stays, report its id.",
+    }
+}
+
+/// A provider's answer, whole.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            tracing::debug!(%error, "a provider of training answers what cannot be read");
+            passing("PROVIDER_MALFORMED", "The provider's answer cannot be read.")
+        })
+    }
+
+    /// What it means that a call was not answered with success. `said` is what the provider has to say of it.
+    pub(super) fn refused(&self, said: &str) -> Failure {
+        let status = self.status.as_u16();
+        let told = if said.is_empty() { String::new() } else { format!(": {said}") };
+        let because = |what: &str| format!("The provider {what} ({status}){told}");
+        match status {
+            401 | 403 => failure(Category::Auth, "PROVIDER_AUTH", because("refuses the credential")),
+            402 => failure(Category::Budget, "PROVIDER_BUDGET", because("asks to be paid")),
+            429 => Failure {
+                retry_after_seconds: rest(&self.headers),
+                ..failure(Category::RateLimit, "PROVIDER_RATE_LIMIT", because("asks to slow down"))
+            },
+            408 | 409 | 425 | 500.. => {
+                Failure { retry_after_seconds: rest(&self.headers), ..passing("PROVIDER_ERROR", because("failed")) }
+            }
+            300..=399 => refusal("PROVIDER_REFUSED", because("sends elsewhere; is its base URL right?")),
+            _ => refusal("PROVIDER_REFUSED", because("refuses")),
+        }
+    }
+}
+
+/// How long the answer asks to be left alone: in seconds, or until a time, by the answer's own clock.
+fn rest(headers: &HeaderMap) -> Option<u64> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let asked = text("retry-after")?;
+    let seconds = asked.trim().parse().ok().or_else(|| {
+        let time = |text: &str| chrono::DateTime::parse_from_rfc2822(text).ok();
+        u64::try_from((time(asked)? - time(text("date")?)?).num_seconds()).ok()
+    });
+    seconds.map(|seconds: u64| seconds.min(LONGEST_REST))
+}
+
+/// Sends a call and takes its whole answer in.
+pub(super) async fn send(request: RequestBuilder) -> Result<Answer, Failure> {
+    let lost = |error: reqwest::Error| {
+        let why = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
+        tracing::debug!(error = ?error.without_url(), "a provider of training {why}");
+        passing("PROVIDER_UNREACHABLE", format!("The provider {why}."))
+    };
+    let mut response = request.send().await.map_err(lost)?;
+    let (status, headers, mut body) = (response.status(), std::mem::take(response.headers_mut()), Vec::new());
+    while let Some(chunk) = response.chunk().await.map_err(lost)? {
+        if body.len() + chunk.len() > MOST_BYTES {
+            return Err(passing("PROVIDER_MALFORMED", "The provider's answer is too large."));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, headers, body })
+}
+
+/// Our own file store failed.
+pub(super) fn of_files(error: &crate::error::Error) -> Failure {
+    tracing::warn!(?error, "the file of a dataset cannot be read");
+    passing("FILES_UNAVAILABLE", "The file store cannot be reached.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, headers: &[(&'static str, &str)]) -> Answer {
+        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        Answer { status: StatusCode::from_u16(status).unwrap(), headers, body: Vec::new() }
+    }
+
+    #[test]
+    fn each_status_has_its_category() {
+        for (status, category) in [
+            (400, Category::User),
+            (401, Category::Auth),
+            (402, Category::Budget),
+            (403, Category::Auth),
+            (404, Category::User),
+            (302, Category::User),
+            (409, Category::Transient),
+            (429, Category::RateLimit),
+            (500, Category::Transient),
+            (599, Category::Transient),
+        ] {
+            assert_eq!(answer(status, &[]).refused("").category, category, "{status}");
+        }
+    }
+
+    #[test]
+    fn how_long_to_rest_is_read_in_seconds_and_as_a_date_and_is_bounded() {
+        let asked = |headers: &[(&'static str, &str)]| answer(429, headers).refused("").retry_after_seconds;
+        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(asked(&[("retry-after", "20")]), Some(20));
+        assert_eq!(asked(&[("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT"), date]), Some(60));
+        assert_eq!(asked(&[("retry-after", "Sun, 06 Nov 1994 08:40:00 GMT"), date]), None, "that is over");
+        assert_eq!(asked(&[("retry-after", "99999999999")]), Some(LONGEST_REST));
+        assert_eq!(asked(&[("retry-after", "soon")]), None);
+        assert_eq!(asked(&[]), None);
+    }
+}

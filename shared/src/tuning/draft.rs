@@ -1,0 +1,99 @@
+//! What callers send of a training job, parsed once. Pure.
+
+use crate::{
+    dataset::{Recipe, recipe},
+    error::{Error, Refusals, Result},
+    model::Name,
+    text,
+    trainer::{Parameters, Provider},
+};
+
+/// What a caller asks a new job to be, before it was looked at.
+#[derive(Default)]
+pub struct Raw {
+    pub base_model: String,
+    pub target_model_name: String,
+    pub parameters: Option<Parameters>,
+    pub provider: Option<Provider>,
+    pub dataset: Option<recipe::Raw>,
+}
+
+/// A training job to be made, within all limits.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub base_model: String,
+    pub target_model_name: Name,
+    pub parameters: Parameters,
+    pub provider: Provider,
+    pub recipe: Recipe,
+}
+
+impl Draft {
+    /// Reads what was sent; refuses with all its faults at once. `offered` are the providers that may be named, the first
+    /// of which is meant where none is.
+    pub fn parse(raw: Raw, offered: &[Provider]) -> Result<Self> {
+        let mut refusals = Refusals::default();
+        let refused = &mut refusals;
+        let base_model = refused.take("base_model", text::line(raw.base_model, 1..=200));
+        let target_model_name = refused.take("target_model_name", raw.target_model_name.parse::<Name>());
+        let parameters = raw.parameters.unwrap_or_default();
+        parameters.check(refused);
+        let provider = refused.take("provider", self::provider(raw.provider, offered));
+        let recipe = Recipe::collect(raw.dataset.unwrap_or_default(), "dataset.", refused);
+        let draft =
+            base_model.zip(target_model_name).zip(provider).map(|((base_model, target_model_name), provider)| Self {
+                base_model,
+                target_model_name,
+                parameters,
+                provider,
+                recipe,
+            });
+        refusals.finish()?;
+        draft.ok_or_else(|| Error::internal("a draft without a refusal has all its fields"))
+    }
+}
+
+fn provider(asked: Option<Provider>, offered: &[Provider]) -> Result<Provider, String> {
+    let known = asked.or(offered.first().copied()).filter(|one| offered.contains(one));
+    known.ok_or_else(|| {
+        let names: Vec<_> = offered.iter().map(|one| one.name()).collect();
+        format!("is not offered here; one of: {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_that_is_refused_is_named_at_once() {
+        let raw = Raw {
+            base_model: " tiny".to_owned(),
+            target_model_name: "-x".to_owned(),
+            parameters: Some(Parameters { epochs: 0, learning_rate: 2.0, ..Parameters::default() }),
+            provider: Some(Provider::Simulated),
+            dataset: Some(recipe::Raw { min_success_rate: Some(2.0), ..recipe::Raw::default() }),
+        };
+        let error = Draft::parse(raw, &[Provider::Openai]).unwrap_err();
+        let mut named: Vec<_> = error.fields().iter().map(|field| field.field.as_str()).collect();
+        named.sort_unstable();
+        let all = [
+            "base_model",
+            "dataset.min_success_rate",
+            "parameters.epochs",
+            "parameters.learning_rate",
+            "provider",
+            "target_model_name",
+        ];
+        assert_eq!(named, all);
+    }
+
+    #[test]
+    fn a_job_that_names_no_provider_is_for_the_first_that_is_offered() {
+        let raw = || Raw { base_model: "tiny".to_owned(), target_model_name: "reviewer".to_owned(), ..Raw::default() };
+        let draft = Draft::parse(raw(), &[Provider::Simulated, Provider::Openai]).unwrap();
+        assert_eq!(draft.provider, Provider::Simulated);
+        assert_eq!(draft.parameters, Parameters::default());
+        assert_eq!(Draft::parse(raw(), &[]).unwrap_err().fields()[0].field, "provider");
+    }
+}

@@ -1,0 +1,142 @@
+//! The row of a training job and the type [`TrainingJob`], field by field, in both directions.
+
+use std::{fmt::Debug, time::Duration};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
+
+use crate::{
+    error::{Error, Result},
+    id::ModelVersionId,
+    trainer::Provider,
+    tuning::{TrainingJob, status::Status},
+};
+
+/// A column and its value.
+pub(super) type Field<'a> = (&'static str, Box<dyn ToSql + Sync + Send + 'a>);
+
+/// All columns that make a [`TrainingJob`].
+pub(super) const COLUMNS: &str =
+    "j.tenant_id, j.id, j.base_model, j.target_model_name, j.provider, j.parameters, j.recipe, j.status,
+    j.status_changed_at, j.attempt, j.error, j.dataset, j.submitted_at, j.external_id, j.trainer_state, j.stopping,
+    j.progress, j.polled_at, j.trained, j.metrics, j.evaluation, j.model_version_id, j.model_version, j.cost_micros,
+    j.fence, j.lease_until, j.next_step_at, j.look_pause_ms, j.tries, j.unknown_looks, j.broken_off, j.last_event_seq,
+    j.version, j.created_by, j.created_at, j.updated_at, j.started_at, j.ended_at";
+
+/// Reads a row by column name.
+pub(super) fn job(row: &Row) -> Result<TrainingJob> {
+    let model_id: Option<ModelVersionId> = row.try_get("model_version_id")?;
+    let look_pause: i32 = row.try_get("look_pause_ms")?;
+    Ok(TrainingJob {
+        tenant_id: row.try_get("tenant_id")?,
+        id: row.try_get("id")?,
+        base_model: row.try_get("base_model")?,
+        target_model_name: row.try_get("target_model_name")?,
+        provider: word(row, "provider", Provider::of)?,
+        parameters: json(row, "parameters")?,
+        recipe: row.try_get("recipe")?,
+        status: word(row, "status", Status::parse)?,
+        status_changed_at: row.try_get("status_changed_at")?,
+        attempt: row.try_get("attempt")?,
+        error: optional(row, "error")?,
+        dataset: optional(row, "dataset")?,
+        submitted_at: row.try_get("submitted_at")?,
+        external_id: row.try_get("external_id")?,
+        trainer_state: optional(row, "trainer_state")?,
+        stopping: row.try_get("stopping")?,
+        progress: row.try_get("progress")?,
+        polled_at: row.try_get("polled_at")?,
+        trained: optional(row, "trained")?,
+        metrics: json(row, "metrics")?,
+        evaluation: optional(row, "evaluation")?,
+        model: model_id.zip(row.try_get("model_version")?),
+        cost_micros: row.try_get("cost_micros")?,
+        fence: row.try_get("fence")?,
+        lease_until: row.try_get("lease_until")?,
+        next_step_at: row.try_get("next_step_at")?,
+        look_pause: Duration::from_millis(u64::try_from(look_pause).unwrap_or(0)),
+        tries: row.try_get("tries")?,
+        unknown_looks: row.try_get("unknown_looks")?,
+        broken_off: row.try_get("broken_off")?,
+        last_event_seq: row.try_get("last_event_seq")?,
+        version: row.try_get("version")?,
+        created_by: json(row, "created_by")?,
+        created_at: row.try_get("created_at")?,
+        updated_at: row.try_get("updated_at")?,
+        started_at: row.try_get("started_at")?,
+        ended_at: row.try_get("ended_at")?,
+    })
+}
+
+/// What is written once.
+pub(super) fn fixed(j: &TrainingJob) -> Vec<Field<'_>> {
+    vec![
+        ("tenant_id", Box::new(j.tenant_id)),
+        ("id", Box::new(j.id)),
+        ("base_model", Box::new(j.base_model.as_str())),
+        ("target_model_name", Box::new(j.target_model_name.as_str())),
+        ("provider", Box::new(j.provider.name())),
+        ("parameters", Box::new(Json(&j.parameters))),
+        ("recipe", Box::new(&j.recipe)),
+        ("created_by", Box::new(Json(&j.created_by))),
+        ("created_at", Box::new(j.created_at)),
+    ]
+}
+
+/// What a change may write. The claim's own columns are written with it: whoever writes holds the row.
+pub(super) fn changing(j: &TrainingJob) -> Vec<Field<'_>> {
+    vec![
+        ("status", Box::new(j.status.name())),
+        ("status_changed_at", Box::new(j.status_changed_at)),
+        ("attempt", Box::new(j.attempt)),
+        ("error", maybe(j.error.as_ref())),
+        ("dataset", maybe(j.dataset.as_ref())),
+        ("submitted_at", Box::new(j.submitted_at)),
+        ("external_id", Box::new(j.external_id.as_deref())),
+        ("trainer_state", maybe(j.trainer_state.as_ref())),
+        ("stopping", Box::new(j.stopping)),
+        ("progress", Box::new(j.progress)),
+        ("polled_at", Box::new(j.polled_at)),
+        ("trained", maybe(j.trained.as_ref())),
+        ("metrics", Box::new(Json(&j.metrics))),
+        ("evaluation", maybe(j.evaluation.as_ref())),
+        ("model_version_id", Box::new(j.model.as_ref().map(|(id, _)| *id))),
+        ("model_version", Box::new(j.model.as_ref().map(|(_, version)| version.as_str()))),
+        ("cost_micros", Box::new(j.cost_micros)),
+        ("lease_until", Box::new(j.lease_until)),
+        ("next_step_at", Box::new(j.next_step_at)),
+        ("look_pause_ms", Box::new(i32::try_from(j.look_pause.as_millis()).unwrap_or(i32::MAX))),
+        ("tries", Box::new(j.tries)),
+        ("unknown_looks", Box::new(j.unknown_looks)),
+        ("broken_off", Box::new(j.broken_off)),
+        ("last_event_seq", Box::new(j.last_event_seq)),
+        ("version", Box::new(j.version)),
+        ("updated_at", Box::new(j.updated_at)),
+        ("started_at", Box::new(j.started_at)),
+        ("ended_at", Box::new(j.ended_at)),
+    ]
+}
+
+pub(super) fn parameters<'a>(fields: &'a [Field<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    fields.iter().map(|(_, value)| value.as_ref() as &(dyn ToSql + Sync)).collect()
+}
+
+fn maybe<'a, T: Serialize + Debug + Sync>(value: Option<&'a T>) -> Box<dyn ToSql + Sync + Send + 'a> {
+    Box::new(value.map(Json))
+}
+
+fn json<T: DeserializeOwned>(row: &Row, column: &str) -> Result<T> {
+    Ok(row.try_get::<_, Json<T>>(column)?.0)
+}
+
+fn optional<T: DeserializeOwned>(row: &Row, column: &str) -> Result<Option<T>> {
+    Ok(row.try_get::<_, Option<Json<T>>>(column)?.map(|json| json.0))
+}
+
+fn word<T>(row: &Row, column: &str, parse: fn(&str) -> Option<T>) -> Result<T> {
+    let text: &str = row.try_get(column)?;
+    parse(text).ok_or_else(|| Error::internal(format!("{column} holds {text}")))
+}

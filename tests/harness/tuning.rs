@@ -1,0 +1,115 @@
+//! Fine-tuning at the pace of tests: who trains, sessions to train on, and jobs on their way.
+
+use std::{panic::Location, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use shared::{
+    clock::Clock,
+    db::Db,
+    files::Files,
+    trainer::{Provider, Trainer, carried::Trainers, simulated::Simulated},
+    tuning::{Pace, Settings},
+};
+
+use crate::{Caller, world::merge};
+
+/// The settings of every world: all providers may be named, and looks follow each other at once.
+pub fn settings() -> Settings {
+    let pace = Pace {
+        look_first: Duration::from_millis(20),
+        look_longest: Duration::from_millis(100),
+        retry_first: Duration::from_millis(10),
+        retry_longest: Duration::from_millis(50),
+    };
+    Settings { offered: Arc::new(Provider::ALL), pace, ..Settings::default() }
+}
+
+/// Those that are given, or the simulated one.
+pub(crate) fn trainers(given: Trainers, (db, files): (&Db, &Files), clock: &Clock) -> Trainers {
+    if !given.is_empty() {
+        return given;
+    }
+    let simulated: Box<dyn Trainer> = Box::new(Simulated::new(db.clone(), files.clone(), clock.clone()));
+    Trainers::new([(Provider::Simulated, simulated)])
+}
+
+/// Words that no other number has: what is said in a session that is like no other.
+fn words(number: usize) -> String {
+    const SYLLABLES: [&str; 16] =
+        ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va"];
+    let mut state = u64::try_from(number).unwrap_or(0).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1);
+    let mut word = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let at = |shift: u32| SYLLABLES[usize::try_from(state >> shift & 15).unwrap_or(0)];
+        format!("{}{}{}", at(33), at(41), at(52))
+    };
+    (0..24).map(|_| word()).collect::<Vec<_>>().join(" ")
+}
+
+impl Caller {
+    /// Agrees to training, and runs so many sessions to a good end, each like no other.
+    pub async fn good_sessions(&self, count: usize) {
+        self.patch("/api/v1/tenant", json!({"training_consent": true})).await.expect(200);
+        let mut ids = Vec::new();
+        for number in 0..count {
+            let script = json!([{"do": "say", "text": format!("It is done: {}.", words(2 * number + 1))}]);
+            let config = json!({"agent": "scripted", "script": script});
+            let prompt = format!("Please do this: {}.", words(2 * number));
+            ids.push(self.start_session(json!({"initial_prompt": prompt, "agent_config": config})).await);
+        }
+        for id in ids {
+            self.reaches(&id, &["completed"]).await;
+        }
+    }
+
+    /// Makes a training job with these fields besides its base model, its name and the simulated provider; answers its id.
+    pub async fn new_training(&self, fields: Value) -> String {
+        let mut body = json!({"base_model": "tiny", "target_model_name": "reviewer", "provider": "simulated"});
+        merge(&mut body, fields);
+        self.post("/fine-tuning/jobs", body).await.expect(201)["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Makes and starts a training job whose simulation goes so; answers its id.
+    pub async fn train(&self, extra: Value) -> String {
+        let id = self.new_training(json!({"parameters": {"seed": 7, "extra": extra}})).await;
+        self.act(&format!("/fine-tuning/jobs/{id}/start")).await.expect(202);
+        id
+    }
+
+    pub async fn training(&self, id: &str) -> Value {
+        self.get(&format!("/fine-tuning/jobs/{id}")).await.expect(200)
+    }
+
+    /// Waits until a training job is in one of these states, and answers it.
+    #[track_caller]
+    pub fn trains<'a>(&'a self, id: &'a str, states: &'a [&'a str]) -> impl Future<Output = Value> + 'a {
+        let at = Location::caller();
+        async move {
+            let mut job = Value::Null;
+            let reached = tokio::time::timeout(Duration::from_secs(30), async {
+                loop {
+                    job = self.training(id).await;
+                    if states.iter().any(|state| job["status"] == *state) {
+                        return;
+                    }
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            });
+            let reached = reached.await;
+            assert!(reached.is_ok(), "{at}: the job never became {states:?} but is {job:#}");
+            job
+        }
+    }
+
+    /// All events of a training job, checked to be without gaps.
+    pub async fn training_events(&self, id: &str) -> Vec<Value> {
+        self.log(&format!("/fine-tuning/jobs/{id}")).await
+    }
+
+    /// The states that a training job went through, from its events.
+    pub async fn training_states(&self, id: &str) -> Vec<String> {
+        let events = self.training_events(id).await;
+        let changes = events.iter().filter(|event| event["type"] == "training.status_changed");
+        changes.map(|event| event["payload"]["to"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}

@@ -1,0 +1,83 @@
+//! `POST /fine-tuning/jobs/{id}/cancel`.
+
+use std::time::Duration;
+
+use harness::{Options, World, until};
+use serde_json::{Value, json};
+use shared::{auth::Role, job::Lane};
+
+#[tokio::test]
+async fn a_job_that_no_provider_has_is_cancelled_at_once() {
+    let world = World::idle(Options::default()).await;
+    let lead = world.caller(Role::Lead);
+    let id = lead.new_training(json!({})).await;
+    let job = lead.act(&format!("/fine-tuning/jobs/{id}/cancel")).await.expect(202);
+    assert_eq!((&job["status"], &job["stopping"]), (&json!("cancelled"), &json!(false)));
+    assert!(job["ended_at"].is_string());
+    lead.act(&format!("/fine-tuning/jobs/{id}/cancel")).await.problem(409, "INVALID_TRANSITION");
+    let queued = lead.train(json!({})).await;
+    let job = lead.act(&format!("/fine-tuning/jobs/{queued}/cancel")).await.expect(202);
+    assert_eq!((&job["status"], &job["stopping"]), (&json!("cancelled"), &json!(false)));
+}
+
+#[tokio::test]
+async fn a_running_job_is_cancelled_and_its_provider_is_told() {
+    let world = World::new().await;
+    let lead = world.caller(Role::Lead);
+    lead.good_sessions(3).await;
+    let id = lead.train(json!({"duration_seconds": 3600})).await;
+    lead.trains(&id, &["running"]).await;
+    let job = lead.act(&format!("/fine-tuning/jobs/{id}/cancel")).await.expect(202);
+    assert_eq!(job["status"], "cancelled");
+    until(async || lead.training(&id).await["stopping"] == json!(false)).await;
+    let told = "select count(*) from simulated_trainings where cancelled_at is not null";
+    assert_eq!(world.owner().await.number(told).await, 1);
+    assert_eq!(lead.training_states(&id).await, ["queued", "running", "cancelled"]);
+    assert_eq!(lead.training(&id).await["model"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_told_to_stop_is_given_up_on_record() {
+    let world = World::new().await;
+    let lead = world.caller(Role::Lead);
+    lead.good_sessions(3).await;
+    let fault = json!({"at": "cancel", "category": "transient"});
+    let id = lead.train(json!({"duration_seconds": 3600, "fail": fault})).await;
+    lead.trains(&id, &["running"]).await;
+    lead.act(&format!("/fine-tuning/jobs/{id}/cancel")).await.expect(202);
+    until(async || lead.training(&id).await["stopping"] == json!(false)).await;
+    let events = lead.training_events(&id).await;
+    let told = |event: &&Value| event["payload"]["level"] == "error";
+    let message = events.iter().find(told).expect("an error is logged")["payload"]["message"].as_str().unwrap();
+    assert!(message.contains("could not be told to stop"), "{message}");
+}
+
+/// Whichever of the two comes first: nothing is registered after a cancel, and no provider goes on with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_that_races_every_step_leaves_nothing_behind() {
+    let world = World::new().await;
+    let lead = world.caller(Role::Lead);
+    lead.good_sessions(3).await;
+    let owner = world.owner().await;
+    let mut cancelled = 0;
+    for pause in 0..24 {
+        let id = lead.train(json!({"duration_seconds": 0.02})).await;
+        tokio::time::sleep(Duration::from_millis(4 * pause)).await;
+        let reply = lead.act(&format!("/fine-tuning/jobs/{id}/cancel")).await;
+        let job = lead.trains(&id, &["cancelled", "completed"]).await;
+        until(async || lead.training(&id).await["stopping"] == json!(false)).await;
+        assert_eq!(reply.status == 202, job["status"] == "cancelled", "{reply:?} {job:#}");
+        assert_eq!(job["status"] == "completed", job["model"].is_object(), "{job:#}");
+        cancelled += i64::from(job["status"] == "cancelled");
+        let left = "select count(*) from training_jobs where lease_until is not null or stopping
+                    or status in ('completed', 'cancelled') and next_step_at is not null";
+        until(async || owner.number(left).await == 0).await;
+    }
+    let playing = "select count(*) from simulated_trainings s join training_jobs j on j.id = s.job_id
+                   where j.status = 'cancelled' and s.cancelled_at is null and j.trained is null";
+    assert_eq!(owner.number(playing).await, 0, "a provider still plays what was called off");
+    assert!(cancelled > 0, "no cancel came in time");
+    for lane in [Lane::Train, Lane::Poll] {
+        assert_eq!(world.app.queue.depth(lane).await.unwrap().dead, 0);
+    }
+}

@@ -1,0 +1,45 @@
+//! `GET /fine-tuning/jobs/{id}/events`.
+
+use harness::World;
+use serde_json::json;
+use shared::auth::Role;
+
+#[tokio::test]
+async fn the_log_tells_every_move_and_can_be_read_on_from_any_place() {
+    let world = World::new().await;
+    let lead = world.caller(Role::Lead);
+    lead.good_sessions(3).await;
+    let id = lead.train(json!({"duration_seconds": 0.1})).await;
+    lead.trains(&id, &["completed"]).await;
+    let events = lead.training_events(&id).await;
+    assert_eq!(events[0]["type"], "training.created");
+    assert_eq!(events[0]["job_id"], json!(id));
+    assert_eq!(events[1]["payload"], json!({"from": "pending", "to": "queued", "reason": "started", "attempt": 1}));
+    assert_eq!(events[1]["actor"]["kind"], "key");
+    let last = events.last().unwrap();
+    assert_eq!((&last["type"], &last["actor"]["id"]), (&json!("training.completed"), &json!("trainer")), "{last:#}");
+    assert!(events.iter().any(|event| event["type"] == "training.progress" && event["payload"]["loss"].is_f64()));
+    let page = lead.get(&format!("/fine-tuning/jobs/{id}/events?after=1&limit=2")).await.expect(200);
+    assert_eq!(page["items"], json!(events[1..3]));
+    assert_eq!((&page["next_cursor"], &page["last_seq"]), (&json!("3"), &json!(events.len())));
+    for wrong in ["after=-1", "limit=0", "after=x"] {
+        let reply = lead.get(&format!("/fine-tuning/jobs/{id}/events?{wrong}")).await;
+        reply.problem(422, "VALIDATION_FAILED");
+    }
+}
+
+#[tokio::test]
+async fn as_a_stream_it_goes_on_until_the_end_of_the_job() {
+    let world = World::new().await;
+    let lead = world.caller(Role::Lead);
+    lead.good_sessions(3).await;
+    let id = lead.train(json!({"duration_seconds": 0.5})).await;
+    let mut stream = lead.stream_of(&format!("/api/v1/fine-tuning/jobs/{id}")).await;
+    let mut told = Vec::new();
+    while told.last().is_none_or(|event: &serde_json::Value| event["type"] != "training.completed") {
+        let frame = stream.next().await.expect("it goes on until then");
+        assert_eq!((&json!(frame.id), &json!(frame.event)), (&frame.data["seq"], &frame.data["type"]));
+        told.push(frame.data);
+    }
+    assert_eq!(told, lead.training_events(&id).await);
+}
