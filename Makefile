@@ -21,7 +21,7 @@ setup: ## Install what is missing into .local: PostgreSQL, Valkey, OpenCode, rip
 dashboard: ## Build the dashboard into dashboard/out, where its sources are newer than that
 	@$(PYTHON) infra/local/setup.py --dashboard
 
-setup-test: ## All that, and what the tests need: cargo-lambda, MiniStack, cfn-lint, cargo-deny, Schemathesis, the A2A SDK, Chromium
+setup-test: ## All that, and what the tests need: cargo-lambda, MiniStack, moto, cfn-lint, cargo-deny, Schemathesis, the A2A SDK, Chromium
 	@$(PYTHON) infra/local/setup.py --test
 
 build: ## Compile the local host, and the example that the tests start

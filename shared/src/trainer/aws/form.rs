@@ -32,7 +32,6 @@ fn turns(sample: &Sample) -> Option<(String, Vec<(&str, String)>)> {
             ("system", _) => join(&mut system, &turn.content),
             // The first to speak is the user.
             ("user", None) => turns.push((role, turn.content.clone())),
-            (_, None) => {}
             (_, Some((before, said))) if *before == role => join(said, &turn.content),
             ("user" | "assistant", Some(_)) => turns.push((role, turn.content.clone())),
             _ => {}
@@ -77,7 +76,9 @@ fn completion(sample: &Sample) -> Option<Vec<u8>> {
     let (system, mut turns) = turns(sample)?;
     let (_, answer) = turns.pop()?;
     let mut prompt = system;
-    turns.iter().for_each(|(_, text)| join(&mut prompt, text));
+    for (_, text) in &turns {
+        join(&mut prompt, text);
+    }
     serde_json::to_vec(&json!({"prompt": prompt, "completion": answer})).ok()
 }
 

@@ -65,10 +65,10 @@ impl Aws {
     /// Puts one side of the split where Bedrock reads it, in the form that the base model wants.
     async fn hand_over(&self, order: &Order, side: &str, file: &TrainingFile) -> Result<u64, Failure> {
         let form = form::of_model(&order.base_model);
-        let size = samples::measure(&self.files, file, form).await?;
+        let written = samples::measure(&self.files, file, form).await?;
         let content = samples::stream(&self.files, file, form).await?;
         match self.bucket.write(&format!("{}/{side}.jsonl", folder(order)), content).await {
-            Ok(()) => Ok(size.samples),
+            Ok(()) => Ok(written.samples),
             Err(Unwritten::Content(failure)) => Err(failure),
             Err(Unwritten::Store(error)) => Err(of_files(&error)),
         }
@@ -76,7 +76,7 @@ impl Aws {
 
     /// The table that a training left, where it left one.
     async fn curve(&self, order: &Order, job: &Job) -> Result<Vec<super::Point>, Failure> {
-        let id = job.job_arn.rsplit('/').next().unwrap_or_default();
+        let id = job.arn.rsplit('/').next().unwrap_or_default();
         let output = format!("{}/output", folder(order));
         let keys = self.bucket.list(&output).await.map_err(|error| of_files(&error))?;
         let is_table = |key: &&String| key.ends_with("/step_wise_training_metrics.csv");

@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn a_long_curve_is_thinned_and_keeps_its_end() {
-        let rows: String = (0..10_001).map(|step| format!("{step},1.0\n")).collect();
+        let rows = (0..10_001).map(|step| format!("{step},1.0")).collect::<Vec<_>>().join("\n");
         let points = curve(&format!("step_number,training_loss\n{rows}"));
         assert!(points.len() <= MOST_POINTS + 1 && points.last().unwrap().step == 10_000);
     }

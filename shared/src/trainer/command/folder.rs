@@ -4,6 +4,7 @@ use std::{
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use futures_util::TryStreamExt;
@@ -48,7 +49,7 @@ async fn fetch(files: &Files, file: &TrainingFile, to: &Path) -> Result<(), Fail
     if fs::try_exists(to).await.map_err(|error| trouble(&error))? {
         return Ok(());
     }
-    let part = to.with_extension("part");
+    let part = part_of(to);
     let mut content = files.read(&file.key).await.map_err(|error| of_files(&error))?;
     let (mut copy, mut hash) = (fs::File::create(&part).await.map_err(|error| trouble(&error))?, Sha256::new());
     while let Some(chunk) = content.try_next().await.map_err(|error| of_files(&error))? {
@@ -63,10 +64,31 @@ async fn fetch(files: &Files, file: &TrainingFile, to: &Path) -> Result<(), Fail
     fs::rename(&part, to).await.map_err(|error| trouble(&error))
 }
 
+/// What becomes a file when it is whole. Nobody else writes to it, also not one who submits the same at the same time.
+fn part_of(to: &Path) -> PathBuf {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    to.with_extension(format!("{}-{}.part", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed)))
+}
+
 async fn write(to: &Path, content: &[u8]) -> io::Result<()> {
-    let part = to.with_extension("part");
+    let part = part_of(to);
     fs::write(&part, content).await?;
     fs::rename(&part, to).await
+}
+
+/// Removes what was to be learnt from; what is gone already need not be.
+pub(super) fn empty(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if matches!(&*name, "training.jsonl" | "held-out.jsonl") || name.ends_with(".part") {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The disk fails us: it may be full for now.

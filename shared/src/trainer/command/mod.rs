@@ -155,13 +155,11 @@ impl Trainer for Command {
             return Ok(());
         }
         let marked = std::fs::write(folder.join("cancelled"), "");
-        let killed = [Verb::Train, Verb::Evaluate].into_iter().try_for_each(|verb| self.process(order, verb).kill());
-        marked.and(killed).map_err(|error| trouble(&error))?;
-        for file in ["training.jsonl", "held-out.jsonl"] {
-            // What is gone already need not be removed.
-            let _ = std::fs::remove_file(folder.join(file));
+        marked.map_err(|error| trouble(&error))?;
+        for verb in [Verb::Train, Verb::Evaluate] {
+            self.process(order, verb).kill().await.map_err(|error| trouble(&error))?;
         }
-        Ok(())
+        folder::empty(&folder).map_err(|error| trouble(&error))
     }
 
     async fn evaluate(&self, order: &Order, state: &TrainerState) -> Result<Evaluation, Failure> {

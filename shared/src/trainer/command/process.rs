@@ -9,12 +9,16 @@ use std::{
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use super::Settings;
 
 /// What runs the program and notes what became of it.
 const SCRIPT: &str = include_str!("run.sh");
+
+/// How long the shell may take to say its number.
+const STARTING: Duration = Duration::from_secs(2);
 
 /// How much of what a program printed is told when it died.
 const LOG_TAIL: u64 = 600;
@@ -96,8 +100,12 @@ impl Process {
         Ok(())
     }
 
-    /// Ends it and all that it started, if it runs.
-    pub(super) fn kill(&self) -> io::Result<()> {
+    /// Ends it and all that it started, if it runs. One that was started this moment has not said its number yet.
+    pub(super) async fn kill(&self) -> io::Result<()> {
+        let begun = Instant::now();
+        while self.runs()? && !self.file("pid").exists() && begun.elapsed() < STARTING {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         if !self.runs()? {
             return Ok(());
         }

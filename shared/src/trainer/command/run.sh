@@ -8,4 +8,4 @@ shift 2
 "$@" > "$folder/$verb.log" 2>&1
 echo $? > "$folder/$verb.exit.new" && mv "$folder/$verb.exit.new" "$folder/$verb.exit"
 # What was learnt from need not lie here for longer; what it is measured on is needed once more.
-case $verb in train) rm -f "$folder/training.jsonl" ;; *) rm -f "$folder/held-out.jsonl" ;; esac
+case $verb in train) rm -f "$folder/training.jsonl" "$folder"/*.part ;; *) rm -f "$folder/held-out.jsonl" ;; esac

@@ -13,7 +13,7 @@ use crate::{
 use super::{
     client::Client,
     order::MODEL_PROVIDER,
-    wire::{Event, Job, Step},
+    wire::{Event, Figures, Job},
 };
 
 /// What is remembered between two looks.
@@ -47,10 +47,10 @@ impl State {
         TrainerState(serde_json::to_value(self).unwrap_or_default())
     }
 
-    fn note(&mut self, step: &Step) {
-        self.loss = step.train_loss.or(self.loss);
-        self.eval_loss = step.held_out_loss().or(self.eval_loss);
-        self.accuracy = step.accuracy().or(self.accuracy);
+    fn note(&mut self, figures: &Figures) {
+        self.loss = figures.train_loss.or(self.loss);
+        self.eval_loss = figures.held_out_loss().or(self.eval_loss);
+        self.accuracy = figures.accuracy().or(self.accuracy);
     }
 }
 

@@ -67,17 +67,18 @@ impl Openai {
         (side, file): (&str, &TrainingFile),
         known: &[File],
     ) -> Result<String, Failure> {
-        let (name, size) = (order::file_name(order, side), samples::measure(&self.files, file, conversation).await?);
+        let name = order::file_name(order, side);
+        let whole_bytes = samples::measure(&self.files, file, conversation).await?.bytes;
         let whole = |one: &&File| {
             one.filename == name
-                && one.bytes.is_none_or(|bytes| bytes == size.bytes)
+                && one.bytes.is_none_or(|bytes| bytes == whole_bytes)
                 && one.status.as_deref() != Some("error")
         };
         if let Some(found) = known.iter().find(whole) {
             return Ok(found.id.clone());
         }
         let content = samples::stream(&self.files, file, conversation).await?;
-        Ok(client.upload(&name, size.bytes, content).await?.id)
+        Ok(client.upload(&name, whole_bytes, content).await?.id)
     }
 }
 

@@ -83,13 +83,13 @@ pub(super) struct Event {
     #[serde(default)]
     pub(super) message: String,
     #[serde(default)]
-    pub(super) data: Option<Step>,
+    pub(super) data: Option<Figures>,
 }
 
 /// The figures of a step.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Step {
+pub(super) struct Figures {
     pub(super) step: Option<i64>,
     pub(super) total_steps: Option<i64>,
     pub(super) train_loss: Option<f64>,
@@ -100,7 +100,7 @@ pub(super) struct Step {
     pub(super) full_valid_mean_token_accuracy: Option<f64>,
 }
 
-impl Step {
+impl Figures {
     /// On the whole held-out file where that was measured, else on a batch of it.
     pub(super) fn held_out_loss(&self) -> Option<f64> {
         self.full_valid_loss.or(self.valid_loss).filter(|loss| loss.is_finite())
@@ -120,7 +120,7 @@ pub(super) struct Checkpoint {
     #[serde(default)]
     pub(super) step_number: i64,
     #[serde(default)]
-    pub(super) metrics: Step,
+    pub(super) metrics: Figures,
 }
 
 macro_rules! listed {

@@ -207,7 +207,7 @@ async fn a_folder_that_was_filled_by_one_who_died_is_begun_in() {
     let order = order(&member).await;
     let folder = member.folder(&order);
     fs::create_dir_all(folder.join("output")).unwrap();
-    fs::write(folder.join("training.part"), "half a li").unwrap();
+    fs::write(folder.join("training.1-0.part"), "half a li").unwrap();
     fs::write(folder.join("train.lock"), "").unwrap();
     member.trainer.submit(&order).await.unwrap();
     assert_eq!(member.jobs(&order).await, 1);
