@@ -5,7 +5,7 @@ IOC := target/debug/ioc
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test dashboard build up demo check check-dashboard test test-dashboard screenshots fmt lint deny lint-template bench lambda clean
+.PHONY: help setup setup-test dashboard build lora-trainer up demo check check-dashboard test test-dashboard screenshots fmt lint deny lint-template bench lambda clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ setup-test: ## All that, and what the tests need: cargo-lambda, MiniStack, moto,
 build: ## Compile the local host, and the example that the tests start
 	@cargo build --locked --package local --package push-agent
 
+# A workspace of its own with a target of its own: two minutes of compiling that nothing else needs.
+lora-trainer: ## Compile the example that trains, for the test that runs it and for COMMAND_TRAINER
+	@cargo build --locked --quiet --manifest-path examples/lora-trainer/Cargo.toml --target-dir target/lora-trainer
+
 # Fetching waits for the network and compiling for the processors: both at once.
 up: ## Set up, start everything on 127.0.0.1:8000 with the dashboard, show the main job once; Ctrl-C ends it
 	@$(MAKE) --no-print-directory -j2 dashboard build
@@ -47,7 +51,7 @@ check: ## The inner loop: formatting, lints, and the tests that need Postgres an
 
 test: ## Everything: formatting, lints, the template, all tests, against real servers of their own
 	@$(MAKE) --no-print-directory -j2 setup-test build
-	@$(MAKE) --no-print-directory fmt lint lint-template
+	@$(MAKE) --no-print-directory fmt lint lint-template lora-trainer
 	@$(IOC) services -- $(TEST)
 	@$(MAKE) --no-print-directory test-dashboard
 
@@ -64,6 +68,7 @@ screenshots: setup-test build ## Every page in both themes, into docs/screenshot
 
 fmt: ## Is every file formatted? (cargo fmt does it)
 	@cargo fmt --all --check
+	@cargo fmt --manifest-path examples/lora-trainer/Cargo.toml --check
 
 lint: ## Does clippy agree? And, where `make setup-test` has put it, cargo-deny?
 	@cargo clippy --locked --workspace --all-targets -- -D warnings

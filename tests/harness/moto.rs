@@ -36,7 +36,7 @@ fn moto() -> &'static Moto {
         let mut command = kept(&program);
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
         let keeper = command.spawn().expect("sh starts");
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < deadline, "{} did not answer within a minute", program.display());
             std::thread::sleep(Duration::from_millis(50));

@@ -38,6 +38,31 @@ impl Caller {
         self.post("/sessions", body).await.expect(201)["id"].as_str().expect("an id").to_owned()
     }
 
+    pub async fn session(&self, id: &str) -> Value {
+        self.get(&format!("/sessions/{id}")).await.expect(200)
+    }
+
+    /// Waits until a session is in one of these states, and answers it.
+    #[track_caller]
+    pub fn reaches<'a>(&'a self, id: &'a str, states: &'a [&'a str]) -> impl Future<Output = Value> + 'a {
+        let at = Location::caller();
+        async move {
+            let mut session = Value::Null;
+            let reached = tokio::time::timeout(Duration::from_secs(90), async {
+                loop {
+                    session = self.session(id).await;
+                    if states.iter().any(|state| session["status"] == *state) {
+                        return;
+                    }
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            });
+            let reached = reached.await;
+            assert!(reached.is_ok(), "{at}: the session never became {states:?} but is {session:#}");
+            session
+        }
+    }
+
     /// Makes a session with these fields besides title and prompt; answers its id.
     pub async fn new_session(&self, fields: Value) -> String {
         let mut body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});

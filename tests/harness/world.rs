@@ -366,29 +366,4 @@ impl Caller {
         let bytes = body.collect().await.expect("a whole body").to_bytes();
         Reply { status: parts.status, headers: parts.headers, bytes, speaks_a2a }
     }
-
-    pub async fn session(&self, id: &str) -> Value {
-        self.get(&format!("/sessions/{id}")).await.expect(200)
-    }
-
-    /// Waits until a session is in one of these states, and answers it.
-    #[track_caller]
-    pub fn reaches<'a>(&'a self, id: &'a str, states: &'a [&'a str]) -> impl Future<Output = Value> + 'a {
-        let at = std::panic::Location::caller();
-        async move {
-            let mut session = Value::Null;
-            let reached = tokio::time::timeout(Duration::from_secs(90), async {
-                loop {
-                    session = self.session(id).await;
-                    if states.iter().any(|state| session["status"] == *state) {
-                        return;
-                    }
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            });
-            let reached = reached.await;
-            assert!(reached.is_ok(), "{at}: the session never became {states:?} but is {session:#}");
-            session
-        }
-    }
 }

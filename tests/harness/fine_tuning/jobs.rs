@@ -45,24 +45,24 @@ impl Tuned {
         })
     }
 
-    fn tell(&mut self, id: String, message: String, data: Value) {
+    fn tell(&mut self, id: &str, message: &str, data: &Value) {
         let kind = if data.is_null() { "message" } else { "metrics" };
         self.events.push(json!({"object": "fine_tuning.job.event", "id": id, "created_at": now(), "level": "info",
             "message": message, "type": kind, "data": data}));
     }
 
     #[expect(clippy::cast_precision_loss, reason = "steps are few")]
-    pub(super) fn step(&mut self, event: String, step: i64) {
+    pub(super) fn step(&mut self, event: &str, step: i64) {
         "running".clone_into(&mut self.status);
         let loss = 2.0 / (step + 1) as f64;
         let data = json!({"step": step, "total_steps": 10, "train_loss": loss, "valid_loss": loss + 0.25,
             "train_mean_token_accuracy": 0.5});
-        self.tell(event, format!("Step {step}/10: training loss={loss:.2}"), data);
+        self.tell(event, &format!("Step {step}/10: training loss={loss:.2}"), &data);
     }
 
-    pub(super) fn succeed(&mut self, event: String) {
+    pub(super) fn succeed(&mut self, event: &str) {
         "succeeded".clone_into(&mut self.status);
-        self.tell(event, "The job has successfully completed".to_owned(), Value::Null);
+        self.tell(event, "The job has successfully completed", &Value::Null);
         for step in [5, 9] {
             self.checkpoints.push(json!({"object": "fine_tuning.job.checkpoint", "id": format!("ftckpt-{step}"),
                 "step_number": step, "metrics": {"step": step, "train_loss": 0.25, "full_valid_loss": 1.25,

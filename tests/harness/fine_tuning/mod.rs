@@ -143,14 +143,14 @@ impl FineTuning {
         let mut kept = self.kept();
         for step in steps {
             let event = kept.id("ftevent");
-            kept.job(id).step(event, step);
+            kept.job(id).step(&event, step);
         }
     }
 
     pub fn succeed(&self, id: &str) {
         let mut kept = self.kept();
         let event = kept.id("ftevent");
-        kept.job(id).succeed(event);
+        kept.job(id).succeed(&event);
     }
 
     pub fn fail(&self, id: &str, code: &str, message: &str) {

@@ -30,10 +30,9 @@ fn turns(sample: &Sample) -> Option<(String, Vec<(&str, String)>)> {
         let role = turn.role.as_str();
         match (role, turns.last_mut()) {
             ("system", _) => join(&mut system, &turn.content),
-            // The first to speak is the user.
-            ("user", None) => turns.push((role, turn.content.clone())),
             (_, Some((before, said))) if *before == role => join(said, &turn.content),
-            ("user" | "assistant", Some(_)) => turns.push((role, turn.content.clone())),
+            // The first to speak is the user.
+            ("user", None) | ("user" | "assistant", Some(_)) => turns.push((role, turn.content.clone())),
             _ => {}
         }
     }

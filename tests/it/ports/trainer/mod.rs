@@ -3,6 +3,7 @@
 
 mod aws;
 mod command;
+mod lora;
 mod openai;
 
 use async_trait::async_trait;
