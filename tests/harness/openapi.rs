@@ -154,7 +154,6 @@ impl Operation {
             "{id}" if self.path.contains("/tenants/") => json!({"name": "Another name"}),
             "{id}" if self.path.contains("/users/") => json!({"full_name": "Another Name"}),
             "{id}" => json!({"title": "Another title"}),
-            "preview" => json!({}),
             "tenant" => json!({"training_consent": true}),
             "tenants" => json!({"name": "Another", "slug": "another"}),
             "users" => json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"}),
@@ -181,7 +180,7 @@ impl Operation {
             "complete" => json!({"result": {"text": "done"}}),
             "fail" => json!({"message": "It broke."}),
             "messages" => json!({"text": "Go on."}),
-            "pause" | "stop" | "cancel" | "checkpoints" | "fork" | "rotate" | "claim" => json!({}),
+            "pause" | "stop" | "cancel" | "checkpoints" | "fork" | "rotate" | "claim" | "preview" => json!({}),
             other => panic!("say what body {other} takes"),
         };
         Some(body.to_string().into_bytes())

@@ -3,14 +3,16 @@
 use super::{Role, Scope, scope::Area};
 
 /// The least role that reads or writes anything in an area; `None` where nothing is written. Single operations may ask
-/// for more: of `tenants`, everybody reads the own one, and only an admin all others.
+/// for more: of `tenants`, everybody reads the own one and a lead changes what it decides itself, and only an admin does so
+/// with all others.
 pub const fn least(area: Area, write: bool) -> Option<Role> {
     match (area, write) {
         (Area::Audit | Area::Usage, true) => None,
         (Area::Sessions, true) | (Area::ApiKeys, _) => Some(Role::Member),
-        (Area::Agents | Area::Models | Area::Training | Area::Users, true) | (Area::Audit, false) => Some(Role::Lead),
+        (Area::Audit, false) | (Area::Agents | Area::Models | Area::Tenants | Area::Training | Area::Users, true) => {
+            Some(Role::Lead)
+        }
         (_, false) => Some(Role::Viewer),
-        (Area::Tenants, true) => Some(Role::Admin),
     }
 }
 

@@ -19,9 +19,9 @@ fn candidate(number: u128, root: u128) -> Candidate {
     }
 }
 
-fn transcript(answer: &str) -> Option<Transcript> {
+fn transcript(answer: &str) -> Transcript {
     let events = vec![("session.message".to_owned(), json!({"role": "assistant", "text": answer}))];
-    Some(Transcript { prompt: "Do it.".to_owned(), events, result: None, too_long: false })
+    Transcript { prompt: "Do it.".to_owned(), events, result: None, too_long: false }
 }
 
 #[test]
@@ -31,13 +31,13 @@ fn each_session_is_a_sample_or_counted_by_why_it_is_none() {
     let failed = Candidate { success_rate: Some(0.5), ..candidate(1, 1) };
     assert!(!curation.wants(&failed));
     assert!(curation.wants(&candidate(2, 2)));
-    assert!(curation.take(&candidate(2, 2), transcript("Written to ada@example.org.")).is_some());
-    assert!(curation.take(&candidate(3, 3), transcript("Written to ada@example.org.")).is_none());
-    assert!(curation.take(&candidate(4, 4), transcript("")).is_none());
+    assert!(curation.take(&candidate(2, 2), Some(transcript("Written to ada@example.org."))).is_some());
+    assert!(curation.take(&candidate(3, 3), Some(transcript("Written to ada@example.org."))).is_none());
+    assert!(curation.take(&candidate(4, 4), Some(transcript(""))).is_none());
     assert!(curation.take(&candidate(5, 5), None).is_none());
-    let too_long = transcript("x").map(|transcript| Transcript { too_long: true, ..transcript });
+    let too_long = Some(Transcript { too_long: true, ..transcript("x") });
     assert!(curation.take(&candidate(6, 6), too_long).is_none() && !curation.is_full());
-    let sample = curation.take(&candidate(7, 7), transcript("Something else was done here.")).unwrap();
+    let sample = curation.take(&candidate(7, 7), Some(transcript("Something else was done here."))).unwrap();
     assert!(curation.is_full());
     let left_out = [
         (LeftOut::TooLowSuccess, 1),
@@ -56,9 +56,9 @@ fn each_session_is_a_sample_or_counted_by_why_it_is_none() {
 fn the_prompt_of_the_system_comes_first_and_makes_nothing_a_duplicate() {
     let recipe = Recipe { system_prompt: Some("Be brief. ".repeat(100)), ..Recipe::default() };
     let mut curation = Curation::new(&recipe);
-    let sample = curation.take(&candidate(1, 1), transcript("One thing.")).unwrap();
+    let sample = curation.take(&candidate(1, 1), Some(transcript("One thing."))).unwrap();
     assert_eq!(sample.messages[0].role, Speaker::System);
-    assert!(curation.take(&candidate(2, 2), transcript("Quite another matter.")).is_some());
+    assert!(curation.take(&candidate(2, 2), Some(transcript("Quite another matter."))).is_some());
 }
 
 proptest! {
@@ -71,7 +71,7 @@ proptest! {
         let made = || {
             let mut curation = Curation::new(&recipe);
             let samples: Vec<_> = sessions.iter().filter_map(|(id, root, answer)| {
-                curation.take(&candidate(*id, *root), transcript(answer)).map(|sample| (*root, sample))
+                curation.take(&candidate(*id, *root), Some(transcript(answer))).map(|sample| (*root, sample))
             }).collect();
             (samples, curation.tally)
         };

@@ -9,7 +9,7 @@ fn said(text: &str) -> Vec<Message> {
 
 /// A text of `count` words that no other seed shares.
 fn words(seed: usize, count: usize) -> String {
-    (0..count).map(|at| format!("w{seed}x{at} ")).collect()
+    (0..count).map(|at| format!("w{seed}x{at}")).collect::<Vec<_>>().join(" ") + " "
 }
 
 #[test]

@@ -79,6 +79,7 @@ pub fn digest(training: &str, held_out: Option<&str>) -> String {
 
 /// What came of curating.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one of each job")]
 pub enum Curated {
     Made(Dataset),
     /// There is nothing to train with, and why: `NO_CONSENT`, `NO_SAMPLES`, `TOO_FEW_SAMPLES`.

@@ -24,6 +24,7 @@ struct Conversation<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the form is not ours")]
 struct Instruction {
     instruction: String,
     input: String,

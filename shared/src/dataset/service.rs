@@ -239,7 +239,7 @@ pub async fn preview(app: &App, caller: &Caller, recipe: &Recipe) -> Result<Prev
     // As when it is written: where one side would be empty, all is for training.
     let held_out_samples = if held_out == tally.samples { 0 } else { held_out };
     let training_samples = tally.samples - held_out_samples;
-    Ok(Preview { complete, training_samples, held_out_samples, examples, tally })
+    Ok(Preview { complete, tally, training_samples, held_out_samples, examples })
 }
 
 fn example(recipe: &Recipe, sample: Sample) -> Result<serde_json::Value> {

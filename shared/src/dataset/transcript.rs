@@ -121,16 +121,13 @@ fn said(payload: &Value) -> String {
 
 fn tool(payload: &Value, input: Option<Value>, redactor: &mut Redactor) -> String {
     let word = |name: &str| payload[name].as_str().unwrap_or_default();
-    let mut text = format!("<tool_use name=\"{}\" state=\"{}\">\n", word("tool"), word("state"));
-    if let Some(input) = input.filter(|input| !input.is_null()) {
-        text.push_str(&format!("<input>{}</input>\n", redactor.json(input)));
-    }
-    let output = word("output").trim_end();
-    if !output.is_empty() {
-        text.push_str(&format!("<output>\n{}\n</output>\n", redactor.text(output)));
-    }
-    text.push_str("</tool_use>");
-    text
+    let input = input.filter(|input| !input.is_null());
+    let input = input.map(|input| format!("<input>{}</input>\n", redactor.json(input))).unwrap_or_default();
+    let output = match word("output").trim_end() {
+        "" => String::new(),
+        output => format!("<output>\n{}\n</output>\n", redactor.text(output)),
+    };
+    format!("<tool_use name=\"{}\" state=\"{}\">\n{input}{output}</tool_use>", word("tool"), word("state"))
 }
 
 /// The result of a session whose agent said nothing besides: its text, or all of it as JSON.

@@ -63,7 +63,7 @@ async fn none_of_them_escapes_from_prompts_messages_tools_questions_and_results(
     let mut told = lead.post(&format!("{DATASETS}/preview"), json!({})).await.expect(200).to_string();
     for split in ["training", "held_out"] {
         let content = lead.get(&format!("{DATASETS}/{}/content?split={split}", dataset.id)).await;
-        told += &String::from_utf8(content.bytes.to_vec()).unwrap();
+        told += std::str::from_utf8(&content.bytes).unwrap();
     }
     for canary in &canaries {
         for form in [canary.clone(), canary.replace('\n', "\\n"), canary.replace('\n', "\\\\n")] {

@@ -6,7 +6,7 @@ use harness::{World, samples::prose};
 use serde_json::{Value, json};
 use shared::{
     auth::Role,
-    dataset::{Curated, Format, Recipe, recipe::Raw},
+    dataset::{Curated, Format, Recipe, Split, recipe::Raw},
     id::TrainingJobId,
 };
 
@@ -127,17 +127,22 @@ async fn without_samples_or_with_too_few_of_them_it_says_so_and_nothing_is_kept(
 
 #[tokio::test]
 async fn one_sample_is_trained_with_on_whichever_side_its_tree_falls() {
-    let (world, owner, ids) = with_samples(30).await;
-    let held_out = world.dataset(&Recipe::default()).await.held_out.expect("one in ten of thirty");
-    assert!(held_out.samples < 30);
-    for id in ids {
-        owner
-            .run(&format!("update sessions set tags = case when id = '{id}' then '{{it}}'::text[] else '{{}}' end"))
-            .await;
-        let recipe = Recipe { tags: vec!["it".to_owned()], ..Recipe::default() };
-        let dataset = world.dataset(&recipe).await;
+    let (world, owner, _) = with_samples(0).await;
+    let caller = world.caller(Role::Member);
+    for split in Split::ALL {
+        // Ids are drawn: one of the wanted side comes soon.
+        let id = loop {
+            let id = caller.answered(&owner, json!({"tags": [split.name()]}), &prose(1)).await;
+            if Split::of(id.parse().unwrap()) == split {
+                break id;
+            }
+            owner.run(&format!("delete from sessions where id = '{id}'")).await;
+        };
+        let dataset = world.dataset(&Recipe { tags: vec![split.name().to_owned()], ..Recipe::default() }).await;
         assert_eq!((dataset.training.samples, dataset.held_out), (1, None));
         assert_eq!(sources(&lines(&world, &dataset.id.to_string(), "training").await), [id]);
+        let lineage = owner.texts("select split from dataset_sessions").await;
+        assert!(lineage.iter().all(|side| side == "training"), "{lineage:?}");
     }
 }
 

@@ -24,7 +24,9 @@ pub(super) async fn held<'a>(world: &World, owner: &'a Owner) -> Held<'a> {
 impl Held<'_> {
     /// Waits until somebody is held.
     pub(super) async fn waits(&self) {
-        let waiting = "select count(*) from pg_locks where not granted and relation = 'datasets'::regclass";
+        // Other databases of this server have a table of the same number.
+        let waiting = "select count(*) from pg_locks where not granted and relation = 'datasets'::regclass
+                       and database = (select oid from pg_database where datname = current_database())";
         harness::until(async || self.0.number(waiting).await > 0).await;
     }
 

@@ -51,7 +51,7 @@ async fn it_writes_nothing_and_an_empty_tenant_is_no_fault() {
 #[tokio::test]
 async fn of_a_long_message_only_the_beginning_is_shown() {
     let (world, owner, _) = with_samples(0).await;
-    let text: String = (0..1000).map(|number| format!("é{number} ")).collect();
+    let text = (0..1000).map(|number| format!("é{number}")).collect::<Vec<_>>().join(" ");
     world.caller(Role::Member).answered(&owner, json!({}), &text).await;
     let told = preview(&world, json!({"format": "instruction"})).await;
     let output = told["examples"][0]["output"].as_str().unwrap();

@@ -62,7 +62,7 @@ const SSN: &str = r"(?-u)\b(?P<it>[0-9]{3}-[0-9]{2}-[0-9]{4})\b";
 const INTERNATIONAL: &str = r"(?:^|[^0-9A-Za-z.+/-])(?P<it>(?:\+|00)[1-9][0-9 ().-]{6,18}[0-9]|\(?[2-9][0-9]{2}\)?[ .-]{1,2}[0-9]{3}[ .-][0-9]{4}(?-u:\b))";
 const SAID_TO_BE_A_PHONE: &str = r"(?-u)(?i:\b(?:tel|phone|telephone|telefon|mobile|mobil|cell|fax)\b)[ a-z.]{0,8}[:=]?[ \x22']{0,3}(?P<it>\+?[0-9(][0-9 ()/.-]{5,18}[0-9])";
 const IPV4: &str = r"(?:^|[^0-9.])(?P<it>[0-9]{1,3}(?:\.[0-9]{1,3}){3})(?-u:\b)";
-/// Global addresses are below 2000::/3.
+/// Global addresses are below `2000::/3`.
 const IPV6: &str = r"(?:^|[^0-9A-Za-z:])(?P<it>[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]{2,35}[0-9A-Fa-f:])";
 const HOME: &str =
     r"(?:/home/|/Users/|\\Users\\{1,2})(?P<it>[A-Za-z0-9\u{80}-\u{10FFFF}][A-Za-z0-9\u{80}-\u{10FFFF}._-]{0,31})";
