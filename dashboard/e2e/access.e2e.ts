@@ -10,7 +10,7 @@ const TABS = ["files", "tools", "timeline", "checkpoints", "tree"];
 
 for (const theme of ["dark", "light"] as const) {
   test(`axe finds nothing serious on any page, ${theme}`, async ({ page, open, api }) => {
-    test.setTimeout(240_000);
+    test.setTimeout(600_000);
     await page.addInitScript((theme) => {
       try {
         localStorage.setItem("theme", theme);

@@ -21,7 +21,10 @@ async function furnish(api: Api) {
       title,
       [
         { ...steps.bash("ls"), say: "I look around first." },
-        { ...steps.write(`notes/${at}.md`, `# ${title}\n\nWhat was found, and what was changed.\n`), say: "I write down what I found." },
+        {
+          ...steps.write(`notes/${at}.md`, `# ${title}\n\nWhat was found, and what was changed.\n`),
+          say: "I write down what I found.",
+        },
         steps.say(`${title}: done.`),
       ],
       { tags: tags(at), priority: at % 3 === 0 ? "high" : "medium" },
@@ -32,25 +35,46 @@ async function furnish(api: Api) {
   const failed = await api.play("Call the pricing service", [{ status: 401 }], { tags: ["nightly"] });
   const asks = await api.play(
     "Choose the index for order lookups",
-    [{ ...steps.ask("Lookups filter by customer and by state. Which index shall I build?", "one over both", "two single ones"), say: "I have read the queries." }, steps.say("Built.")],
+    [
+      {
+        ...steps.ask(
+          "Lookups filter by customer and by state. Which index shall I build?",
+          "one over both",
+          "two single ones",
+        ),
+        say: "I have read the queries.",
+      },
+      steps.say("Built."),
+    ],
     { priority: "critical", tags: ["database"] },
   );
   await api.reaches(failed, "failed");
   await api.reaches(asks, "paused");
-  const root = await api.play("Split the billing module", [steps.say("Planned: three parts.")], { session_type: "planning" });
+  const root = await api.play("Split the billing module", [steps.say("Planned: three parts.")], {
+    session_type: "planning",
+  });
   for (const part of ["Extract the invoice model", "Move the tax rules", "Replace the scheduler"]) {
     const child = await api.play(part, [steps.say("ok")], { parent_id: root, start: part.startsWith("Extract") });
-    for (const leaf of ["Contract tests", "Callers"]) await api.play(`${leaf}: ${part.toLowerCase()}`, [steps.say("ok")], { parent_id: child, start: false });
+    for (const leaf of ["Contract tests", "Callers"])
+      await api.play(`${leaf}: ${part.toLowerCase()}`, [steps.say("ok")], { parent_id: child, start: false });
   }
   for (const title of ["Migrate the reporting jobs", "Trace the memory growth of the importer"]) {
     await api.reaches(await api.play(title, [steps.bash("sleep 280"), steps.say("ok")]), "running");
   }
-  for (const [full_name, email, role] of [["Ada Okafor", "ada@example.com", "lead"], ["Jonas Berg", "jonas@example.com", "member"]]) {
+  for (const [full_name, email, role] of [
+    ["Ada Okafor", "ada@example.com", "lead"],
+    ["Jonas Berg", "jonas@example.com", "member"],
+  ]) {
     await api.call("POST", "/users", { full_name, email, role });
   }
   await api.call("POST", "/api-keys", { name: "CI, main branch", role: "member" });
   await api.call("POST", "/tenants", { name: "Research", slug: "research" });
-  await api.call("POST", "/agents", { name: "REVIEWER-7", kind: "eap", agent_type: "reviewer", capabilities: ["code_review", "security_audit"] });
+  await api.call("POST", "/agents", {
+    name: "REVIEWER-7",
+    kind: "eap",
+    agent_type: "reviewer",
+    capabilities: ["code_review", "security_audit"],
+  });
   return { done: done[0] ?? "", asks, root };
 }
 

@@ -136,3 +136,22 @@ test("without a server the page says so, and comes back by itself", async ({ pag
     timeout: 30_000,
   });
 });
+
+test("what happens elsewhere is shown at once, and a revoked key is cut", async ({ page, open, api }) => {
+  await open("/sessions/");
+  await expect(page.locator("[data-connection]")).toHaveAttribute("data-connection", "live");
+  const id = await api.play(`Made elsewhere ${Date.now()}`, [steps.say("ok")], { start: false });
+  // While it is live nothing is asked for a minute: only the stream can have told it.
+  await expect(page.locator(`[data-session="${id}"]`)).toBeVisible({ timeout: 15_000 });
+  await api.call("POST", `/sessions/${id}/cancel`);
+  await expect(page.locator(`[data-session="${id}"] [data-status="cancelled"]`)).toBeVisible({ timeout: 15_000 });
+
+  const made = await api.call("POST", "/api-keys", { name: "To be cut", role: "member" });
+  await page.goto("about:blank");
+  await page.goto(`${api.url}/sessions/#key=${made.secret}`);
+  await expect(page.locator("[data-connection]")).toHaveAttribute("data-connection", "live");
+  await api.call("DELETE", `/api-keys/${made.id}`);
+  await expect(page.getByText("no longer accepted").or(page.getByText("is not accepted"))).toBeVisible({
+    timeout: 20_000,
+  });
+});

@@ -3,24 +3,37 @@ import { agentKeys } from "@/api/queries/agents";
 import { sessionKeys } from "@/api/queries/sessions";
 import type { Frame } from "./frame";
 
-/** How long frames are gathered before anything is read again, in milliseconds. */
-const GATHER = 250;
+/** How long frames are gathered before an open session's log is read on, in milliseconds. */
+const SOON = 500;
+
+/** And before lists and figures are: a busy tenant must not spend the calls of its key on looking at itself. */
+const LATER = 2000;
+
+/** What changes no row of a list. */
+const SAID = new Set(["session.log", "session.message", "session.tool"]);
 
 /**
  * Lets frames renew what is shown. A frame is a doorbell: it says which rows to look at, and the log is read on from the
  * last known event, so that a frame that is lost, doubled, late or cut changes nothing but time.
  */
 export class Renewal {
-  private readonly sessions = new Set<string>();
+  private readonly logs = new Set<string>();
+  private readonly rows = new Set<string>();
   private agents = false;
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  private soon: ReturnType<typeof setTimeout> | undefined;
+  private later: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly queries: QueryClient) {}
 
   take(frame: Frame) {
-    if (frame.session_id) this.sessions.add(frame.session_id);
+    if (frame.session_id) {
+      this.logs.add(frame.session_id);
+      this.soon ??= setTimeout(() => this.readOn(), SOON);
+    }
+    const changes = frame.session_id && !SAID.has(frame.type);
+    if (changes) this.rows.add(frame.session_id as string);
     if (frame.type.startsWith("agent.")) this.agents = true;
-    this.timer ??= setTimeout(() => this.renew(), GATHER);
+    if (changes || this.agents) this.later ??= setTimeout(() => this.renew(), LATER);
   }
 
   everything() {
@@ -28,23 +41,32 @@ export class Renewal {
   }
 
   stop() {
-    clearTimeout(this.timer);
+    clearTimeout(this.soon);
+    clearTimeout(this.later);
+  }
+
+  private again(queryKey: readonly unknown[]) {
+    void this.queries.invalidateQueries({ queryKey });
+  }
+
+  private readOn() {
+    this.soon = undefined;
+    for (const id of this.logs) {
+      this.again(sessionKeys.one(id));
+      this.again(sessionKeys.events(id));
+    }
+    this.logs.clear();
   }
 
   private renew() {
-    this.timer = undefined;
-    const again = (queryKey: readonly unknown[]) => void this.queries.invalidateQueries({ queryKey });
-    for (const id of this.sessions) {
-      again(sessionKeys.one(id));
-      again(sessionKeys.events(id));
-      again(["sessions", "part", id]);
+    this.later = undefined;
+    for (const id of this.rows) this.again(["sessions", "part", id]);
+    if (this.rows.size > 0) {
+      this.again(sessionKeys.stats);
+      this.again(sessionKeys.lists);
     }
-    if (this.sessions.size > 0) {
-      again(sessionKeys.stats);
-      again(sessionKeys.lists);
-    }
-    if (this.agents) again(agentKeys.all);
-    this.sessions.clear();
+    if (this.agents) this.again(agentKeys.all);
+    this.rows.clear();
     this.agents = false;
   }
 }

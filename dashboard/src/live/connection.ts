@@ -6,7 +6,7 @@ export type LiveState = "connecting" | "live" | "polling" | "offline";
 /** What the connection needs of the browser, so that tests can hold it. */
 export interface Surroundings {
   ticket(): Promise<string>;
-  open(topic: Topic, ticket: string): WebSocket;
+  open(topic: Topic, ticket: string, after?: string): WebSocket;
   random(): number;
 }
 
@@ -15,23 +15,29 @@ export interface Observer {
   frame(frame: Frame): void;
   /** What was missed cannot be told: everything that is shown is read again. */
   resync(): void;
+  /** The credential is no longer good. */
+  refused(): void;
 }
 
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 60_000;
-/** The server's heart beats every 30 s; two beats without a sound, and the line is dead though nobody said so. */
-const SILENCE = 70_000;
+/** The server's heart beats every 30 s; three beats without a sound, and the line is dead though nobody said so. */
+const SILENCE = 90_000;
+/** What a connection opens with; the others are subscribed to once it stands. */
+const FIRST: Topic = "/ws/sessions";
+/** The close code of a credential that was revoked, has expired, or whose tenant is no more. */
+const NO_LONGER_GOOD = 4401;
 
 /** Full jitter: after an outage the pages of everybody come back spread over the whole wait. */
 export function wait(attempt: number, random: number): number {
   return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(attempt, 10)) * random;
 }
 
-/** One socket for the page. It comes back by itself, and goes on after the last frame that it saw. */
+/** One socket for the page. It comes back by itself, and goes on in each topic after the last frame that it saw. */
 export class Connection {
   private socket: WebSocket | null = null;
   private readonly topics = new Map<Topic, number>();
-  private cursor: string | undefined;
+  private readonly cursors = new Map<string, string>();
   private attempt = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
@@ -67,7 +73,7 @@ export class Connection {
   follow(topic: Topic): () => void {
     const followers = this.topics.get(topic) ?? 0;
     this.topics.set(topic, followers + 1);
-    if (followers === 0) this.say({ action: "subscribe", topic });
+    if (followers === 0 && topic !== FIRST) this.say({ action: "subscribe", topic });
     return () => {
       const left = (this.topics.get(topic) ?? 1) - 1;
       if (left > 0) {
@@ -75,6 +81,8 @@ export class Connection {
         return;
       }
       this.topics.delete(topic);
+      if (topic === FIRST) return;
+      this.cursors.delete(topic);
       this.say({ action: "unsubscribe", topic });
     };
   }
@@ -88,16 +96,18 @@ export class Connection {
       return;
     }
     if (this.closed) return;
-    const socket = this.around.open("sessions", ticket);
+    const socket = this.around.open(FIRST, ticket, this.cursors.get(FIRST));
     this.socket = socket;
     socket.onopen = () => this.opened();
     socket.onmessage = (message) => this.heard(String(message.data));
-    socket.onclose = () => this.ended(socket);
+    socket.onclose = (closed) => this.ended(socket, closed.code);
     this.listen();
   }
 
   private opened() {
-    for (const topic of this.topics.keys()) this.say({ action: "subscribe", topic, after: this.cursor });
+    for (const topic of this.topics.keys()) {
+      if (topic !== FIRST) this.say({ action: "subscribe", topic, after: this.cursors.get(topic) });
+    }
     this.listen();
   }
 
@@ -105,7 +115,7 @@ export class Connection {
     this.listen();
     const frame = parseFrame(text);
     if (!frame) return;
-    if (frame.cursor) this.cursor = frame.cursor;
+    if (frame.cursor && frame.topic) this.cursors.set(frame.topic, frame.cursor);
     switch (frame.type) {
       case "connection.established":
       case "subscription.confirmed":
@@ -113,21 +123,39 @@ export class Connection {
         this.observer.state("live");
         break;
       case "heartbeat":
+        this.keep(frame.payload.cursors);
         this.say({ action: "pong" });
         break;
       case "resync":
+        this.beginAnew(frame.payload.topic);
         this.observer.resync();
+        break;
+      case "subscription.ended":
+      case "error":
         break;
       default:
         this.observer.frame(frame);
     }
   }
 
-  private ended(socket: WebSocket) {
+  /** Places up to which all was sent, also where nothing happened. */
+  private keep(cursors: unknown) {
+    for (const [topic, cursor] of Object.entries(cursors ?? {})) this.cursors.set(topic, String(cursor));
+  }
+
+  /** A subscription ended with what it could not tell: it begins anew from now, and what is shown is read. */
+  private beginAnew(topic: unknown) {
+    this.cursors.delete(String(topic));
+    this.say({ action: "subscribe", topic: String(topic) as Topic });
+  }
+
+  private ended(socket: WebSocket, code: number) {
     if (this.socket !== socket) return;
     this.socket = null;
     clearTimeout(this.silence);
-    if (!this.closed) this.again();
+    if (this.closed) return;
+    if (code === NO_LONGER_GOOD) this.observer.refused();
+    else this.again();
   }
 
   private again() {

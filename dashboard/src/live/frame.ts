@@ -1,18 +1,19 @@
-/** What travels on the live stream: docs/openapi.json does not describe sockets, so these few shapes stand here. */
+/** What travels on the live stream (docs/live-stream.md): OpenAPI does not describe sockets, so these few shapes stand here. */
 
 export interface Frame {
   readonly type: string;
+  readonly topic?: Topic;
   readonly payload: Record<string, unknown>;
   readonly timestamp: string;
   readonly seq?: number;
   readonly session_id?: string;
-  /** Where to go on after a reconnect. */
+  /** Where to go on in its topic after a break. */
   readonly cursor?: string;
   /** The payload was too large for a frame, and is cut. */
   readonly truncated?: boolean;
 }
 
-export type Topic = "sessions" | `sessions/${string}` | "agents" | "tuning" | "system";
+export type Topic = "/ws/sessions" | `/ws/sessions/${string}` | "/ws/agents" | "/ws/tuning" | "/ws/system";
 
 export type Said =
   | { action: "subscribe"; topic: Topic; after?: string }

@@ -8,6 +8,8 @@ import { Renewal } from "./apply";
 import { Connection, type LiveState } from "./connection";
 import type { Topic } from "./frame";
 
+const REVOKED = "The key is no longer accepted: it was revoked or has expired, or its tenant was deactivated.";
+
 const State = createContext<LiveState>("connecting");
 const Line = createContext<Connection | null>(null);
 
@@ -22,9 +24,10 @@ async function ticket(): Promise<string> {
   return ((await answer.json()) as { ticket: string }).ticket;
 }
 
-function open(topic: Topic, ticket: string): WebSocket {
+function open(topic: Topic, ticket: string, after?: string): WebSocket {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  return new WebSocket(`${scheme}://${location.host}/ws/${topic}?ticket=${encodeURIComponent(ticket)}`);
+  const query = new URLSearchParams({ ticket, ...(after && { after }) });
+  return new WebSocket(`${scheme}://${location.host}${topic}?${query}`);
 }
 
 /** Keeps the page's one connection, as long as somebody is signed in. */
@@ -37,7 +40,12 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     const renewal = new Renewal(queries);
     const connection = new Connection(
       { ticket, open, random: Math.random },
-      { state: setState, frame: (frame) => renewal.take(frame), resync: () => renewal.everything() },
+      {
+        state: setState,
+        frame: (frame) => renewal.take(frame),
+        resync: () => renewal.everything(),
+        refused: () => credential.signOut(REVOKED),
+      },
     );
     const online = () => {
       connection.hurry();

@@ -33,7 +33,7 @@ export function SessionPage() {
 }
 
 function Shown({ id }: { id: string }) {
-  useTopic(`sessions/${id}`);
+  useTopic(`/ws/sessions/${id}`);
   const session = useSession(id);
   if (session.isPending) return <Loading rows={10} />;
   if (!session.data) return <Failure error={session.error} retry={() => void session.refetch()} />;

@@ -25,9 +25,9 @@ export function Shell({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
   const [helped, setHelped] = useState(false);
   const [drawn, setDrawn] = useState(false);
-  useTopic("sessions");
-  useTopic("agents");
-  useTopic("system");
+  useTopic("/ws/sessions");
+  useTopic("/ws/agents");
+  useTopic("/ws/system");
 
   const shortcuts = useMemo(() => {
     const go = Object.fromEntries(PAGES.map((page) => [page.keys, () => router.push(page.path)]));

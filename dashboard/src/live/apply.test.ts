@@ -1,0 +1,44 @@
+import { QueryClient } from "@tanstack/react-query";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Renewal } from "./apply";
+
+const queries = new QueryClient();
+const asked = vi.spyOn(queries, "invalidateQueries");
+const frame = (type: string, session_id?: string) => ({ type, session_id, payload: {}, timestamp: "" });
+const keys = () => asked.mock.calls.map(([filter]) => (filter?.queryKey ?? ["everything"]).join("/"));
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  asked.mockClear();
+});
+
+afterEach(() => vi.useRealTimers());
+
+test("a thousand frames of one session are one reading", async () => {
+  const renewal = new Renewal(queries);
+  for (let at = 0; at < 1000; at++) renewal.take(frame("session.message", "1"));
+  await vi.advanceTimersByTimeAsync(500);
+  expect(keys()).toEqual(["sessions/one/1", "sessions/events/1"]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(keys()).toHaveLength(2);
+});
+
+test("a busy minute stays far below the calls that a key has", async () => {
+  const renewal = new Renewal(queries);
+  for (let at = 0; at < 600; at++) {
+    renewal.take(frame("session.usage", "1"));
+    await vi.advanceTimersByTimeAsync(100);
+  }
+  expect(asked.mock.calls.length).toBeLessThan(400);
+  expect(keys()).toContain("sessions/list");
+  renewal.stop();
+});
+
+test("agents and lost places are read again too", async () => {
+  const renewal = new Renewal(queries);
+  renewal.take(frame("agent.heartbeat"));
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(keys()).toEqual(["agents"]);
+  renewal.everything();
+  expect(keys().at(-1)).toBe("everything");
+});
