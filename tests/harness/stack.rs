@@ -10,7 +10,11 @@ use crate::ministack::{Ministack, REGION};
 impl Ministack {
     /// Makes a stack of a template and waits until it stands. Answers what `DescribeStacks` says of it.
     pub async fn deploy(&self, stack: &str, template: &str, parameters: &[(&str, &str)]) -> String {
-        let mut form = vec![("TemplateBody".to_owned(), template.to_owned())];
+        // As those who deploy do it: what is sent along may have 50 KiB at most.
+        let place = format!("{}/{}/template.yaml", self.endpoint, self.bucket().await);
+        let put = Client::new().put(&place).body(template.to_owned()).send().await.expect("it answers");
+        assert!(put.status().is_success(), "{:?}", put.text().await);
+        let mut form = vec![("TemplateURL".to_owned(), place)];
         for (number, capability) in [(1, "CAPABILITY_IAM"), (2, "CAPABILITY_AUTO_EXPAND")] {
             form.push((format!("Capabilities.member.{number}"), capability.to_owned()));
         }

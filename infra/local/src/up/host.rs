@@ -140,7 +140,7 @@ impl Host {
         };
         let hub = self.app.push.hub().cloned().unwrap_or_default();
         let watching = async {
-            let _ = end.run_until_cancelled(hub.run(&self.app)).await;
+            let _ = end.run_until_cancelled(Box::pin(hub.run(&self.app))).await;
             // Those who watch come again, to the same place, once we are back.
             hub.close();
             tokio::time::sleep(Duration::from_millis(100)).await;
