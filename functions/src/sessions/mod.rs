@@ -12,6 +12,7 @@ mod fail;
 mod fork;
 mod get;
 mod list;
+mod models;
 mod patch;
 mod pause;
 mod reason;
@@ -53,4 +54,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(diff::diff))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
+        .routes(routes!(models::list))
 }

@@ -5,6 +5,7 @@ mod base;
 mod compare;
 mod create;
 mod dispatch;
+mod lineage;
 mod list;
 mod patch;
 mod register;

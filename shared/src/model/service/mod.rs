@@ -11,7 +11,8 @@ use crate::{
     audit::Entry,
     auth::Caller,
     error::{Code, Error, Result},
-    id::ModelVersionId,
+    id::{ModelVersionId, SessionId},
+    session,
 };
 
 pub use self::{
@@ -22,7 +23,7 @@ use super::{
     ModelVersion, Name, Target, Version,
     draft::BaseModelDraft,
     retirement,
-    store::{self, BaseModel, Filter, Model},
+    store::{self, BaseModel, Filter, Model, TrainedOn},
 };
 
 /// The models of the caller's tenant, by name.
@@ -48,6 +49,11 @@ pub async fn versions(
 /// The version that an alias or a number of a model leads to.
 pub async fn version(app: &App, caller: &Caller, name: &Name, target: &Target) -> Result<ModelVersion> {
     store::target(&app.db, caller.tenant_id, name, target).await?.ok_or_else(|| store::no_target(name, target))
+}
+
+/// The versions that were trained on a session, newest first.
+pub async fn trained_on(app: &App, caller: &Caller, id: SessionId) -> Result<Vec<TrainedOn>> {
+    store::trained_on(&app.db, caller.tenant_id, id).await?.ok_or_else(|| session::store::not_found(id))
 }
 
 /// What may be changed of a version.

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod base;
+mod lineage;
 mod list;
 
 use serde_json::{Map, Value};
@@ -22,6 +23,7 @@ use crate::{
 pub use self::{
     aliases::{Move, NewMove, Pointed, append, moves, point, pointed, remove, undo_next},
     base::{BaseModel, base_model, base_models, keep_base_model},
+    lineage::{TrainedOn, trained_on},
     list::{Filter, Model, aliases, find_model, models, versions},
 };
 use super::{ModelVersion, Name, Reference, Registered, Registration, Resolution, ResolvedModel, Target, Version};
