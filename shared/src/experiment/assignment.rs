@@ -82,7 +82,9 @@ mod tests {
             assert!(was.name == is.name || was.name.as_str() == "c");
             assert_ne!(is.name.as_str(), "c");
         }
-        after.iter_mut().for_each(|one| one.stopped_at = Some(Time::default()));
+        for one in &mut after {
+            one.stopped_at = Some(Time::default());
+        }
         assert_eq!(arm("salt", SessionId::new(), &after), None);
     }
 }

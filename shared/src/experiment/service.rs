@@ -235,7 +235,9 @@ fn entry(by: impl Into<By>, now: Time, verb: &str, id: ExperimentId, told: Value
 
 async fn save(mut tx: Tx, tenant_id: TenantId, experiment: &mut Experiment, entries: Vec<Entry>) -> Result<()> {
     experiment.version += 1;
-    entries.into_iter().for_each(|entry| tx.audit(entry));
+    for entry in entries {
+        tx.audit(entry);
+    }
     store::save(&mut tx, tenant_id, experiment).await?;
     tx.commit().await
 }

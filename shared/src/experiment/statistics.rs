@@ -9,7 +9,8 @@
 //! Sequences from the Regret of Universal Portfolio", IEEE Trans. Inf. Theory 70(1), 2024 (mixtures of bets).
 //!
 //! Whether the arms got the sessions that their weights say is asked with the sequential multinomial test of Lindon and
-//! Malek, "Anytime-Valid Inference for Multinomial Count Data", NeurIPS 2022.
+//! Malek, "Anytime-Valid Inference for Multinomial Count Data", Advances in Neural Information Processing
+//! Systems 35, 2022.
 
 use std::collections::BTreeMap;
 
