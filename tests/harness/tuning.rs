@@ -11,7 +11,7 @@ use shared::{
     tuning::{Pace, Settings},
 };
 
-use crate::{Caller, world::merge};
+use crate::{Caller, shortcuts::merge};
 
 /// The settings of every world: all providers may be named, and looks follow each other at once.
 pub fn settings() -> Settings {

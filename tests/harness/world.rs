@@ -35,7 +35,7 @@ use shared::{
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use crate::{database::Database, shortcuts::merge};
+use crate::database::Database;
 
 /// What the keys of every world are hashed with.
 pub const PEPPER: &str = "pepper of the tests";

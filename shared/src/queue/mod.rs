@@ -29,7 +29,7 @@ pub const VISIBILITY: Duration = Duration::from_mins(15);
 pub const fn visibility(lane: Lane) -> Duration {
     match lane {
         Lane::Train => Duration::from_mins(90),
-        Lane::Dispatch | Lane::Observe | Lane::Poll | Lane::Sweep => VISIBILITY,
+        Lane::Dispatch | Lane::Observe | Lane::Broadcast | Lane::Poll | Lane::Sweep => VISIBILITY,
     }
 }
 

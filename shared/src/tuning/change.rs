@@ -7,6 +7,7 @@ use crate::{
     auth::ActorKind,
     clock::Time,
     error::{Code, Error, Result},
+    event::tenant::TenantEvent,
     redact,
     session::outcome::Failure,
     trainer::Point,
@@ -108,6 +109,15 @@ impl Change {
         let micros = micros.unwrap_or(0).max(0);
         self.job.cost_micros = self.job.cost_micros.saturating_add(micros);
         self.spent_micros = self.spent_micros.saturating_add(micros);
+    }
+
+    /// What those who watch the tenant's training are told of it.
+    pub fn told(&self) -> impl Iterator<Item = TenantEvent> {
+        self.events.iter().filter_map(|event| {
+            let mut payload = event.payload.clone();
+            payload["job_id"] = json!(self.job.id);
+            Some(TenantEvent::new(event.kind.for_tenants()?, self.by.actor.clone(), self.now, payload))
+        })
     }
 
     /// What the audit log is told of it: everything that was asked for, and of what the system finds the moves alone.

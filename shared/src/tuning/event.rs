@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     auth::Actor,
     clock::Time,
+    event::tenant::Kind,
     id::{EventId, TenantId, TrainingJobId},
 };
 
@@ -41,6 +42,16 @@ impl EventType {
             Self::Log => "training.log",
             Self::Completed => "training.completed",
             Self::Failed => "training.failed",
+        }
+    }
+
+    /// What those who watch the tenant are told of such an event; none where the job's own log is enough.
+    pub const fn for_tenants(self) -> Option<Kind> {
+        match self {
+            Self::StatusChanged => Some(Kind::TrainingStatusChanged),
+            Self::Progress => Some(Kind::TrainingProgress),
+            Self::Completed => Some(Kind::TrainingCompleted),
+            Self::Created | Self::Log | Self::Failed => None,
         }
     }
 }

@@ -128,6 +128,9 @@ pub(crate) async fn save(app: &App, tx: Tx, change: &mut Change) -> Result<()> {
         change.job.updated_at = change.now;
     }
     store::save(tx, change).await?;
+    if change.told().next().is_some() {
+        app.tell_tenant(change.job.tenant_id).await;
+    }
     app.ring(change.job.bell(change.now).as_slice()).await;
     Ok(())
 }

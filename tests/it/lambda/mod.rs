@@ -26,7 +26,8 @@ struct Cloud {
 impl Cloud {
     async fn new() -> Self {
         let server = ministack();
-        Self::on(server.queues(&SessionId::new().to_string(), Duration::from_secs(30), 5).await).await
+        let name = SessionId::new().to_string();
+        Self::on(server.queues(&name, Duration::from_secs(30), 5).await, &name).await
     }
 
     /// With these queues, which need not be there before a message is sent, and a WebSocket API of this id.

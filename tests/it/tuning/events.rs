@@ -43,3 +43,28 @@ async fn as_a_stream_it_goes_on_until_the_end_of_the_job() {
     }
     assert_eq!(told, lead.training_events(&id).await);
 }
+
+#[tokio::test]
+async fn who_watches_the_tenants_training_is_told_of_every_move_and_of_the_model() {
+    let world = World::new().await;
+    let lead = world.caller(Role::Lead);
+    lead.good_sessions(3).await;
+    let id = lead.train(json!({"duration_seconds": 0.1})).await;
+    lead.trains(&id, &["completed"]).await;
+    let told = loop {
+        let page = lead.get("/live/events?topic=/ws/tuning&limit=200").await.expect(200);
+        let items = page["items"].as_array().unwrap().clone();
+        // What was committed a moment ago is told once nothing earlier can come any more.
+        if items.iter().any(|event| event["type"] == "training.completed") {
+            break items;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
+    let moves: Vec<_> = told.iter().filter(|event| event["type"] == "training.status_changed").collect();
+    let to: Vec<_> = moves.iter().map(|event| event["payload"]["to"].as_str().unwrap()).collect();
+    assert_eq!(to, ["queued", "running", "evaluating", "completed"]);
+    assert!(
+        told.iter().filter(|event| event["type"] != "model.registered").all(|event| event["payload"]["job_id"] == id)
+    );
+    assert!(told.iter().any(|event| event["type"] == "model.registered"));
+}

@@ -260,10 +260,12 @@ async fn write(mut tx: Tx, change: &Change, then: Option<Statement<'_>>) -> Resu
     let sql = SAVE.get_or_init(|| {
         let sets = values.iter().enumerate().skip(2).map(|(at, (name, _))| format!("{name} = ${}", at + 1));
         let sets: Vec<_> = sets.collect();
+        let last = 1 + values.iter().position(|(name, _)| *name == "last_event_seq").unwrap_or_default();
         // Who waited for the row may have begun before the one whose events come first.
         format!(
             "with changed as (
-                 update sessions set {}, last_event_position = greatest(last_event_position, pg_current_xact_id())
+                 update sessions set {}, last_event_position = case last_event_seq when ${last} then last_event_position
+                                         else greatest(last_event_position, pg_current_xact_id()) end
                  where tenant_id = $1 and id = $2 returning tenant_id, id, last_event_seq, last_event_position)
              {}",
             sets.join(", "),

@@ -146,6 +146,7 @@ pub async fn save(mut tx: Tx, change: &Change) -> Result<()> {
     if let Some(entry) = change.entry() {
         tx.audit(entry);
     }
+    change.told().for_each(|event| tx.tell(event));
     let mut fields: Vec<row::Field<'_>> =
         vec![("tenant_id", Box::new(change.job.tenant_id)), ("id", Box::new(change.job.id))];
     fields.extend(row::changing(&change.job));
