@@ -199,7 +199,7 @@ pub fn bell(tenant_id: TenantId, id: TrainingJobId, polls: bool) -> Job {
 /// A failure with the words of fine-tuning for what to do about it, unless it has words of its own.
 pub fn in_our_words(mut failure: Failure) -> Failure {
     if failure.remedy == failure.category.remedy() {
-        failure.remedy = remedy(failure.category).to_owned();
+        remedy(failure.category).clone_into(&mut failure.remedy);
     }
     failure
 }

@@ -112,7 +112,7 @@ fn still_running(change: &mut Change, settings: &Settings) -> Result<()> {
 fn succeeded(change: &mut Change, trained: Trained) -> Result<()> {
     change.go(Status::Evaluating, "trained")?;
     change.job.progress = Some(1.0);
-    change.job.metrics = merged(change.job.metrics.clone(), trained.metrics.clone());
+    change.job.metrics = merged(&change.job.metrics, &trained.metrics);
     change.spend(trained.cost_micros);
     change.job.trained = Some(keepable(trained));
     settled(change, change.now);
@@ -167,7 +167,7 @@ pub fn evaluating(change: &mut Change, state: TrainerState, settings: &Settings)
 
 /// The result was measured, or it is known why not: it is registered next.
 pub fn measured(change: &mut Change, measured: Measured, metrics: Metrics) {
-    change.job.metrics = merged(change.job.metrics.clone(), metrics);
+    change.job.metrics = merged(&change.job.metrics, &metrics);
     match &measured.reason {
         Some(reason) => change.log("warn", &format!("The result was not measured: {reason}")),
         None => change.log("info", &format!("Measured on {} held-out samples.", measured.samples)),
@@ -179,9 +179,9 @@ pub fn measured(change: &mut Change, measured: Measured, metrics: Metrics) {
 /// The version stands in the registry.
 pub fn registered(change: &mut Change, id: ModelVersionId, version: String) -> Result<()> {
     let name = change.job.target_model_name.clone();
-    change.job.model = Some((id, version.clone()));
-    change.go(Status::Completed, "registered")?;
     let payload = json!({"model": name, "version": version, "metrics": change.job.metrics});
+    change.job.model = Some((id, version));
+    change.go(Status::Completed, "registered")?;
     change.event(EventType::Completed, payload);
     Ok(())
 }
@@ -234,7 +234,7 @@ pub fn gave_up(change: &mut Change) -> Result<()> {
 }
 
 /// Figures with those over them that came later; what is no figure is left out.
-fn merged(earlier: Metrics, later: Metrics) -> Metrics {
+fn merged(earlier: &Metrics, later: &Metrics) -> Metrics {
     let either = |later: Option<f64>, earlier| later.filter(|figure| figure.is_finite()).or(earlier);
     Metrics {
         final_loss: either(later.final_loss, earlier.final_loss),

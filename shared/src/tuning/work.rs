@@ -27,7 +27,7 @@ const ASLEEP: TimeDelta = TimeDelta::minutes(5);
 pub(super) async fn one(app: &App, claimed: Claimed) -> Result<()> {
     let Claimed { job, tenant_active, connection } = claimed;
     if job.broken_off >= MAX_BROKEN_OFF {
-        return write(app, &job, |change| progress::gave_up(change)).await;
+        return write(app, &job, progress::gave_up).await;
     }
     let Some(trainer) = app.trainers.of(job.provider) else {
         let message = format!("The provider {} is not offered here.", job.provider.name());
