@@ -1,10 +1,11 @@
 //! Fine-tuning at the pace of tests: who trains, sessions to train on, and jobs on their way.
 
-use std::{panic::Location, sync::Arc, time::Duration};
+use std::{ops::Range, panic::Location, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use shared::{
     clock::Clock,
+    dataset::Split,
     db::Db,
     files::Files,
     trainer::{Provider, Trainer, carried::Trainers, simulated::Simulated},
@@ -50,16 +51,34 @@ impl Caller {
     /// Agrees to training, and runs so many sessions to a good end, each like no other.
     pub async fn good_sessions(&self, count: usize) {
         self.patch("/api/v1/tenant", json!({"training_consent": true})).await.expect(200);
+        self.sessions_like_no_other(0..count).await;
+    }
+
+    /// The same, until there are some on either side of the split; answers how many.
+    pub async fn good_sessions_on_both_sides(&self) -> usize {
+        self.good_sessions(0).await;
+        let (mut count, mut held_out) = (0, 0);
+        while held_out == 0 || count == held_out {
+            let ids = self.sessions_like_no_other(count..count + 6).await;
+            count += ids.len();
+            let roots = ids.iter().map(|id| id.parse().expect("an id"));
+            held_out += roots.filter(|root| Split::of(*root) == Split::HeldOut).count();
+        }
+        count
+    }
+
+    async fn sessions_like_no_other(&self, numbers: Range<usize>) -> Vec<String> {
         let mut ids = Vec::new();
-        for number in 0..count {
+        for number in numbers {
             let script = json!([{"do": "say", "text": format!("It is done: {}.", words(2 * number + 1))}]);
             let config = json!({"agent": "scripted", "script": script});
             let prompt = format!("Please do this: {}.", words(2 * number));
             ids.push(self.start_session(json!({"initial_prompt": prompt, "agent_config": config})).await);
         }
-        for id in ids {
-            self.reaches(&id, &["completed"]).await;
+        for id in &ids {
+            self.reaches(id, &["completed"]).await;
         }
+        ids
     }
 
     /// Makes a training job with these fields besides its base model, its name and the simulated provider; answers its id.

@@ -8,7 +8,7 @@ use shared::auth::Role;
 async fn ends(extra: Value) -> (World, Value, Vec<Value>) {
     let world = World::new().await;
     let lead = world.caller(Role::Lead);
-    lead.good_sessions(12).await;
+    lead.good_sessions_on_both_sides().await;
     let id = lead.train(extra).await;
     let job = lead.trains(&id, &["completed", "failed", "cancelled"]).await;
     let events = lead.training_events(&id).await;

@@ -47,7 +47,7 @@ impl Stage {
         let mut world = World::idle(options()).await;
         world.work();
         let lead = world.caller(Role::Lead);
-        lead.good_sessions(12).await;
+        lead.good_sessions_on_both_sides().await;
         world.crash().await;
         let fuse = Arc::<Fuse>::default();
         let database = Wire::to(address(&world.database.url, 5432).await, fuse.clone()).await;

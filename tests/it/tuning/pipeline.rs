@@ -10,7 +10,7 @@ use shared::{auth::Role, job::Job};
 async fn good_sessions_become_a_dataset_a_training_and_a_registered_version() {
     let world = World::new().await;
     let lead = world.caller(Role::Lead);
-    lead.good_sessions(20).await;
+    let sessions = lead.good_sessions_on_both_sides().await;
     let id = lead.train(json!({"duration_seconds": 0.3, "serves_as": "scripted/reviewer"})).await;
     let job = lead.trains(&id, &["completed", "failed"]).await;
     assert_eq!(job["status"], "completed", "{job:#}");
@@ -18,17 +18,15 @@ async fn good_sessions_become_a_dataset_a_training_and_a_registered_version() {
     let curated = &job["curated"];
     let (training, held_out) =
         (curated["training_samples"].as_u64().unwrap(), curated["held_out_samples"].as_u64().unwrap());
-    assert_eq!(training + held_out, 20, "{job:#}");
+    assert_eq!(training + held_out, u64::try_from(sessions).unwrap(), "{job:#}");
     assert_eq!(curated["sha256"].as_str().unwrap().len(), 64);
     assert_eq!(job["progress"], 1.0);
     let metrics = &job["metrics"];
     assert!(metrics["final_loss"].as_f64().unwrap() < 1.0, "{job:#}");
     assert!(metrics["tokens_processed"].as_i64().unwrap() > 0, "{job:#}");
     assert_ne!(job["cost_usd"], "0.000000");
-    if held_out > 0 {
-        assert_eq!(job["evaluation"], json!({"by": "trainer", "samples": held_out}));
-        assert!(metrics["accuracy"].as_f64().unwrap() > 0.5 && metrics["eval_loss"].is_f64(), "{job:#}");
-    }
+    assert_eq!(job["evaluation"], json!({"by": "trainer", "samples": held_out}));
+    assert!(held_out > 0 && metrics["accuracy"].as_f64().unwrap() > 0.5 && metrics["eval_loss"].is_f64(), "{job:#}");
     let model = &job["model"];
     assert_eq!((&model["name"], &model["version"]), (&json!("reviewer"), &json!("1.0.0")), "{job:#}");
     assert_eq!(model["model_identifier"], "scripted/reviewer");
@@ -57,6 +55,7 @@ async fn the_same_again_has_the_same_bytes_and_its_version_is_a_patch() {
 async fn a_job_without_a_single_good_session_fails_with_no_samples_on_record() {
     let world = World::new().await;
     let lead = world.caller(Role::Lead);
+    lead.good_sessions(0).await;
     let id = lead.train(json!({})).await;
     let job = lead.trains(&id, &["failed"]).await;
     assert_eq!((&job["error"]["code"], &job["error"]["category"]), (&json!("NO_SAMPLES"), &json!("user")));
@@ -130,4 +129,14 @@ async fn a_curation_that_takes_longer_than_a_lease_is_not_taken_over() {
     lead.trains(&id, &["completed"]).await;
     let fences = owner.number("select fence from training_jobs").await;
     assert_eq!(fences, 5, "curate, submit, look, evaluate, register: a claim each");
+}
+
+#[tokio::test]
+async fn a_tenant_that_did_not_agree_is_not_trained_on() {
+    let world = World::new().await;
+    let lead = world.caller(Role::Lead);
+    let id = lead.train(json!({})).await;
+    let job = lead.trains(&id, &["failed"]).await;
+    assert_eq!((&job["error"]["code"], &job["error"]["category"]), (&json!("NO_CONSENT"), &json!("policy")));
+    assert_eq!(job["curated"], json!(null));
 }

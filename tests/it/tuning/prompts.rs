@@ -93,7 +93,7 @@ impl Chat {
         options.settings.outbound = self.place.parse().unwrap();
         let world = World::with(options).await;
         let lead = world.caller(Role::Lead);
-        lead.good_sessions(30).await;
+        lead.good_sessions_on_both_sides().await;
         let set = json!({"base_url": self.url, "api_key": "sk-of-the-tenant"}).to_string().into_bytes();
         lead.send("PUT", "/fine-tuning/providers/openai", Some(set)).await.expect(200);
         let id = lead.new_training(json!({"provider": "openai"})).await;

@@ -23,8 +23,13 @@ async fn a_training_goes_on_where_it_was_when_everything_is_started_again() {
     drop(first);
     let mut second = World::on(database, options()).await;
     second.work();
-    second.run(shared::job::Job::sweep()).await;
     let lead = second.caller_of(&tenant, Role::Lead);
+    // A step that was broken off is taken up when its lease is over.
+    harness::until(async || {
+        second.run(shared::job::Job::sweep()).await;
+        lead.training(&id).await["status"] == "completed"
+    })
+    .await;
     let done = lead.trains(&id, &["completed"]).await;
     assert_eq!((&done["external_id"], &done["attempt"]), (&before["external_id"], &json!(1)));
     let curve = lead.get(&format!("/fine-tuning/jobs/{id}/curve")).await.expect(200);
