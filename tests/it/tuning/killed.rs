@@ -3,6 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
 use harness::{Caller, Options, World, redis_url, world::app};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -13,6 +14,9 @@ use crate::faults::{
     fuse::{Fuse, Wire, address, through},
     host::{self, Host},
 };
+
+/// How many worlds share the points among them.
+const WORLDS: u64 = 4;
 
 const LANES: [Lane; 5] = [Lane::Train, Lane::Train, Lane::Poll, Lane::Poll, Lane::Sweep];
 
@@ -108,12 +112,12 @@ impl Stage {
         assert_eq!(curve["total"], 61, "point {point}");
     }
 
-    /// Trains a job for each point until one runs through untouched; says how many were hit.
-    async fn every_point(mut self, step: u64, signal: Signal) -> u64 {
+    /// Trains a job for each of the points of this world, until one runs through untouched; says how many were hit.
+    async fn every_point(mut self, first: u64, step: u64, signal: Signal) -> u64 {
         let (job, _) = self.play(u64::MAX, signal).await;
         self.check(&job, u64::MAX).await;
         let (cost, mut jobs, mut hits) = (job["cost_usd"].clone(), 1, 0);
-        for point in (0..).step_by(usize::try_from(step).unwrap()) {
+        for point in (first..).step_by(usize::try_from(step).unwrap()) {
             let (job, reached) = self.play(point, signal).await;
             self.check(&job, point).await;
             assert_eq!(job["cost_usd"], cost, "point {point}");
@@ -133,16 +137,21 @@ impl Stage {
     }
 }
 
+async fn all_points(step: u64, signal: Signal) -> u64 {
+    let worlds = (0..WORLDS).map(|first| async move { Stage::new().await.every_point(first, step, signal).await });
+    join_all(worlds).await.iter().sum()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_killed_at_any_step_of_a_training_is_taken_over_and_the_job_runs_once() {
-    let hits = Stage::new().await.every_point(1, Signal::SIGKILL).await;
+    let hits = all_points(WORLDS, Signal::SIGKILL).await;
     println!("killed at {hits} points");
     assert!(hits > 10, "only {hits} points");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_wakes_when_its_training_was_taken_over_changes_nothing() {
-    let hits = Stage::new().await.every_point(3, Signal::SIGSTOP).await;
+    let hits = all_points(4 * WORLDS, Signal::SIGSTOP).await;
     println!("frozen at {hits} points");
     assert!(hits > 3, "only {hits} points");
 }
