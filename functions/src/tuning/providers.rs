@@ -60,7 +60,7 @@ pub(super) struct ProviderSettings {
     /// The provider's own when absent.
     #[schema(max_length = 2000)]
     base_url: Option<String>,
-    /// It is kept sealed and never answered. Absent: the kept one stays, for the base_url that it was sent with. Null: there
+    /// It is kept sealed and never answered. Absent: the kept one stays, for the `base_url` that it was sent with. Null: there
     /// is none any more.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 1000, write_only)]

@@ -166,8 +166,8 @@ pub fn evaluating(change: &mut Change, state: TrainerState, settings: &Settings)
 }
 
 /// The result was measured, or it is known why not: it is registered next.
-pub fn measured(change: &mut Change, measured: Measured, metrics: Metrics) {
-    change.job.metrics = merged(&change.job.metrics, &metrics);
+pub fn measured(change: &mut Change, measured: Measured, metrics: &Metrics) {
+    change.job.metrics = merged(&change.job.metrics, metrics);
     match &measured.reason {
         Some(reason) => change.log("warn", &format!("The result was not measured: {reason}")),
         None => change.log("info", &format!("Measured on {} held-out samples.", measured.samples)),

@@ -162,7 +162,7 @@ impl Step<'_> {
         match measured {
             Ok((measured, metrics)) => {
                 write(app, job, |change| {
-                    progress::measured(change, measured, metrics);
+                    progress::measured(change, measured, &metrics);
                     Ok(())
                 })
                 .await
@@ -176,7 +176,7 @@ impl Step<'_> {
     async fn unmeasured(&self, why: &str) -> Result<()> {
         let measured = Measured { by: MeasuredBy::Nobody, samples: 0, reason: Some(why.to_owned()) };
         write(self.app, self.job, |change| {
-            progress::measured(change, measured, Metrics::default());
+            progress::measured(change, measured, &Metrics::default());
             Ok(())
         })
         .await

@@ -24,8 +24,7 @@ async fn what_is_set_for_a_provider_is_shown_but_for_its_key() {
     assert_eq!(names, [json!("simulated"), json!("openai"), json!("aws"), json!("command")]);
     let everywhere = format!("{:?}", world.owner().await.dump().await) + &all.to_string();
     assert!(!everywhere.contains("abcdefghijklmnop"), "the key stands somewhere in clear");
-    let hex: String = key.bytes().map(|byte| format!("{byte:02x}")).collect();
-    assert!(!everywhere.contains(&hex), "the key stands somewhere in clear");
+    assert!(!everywhere.contains(&hex::encode(key)), "the key stands somewhere in clear");
     let audit = lead.get("/api/v1/audit?limit=1").await.expect(200);
     assert_eq!(audit["items"][0]["action"], "training_provider.set");
     assert_eq!(audit["items"][0]["object_id"], "openai");

@@ -31,6 +31,7 @@ pub(super) struct CommandMember {
     files: Files,
 }
 
+#[expect(clippy::unused_async, reason = "the suite awaits every member; others start a server")]
 pub(super) async fn member() -> CommandMember {
     let folder = std::env::temp_dir().join(format!("ioc-training-{}", SessionId::new()));
     let program = root().join("tests/trainer/program.py").display().to_string();

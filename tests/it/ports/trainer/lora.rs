@@ -115,7 +115,7 @@ async fn the_example_really_trains_and_its_adapter_changes_what_the_model_answer
     };
     let (trainer, order) = (Command::new(settings, files.clone()), order(&files).await);
     let (curve, end) = trained(&trainer, &order).await;
-    let Phase::Succeeded(trained) = end.phase else { panic!("{end:?}") };
+    let Phase::Succeeded(made) = end.phase else { panic!("{end:?}") };
 
     assert_eq!(curve.len(), 90, "30 epochs of three batches");
     let mean = |points: &[Point]| points.iter().map(|point| point.loss).sum::<f64>() / 10.0;
@@ -127,7 +127,7 @@ async fn the_example_really_trains_and_its_adapter_changes_what_the_model_answer
     };
     assert!(metrics.eval_loss.unwrap() < first / 3.0 && samples == 2, "{metrics:?}");
 
-    let output = PathBuf::from(&trained.artifact).parent().unwrap().display().to_string();
+    let output = PathBuf::from(&made.artifact).parent().unwrap().display().to_string();
     let held_out = QUESTIONS[11];
     assert_eq!(answer(&output, held_out, false), ANSWER, "to a question that it was not trained on");
     assert_ne!(answer(&output, held_out, true), ANSWER, "the base model does not know it");
