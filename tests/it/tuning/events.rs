@@ -52,7 +52,7 @@ async fn who_watches_the_tenants_training_is_told_of_every_move_and_of_the_model
     let id = lead.train(json!({"duration_seconds": 0.1})).await;
     lead.trains(&id, &["completed"]).await;
     let told = loop {
-        let page = lead.get("/live/events?topic=/ws/tuning&limit=200").await.expect(200);
+        let page = lead.get("/api/v1/live/events?topic=/ws/tuning&limit=200").await.expect(200);
         let items = page["items"].as_array().unwrap().clone();
         // What was committed a moment ago is told once nothing earlier can come any more.
         if items.iter().any(|event| event["type"] == "training.completed") {
