@@ -48,6 +48,7 @@ test("an admin makes a tenant, switches to it, and sees nothing of the other", a
   await api.call("POST", "/sessions", { title: "Only of the demo tenant", initial_prompt: "wait" });
   const slug = `tenant-${Date.now()}`;
   await open("/tenants/");
+  await expect(page.getByRole("link", { name: "Tenants" })).toBeVisible();
   await page.getByRole("button", { name: "Make tenant" }).click();
   await page.getByLabel("Name").fill("A second one");
   await page.getByLabel("Slug").fill(slug);

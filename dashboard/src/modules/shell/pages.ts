@@ -18,6 +18,7 @@ export interface Page {
   /** The letters that go there. */
   readonly keys: string;
   readonly icon: LucideIcon;
+  /** A permission, or a role, as in `role:admin`. */
   readonly needs?: string;
 }
 
@@ -44,7 +45,7 @@ export const GROUPS: readonly { title: string; pages: readonly Page[] }[] = [
       { title: "Members", path: "/members/", keys: "g u", icon: Users },
       { title: "API keys", path: "/keys/", keys: "g k", icon: KeyRound, needs: "api_keys:read" },
       { title: "Audit log", path: "/audit/", keys: "g l", icon: ScrollText, needs: "audit:read" },
-      { title: "Tenants", path: "/tenants/", keys: "g t", icon: Building2, needs: "tenants:write" },
+      { title: "Tenants", path: "/tenants/", keys: "g t", icon: Building2, needs: "role:admin" },
     ],
   },
 ];

@@ -19,6 +19,11 @@ import { TenantSwitcher } from "./tenant-switcher";
 import { ThemeToggle, toggleTheme } from "./theme";
 import { UserMenu } from "./user-menu";
 
+/** What pages may ask for: the permissions, and the role. */
+function held(me?: { permissions: readonly string[]; role: string }): readonly string[] {
+  return me ? [...me.permissions, `role:${me.role}`] : [];
+}
+
 export function Shell({ children }: { children: ReactNode }) {
   const me = useMe();
   const router = useRouter();
@@ -51,7 +56,7 @@ export function Shell({ children }: { children: ReactNode }) {
         Skip to the content
       </a>
       <aside className="sticky top-0 hidden h-dvh w-48 shrink-0 border-r border-line bg-surface md:block">
-        <Navigation permissions={me.data?.permissions ?? []} />
+        <Navigation permissions={held(me.data)} />
       </aside>
       <div className="flex min-w-0 flex-1 flex-col">
         <header className="sticky top-0 z-30 flex h-12 items-center gap-2 border-b border-line bg-surface px-3 md:px-4">
@@ -68,7 +73,7 @@ export function Shell({ children }: { children: ReactNode }) {
                 className="fixed inset-y-0 left-0 z-50 w-60 border-r border-line bg-surface"
               >
                 <Dialog.Title className="sr-only">Menu</Dialog.Title>
-                <Navigation permissions={me.data?.permissions ?? []} onGo={() => setDrawn(false)} />
+                <Navigation permissions={held(me.data)} onGo={() => setDrawn(false)} />
               </Dialog.Content>
             </Dialog.Portal>
           </Dialog.Root>
