@@ -118,3 +118,17 @@ async fn a_session_goes_on_from_the_checkpoint_that_it_was_taken_back_to() {
         "what came after the checkpoint is done again, what came before is not"
     );
 }
+
+#[tokio::test]
+async fn the_largest_and_the_smallest_numbers_are_read_back_as_they_were_taken() {
+    let world = World::full().await;
+    let caller = world.caller(Role::Member);
+    let numbers = json!({"largest": f64::MAX, "least": f64::MIN, "smallest": f64::from_bits(1), "third": 0.1 + 0.2});
+    let id = caller.new_session(json!({"metadata": numbers})).await;
+    let taken = caller.post(&format!("/sessions/{id}/checkpoints"), json!({"data": numbers})).await.expect(201);
+    assert_eq!(taken["data"], numbers);
+    let kept = caller.get(&format!("/sessions/{id}/checkpoints")).await.expect(200);
+    assert_eq!(kept["items"][0]["data"], numbers);
+    assert_eq!(caller.session(&id).await["metadata"], numbers);
+    assert_eq!(caller.get("/sessions").await.expect(200)["items"][0]["metadata"], numbers);
+}
