@@ -120,7 +120,7 @@ impl Member for CommandMember {
         }
         let starts = folder.join("output/starts");
         if !folder.join("cancelled").exists() {
-            until(async || starts.exists()).await;
+            until(async || fs::read_to_string(&starts).is_ok_and(|starts| starts.ends_with('\n'))).await;
         }
         fs::read_to_string(starts).map_or(1, |starts| starts.lines().count())
     }
