@@ -37,7 +37,9 @@ pub(crate) async fn secure(request: Request, next: Next) -> Response<Body> {
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::CONTENT_SECURITY_POLICY, if is_page { PAGE } else { NOTHING });
     headers.insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
-    if is_data {
+    // What says that anybody may have it says so itself.
+    let is_public = headers.get(header::CACHE_CONTROL).is_some_and(|kept| kept.as_bytes().starts_with(b"public"));
+    if is_data && !is_public {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if by_https {

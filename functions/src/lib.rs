@@ -17,6 +17,7 @@ mod idempotency;
 pub mod keys;
 mod limits;
 pub mod live;
+pub mod login;
 pub mod marketplace;
 pub mod me;
 pub mod models;
@@ -100,6 +101,7 @@ pub fn tenancy() -> OpenApiRouter<App> {
         .merge(tenant::routes())
         .merge(users::routes())
         .merge(me::routes())
+        .merge(login::routes())
         .merge(keys::routes())
         .merge(audit::routes())
 }

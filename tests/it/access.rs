@@ -28,7 +28,7 @@ async fn no_operation_answers_without_a_credential_but_those_that_say_so() {
     assert_eq!(owner.dump().await, before);
     let open: Vec<_> = operations().into_iter().filter(Operation::is_open).map(|one| one.path).collect();
     let a2a = ["/api/v1/a2a/{tenant}/.well-known/agent-card.json", "/api/v1/doorbells/{tenant}/{session}"];
-    assert_eq!(open, [&a2a[..], &["/health", "/ready"]].concat());
+    assert_eq!(open, [&a2a[..], &["/api/v1/login", "/health", "/ready"]].concat());
 }
 
 #[tokio::test]

@@ -18,9 +18,15 @@ use axum::{
 use tower::ServiceExt;
 use tower_http::services::{ServeDir, ServeFile};
 
-/// Styles are written into elements by the primitives that place menus and by the graph; scripts never are.
-pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-    font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// What pages may do. They call the API, and to log somebody in these `origins` of issuers. Styles are written into elements
+/// by the primitives that place menus and by the graph; scripts never are.
+pub fn policy(origins: &[String]) -> String {
+    let called = ["'self'"].into_iter().chain(origins.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
+         connect-src {called}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+}
 
 /// What is never looked for among the files.
 const API: [&str; 2] = ["/api/", "/ws/"];
@@ -29,12 +35,20 @@ const API: [&str; 2] = ["/api/", "/ws/"];
 #[derive(Clone, Debug)]
 pub struct Dashboard {
     folder: PathBuf,
+    policy: HeaderValue,
 }
 
 impl Dashboard {
     /// The one in a folder, where there is one.
     pub fn built(folder: &Path) -> Option<Self> {
-        folder.join("index.html").is_file().then(|| Self { folder: folder.to_owned() })
+        let policy = policy_header(&[]);
+        folder.join("index.html").is_file().then(|| Self { folder: folder.to_owned(), policy })
+    }
+
+    /// The same, whose pages may call these origins too.
+    #[must_use]
+    pub fn calling(self, origins: &[String]) -> Self {
+        Self { policy: policy_header(origins), ..self }
     }
 
     /// The API with the dashboard around it.
@@ -52,6 +66,27 @@ impl Dashboard {
         *page.status_mut() = StatusCode::NOT_FOUND;
         page
     }
+
+    fn secured(&self, mut response: Response, path: &str) -> Response {
+        // The name of what the build made changes with its content; a page does not, and must name what there is now.
+        let forever = path.starts_with("/_next/static/") && response.status().is_success();
+        let kept = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        headers
+            .insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
+        headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
+        response
+    }
+}
+
+/// Nothing is allowed where the origins are none that a header can name.
+fn policy_header(origins: &[String]) -> HeaderValue {
+    HeaderValue::try_from(policy(origins)).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
 /// A request without its body, which may still be wanted by the API.
@@ -78,30 +113,15 @@ async fn serve(State(dashboard): State<Dashboard>, request: Request, next: Next)
     }
     let file = dashboard.file(head_of(&request)).await;
     if file.status() != StatusCode::NOT_FOUND {
-        return secured(file, &path);
+        return dashboard.secured(file, &path);
     }
     let types = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let is_person = types.is_some_and(|types| types.contains("text/html"));
     let answer = next.run(request).await;
     if is_person && answer.status() == StatusCode::NOT_FOUND {
-        return secured(dashboard.missing().await, &path);
+        return dashboard.secured(dashboard.missing().await, &path);
     }
     answer
-}
-
-fn secured(mut response: Response, path: &str) -> Response {
-    // The name of what the build made changes with its content; a page does not, and must name what there is now.
-    let forever = path.starts_with("/_next/static/") && response.status().is_success();
-    let kept = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
-    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
-    response
 }
 
 #[cfg(test)]
@@ -187,6 +207,14 @@ mod tests {
             let (status, body, _) = site.get(path).await;
             assert!(status == StatusCode::NOT_FOUND && !body.contains("not for you"), "{path}: {status} {body}");
         }
+    }
+
+    #[test]
+    fn a_page_calls_its_own_origin_and_those_where_people_log_in() {
+        assert!(policy(&[]).contains("connect-src 'self';"));
+        let named = policy(&["https://login.example.com".to_owned()]);
+        assert!(named.contains("connect-src 'self' https://login.example.com;"), "{named}");
+        assert_eq!(named.matches("https://").count(), 1, "it is named for nothing else");
     }
 
     #[test]

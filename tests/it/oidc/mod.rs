@@ -2,6 +2,7 @@
 
 mod claims;
 mod keys;
+mod login;
 mod signature;
 mod users;
 

@@ -8,6 +8,7 @@ use shared::{
     app::App,
     auth::{
         Role,
+        oidc::browser,
         service::{Call, Credentials, Identity, KeyRequest, identify, issue},
         store::find_tenant,
     },
@@ -43,6 +44,8 @@ pub(super) struct Places {
 /// The product, ready to be served.
 pub(super) struct Host {
     app: App,
+    /// Where the dashboard's pages log people in.
+    origins: Vec<String>,
 }
 
 /// Brings the schema up to date and opens everything.
@@ -56,7 +59,7 @@ pub(super) async fn open(places: &Places, url: &str) -> Result<Host> {
     functions::health::built_from(&config.commit);
     let app = config.build(Clock::System, carried::all, trainer::carried::all)?;
     agent::register(&app).await?;
-    Ok(Host { app })
+    Ok(Host { app, origins: browser::origins(&config.issuers) })
 }
 
 /// The environment of this process, with what we know better: where the servers are.
@@ -126,7 +129,7 @@ impl Host {
     ) -> Result<()> {
         let api = functions::api(self.app.clone());
         let api = match dashboard {
-            Some(dashboard) => dashboard.around(api),
+            Some(dashboard) => dashboard.calling(&self.origins).around(api),
             None => api,
         };
         let workers = workers::run(&self.app, &end);

@@ -1,8 +1,9 @@
 //! People by the tokens of issuers that we trust (OpenID Connect): whose token it is, in which tenant, with which role.
 //!
 //! [`settings`] says who is trusted, [`token`] checks what was sent by the [`keys`] of its issuer, [`claims`] reads what
-//! it says, and [`login`] finds or makes the user.
+//! it says, and [`login`] finds or makes the user. [`browser`] says how people get a token in the first place.
 
+pub mod browser;
 mod claims;
 mod fetch;
 mod keys;
@@ -53,6 +54,11 @@ impl Oidc {
             known: Cache::builder().max_capacity(10_000).time_to_live(KNOWN_FOR).build(),
             seen: Cache::builder().max_capacity(10_000).time_to_live(SEEN_NOTED_EVERY).build(),
         }
+    }
+
+    /// Where people may log in with a browser, in the order of the configuration.
+    pub fn logins(&self) -> Vec<browser::LoginIssuer> {
+        self.trusted.iter().filter_map(|trusted| browser::offered(&trusted.issuer)).collect()
     }
 
     fn of(&self, issuer: &str) -> Option<&Trusted> {

@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 use crate::auth::Role;
 
+use super::browser::{self, Login};
+
 /// The most that the clock of an issuer may differ from ours.
 const MOST_SKEW: u64 = 300;
 
@@ -30,6 +32,8 @@ pub struct Issuer {
     pub name_claim: Path,
     pub clock_skew: Duration,
     pub algorithms: Vec<Algorithm>,
+    /// How people log in there with a browser; `None`: they come with tokens of their own.
+    pub login: Option<Login>,
 }
 
 /// What says which tenant somebody belongs to.
@@ -86,6 +90,7 @@ struct Written {
     name_claim: Option<Path>,
     clock_skew_seconds: Option<u64>,
     algorithms: Option<Vec<Algorithm>>,
+    login: Option<browser::Written>,
 }
 
 #[derive(Deserialize)]
@@ -138,6 +143,7 @@ impl Written {
         if skew > MOST_SKEW {
             return Err(format!("`clock_skew_seconds` is more than {MOST_SKEW}"));
         }
+        let login = self.login.map(|login| login.check(&self.issuer, &audience)).transpose()?;
         Ok(Issuer {
             tenant: tenant_from(self.tenant, self.tenant_claim)?,
             issuer: self.issuer,
@@ -150,6 +156,7 @@ impl Written {
             name_claim: self.name_claim.unwrap_or_else(|| Path("name".to_owned())),
             clock_skew: Duration::from_secs(skew),
             algorithms,
+            login,
         })
     }
 }
