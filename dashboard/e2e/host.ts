@@ -4,18 +4,23 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { startIssuers } from "./issuers";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
-/** Starts the local host as `make up` does, with OpenCode and the scripted model, in a folder of its own. */
+/**
+ * Starts the local host as `make up` does, with OpenCode and the scripted model, in a folder of its own, and issuers with
+ * which people may log in.
+ */
 export default async function start(): Promise<() => Promise<void>> {
   const local = mkdtempSync(join(tmpdir(), "ioc-e2e-"));
   // PostgreSQL runs as somebody else when we are root.
   chmodSync(local, 0o711);
+  const issuers = await startIssuers();
   const { DATABASE_URL: _database, REDIS_URL: _redis, ...environment } = process.env;
   const host = spawn(join(ROOT, "target/debug/ioc"), ["up", "--port", "0", "--local", local, "--no-demo"], {
     cwd: ROOT,
-    env: { ...environment, IOC_MODEL: "scripted" },
+    env: { ...environment, IOC_MODEL: "scripted", OIDC_ISSUERS: JSON.stringify(issuers.settings) },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = once(host, "exit");
@@ -31,7 +36,9 @@ export default async function start(): Promise<() => Promise<void>> {
   const lines = readFileSync(join(local, "env"), "utf8").matchAll(/^export (\w+)=(.*)$/gm);
   for (const [, name, value] of lines) process.env[`E2E_${name}`] = value;
   process.env.E2E_LINK = said.join("\n").match(/http:\/\/\S+\/#key=\S+/)?.[0];
+  issuers.serve(process.env.E2E_IOC_URL ?? "");
   return async () => {
+    issuers.stop();
     host.kill("SIGINT");
     await ended;
     rmSync(local, { recursive: true, force: true });

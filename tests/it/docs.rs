@@ -133,31 +133,45 @@ fn every_code_of_a_problem_stands_in_the_document() {
     }
 }
 
-/// The claims that `docs/threat-model.md` names: what stands in backticks and reads like a sentence.
-#[test]
-fn every_claim_that_the_threat_model_names_is_a_test() {
-    let root = harness::kept::root();
-    let text = std::fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
-    let is_claim = |word: &&str| {
-        word.matches('_').count() >= 3
-            && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-    };
-    let claims: BTreeSet<_> = text.split('`').skip(1).step_by(2).filter(is_claim).collect();
-    assert!(claims.len() > 20, "{claims:?}");
+/// What the files with these endings hold, in folders of the checkout and all below them.
+fn sources(folders: &[&str], endings: &[&str]) -> String {
+    let mut folders: Vec<_> = folders.iter().map(|folder| harness::kept::root().join(folder)).collect();
     let mut sources = String::new();
-    let mut folders = vec![root.join("tests/it"), root.join("shared/src")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| endings.iter().any(|ending| *ending == extension)) {
                 sources += &std::fs::read_to_string(path).unwrap();
             }
         }
     }
+    sources
+}
+
+/// The claims that `docs/threat-model.md` names: what stands in backticks and reads like a sentence. Those of the
+/// dashboard have blanks between their words.
+#[test]
+fn every_claim_that_the_threat_model_names_is_a_test() {
+    let root = harness::kept::root();
+    let text = std::fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
+    let names: BTreeSet<_> = text.split('`').skip(1).step_by(2).collect();
+    let reads = |name: &str, between: u8| {
+        let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == between || b == b',';
+        name.bytes().filter(|b| *b == between).count() >= 3 && name.bytes().all(is_word)
+    };
+    let claims: Vec<_> = names.iter().filter(|name| reads(name, b'_')).collect();
+    assert!(claims.len() > 20, "{claims:?}");
+    let rust = sources(&["tests/it", "shared/src", "infra/local/src"], &["rs"]);
     for claim in claims {
-        assert!(sources.contains(&format!("fn {claim}(")), "{claim}");
+        assert!(rust.contains(&format!("fn {claim}(")), "{claim}");
+    }
+    let claims: Vec<_> = names.iter().filter(|name| reads(name, b' ')).collect();
+    assert!(claims.len() > 3, "{claims:?}");
+    let pages = sources(&["dashboard/src", "dashboard/e2e"], &["ts", "tsx"]);
+    for claim in claims {
+        assert!(pages.contains(&format!("test(\"{claim}\"")), "{claim}");
     }
 }
 

@@ -6,8 +6,8 @@ import type { Problem, paths } from "./schema";
 const WRITES = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
 const authorized: Middleware = {
-  onRequest({ request }) {
-    const now = credential.get();
+  async onRequest({ request }) {
+    const now = await credential.fresh();
     if (now) request.headers.set("Authorization", `Bearer ${now.key}`);
     if (now?.tenant) request.headers.set("X-Tenant-ID", now.tenant);
     // One click is one effect, also when the answer is lost and the request is sent again.
@@ -36,7 +36,7 @@ export async function take<Data>(call: Promise<Answer<Data>>): Promise<Data> {
   const { data, error, response } = await call;
   if (response.ok) return data as Data;
   if (response.status === 401)
-    credential.signOut("The key is not accepted: it was revoked, has expired, or is not whole.");
+    credential.refused("The key is not accepted: it was revoked, has expired, or is not whole.");
   const retryAfter = Number(response.headers.get("Retry-After")) || null;
   const problem = typeof error === "object" && error !== null ? (error as Partial<Problem>) : {};
   throw new Refused(response.status, problem, retryAfter);

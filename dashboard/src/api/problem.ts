@@ -25,8 +25,14 @@ export class Refused extends Error {
   }
 }
 
+/** Something that went wrong on this side of the API, told as the API tells: what, and what to do about it. */
+export abstract class Explained extends Error {
+  abstract readonly code: string;
+  abstract readonly remedy: string;
+}
+
 /** There was no answer at all. */
-export class Unreachable extends Error {
+export class Unreachable extends Explained {
   readonly code = "UNREACHABLE";
   readonly remedy = "Check the network and that the server runs; the page tries again by itself.";
 

@@ -1,6 +1,6 @@
 import { CircleAlert, Inbox, WifiOff } from "lucide-react";
 import type { ReactNode } from "react";
-import { Refused, Unreachable } from "@/api/problem";
+import { Explained, Refused, Unreachable } from "@/api/problem";
 import { Button } from "./button";
 import { cx } from "./class-names";
 
@@ -37,7 +37,9 @@ export function Failure({ error, retry, compact }: { error: unknown; retry?(): v
   const away = error instanceof Unreachable;
   const Icon = away ? WifiOff : CircleAlert;
   const message = error instanceof Error ? error.message : "Something went wrong.";
-  const remedy = refused?.remedy ?? (away ? error.remedy : undefined);
+  const explained = error instanceof Explained ? error : null;
+  const remedy = refused?.remedy ?? explained?.remedy;
+  const code = refused?.code ?? (away ? undefined : explained?.code);
   return (
     <div
       role="alert"
@@ -55,10 +57,10 @@ export function Failure({ error, retry, compact }: { error: unknown; retry?(): v
             <span className="figure">{one.field}</span>: {one.message}
           </p>
         ))}
-        {refused && (
+        {code && (
           <p className="figure mt-1 text-2xs break-all text-muted">
-            {refused.code}
-            {refused.problem.request_id && ` · request ${refused.problem.request_id}`}
+            {code}
+            {refused?.problem.request_id && ` · request ${refused.problem.request_id}`}
           </p>
         )}
       </div>

@@ -14,7 +14,7 @@ const State = createContext<LiveState>("connecting");
 const Line = createContext<Connection | null>(null);
 
 async function ticket(): Promise<string> {
-  const now = credential.get();
+  const now = await credential.fresh();
   const headers: Record<string, string> = { Authorization: `Bearer ${now?.key ?? ""}` };
   if (now?.tenant) headers["X-Tenant-ID"] = now.tenant;
   const answer = await fetch("/api/v1/live/tickets", { method: "POST", headers }).catch((cause) => {
@@ -44,7 +44,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         state: setState,
         frame: (frame) => renewal.take(frame),
         resync: () => renewal.everything(),
-        refused: () => credential.signOut(REVOKED),
+        refused: () => credential.refused(REVOKED),
       },
     );
     const online = () => {

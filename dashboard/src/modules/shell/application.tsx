@@ -1,6 +1,7 @@
 "use client";
 
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { usePathname } from "next/navigation";
 import { Tooltip } from "radix-ui";
 import { type ReactNode, useEffect, useState } from "react";
 import { credential, takeFromAddress } from "@/api/credential";
@@ -8,6 +9,7 @@ import { Unreachable, worthRetrying } from "@/api/problem";
 import { Toasts } from "@/components/toast";
 import { useCredential } from "@/hooks/use-credential";
 import { LiveProvider } from "@/live/provider";
+import { lastIssuer } from "@/login/pending";
 import { Shell } from "./shell";
 import { SignIn } from "./sign-in";
 
@@ -39,19 +41,46 @@ function Signed({ children }: { children: ReactNode }) {
   );
 }
 
+/** The page to which issuers send people back; it is there without a credential. */
+const isLogin = (path: string) => path.replace(/\/$/, "") === "/login";
+
+/** Goes where this tab was logged in last, without showing anything there; false where that was nowhere. */
+async function resume(): Promise<boolean> {
+  const issuer = lastIssuer.take();
+  if (!issuer) return false;
+  const { pathname, search, hash } = window.location;
+  return (await import("@/login/flow")).resume(issuer, pathname + search + hash);
+}
+
 export function Application({ children }: { children: ReactNode }) {
   const now = useCredential();
+  const back = isLogin(usePathname());
   const [looked, setLooked] = useState(false);
+  const [error, setError] = useState<unknown>(null);
 
   useEffect(() => {
     const key = takeFromAddress(window.location, window.history);
-    if (key) credential.signIn(key);
-    setLooked(true);
+    if (key) {
+      lastIssuer.forget();
+      credential.signIn(key);
+    }
+    if (key || isLogin(window.location.pathname)) return setLooked(true);
+    resume().then(
+      (leaves) => setLooked(!leaves),
+      (problem) => {
+        setError(problem);
+        setLooked(true);
+      },
+    );
   }, []);
 
   return (
     <Tooltip.Provider delayDuration={250}>
-      {now ? <Signed key={`${now.key} ${now.tenant ?? ""}`}>{children}</Signed> : looked && <SignIn />}
+      {now ? (
+        <Signed key={`${now.serial} ${now.tenant ?? ""}`}>{children}</Signed>
+      ) : (
+        looked && (back ? children : <SignIn failed={error} />)
+      )}
       <Toasts />
     </Tooltip.Provider>
   );

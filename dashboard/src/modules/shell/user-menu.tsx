@@ -2,12 +2,14 @@
 
 import { CircleUser, Keyboard, LogOut } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
-import { credential } from "@/api/credential";
 import type { Me } from "@/api/schema";
+import { useCredential } from "@/hooks/use-credential";
+import { leave } from "@/login/leave";
 
 const ITEM = "flex items-center gap-2 rounded px-2 py-1.5 text-[0.8125rem] outline-none data-highlighted:bg-raised";
 
 export function UserMenu({ me, onHelp }: { me: Me; onHelp(): void }) {
+  const login = useCredential()?.login;
   const name = me.user?.full_name ?? me.key?.name ?? "You";
   return (
     <DropdownMenu.Root>
@@ -24,12 +26,13 @@ export function UserMenu({ me, onHelp }: { me: Me; onHelp(): void }) {
             <p className="text-xs text-muted">
               {me.role} of {me.tenant.name}
             </p>
+            {login && <p className="mt-1 truncate text-2xs text-muted">Logged in at {login.issuer}</p>}
             {me.key && <p className="figure mt-1 truncate text-2xs text-muted">{me.key.prefix}</p>}
           </div>
           <DropdownMenu.Item className={ITEM} onSelect={onHelp}>
             <Keyboard aria-hidden className="size-4 text-muted" /> Keyboard shortcuts
           </DropdownMenu.Item>
-          <DropdownMenu.Item className={ITEM} onSelect={() => credential.signOut()}>
+          <DropdownMenu.Item className={ITEM} onSelect={() => void leave()}>
             <LogOut aria-hidden className="size-4 text-muted" /> Sign out
           </DropdownMenu.Item>
         </DropdownMenu.Content>
