@@ -209,9 +209,13 @@ test("signing out ends the session at the issuer too", async ({ page, api }) => 
 });
 
 test("an answer that nobody here asked for logs nobody in", async ({ page }) => {
+  await page.goto(host());
+  await leaveFor(page, "Example");
+  await expect(page.getByRole("heading", { name: "Who are you?" })).toBeVisible();
   await page.goto(`${host()}/login/?code=stolen&state=guessed`);
   await expect(page.getByRole("alert").filter({ hasText: "LOGIN_EXPIRED" })).toContainText("Log in once more");
   await expect(page).toHaveURL(`${host()}/login/`);
+  expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
 });
 
 test("pages may call the issuers and nobody else, and the page to sign in is usable by all", async ({ page }) => {
