@@ -5,10 +5,10 @@ IOC := target/debug/ioc
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test dashboard build lora-trainer up demo check check-dashboard test test-dashboard screenshots fmt lint deny lint-template bench lambda clean
+.PHONY: help setup setup-test dashboard build lora-trainer up demo check check-dashboard test test-dashboard screenshots fmt lint deny lint-template bench bench-dashboard lambda clean
 
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Settings, as environment variables of 'make up':"
 	@echo "    IOC_PORT                            port of the API (8000)"
@@ -86,6 +86,9 @@ bench: ## Measure, beside the floor; BENCH="--quick" or "--only http,locks" for 
 	@cargo build --release $(BENCHED) --bin ioc --bench bench
 	@cargo build --profile lambda $(BENCHED) --bin sessions
 	@target/release/ioc services -- cargo bench $(BENCHED) --bench bench -- --json "$(CURDIR)/target/bench.json" $(BENCH)
+
+bench-dashboard: setup-test build ## Measure the dashboard in a real browser against the local host with 100 000 sessions
+	@cd dashboard && npm run --silent figures
 
 lambda: setup-test ## Build the Lambda functions into target/lambda; ARCH=--arm64 as they are deployed
 	@PATH="$(CURDIR)/.local/venv-test/bin:$$PATH" cargo lambda build --locked --profile lambda --package functions $(ARCH)

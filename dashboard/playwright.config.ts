@@ -19,7 +19,8 @@ export default defineConfig({
     trace: "retain-on-failure",
   },
   projects: [
-    { name: "e2e", testIgnore: "screenshots.ts", testMatch: "*.e2e.ts" },
+    { name: "e2e", testMatch: "*.e2e.ts" },
+    { name: "figures", testMatch: "figures.ts", timeout: 900_000 },
     { name: "screenshots", testMatch: "screenshots.ts", timeout: 300_000 },
   ],
 });

@@ -79,7 +79,7 @@ async fn a_body_that_comes_too_slowly_is_not_waited_for() {
 #[tokio::test]
 async fn a_stream_of_events_goes_on_for_longer_than_a_request_may_take() {
     let mut options = Options::default();
-    options.settings.request_time = Duration::from_millis(300);
+    options.settings.request_time = Duration::from_millis(1500);
     let world = World::idle(options).await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({})).await;
@@ -92,7 +92,7 @@ async fn a_stream_of_events_goes_on_for_longer_than_a_request_may_take() {
     while !told.contains("session.created") {
         told.push_str(&String::from_utf8_lossy(&frames.next().await.unwrap().unwrap()));
     }
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    tokio::time::sleep(Duration::from_millis(2000)).await;
     caller.patch(&format!("/sessions/{id}"), json!({"title": "Another title"})).await.expect(200);
     while !told.contains("session.updated") {
         told.push_str(&String::from_utf8_lossy(&frames.next().await.unwrap().unwrap()));
