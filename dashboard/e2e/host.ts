@@ -13,7 +13,9 @@ export default async function start(): Promise<() => Promise<void>> {
   // PostgreSQL runs as somebody else when we are root.
   chmodSync(local, 0o711);
   const { DATABASE_URL: _database, REDIS_URL: _redis, ...environment } = process.env;
-  const host = spawn(join(ROOT, "target/debug/ioc"), ["up", "--port", "0", "--local", local, "--no-demo"], {
+  const pages = join(ROOT, "dashboard/out");
+  const options = ["up", "--port", "0", "--local", local, "--dashboard", pages, "--no-demo"];
+  const host = spawn(join(ROOT, "target/debug/ioc"), options, {
     cwd: ROOT,
     env: { ...environment, IOC_MODEL: "scripted" },
     stdio: ["ignore", "pipe", "inherit"],
