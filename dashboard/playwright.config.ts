@@ -20,6 +20,6 @@ export default defineConfig({
   },
   projects: [
     { name: "e2e", testIgnore: "screenshots.ts", testMatch: "*.e2e.ts" },
-    { name: "screenshots", testMatch: "screenshots.ts", timeout: 300_000 },
+    { name: "screenshots", testMatch: "screenshots.ts", timeout: 600_000 },
   ],
 });

@@ -77,24 +77,26 @@ export function Compare({ name, a, b, onClose }: { name: string; a: string; b: s
             ))}
           </Table>
           {compared.data.differs.length > 0 ? (
-            <Table
-              label="What else differs"
-              head={
-                <>
-                  <Th>What differs</Th>
-                  <Th>{compared.data.a.version}</Th>
-                  <Th>{compared.data.b.version}</Th>
-                </>
-              }
-            >
-              {compared.data.differs.map((one) => (
-                <Tr key={one.field}>
-                  <Td>{words(one.field)}</Td>
-                  <Td className="figure text-xs break-all">{text(one.a)}</Td>
-                  <Td className="figure text-xs break-all">{text(one.b)}</Td>
-                </Tr>
-              ))}
-            </Table>
+            <div className="border-t border-line">
+              <Table
+                label="What else differs"
+                head={
+                  <>
+                    <Th>What differs</Th>
+                    <Th>{compared.data.a.version}</Th>
+                    <Th>{compared.data.b.version}</Th>
+                  </>
+                }
+              >
+                {compared.data.differs.map((one) => (
+                  <Tr key={one.field}>
+                    <Td>{words(one.field)}</Td>
+                    <Td className="figure text-xs break-all">{text(one.a)}</Td>
+                    <Td className="figure text-xs break-all">{text(one.b)}</Td>
+                  </Tr>
+                ))}
+              </Table>
+            </div>
           ) : (
             <p className="border-t border-line p-3 text-[0.8125rem] text-muted">
               Nothing else differs: base model, dataset, provider and parameters are the same.
