@@ -21,6 +21,6 @@ export default defineConfig({
   projects: [
     { name: "e2e", testMatch: "*.e2e.ts" },
     { name: "figures", testMatch: "figures.ts", timeout: 900_000 },
-    { name: "screenshots", testMatch: "screenshots.ts", timeout: 300_000 },
+    { name: "screenshots", testMatch: "screenshots.ts", timeout: 600_000 },
   ],
 });

@@ -18,7 +18,9 @@ export default async function start(): Promise<() => Promise<void>> {
   chmodSync(local, 0o711);
   const issuers = await startIssuers();
   const { DATABASE_URL: _database, REDIS_URL: _redis, ...environment } = process.env;
-  const host = spawn(join(ROOT, "target/debug/ioc"), ["up", "--port", "0", "--local", local, "--no-demo"], {
+  const pages = join(ROOT, "dashboard/out");
+  const options = ["up", "--port", "0", "--local", local, "--dashboard", pages, "--no-demo"];
+  const host = spawn(join(ROOT, "target/debug/ioc"), options, {
     cwd: ROOT,
     env: { ...environment, IOC_MODEL: "scripted", OIDC_ISSUERS: JSON.stringify(issuers.settings) },
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import type { Page } from "@playwright/test";
-import { type Api, expect, settled, steps, test } from "./world";
+import { type Api, ends, expect, good, settled, steps, test, train } from "./world";
 
 const FOLDER = new URL("../../docs/screenshots/", import.meta.url).pathname;
 
@@ -78,6 +78,45 @@ async function furnish(api: Api) {
   return { done: done[0] ?? "", asks, root };
 }
 
+/** A model with two versions, of which one is promoted, a job under way, and an experiment between both. */
+async function teach(api: Api) {
+  await good(api, "reviews", 8);
+  const first = await train(api, "reviewer", "reviews", { steps: 80 });
+  await train(api, "reviewer", "reviews", { steps: 80 }, { seed: 7 });
+  await api.call("PUT", "/models/reviewer/aliases/champion", { version: "1.0.0" });
+  const { items } = await api.call("GET", "/models/reviewer/versions");
+  const newest = items[0].version;
+  await api.call("PUT", "/models/reviewer/aliases/challenger", { version: newest });
+  await api.call("PATCH", `/models/reviewer/versions/${newest}`, { notes: "The same data, with another seed." });
+  const job = (target_model_name: string, parameters: object, dataset: object) =>
+    api.call("POST", "/fine-tuning/jobs", {
+      base_model: "tiny-instruct",
+      provider: "simulated",
+      target_model_name,
+      parameters,
+      dataset,
+    });
+  await job("planner", { epochs: 5 }, {});
+  const failed = await job("planner", {}, { tags: ["nobody"] });
+  await api.call("POST", `/fine-tuning/jobs/${failed.id}/start`);
+  const long = await job("planner", { extra: { duration_seconds: 900, steps: 120 } }, { tags: ["reviews"] });
+  await api.call("POST", `/fine-tuning/jobs/${long.id}/start`);
+  const experiment = await api.call("POST", "/experiments", {
+    name: "seed-7",
+    description: "Does another seed make better reviews?",
+    target: "registry/reviewer@champion",
+    arms: [
+      { name: "control", model: "registry/reviewer@champion" },
+      { name: "variant", model: "registry/reviewer@challenger" },
+    ],
+    guardrails: [{ metric: "success_rate", limit: 0.6, min_sessions: 50 }],
+  });
+  await api.call("POST", `/experiments/${experiment.id}/start`);
+  for (let at = 1; at <= 8; at++)
+    await ends(api, `Review change ${at}`, "It is good.", { model_identifier: "registry/reviewer@champion" });
+  return { job: first, experiment: experiment.id, newest };
+}
+
 async function shoot(page: Page, name: string) {
   await settled(page);
   // Fonts, charts and the graph come a moment after what they belong to.
@@ -88,6 +127,7 @@ async function shoot(page: Page, name: string) {
 
 test("every page in both themes", async ({ page, open, api }) => {
   mkdirSync(FOLDER, { recursive: true });
+  const { job, experiment, newest } = await teach(api);
   const { done, asks, root } = await furnish(api);
   const agent = (await api.call("GET", "/agents")).items[0].id;
   const pages: [string, string][] = [
@@ -103,6 +143,14 @@ test("every page in both themes", async ({ page, open, api }) => {
     ["agents", "/agents/"],
     ["agent", `/agent/?id=${agent}`],
     ["marketplace", "/marketplace/"],
+    ["fine-tuning", "/fine-tuning/"],
+    ["new-job", "/fine-tuning/new/"],
+    ["training", `/training/?id=${job}`],
+    ["models", "/models/"],
+    ["model", "/model/?name=reviewer"],
+    ["model-compare", `/model/?name=reviewer&a=1.0.0&b=${newest}`],
+    ["experiments", "/experiments/"],
+    ["experiment", `/experiment/?id=${experiment}`],
     ["quotas", "/quotas/"],
     ["members", "/members/"],
     ["keys", "/keys/"],
@@ -119,7 +167,9 @@ test("every page in both themes", async ({ page, open, api }) => {
       await shoot(page, `${name}-${theme}`);
     }
     await page.setViewportSize({ width: 390, height: 844 });
-    for (const [name, path] of pages.filter(([name]) => ["overview", "sessions", "session-question"].includes(name))) {
+    for (const [name, path] of pages.filter(([name]) =>
+      ["overview", "sessions", "session-question", "training"].includes(name),
+    )) {
       await open(path);
       await shoot(page, `${name}-narrow-${theme}`);
     }

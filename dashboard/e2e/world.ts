@@ -55,6 +55,70 @@ export class Api {
   }
 }
 
+/** What a version is served as, so that sessions can run on it: the scripted model under its other name. */
+export const SERVED = "stub/stub-2";
+
+/** A session that is driven through the API instead of by an agent, to its good end. */
+export async function ends(api: Api, title: string, text: string, more: object = {}): Promise<string> {
+  const { id } = await api.call("POST", "/sessions", {
+    title,
+    initial_prompt: `${title}.`,
+    agent_config: { agent: "manual" },
+    start: true,
+    ...more,
+  });
+  // It runs from its admission on; what it runs on is looked up when it is handed over, a moment later.
+  const handedOver = async () => {
+    const { status, model_identifier, resolved_model } = await api.call("GET", `/sessions/${id}`);
+    return status === "running" && (!model_identifier || Boolean(resolved_model));
+  };
+  await expect.poll(handedOver, { timeout: 60_000, intervals: [50, 100, 250] }).toBe(true);
+  await api.call("POST", `/sessions/${id}/complete`, { result: { text }, success_rate: 1 });
+  return id;
+}
+
+/** Sessions of one tag to train with, no two of which say the same. */
+export async function good(api: Api, tag: string, count: number): Promise<string[]> {
+  const words = ["parser", "cache", "scheduler", "uploader", "invoice", "router", "linter", "archive"];
+  const ids: string[] = [];
+  for (let at = 0; at < count; at++) {
+    const word = `${words[at % words.length]} ${at}`;
+    ids.push(
+      await ends(api, `Mend the ${word}`, `The ${word} holds again: write to ops${at}@example.com.`, { tags: [tag] }),
+    );
+  }
+  return ids;
+}
+
+/** Trains a model on the sessions of a tag, and waits until its version is registered. */
+export async function train(
+  api: Api,
+  model: string,
+  tag: string,
+  extra: object = {},
+  parameters: object = {},
+): Promise<string> {
+  const { id } = await api.call("POST", "/fine-tuning/jobs", {
+    base_model: "tiny-instruct",
+    target_model_name: model,
+    provider: "simulated",
+    dataset: { tags: [tag] },
+    parameters: { ...parameters, extra: { duration_seconds: 1, serves_as: SERVED, ...extra } },
+  });
+  await api.call("POST", `/fine-tuning/jobs/${id}/start`);
+  await expect
+    .poll(
+      async () => {
+        const { status } = await api.call("GET", `/fine-tuning/jobs/${id}`);
+        if (status === "running") await api.call("POST", "/fine-tuning/jobs/poll");
+        return status;
+      },
+      { timeout: 90_000, intervals: [1000] },
+    )
+    .toMatch(/completed|failed/);
+  return id;
+}
+
 /** A prompt that the scripted model plays. */
 export function script(steps: unknown[]): string {
   return `As the script says. @@STUB ${JSON.stringify(steps)} @@`;

@@ -49,6 +49,23 @@ export function Facts({ items }: { items: [string, ReactNode][] }) {
   );
 }
 
+/** Figures beside each other, large, each with its name and what may be said besides. */
+export function Tiles({ items }: { items: [string, ReactNode, ReactNode?][] }) {
+  return (
+    <dl className="grid grid-cols-[repeat(auto-fill,minmax(7rem,1fr))] gap-3">
+      {items.map(([name, value, besides]) => (
+        <div key={name}>
+          <dt className="label">{name}</dt>
+          <dd>
+            <span className="figure text-lg leading-tight font-semibold">{value}</span>
+            {besides && <span className="figure ml-1.5 text-2xs text-muted">{besides}</span>}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 /** A word in a box: a tag, a capability, a kind. */
 export function Chip({ children, className }: { children: ReactNode; className?: string }) {
   return (

@@ -4,7 +4,7 @@ import { Renewal } from "./apply";
 
 const queries = new QueryClient();
 const asked = vi.spyOn(queries, "invalidateQueries");
-const frame = (type: string, session_id?: string) => ({ type, session_id, payload: {}, timestamp: "" });
+const frame = (type: string, session_id?: string, payload = {}) => ({ type, session_id, payload, timestamp: "" });
 const keys = () => asked.mock.calls.map(([filter]) => (filter?.queryKey ?? ["everything"]).join("/"));
 
 beforeEach(() => {
@@ -41,4 +41,21 @@ test("agents and lost places are read again too", async () => {
   expect(keys()).toEqual(["agents"]);
   renewal.everything();
   expect(keys().at(-1)).toBe("everything");
+});
+
+test("a training job's curve and log are read on, and the lists once for many frames", async () => {
+  const renewal = new Renewal(queries);
+  for (let at = 0; at < 100; at++) renewal.take(frame("training.progress", undefined, { job_id: "7" }));
+  await vi.advanceTimersByTimeAsync(500);
+  expect(keys()).toEqual(["training/one/7", "training/events/7", "training/curve/7"]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(keys().slice(3)).toEqual(["training/list"]);
+});
+
+test("a version that is registered and an alias that moves renew the registry", async () => {
+  const renewal = new Renewal(queries);
+  renewal.take(frame("model.registered", undefined, { name: "reviewer" }));
+  renewal.take(frame("model.alias_changed", undefined, { name: "reviewer" }));
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(keys()).toEqual(["models"]);
 });

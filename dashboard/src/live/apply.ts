@@ -1,6 +1,9 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { agentKeys } from "@/api/queries/agents";
+import { experimentKeys } from "@/api/queries/experiments";
+import { modelKeys } from "@/api/queries/models";
 import { sessionKeys } from "@/api/queries/sessions";
+import { trainingKeys } from "@/api/queries/training";
 import type { Frame } from "./frame";
 
 /** How long frames are gathered before an open session's log is read on, in milliseconds. */
@@ -19,7 +22,9 @@ const SAID = new Set(["session.log", "session.message", "session.tool"]);
 export class Renewal {
   private readonly logs = new Set<string>();
   private readonly rows = new Set<string>();
-  private agents = false;
+  private readonly jobs = new Set<string>();
+  /** What else is read again, each with everything below it. */
+  private readonly areas = new Set<readonly string[]>();
   private soon: ReturnType<typeof setTimeout> | undefined;
   private later: ReturnType<typeof setTimeout> | undefined;
 
@@ -32,8 +37,11 @@ export class Renewal {
     }
     const changes = frame.session_id && !SAID.has(frame.type);
     if (changes) this.rows.add(frame.session_id as string);
-    if (frame.type.startsWith("agent.")) this.agents = true;
-    if (changes || this.agents) this.later ??= setTimeout(() => this.renew(), LATER);
+    if (frame.type.startsWith("agent.")) this.areas.add(agentKeys.all);
+    if (frame.type === "session.status_changed") this.areas.add(experimentKeys.all);
+    if (frame.type.startsWith("model.")) this.areas.add(modelKeys.all);
+    if (frame.type.startsWith("training.")) this.trains(frame.payload.job_id);
+    if (changes || this.areas.size > 0) this.later ??= setTimeout(() => this.renew(), LATER);
   }
 
   everything() {
@@ -49,8 +57,22 @@ export class Renewal {
     void this.queries.invalidateQueries({ queryKey });
   }
 
+  /** An open job's row, log and curve are read on soon; the list of jobs with the other lists. */
+  private trains(job: unknown) {
+    this.areas.add(trainingKeys.lists);
+    if (typeof job !== "string") return;
+    this.jobs.add(job);
+    this.soon ??= setTimeout(() => this.readOn(), SOON);
+  }
+
   private readOn() {
     this.soon = undefined;
+    for (const id of this.jobs) {
+      this.again(trainingKeys.one(id));
+      this.again(trainingKeys.events(id));
+      this.again(trainingKeys.curve(id));
+    }
+    this.jobs.clear();
     for (const id of this.logs) {
       this.again(sessionKeys.one(id));
       this.again(sessionKeys.events(id));
@@ -65,8 +87,8 @@ export class Renewal {
       this.again(sessionKeys.stats);
       this.again(sessionKeys.lists);
     }
-    if (this.agents) this.again(agentKeys.all);
+    for (const area of this.areas) this.again(area);
     this.rows.clear();
-    this.agents = false;
+    this.areas.clear();
   }
 }

@@ -104,5 +104,6 @@ export const tenancyCalls = {
   changeUser: (id: string, body: UserPatch) => take(client.PATCH("/api/v1/users/{id}", { ...at(id), body })),
   createTenant: (body: NewTenant) => take(client.POST("/api/v1/tenants", { body })),
   changeTenant: (id: string, body: TenantPatch) => take(client.PATCH("/api/v1/tenants/{id}", { ...at(id), body })),
+  consent: (training_consent: boolean) => take(client.PATCH("/api/v1/tenant", { body: { training_consent } })),
   verifyAudit: () => take(client.GET("/api/v1/audit/verify")),
 };

@@ -101,7 +101,20 @@ function Verify() {
   );
 }
 
-const KINDS = ["session", "agent", "agent_token", "api_key", "user", "tenant", "marketplace"];
+const KINDS = [
+  "session",
+  "agent",
+  "agent_token",
+  "api_key",
+  "user",
+  "tenant",
+  "audit",
+  "training_job",
+  "training_provider",
+  "dataset",
+  "model",
+  "experiment",
+];
 
 export function Audit() {
   const [action, setAction] = useState("");

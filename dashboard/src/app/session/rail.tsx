@@ -1,6 +1,7 @@
 "use client";
 
 import Link from "next/link";
+import { useModelsOfSession } from "@/api/queries/models";
 import { useArtifacts } from "@/api/queries/sessions";
 import type { Event, Session } from "@/api/schema";
 import { bytes, count, duration, percent, shortId, usd } from "@/components/format";
@@ -8,6 +9,7 @@ import { Meter } from "@/components/meter";
 import { Chip, Facts, Panel } from "@/components/page";
 import { Sparkline } from "@/components/sparkline";
 import { Ago, useNow } from "@/components/time";
+import { versionPage } from "@/modules/model/names";
 import { spending } from "@/modules/session/events";
 import { spans } from "@/modules/session/timeline";
 import { tokens } from "@/modules/session/usage";
@@ -58,6 +60,31 @@ function Spent({ session, events }: { session: Session; events: readonly Event[]
   );
 }
 
+/** What it was to run on, and what that led to when it was handed to its agent. */
+function RunsOn({ session }: { session: Session }) {
+  const { model_identifier: named, resolved_model: resolved } = session;
+  const { name, version, experiment } = resolved ?? {};
+  return (
+    <>
+      <span className="figure text-xs break-all">{named ?? "the agent's"}</span>
+      {name && version && (
+        <Link
+          href={versionPage(name, version)}
+          className="figure block text-xs underline underline-offset-2"
+          title={resolved?.model_identifier}
+        >
+          {name}@{version}
+        </Link>
+      )}
+      {experiment && (
+        <Link href={`/experiment/?id=${experiment.id}`} className="block text-xs underline underline-offset-2">
+          {experiment.arm} of {experiment.name}
+        </Link>
+      )}
+    </>
+  );
+}
+
 function Run({ session, events }: { session: Session; events: readonly Event[] }) {
   const now = useNow();
   const ended = session.ended_at ? Date.parse(session.ended_at) : now;
@@ -85,12 +112,7 @@ function Run({ session, events }: { session: Session; events: readonly Event[] }
               "not chosen yet"
             ),
           ],
-          [
-            "Model",
-            <span key="m" className="figure text-xs">
-              {session.model_identifier ?? "the agent's"}
-            </span>,
-          ],
+          ["Model", <RunsOn key="m" session={session} />],
           ["Started", session.started_at ? <Ago key="s" at={session.started_at} /> : "not yet"],
           [
             "Ran",
@@ -188,6 +210,29 @@ function Made({ id }: { id: string }) {
   );
 }
 
+/** The versions that were trained on it, or measured by it: its lineage from this end. */
+function Trained({ id }: { id: string }) {
+  const models = useModelsOfSession(id);
+  if (!models.data?.items.length) return null;
+  return (
+    <Panel title="Models trained on it">
+      <ul className="p-3 text-[0.8125rem]">
+        {models.data.items.map(({ version, split }) => (
+          <li key={version.id} className="flex justify-between gap-3">
+            <Link
+              href={versionPage(version.name, version.version)}
+              className="figure min-w-0 truncate text-xs underline underline-offset-2"
+            >
+              {version.name}@{version.version}
+            </Link>
+            {split === "held_out" && <Chip>held out</Chip>}
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
 export function Rail({ session, events }: { session: Session; events: readonly Event[] }) {
   return (
     <aside aria-label="Figures" className="grid gap-3 sm:grid-cols-2 xl:grid-cols-1">
@@ -195,6 +240,7 @@ export function Rail({ session, events }: { session: Session; events: readonly E
       <Run session={session} events={events} />
       <About session={session} />
       <Made id={session.id} />
+      {session.status === "completed" && <Trained id={session.id} />}
     </aside>
   );
 }

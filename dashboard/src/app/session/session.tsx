@@ -1,6 +1,6 @@
 "use client";
 
-import { CircleAlert, Clock, Hourglass } from "lucide-react";
+import { Clock, Hourglass } from "lucide-react";
 import { useMemo } from "react";
 import { useSession, useSessionEvents } from "@/api/queries/sessions";
 import { useMay } from "@/api/queries/tenancy";
@@ -10,6 +10,7 @@ import { shortId } from "@/components/format";
 import { Empty, Failure, Loading } from "@/components/states";
 import { Tabs } from "@/components/tabs";
 import { Ago, useNow } from "@/components/time";
+import { WentWrong } from "@/components/went-wrong";
 import { useQueryState } from "@/hooks/use-query-state";
 import { useTopic } from "@/live/provider";
 import { ActionBar } from "@/modules/session/action-bar";
@@ -45,24 +46,7 @@ function Standing({ session, mayWrite }: { session: Session; mayWrite: boolean }
   const error = session.outcome?.error;
   if (session.pause?.question)
     return <QuestionBox id={session.id} question={session.pause.question} mayWrite={mayWrite} />;
-  if (error) {
-    return (
-      <section
-        aria-label="What went wrong"
-        className="panel flex gap-2.5 border-danger/50 bg-danger-soft p-3 text-[0.8125rem]"
-      >
-        <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-danger" />
-        <div className="min-w-0">
-          <p className="font-medium break-words">{error.message}</p>
-          <p>{error.remedy}</p>
-          <p className="figure mt-1 text-2xs text-muted">
-            {error.code} · {error.category} ·{" "}
-            {error.retryable ? "worth another try" : "trying again alone will not help"}
-          </p>
-        </div>
-      </section>
-    );
-  }
+  if (error) return <WentWrong error={error} />;
   const why = waits(session);
   if (!why) return null;
   const Icon = session.status === "queued" ? Hourglass : Clock;

@@ -1,11 +1,11 @@
 "use client";
 
-import { Search, X } from "lucide-react";
-import { useEffect, useState } from "react";
+import { X } from "lucide-react";
 import { priorityWordValues, sessionTypeValues, statusValues } from "@/api/schema";
 import { Button } from "@/components/button";
 import { words } from "@/components/format";
 import { Pick } from "@/components/menu";
+import { SearchField } from "@/components/search-field";
 import { Select } from "@/components/select";
 import { useQueryState } from "@/hooks/use-query-state";
 import { StatusShape } from "@/modules/status/badge";
@@ -23,39 +23,20 @@ function ago(hours: number): string {
   return new Date(Math.floor(at / 60_000) * 60_000).toISOString();
 }
 
-/** Typed text, asked for once it has rested. */
-function useRested(value: string, onRest: (value: string) => void, given: string) {
-  useEffect(() => {
-    if (value === given) return;
-    const timer = setTimeout(() => onRest(value), 250);
-    return () => clearTimeout(timer);
-  }, [value, given, onRest]);
-}
-
 export function Filters() {
   const [search, set] = useQueryState();
   const list = (name: string) => search.get(name)?.split(",").filter(Boolean) ?? [];
-  const given = search.get("q") ?? "";
-  const [q, setQ] = useState(given);
-  useEffect(() => setQ(given), [given]);
-  useRested(q, (value) => set({ q: value.trim() || undefined }), given);
   const since = search.get("created_after");
   const others = ["agent_id", "parent_id", "tag"].filter((name) => search.get(name));
 
   return (
     <div className="flex flex-wrap items-center gap-2 pb-3">
-      <div className="relative w-64 max-sm:w-full">
-        <Search aria-hidden className="absolute top-2.5 left-2.5 size-3.5 text-muted" />
-        <input
-          type="search"
-          aria-label="Find by title, prompt or id"
-          placeholder="Title, prompt or id"
-          maxLength={200}
-          value={q}
-          onChange={(event) => setQ(event.target.value)}
-          className="field pl-8 text-[0.8125rem]"
-        />
-      </div>
+      <SearchField
+        label="Find by title, prompt or id"
+        placeholder="Title, prompt or id"
+        value={search.get("q") ?? ""}
+        onRest={(q) => set({ q })}
+      />
       <Pick
         label="State"
         values={statusValues}

@@ -8,7 +8,15 @@ import { asks } from "@/modules/session/actions";
 import { Mark } from "./mark";
 import { GROUPS, type Page } from "./pages";
 
-const BELONGS: Readonly<Record<string, string>> = { "/session/": "/sessions/", "/agent/": "/agents/" };
+const BELONGS: Readonly<Record<string, string>> = {
+  "/session/": "/sessions/",
+  "/agent/": "/agents/",
+  "/fine-tuning/new/": "/fine-tuning/",
+  "/training/": "/fine-tuning/",
+  "/model/": "/models/",
+  "/experiments/new/": "/experiments/",
+  "/experiment/": "/experiments/",
+};
 
 function NavigationLink({ page, here, count, onGo }: { page: Page; here: boolean; count?: number; onGo?(): void }) {
   const Icon = page.icon;

@@ -1,6 +1,8 @@
 import {
+  Blocks,
   Bot,
   Building2,
+  FlaskConical,
   Gauge,
   KeyRound,
   LayoutDashboard,
@@ -9,6 +11,7 @@ import {
   Plus,
   ScrollText,
   Store,
+  TrendingDown,
   Users,
 } from "lucide-react";
 
@@ -35,7 +38,15 @@ export const GROUPS: readonly { title: string; pages: readonly Page[] }[] = [
     title: "Fleet",
     pages: [
       { title: "Agents", path: "/agents/", keys: "g a", icon: Bot },
-      { title: "Marketplace", path: "/marketplace/", keys: "g m", icon: Store },
+      { title: "Marketplace", path: "/marketplace/", keys: "g p", icon: Store },
+    ],
+  },
+  {
+    title: "Models",
+    pages: [
+      { title: "Fine-tuning", path: "/fine-tuning/", keys: "g f", icon: TrendingDown, needs: "training:read" },
+      { title: "Model registry", path: "/models/", keys: "g m", icon: Blocks, needs: "models:read" },
+      { title: "Experiments", path: "/experiments/", keys: "g x", icon: FlaskConical, needs: "models:read" },
     ],
   },
   {

@@ -32,6 +32,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const [drawn, setDrawn] = useState(false);
   useTopic("/ws/sessions");
   useTopic("/ws/agents");
+  useTopic("/ws/tuning");
   useTopic("/ws/system");
 
   const shortcuts = useMemo(() => {

@@ -1,10 +1,9 @@
-import type { Status } from "@/api/schema";
 import { cx } from "@/components/class-names";
 import { words } from "@/components/format";
-import { look } from "./status";
+import { type AnyStatus, look } from "./status";
 
 /** A shape per state, so that colour alone never has to tell them apart. Drawn on 12 by 12. */
-const SHAPES: Readonly<Record<Status, { path: string; filled?: boolean }>> = {
+const SHAPES: Readonly<Record<AnyStatus, { path: string; filled?: boolean }>> = {
   pending: { path: "M6 2a4 4 0 1 0 0 8a4 4 0 1 0 0-8" },
   queued: { path: "M2 3h8M2 6h8M2 9h5" },
   running: { path: "M3.5 1.8v8.4L10.5 6z", filled: true },
@@ -17,10 +16,12 @@ const SHAPES: Readonly<Record<Status, { path: string; filled?: boolean }>> = {
   stopped: { path: "M2.5 2.5h7v7h-7z", filled: true },
   cancelled: { path: "M6 1.8a4.2 4.2 0 1 0 0 8.4a4.2 4.2 0 1 0 0-8.4M3.2 8.8l5.6-5.6" },
   orphaned: { path: "M6 1l5 5l-5 5l-5-5z" },
+  evaluating: { path: "M5 1.6a3.4 3.4 0 1 0 0 6.8a3.4 3.4 0 1 0 0-6.8M7.6 7.6L10.6 10.6" },
+  draft: { path: "M2 10l.8-3L8.4 1.4l2.2 2.2L5 9.2z" },
 };
 
 export function StatusShape({ status, className }: { status: string; className?: string }) {
-  const shape = SHAPES[status as Status] ?? SHAPES.pending;
+  const shape = SHAPES[status as AnyStatus] ?? SHAPES.pending;
   const { colour } = look(status);
   return (
     <svg
@@ -39,12 +40,12 @@ export function StatusShape({ status, className }: { status: string; className?:
   );
 }
 
-/** A state: its shape in its colour, and its word. */
-export function StatusBadge({ status, large }: { status: string; large?: boolean }) {
+/** A state: its shape in its colour, and its word. Of what is no session, it is told what the state means there. */
+export function StatusBadge({ status, large, means: here }: { status: string; large?: boolean; means?: string }) {
   const { colour, means } = look(status);
   return (
     <span
-      title={means}
+      title={here ?? means}
       data-status={status}
       className={cx(
         "inline-flex items-center gap-1.5 rounded border whitespace-nowrap",

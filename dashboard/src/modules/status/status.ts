@@ -1,4 +1,7 @@
-import type { Status } from "@/api/schema";
+import type { ExperimentStatus, Status, TrainingStatus } from "@/api/schema";
+
+/** Where a session, a training or an experiment stands; what is called the same looks the same. */
+export type AnyStatus = Status | TrainingStatus | ExperimentStatus;
 
 export type Group = "waiting" | "active" | "success" | "failure" | "system";
 
@@ -9,7 +12,7 @@ interface Look {
 }
 
 /** How each state is shown. The type makes it whole: a state that the API gains is an error here until it has a look. */
-export const LOOKS: Readonly<Record<Status, Look>> = {
+export const LOOKS: Readonly<Record<AnyStatus, Look>> = {
   pending: { colour: "#6b7280", group: "waiting", means: "created, not yet asked to run" },
   queued: { colour: "#3b82f6", group: "waiting", means: "asked to run, waits for its turn" },
   running: { colour: "#10b981", group: "active", means: "its agent works" },
@@ -22,11 +25,13 @@ export const LOOKS: Readonly<Record<Status, Look>> = {
   stopped: { colour: "#4b5563", group: "failure", means: "stopped by a person while it ran" },
   cancelled: { colour: "#374151", group: "failure", means: "called off before it ran, or while paused" },
   orphaned: { colour: "#9333ea", group: "system", means: "its parent ended while it still waited" },
+  evaluating: { colour: "#6366f1", group: "active", means: "trained; measured on what was held out" },
+  draft: { colour: "#94a3b8", group: "waiting", means: "not yet started" },
 };
 
 export function look(status: string): Look {
   return (
-    LOOKS[status as Status] ?? { colour: "#6b7280", group: "system", means: "a state that this page does not know" }
+    LOOKS[status as AnyStatus] ?? { colour: "#6b7280", group: "system", means: "a state that this page does not know" }
   );
 }
 

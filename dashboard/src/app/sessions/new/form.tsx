@@ -18,6 +18,7 @@ import { PageHead, Panel } from "@/components/page";
 import { Select } from "@/components/select";
 import { Failure } from "@/components/states";
 import { useAct } from "@/hooks/use-act";
+import { ModelSuggestions } from "@/modules/model/suggestions";
 
 function given(form: FormData, name: string): string | undefined {
   return String(form.get(name) ?? "").trim() || undefined;
@@ -52,7 +53,7 @@ export function NewSessionForm() {
   const router = useRouter();
   const search = useSearchParams();
   const agents = useAgents();
-  const [more, setMore] = useState(false);
+  const [more, setMore] = useState(search.has("model") || search.has("parent"));
   const create = useAct((body: NewSession) => sessionCalls.create(body), {
     renews: [sessionKeys.all],
     after: (made) => router.push(`/session/?id=${made.id}`),
@@ -168,9 +169,20 @@ export function NewSessionForm() {
                   <Field
                     label="Model"
                     error={wrong("model_identifier")}
-                    hint="provider/model; empty for the agent's own."
+                    hint="Of the registry, or provider/model; empty for the agent's own."
                   >
-                    {(props) => <input {...props} name="model_identifier" className="field figure text-xs" />}
+                    {(props) => (
+                      <>
+                        <input
+                          {...props}
+                          name="model_identifier"
+                          list="registry"
+                          defaultValue={search.get("model") ?? ""}
+                          className="field figure text-xs"
+                        />
+                        <ModelSuggestions id="registry" />
+                      </>
+                    )}
                   </Field>
                   <Field label="At most, in minutes" error={wrong("max_duration_seconds")}>
                     {(props) => (

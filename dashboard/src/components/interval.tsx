@@ -1,0 +1,88 @@
+import { cx } from "./class-names";
+import { ticks } from "./scale";
+
+export interface Interval {
+  readonly name: string;
+  readonly low: number;
+  readonly high: number;
+  /** What was measured; null while nothing was. */
+  readonly value: number | null;
+  readonly tone?: string;
+}
+
+interface IntervalsProps {
+  intervals: readonly Interval[];
+  /** The ends of the axis, at least. */
+  least: number;
+  most: number;
+  /** A value that it matters to leave out, drawn as a line. */
+  mark?: number;
+  show(value: number): string;
+}
+
+/** What is not ruled out, as a bar per name, with what was measured on it. The figures stand beside it as words. */
+export function Intervals({ intervals, least, most, mark, show }: IntervalsProps) {
+  const axis = ticks(
+    Math.min(least, ...intervals.map((one) => one.low)),
+    Math.max(most, ...intervals.map((one) => one.high)),
+    4,
+  );
+  const [from, to] = [axis[0] ?? 0, axis.at(-1) ?? 1];
+  const at = (value: number) => `${((value - from) / (to - from || 1)) * 100}%`;
+  return (
+    <div className="p-3 text-[0.8125rem]">
+      <ul className="flex flex-col gap-3">
+        {intervals.map((one) => (
+          <li key={one.name} className="grid gap-x-3 gap-y-1 sm:grid-cols-[9rem_minmax(0,1fr)_11rem] sm:items-center">
+            <span className="min-w-0 truncate font-medium" title={one.name}>
+              {one.name}
+            </span>
+            <span aria-hidden className="relative h-5">
+              {axis.map((value) => (
+                <span key={value} className="absolute inset-y-0 w-px bg-line" style={{ left: at(value) }} />
+              ))}
+              {mark !== undefined && <span className="absolute -inset-y-0.5 w-px bg-text" style={{ left: at(mark) }} />}
+              <span
+                className="absolute inset-y-1.5 min-w-0.5 rounded-sm opacity-55"
+                style={{
+                  left: at(one.low),
+                  width: `calc(${at(one.high)} - ${at(one.low)})`,
+                  background: one.tone ?? "var(--accent)",
+                }}
+              />
+              {one.value !== null && (
+                <span
+                  className="absolute inset-y-0.5 w-1 -translate-x-1/2 rounded-sm border border-surface bg-text"
+                  style={{ left: at(one.value) }}
+                />
+              )}
+            </span>
+            <span className="figure text-xs sm:text-right">
+              {one.value === null ? "nothing yet" : show(one.value)}{" "}
+              <span className="text-muted">
+                [{show(one.low)}, {show(one.high)}]
+              </span>
+            </span>
+          </li>
+        ))}
+      </ul>
+      <div aria-hidden className="grid gap-x-3 sm:grid-cols-[9rem_minmax(0,1fr)_11rem]">
+        <span className="figure relative mt-1 h-4 text-2xs text-muted sm:col-start-2">
+          {axis.map((value, place) => (
+            <span
+              key={value}
+              // The ends stay within the panel.
+              className={cx(
+                "absolute",
+                place === axis.length - 1 ? "-translate-x-full" : place > 0 && "-translate-x-1/2",
+              )}
+              style={{ left: at(value) }}
+            >
+              {show(value)}
+            </span>
+          ))}
+        </span>
+      </div>
+    </div>
+  );
+}
