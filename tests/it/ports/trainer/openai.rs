@@ -13,7 +13,7 @@ use shared::{
     outbound::{Outbound, System},
     session::outcome::Category,
     trainer::{
-        Connection, Method, Order, Parameters, Phase, Trainer,
+        Connection, Order, Parameters, Phase, Trainer,
         openai::{Openai, Settings},
     },
 };
@@ -125,18 +125,6 @@ async fn the_job_and_its_files_are_what_the_order_says() {
     assert_eq!(lines.len(), 12);
     let keys: Vec<_> = lines[0].as_object().unwrap().keys().collect();
     assert_eq!(keys, ["messages"], "what we note of a sample is not the provider's");
-}
-
-#[tokio::test]
-async fn preference_tuning_is_asked_for_by_its_own_name() {
-    let member = member().await;
-    let mut order = order(&member).await;
-    order.parameters.method = Method::Dpo;
-    extra(&mut order, "beta", 0.1);
-    member.trainer.submit(&order).await.unwrap();
-    let method = member.server.jobs()[0].body["method"].clone();
-    let tuned = json!({"n_epochs": 3, "batch_size": 4, "beta": 0.1});
-    assert_eq!(method, json!({"type": "dpo", "dpo": {"hyperparameters": tuned}}));
 }
 
 #[tokio::test]
