@@ -7,7 +7,7 @@ use crate::{
     app::App,
     audit, dispatch,
     error::Result,
-    event, experiment,
+    event, experiment, health,
     id::{AgentId, SessionId, TenantId},
     idempotency,
     job::{Job, Verdict},
@@ -21,6 +21,10 @@ const MOST: i32 = 1000;
 
 /// The job `Sweep`.
 pub async fn sweep(app: &App) -> Result<Verdict> {
+    // First, and whatever comes of it: what is down may keep the rest from being done.
+    if let Err(error) = health::look(app).await {
+        tracing::warn!(?error, "what we stand on was not looked at; the next sweep tries again");
+    }
     tenant::service::settle_all(app).await?;
     agent::liveness::sweep(app).await?;
     agent::service::settle(app).await?;
