@@ -43,6 +43,9 @@ pub async fn sweep(app: &App) -> Result<Verdict> {
         tracing::warn!(?error, "those who watch were not looked after; the next sweep tries again");
     }
     event::store::forget(&app.db, app.clock.now() - event::tenant::KEPT_FOR).await?;
+    if let Err(error) = tuning::tidy::sweep(app).await {
+        tracing::warn!(?error, "files of datasets that came to nothing are still there; the next sweep tries again");
+    }
     Ok(Verdict::Done)
 }
 

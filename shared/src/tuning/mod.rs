@@ -13,6 +13,7 @@ pub mod service;
 pub mod status;
 pub mod step;
 pub mod store;
+pub(crate) mod tidy;
 pub mod verbs;
 mod work;
 
