@@ -90,6 +90,8 @@ pub struct Settings {
     /// What becomes of connections to the live stream, and when.
     pub live: live::Pace,
     pub tuning: tuning::Settings,
+    /// How long the health of a component must have stood before its next change is told.
+    pub health_pause: Duration,
 }
 
 impl Default for Settings {
@@ -110,6 +112,7 @@ impl Default for Settings {
             public_url: None,
             live: live::Pace::default(),
             tuning: tuning::Settings::default(),
+            health_pause: Duration::from_secs(30),
         }
     }
 }

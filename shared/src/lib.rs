@@ -21,6 +21,7 @@ pub mod event;
 pub mod experiment;
 pub mod external;
 pub mod files;
+pub mod health;
 pub mod id;
 pub mod idempotency;
 pub mod job;

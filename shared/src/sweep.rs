@@ -7,7 +7,7 @@ use crate::{
     app::App,
     audit, dispatch,
     error::Result,
-    event, experiment,
+    event, experiment, health,
     id::{AgentId, SessionId, TenantId},
     idempotency,
     job::{Job, Verdict},
@@ -21,6 +21,10 @@ const MOST: i32 = 1000;
 
 /// The job `Sweep`.
 pub async fn sweep(app: &App) -> Result<Verdict> {
+    // First, and whatever comes of it: what is down may keep the rest from being done.
+    if let Err(error) = health::look(app).await {
+        tracing::warn!(?error, "what we stand on was not looked at; the next sweep tries again");
+    }
     tenant::service::settle_all(app).await?;
     agent::liveness::sweep(app).await?;
     agent::service::settle(app).await?;
@@ -39,6 +43,9 @@ pub async fn sweep(app: &App) -> Result<Verdict> {
         tracing::warn!(?error, "those who watch were not looked after; the next sweep tries again");
     }
     event::store::forget(&app.db, app.clock.now() - event::tenant::KEPT_FOR).await?;
+    if let Err(error) = tuning::tidy::sweep(app).await {
+        tracing::warn!(?error, "files of datasets that came to nothing are still there; the next sweep tries again");
+    }
     Ok(Verdict::Done)
 }
 

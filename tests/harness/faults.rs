@@ -35,9 +35,14 @@ impl Fault {
 pub struct Faults(Arc<Mutex<Vec<(String, Fault)>>>);
 
 impl Faults {
-    /// The next call that this is the beginning of, such as `POST /v1/files`, meets the fault.
+    /// The next call that this is the beginning of, such as `POST /v1/files`, meets the fault; behind a star stands how it ends.
     pub fn add(&self, call: &str, fault: Fault) {
         self.0.lock().expect("nobody panics with it").push((call.to_owned(), fault));
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn end(&self) {
+        self.0.lock().expect("nobody panics with it").clear();
     }
 
     /// Whether every fault has met its call.
@@ -47,7 +52,10 @@ impl Faults {
 
     fn take(&self, call: &str) -> Option<Fault> {
         let mut left = self.0.lock().expect("nobody panics with it");
-        let at = left.iter().position(|(begins, _)| call.starts_with(begins.as_str()))?;
+        let at = left.iter().position(|(known, _)| {
+            let (begins, ends) = known.split_once('*').unwrap_or((known, ""));
+            call.starts_with(begins) && call.ends_with(ends)
+        })?;
         Some(left.remove(at).1)
     }
 }

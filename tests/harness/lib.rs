@@ -2,6 +2,7 @@
 
 pub mod a2a;
 mod agents;
+pub mod bucket;
 pub mod cargo_lambda;
 pub mod database;
 pub mod endpoint;

@@ -61,6 +61,8 @@ pub struct Options {
     pub trainers: Trainers,
     /// Where files lie, as the setting `FILES` says it.
     pub files: String,
+    /// A store that was opened elsewhere, in place of that one.
+    pub store: Option<Files>,
 }
 
 impl Default for Options {
@@ -88,6 +90,7 @@ impl Default for Options {
             push: Push::Local(Hub::default()),
             trainers: Trainers::default(),
             files: "memory:".to_owned(),
+            store: None,
         }
     }
 }
@@ -216,7 +219,8 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
     ];
     agents.extend(options.agents);
     let db = Db::new(&db::Settings { url: database_url.to_owned(), connections: 8, ca_file: None });
-    let (db, files) = (db.expect("a database URL"), Files::open(&options.files).expect("a place for files"));
+    let files = options.store.unwrap_or_else(|| Files::open(&options.files).expect("a place for files"));
+    let db = db.expect("a database URL");
     let settings = options.settings;
     let external = crate::external::runtime((&db, &cache, &files), &clock, &settings);
     let speaks_a2a = crate::a2a::runtime(&settings);

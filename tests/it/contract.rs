@@ -221,6 +221,41 @@ fn no_policy_is_for_everything() {
 }
 
 #[test]
+fn training_at_bedrock_is_there_only_where_it_is_asked_for_and_reaches_its_own_bucket_alone() {
+    let template = Template::read();
+    let yaml = |value: &serde_yaml_ng::Value| serde_yaml_ng::to_string(value).unwrap();
+    let of_it = ["TrainingFiles", "TrainingRole", "TrainPolicy", "PollPolicy"];
+    for name in of_it {
+        assert_eq!(template.resource(name)["Condition"], "TrainsAtBedrock", "{name}");
+        let text = yaml(template.resource(name));
+        assert!(!text.contains("Files.Arn") || text.contains("TrainingFiles.Arn"), "{name}: {text}");
+        assert!(!text.contains("GetAtt Files") && !text.contains("${Files"), "{name}: {text}");
+        assert!(!text.contains("Action: '*'") && !text.contains("Resource: '*'"), "{name}: {text}");
+    }
+    let environment = template.function("train").environment;
+    for name in ["AWS_TRAINING_ROLE", "AWS_TRAINING_PLACE"] {
+        let value = &environment[name];
+        assert!(value.contains("TrainsAtBedrock") && value.contains("AWS::NoValue"), "{name}: {value}");
+    }
+    let statements = |name: &str| {
+        template.resource(name)["Properties"]["PolicyDocument"]["Statement"].as_sequence().unwrap().clone()
+    };
+    let (train, poll) = (statements("TrainPolicy"), statements("PollPolicy"));
+    let asked: Vec<String> = train.iter().chain(&poll).map(yaml).collect();
+    // What the trainer calls, by the paths of its client.
+    let client = fs::read_to_string(root().join("shared/src/trainer/aws/client.rs")).unwrap();
+    assert!(client.contains("model-customization-jobs"));
+    for verb in ["Create", "Get", "Stop"] {
+        let action = format!("bedrock:{verb}ModelCustomizationJob");
+        assert!(asked[..train.len()].iter().any(|statement| statement.contains(&action)), "{action}");
+    }
+    let passes: Vec<_> = asked.iter().filter(|statement| statement.contains("iam:PassRole")).collect();
+    assert_eq!(passes.len(), 1);
+    assert!(passes[0].contains("TrainingRole.Arn") && passes[0].contains("iam:PassedToService"), "{}", passes[0]);
+    assert!(!asked[train.len()..].iter().any(|statement| statement.contains("Create") || statement.contains("Put")));
+}
+
+#[test]
 fn secrets_come_by_reference_alone() {
     let secrets = ["API_KEY_PEPPER", "DATABASE_URL", "MIGRATION_URL", "OPENCODE_PASSWORD", "REDIS_URL"];
     let mut seen = BTreeSet::new();

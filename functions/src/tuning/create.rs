@@ -54,5 +54,5 @@ pub(super) async fn create(
         dataset: new.dataset,
     };
     let draft = Draft::parse(raw, &app.settings.tuning.offered)?;
-    Ok(Created(service::create(&app, &caller, draft).await?.try_into()?))
+    Ok(Created(TrainingJobView::of(&app, service::create(&app, &caller, draft).await?)?))
 }

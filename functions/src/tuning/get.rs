@@ -18,5 +18,5 @@ pub(super) async fn get(
     caller: Caller<Viewer>,
     Named(id): Named<TrainingJobId>,
 ) -> Answer<One<TrainingJobView>> {
-    Ok(One(service::get(&app, &caller, id).await?.try_into()?))
+    Ok(One(TrainingJobView::of(&app, service::get(&app, &caller, id).await?)?))
 }

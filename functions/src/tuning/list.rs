@@ -55,6 +55,7 @@ pub(super) async fn list(
     let before = one(refused, "cursor", query.cursor, "is not a cursor of this list");
     refusals.finish()?;
     let found = service::list(&app, &caller, &filter, before, limit + 1).await?;
-    let views = found.into_iter().map(TryFrom::try_from).collect::<Result<Vec<TrainingJobView>>>()?;
+    let views =
+        found.into_iter().map(|job| TrainingJobView::of(&app, job)).collect::<Result<Vec<TrainingJobView>>>()?;
     Ok(Json(Items::page(views, limit, |last| last.id.to_string())))
 }

@@ -18,5 +18,5 @@ pub(super) async fn retry(
     caller: Caller<Lead>,
     Named(id): Named<TrainingJobId>,
 ) -> Answer<(StatusCode, One<TrainingJobView>)> {
-    Ok((StatusCode::ACCEPTED, One(service::retry(&app, &caller, id).await?.try_into()?)))
+    Ok((StatusCode::ACCEPTED, One(TrainingJobView::of(&app, service::retry(&app, &caller, id).await?)?)))
 }

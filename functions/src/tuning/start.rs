@@ -18,5 +18,5 @@ pub(super) async fn start(
     caller: Caller<Lead>,
     Named(id): Named<TrainingJobId>,
 ) -> Answer<(StatusCode, One<TrainingJobView>)> {
-    Ok((StatusCode::ACCEPTED, One(service::start(&app, &caller, id).await?.try_into()?)))
+    Ok((StatusCode::ACCEPTED, One(TrainingJobView::of(&app, service::start(&app, &caller, id).await?)?)))
 }

@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 use shared::{
+    app::App,
     auth::Actor,
     clock::Time,
     dataset::Recipe,
+    error::Result,
     id::{DatasetId, ModelVersionId, TenantId, TrainingJobId},
     session::{outcome::Failure, usage::usd},
     trainer::{Metrics, Parameters, Provider},
@@ -21,6 +23,8 @@ pub(crate) struct TrainingJobView {
     pub id: TrainingJobId,
     tenant_id: TenantId,
     base_model: String,
+    /// What is to be minded, such as that its base model is retired.
+    warnings: Vec<String>,
     target_model_name: String,
     provider: Provider,
     parameters: Parameters,
@@ -89,10 +93,9 @@ struct MadeModel {
     artifact: Option<String>,
 }
 
-impl TryFrom<TrainingJob> for TrainingJobView {
-    type Error = shared::error::Error;
-
-    fn try_from(job: TrainingJob) -> Result<Self, Self::Error> {
+impl TrainingJobView {
+    pub(super) fn of(app: &App, job: TrainingJob) -> Result<Self> {
+        let warnings = job.warning(app.clock.now()).into_iter().collect();
         let curated = job.dataset.map(|dataset| Curated {
             dataset_id: dataset.id,
             sha256: dataset.sha256,
@@ -109,6 +112,7 @@ impl TryFrom<TrainingJob> for TrainingJobView {
             id: job.id,
             tenant_id: job.tenant_id,
             base_model: job.base_model,
+            warnings,
             target_model_name: job.target_model_name,
             provider: job.provider,
             parameters: job.parameters,

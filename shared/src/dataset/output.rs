@@ -63,7 +63,13 @@ impl Output {
     /// Makes the files whole: what is trained with, and what is held out if anything is. When all fell on the side that is
     /// held out, it is trained with: measuring on what nobody trained would say nothing.
     pub(super) async fn finish(self) -> Result<Option<(TrainingFile, Option<TrainingFile>)>> {
-        let held_out = self.held_out.finish().await?;
+        let held_out = match self.held_out.finish().await {
+            Ok(held_out) => held_out,
+            Err(error) => {
+                self.training.upload.abort().await;
+                return Err(error);
+            }
+        };
         let training = self.training.finish().await?;
         Ok(match (training, held_out) {
             (Some(training), held_out) => Some((training, held_out)),

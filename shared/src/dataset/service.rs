@@ -68,6 +68,14 @@ pub async fn curate(
     made.map(Curated::Made).ok_or_else(|| Error::internal("a dataset was neither made nor found"))
 }
 
+/// Removes the files of an attempt that belong to no dataset. Nobody may be making one of it any more.
+pub(crate) async fn tidy(app: &App, tenant_id: TenantId, job_id: TrainingJobId, attempt: i32) -> Result<()> {
+    let made = store::of_job(&app.db, tenant_id, job_id, attempt).await?;
+    let place =
+        Place { tenant_id, job_id, attempt, dataset_id: made.as_ref().map_or_else(DatasetId::new, |made| made.id) };
+    app.files.remove_below(&place.of_attempt(), Some(&place.folder())).await
+}
+
 enum Recorded {
     Done(Box<Dataset>),
     Refused(Failure),

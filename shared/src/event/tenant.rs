@@ -84,7 +84,7 @@ kinds! {
     ModelRegistered "model.registered" Tuning
     /// `{name, alias, version, ..}`
     ModelAliasChanged "model.alias_changed" Tuning
-    /// `{component, healthy, ..}`
+    /// `{component, healthy}`: `redis`, `queue`, or `agent:<name>` of the platform. Written by `component_seen` for all tenants.
     SystemHealthChanged "system.health_changed" System
 }
 

@@ -51,6 +51,12 @@ impl Provider {
         }
     }
 
+    /// Whether it may be asked for what pairs of a preferred and a rejected answer are needed for: a dataset holds one answer
+    /// to each prompt, so the provider has to make the others.
+    pub const fn makes_pairs(self) -> bool {
+        matches!(self, Self::Command)
+    }
+
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.name() == name)
     }

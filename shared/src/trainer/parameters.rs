@@ -13,7 +13,7 @@ pub enum Method {
     /// Supervised: to answer as the samples do.
     #[default]
     Sft,
-    /// Direct preference optimisation, where the provider has it.
+    /// Direct preference optimisation, where the provider makes the pairs that it learns from: a dataset has none.
     Dpo,
 }
 

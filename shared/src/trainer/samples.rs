@@ -78,32 +78,52 @@ pub(super) struct Size {
     pub(super) samples: u64,
 }
 
-/// Measures a file in a form, and sees that it is the one that was recorded.
+/// What was read is not what was recorded: the file, or this reading of it.
+fn changed() -> Failure {
+    failure(Category::Internal, "DATASET_CHANGED", "The dataset's file is not the one that was recorded.")
+}
+
+/// Measures a file in a form, and sees that it is the one that was recorded. A line that is no sample is the dataset's own only
+/// if it is.
 pub(super) async fn measure(files: &Files, file: &TrainingFile, form: Form) -> Result<Size, Failure> {
-    let (mut size, mut hash) = (Size { bytes: 0, samples: 0 }, Sha256::new());
+    let (mut size, mut hash, mut unreadable) = (Size { bytes: 0, samples: 0 }, Sha256::new(), None);
     let mut lines = std::pin::pin!(lines(files, file).await?);
     while let Some(line) = lines.try_next().await? {
         hash.update(&line);
-        if let Some(written) = written(&line, form)? {
-            size.bytes += written.len() as u64;
-            size.samples += 1;
+        match written(&line, form) {
+            Ok(Some(written)) => {
+                size.bytes += written.len() as u64;
+                size.samples += 1;
+            }
+            Ok(None) => {}
+            Err(failure) => unreadable = Some(failure),
         }
     }
     if hex::encode(hash.finalize()) != file.sha256 {
-        let message = "The dataset's file is not the one that was recorded.";
-        return Err(failure(Category::Internal, "DATASET_CHANGED", message));
+        return Err(changed());
     }
-    Ok(size)
+    unreadable.map_or(Ok(size), Err)
 }
 
-/// A file in a form, as it comes.
+/// A file in a form, as it comes. It was measured before: where it is another one now, or was not read to its end, the
+/// stream ends with a failure, so that nobody takes a part of it for the whole.
 pub(super) async fn stream(
     files: &Files,
     file: &TrainingFile,
     form: Form,
 ) -> Result<impl Stream<Item = Result<Bytes, Failure>> + Send + 'static + use<>, Failure> {
-    let lines = lines(files, file).await?;
-    Ok(lines.try_filter_map(move |line| future::ready(written(&line, form).map(|line| line.map(Bytes::from)))))
+    let lines = lines(files, file).await?.map_ok(Some).chain(stream::once(future::ready(Ok(None))));
+    let (recorded, mut hash) = (file.sha256.clone(), Sha256::new());
+    Ok(lines.try_filter_map(move |line| {
+        future::ready(match line {
+            Some(line) => {
+                hash.update(&line);
+                written(&line, form).map(|line| line.map(Bytes::from)).map_err(|_| changed())
+            }
+            None if hex::encode(hash.finalize_reset()) == recorded => Ok(None),
+            None => Err(changed()),
+        })
+    }))
 }
 
 fn written(line: &[u8], form: Form) -> Result<Option<Vec<u8>>, Failure> {
@@ -144,6 +164,31 @@ fn lost(error: &std::io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_read_as_it_was_recorded_does_not_come_to_a_good_end() {
+        let files = Files::open("memory:").unwrap();
+        let line = "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}\n";
+        let file = |content: &str| TrainingFile {
+            key: "t/a.jsonl".to_owned(),
+            sha256: hex::encode(Sha256::digest(content)),
+            bytes: content.len() as u64,
+            samples: 2,
+        };
+        let whole = file(&line.repeat(2));
+        for (content, ends_well) in [(line.repeat(2), true), (line.to_owned(), false), (format!("{line}{{}}\n"), false)]
+        {
+            let chunk: Result<_, std::convert::Infallible> = Ok(Bytes::from(content));
+            files.write(&whole.key, stream::iter([chunk])).await.unwrap();
+            let read: Vec<_> = super::stream(&files, &whole, conversation).await.unwrap().collect().await;
+            assert_eq!(read.last().unwrap().is_ok(), ends_well);
+            let measured = measure(&files, &whole, conversation).await.map_err(|failure| failure.code);
+            assert_eq!(
+                measured.map(|size| size.samples),
+                if ends_well { Ok(2) } else { Err("DATASET_CHANGED".into()) }
+            );
+        }
+    }
 
     #[test]
     fn both_forms_are_read_and_nothing_besides_is_handed_on() {

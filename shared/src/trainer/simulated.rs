@@ -4,7 +4,6 @@
 //! `parameters.extra` says how it is to go: see [`Script`].
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -19,7 +18,8 @@ use crate::{
 
 use super::{
     Connection, Evaluation, Look, Metrics, Order, Parameters, Phase, Point, Submitted, Trained, Trainer, TrainerState,
-    TrainingFile,
+    TrainingFile, samples,
+    trouble::{failure, passing, refusal},
 };
 
 /// What a million tokens of training cost, in micro-dollars, as providers charge for small models.
@@ -54,6 +54,19 @@ struct Fault {
     /// How many calls fail so; all of them when absent.
     #[serde(default)]
     times: Option<i32>,
+    /// What is said of it.
+    #[serde(default)]
+    message: Option<String>,
+    /// How long the provider asks to be left alone.
+    #[serde(default)]
+    retry_after_seconds: Option<u64>,
+}
+
+impl Fault {
+    fn failure(&self, otherwise: &str) -> Failure {
+        let message = self.message.as_deref().unwrap_or(otherwise);
+        Failure { retry_after_seconds: self.retry_after_seconds, ..failure(self.category, "SIMULATED_FAULT", message) }
+    }
 }
 
 const fn agent() -> Category {
@@ -79,10 +92,9 @@ enum Place {
 impl Script {
     fn of(parameters: &Parameters) -> Result<Self, Failure> {
         let refused = |why: String| {
-            let mut failure = Failure::new(Category::User, "PARAMETERS_REFUSED", why);
-            "Correct parameters.extra in a new job; docs/fine-tuning.md says what the simulated trainer takes."
-                .clone_into(&mut failure.remedy);
-            failure
+            let remedy =
+                "Correct parameters.extra in a new job; docs/fine-tuning.md says what the simulated trainer takes.";
+            Failure { remedy: remedy.to_owned(), ..refusal("PARAMETERS", why) }
         };
         let script: Self = serde_json::from_value(Value::Object(parameters.extra.clone()))
             .map_err(|error| refused(format!("parameters.extra: {error}.")))?;
@@ -98,6 +110,13 @@ impl Script {
         }
         Ok(script)
     }
+
+    /// How much of a training is over at a time: that is by the clock alone.
+    fn share(&self, began_at: Time, at: Time) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a time of at most days in milliseconds")]
+        let passed = (at - began_at).num_milliseconds().max(0) as f64 / 1000.0;
+        if self.duration_seconds <= 0.0 { 1.0 } else { (passed / self.duration_seconds).min(1.0) }
+    }
 }
 
 /// The simulated trainer.
@@ -112,7 +131,7 @@ pub struct Simulated {
 struct Played {
     began_at: Time,
     tokens: i64,
-    cancelled: bool,
+    cancelled_at: Option<Time>,
 }
 
 impl Simulated {
@@ -124,6 +143,7 @@ impl Simulated {
     async fn fault(&self, script: &Script, at: Place, order: &Order) -> Result<(), Failure> {
         let Some(fault) = script.fail.as_ref().filter(|fault| fault.at == at) else { return Ok(()) };
         if let Some(times) = fault.times {
+            // The row of a training has tokens: one without only counts.
             let sql = "insert into simulated_trainings (tenant_id, job_id, attempt, began_at, tokens, failures)
                        values ($1, $2, $3, $4, 0, 1)
                        on conflict (tenant_id, job_id, attempt) do update set failures = simulated_trainings.failures + 1
@@ -135,7 +155,7 @@ impl Simulated {
                 return Ok(());
             }
         }
-        Err(Failure::new(fault.category, "SIMULATED_FAULT", "The simulated trainer was told to fail here."))
+        Err(fault.failure("The simulated trainer was told to fail here."))
     }
 
     async fn write(
@@ -149,40 +169,28 @@ impl Simulated {
     }
 
     async fn find(&self, order: &Order) -> Result<Option<Played>, Failure> {
-        let sql = "select began_at, tokens, cancelled_at is not null as cancelled from simulated_trainings
-                   where tenant_id = $1 and job_id = $2 and attempt = $3";
+        let sql = "select began_at, tokens, cancelled_at from simulated_trainings
+                   where tenant_id = $1 and job_id = $2 and attempt = $3 and tokens > 0";
         let rows = self.db.read(order.tenant_id, sql, &[&order.tenant_id, &order.job_id, &order.attempt]).await;
         let rows = rows.map_err(|error| unable(&error))?;
         let read = |row: &tokio_postgres::Row| {
             Ok::<_, tokio_postgres::Error>(Played {
                 began_at: row.try_get("began_at")?,
                 tokens: row.try_get("tokens")?,
-                cancelled: row.try_get("cancelled")?,
+                cancelled_at: row.try_get("cancelled_at")?,
             })
         };
         rows.first().map(read).transpose().map_err(|error| unable(&error.into()))
     }
 
-    /// The SHA-256 of a file, which must be what was ordered.
-    async fn hash(&self, file: &TrainingFile) -> Result<String, Failure> {
-        let read = async {
-            let mut parts = self.files.read(&file.key).await?;
-            let mut hash = Sha256::new();
-            while let Some(part) = parts.try_next().await? {
-                hash.update(&part);
-            }
-            Ok(hex::encode(hash.finalize()))
-        };
-        let hash = read.await.map_err(|error| unable(&error))?;
-        if hash == file.sha256 {
-            return Ok(hash);
-        }
-        Err(Failure::new(Category::Internal, "FILE_CHANGED", "A training file is not the one that was curated."))
+    /// Reads a file as those do who really train with it: it must be what was ordered, sample by sample.
+    async fn read(&self, file: &TrainingFile) -> Result<(), Failure> {
+        samples::measure(&self.files, file, samples::conversation).await.map(drop)
     }
 }
 
 fn unable(error: &Error) -> Failure {
-    Failure::transient("DEPENDENCY_UNAVAILABLE", error.detail())
+    passing("DEPENDENCY_UNAVAILABLE", error.detail())
 }
 
 #[async_trait]
@@ -191,7 +199,7 @@ impl Trainer for Simulated {
         let script = Script::of(parameters)?;
         if script.fail.is_some_and(|fault| fault.at == Place::Check) {
             let message = format!("The simulated trainer does not know the base model {base_model}.");
-            return Err(Failure::new(Category::User, "UNKNOWN_BASE_MODEL", message));
+            return Err(refusal("UNKNOWN_BASE_MODEL", message));
         }
         Ok(())
     }
@@ -199,9 +207,9 @@ impl Trainer for Simulated {
     async fn submit(&self, order: &Order) -> Result<Submitted, Failure> {
         let script = Script::of(&order.parameters)?;
         self.fault(&script, Place::Submit, order).await?;
-        self.hash(&order.training).await?;
+        self.read(&order.training).await?;
         let bytes = i64::try_from(order.training.bytes).unwrap_or(i64::MAX);
-        let tokens = (bytes / 4).saturating_mul(order.parameters.epochs);
+        let tokens = (bytes / 4).max(1).saturating_mul(order.parameters.epochs);
         let sql =
             "insert into simulated_trainings (tenant_id, job_id, attempt, began_at, tokens) values ($1, $2, $3, $4, $5)
                    on conflict (tenant_id, job_id, attempt) do update set tokens = excluded.tokens";
@@ -219,21 +227,20 @@ impl Trainer for Simulated {
         let nothing =
             |phase| Look { state: state.clone(), phase, progress: None, curve: Vec::new(), messages: Vec::new() };
         let Some(played) = self.find(order).await? else { return Ok(nothing(Phase::Unknown)) };
-        if played.cancelled {
+        if played.cancelled_at.is_some_and(|at| script.share(played.began_at, at) < 1.0) {
             return Ok(nothing(Phase::Cancelled));
         }
-        let done = self.share(&script, &played);
-        let fault = script.fail.as_ref().map(|fault| fault.at).filter(|_| done >= 0.5);
-        if fault == Some(Place::Lost) {
+        let done = script.share(played.began_at, self.clock.now());
+        let fault = script.fail.as_ref().filter(|_| done >= 0.5);
+        if fault.is_some_and(|fault| fault.at == Place::Lost) {
             return Ok(nothing(Phase::Unknown));
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "at most 10000 steps")]
         let step = (script.steps as f64 * done).floor() as i64;
         let curve: Vec<_> = (seen + 1..=step).map(|step| point(order, &script, step)).collect();
         let phase = match fault {
-            Some(Place::Training) => {
-                let category = script.fail.as_ref().map_or(Category::Agent, |fault| fault.category);
-                Phase::Failed(Failure::new(category, "SIMULATED_FAULT", "The simulated training failed half-way."))
+            Some(fault) if fault.at == Place::Training => {
+                Phase::Failed(fault.failure("The simulated training failed half-way."))
             }
             _ if done >= 1.0 => Phase::Succeeded(trained(order, &script, &played)),
             _ => Phase::Training,
@@ -255,8 +262,8 @@ impl Trainer for Simulated {
         let script = Script::of(&order.parameters)?;
         self.fault(&script, Place::Evaluate, order).await?;
         let Some(file) = &order.held_out else { return Ok(Evaluation::Unsupported) };
-        let held_out = self.hash(file).await?;
-        let luck = noise(order, &held_out);
+        self.read(file).await?;
+        let luck = noise(order, &file.sha256);
         let last = point(order, &script, script.steps).loss;
         let metrics = Metrics {
             eval_loss: Some(last * (1.05 + 0.1 * luck)),
@@ -264,15 +271,6 @@ impl Trainer for Simulated {
             ..Metrics::default()
         };
         Ok(Evaluation::Done { metrics, samples: file.samples })
-    }
-}
-
-impl Simulated {
-    /// How much of the training is over, by the clock alone.
-    fn share(&self, script: &Script, played: &Played) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a time of at most days in milliseconds")]
-        let passed = (self.clock.now() - played.began_at).num_milliseconds().max(0) as f64 / 1000.0;
-        if script.duration_seconds <= 0.0 { 1.0 } else { (passed / script.duration_seconds).min(1.0) }
     }
 }
 

@@ -31,7 +31,9 @@ const fn remedy(category: Category) -> &'static str {
     match category {
         Category::Transient => "Nothing has to be done: it is tried again.",
         Category::RateLimit => "Wait; it is tried again by itself. Or have the provider raise the limit.",
-        Category::Auth => "Set a credential for the provider that may train models, then retry the job.",
+        Category::Auth => {
+            "Set a credential that may train models for the provider under /fine-tuning/providers, then retry the job."
+        }
         Category::Agent => "Read the job's events, then retry it, or train with other parameters.",
         Category::User => "Correct the job's base model, parameters or dataset, and create it anew.",
         Category::Policy => "Ask who owns the rule, or train with another dataset.",

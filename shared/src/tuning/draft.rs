@@ -5,7 +5,7 @@ use crate::{
     error::{Error, Refusals, Result},
     model::Name,
     text,
-    trainer::{Parameters, Provider},
+    trainer::{Method, Parameters, Provider},
 };
 
 /// What a caller asks a new job to be, before it was looked at.
@@ -39,6 +39,11 @@ impl Draft {
         let parameters = raw.parameters.unwrap_or_default();
         parameters.check(refused);
         let provider = refused.take("provider", self::provider(raw.provider, offered));
+        if parameters.method == Method::Dpo && provider.is_some_and(|one| !one.makes_pairs()) {
+            let why = "must be sft: dpo learns from pairs of a preferred and a rejected answer, and a dataset holds one answer \
+                       to each prompt. A program of your own (provider command) may make the pairs itself";
+            refused.add("parameters.method", why);
+        }
         let recipe = Recipe::collect(raw.dataset.unwrap_or_default(), "dataset.", refused);
         let draft =
             base_model.zip(target_model_name).zip(provider).map(|((base_model, target_model_name), provider)| Self {
@@ -86,6 +91,21 @@ mod tests {
             "target_model_name",
         ];
         assert_eq!(named, all);
+    }
+
+    #[test]
+    fn preferences_are_learnt_only_where_somebody_makes_the_pairs() {
+        let parse = |provider| {
+            let parameters = Some(Parameters { method: Method::Dpo, ..Parameters::default() });
+            let (base_model, target_model_name) = ("tiny".to_owned(), "reviewer".to_owned());
+            let raw = Raw { base_model, target_model_name, parameters, provider: Some(provider), dataset: None };
+            Draft::parse(raw, &Provider::ALL)
+        };
+        assert_eq!(parse(Provider::Command).unwrap().parameters.method, Method::Dpo);
+        for provider in [Provider::Openai, Provider::Aws, Provider::Simulated] {
+            let error = parse(provider).unwrap_err();
+            assert_eq!(error.fields()[0].field, "parameters.method");
+        }
     }
 
     #[test]

@@ -13,11 +13,13 @@ pub mod service;
 pub mod status;
 pub mod step;
 pub mod store;
+pub(crate) mod tidy;
 pub mod verbs;
 mod work;
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -27,6 +29,7 @@ use crate::{
     clock::Time,
     id::{DatasetId, ModelVersionId, TenantId, TrainingJobId},
     job::Job,
+    model::retirement,
     session::outcome::{Category, Failure},
     trainer::{Metrics, Parameters, Provider, Trained, TrainerState, TrainingFile},
 };
@@ -140,6 +143,8 @@ pub struct TrainingJob {
     pub tenant_id: TenantId,
     pub id: TrainingJobId,
     pub base_model: String,
+    /// As it is known now: noted of the base model, not of the job.
+    pub base_model_retires_on: Option<NaiveDate>,
     pub target_model_name: String,
     pub provider: Provider,
     pub parameters: Parameters,
@@ -178,6 +183,11 @@ pub struct TrainingJob {
 }
 
 impl TrainingJob {
+    /// What is to be told of its base model: that it is retired, or soon is.
+    pub fn warning(&self, now: Time) -> Option<String> {
+        retirement::warning(&self.base_model, self.base_model_retires_on, now)
+    }
+
     /// Whether its next step is a look at the provider.
     pub fn polls(&self) -> bool {
         self.status == Status::Running

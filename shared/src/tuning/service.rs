@@ -8,6 +8,7 @@ use crate::{
     db::Tx,
     error::{Error, Result},
     id::{TenantId, TrainingJobId},
+    model,
     trainer::Metrics,
 };
 
@@ -26,12 +27,19 @@ fn starts(tenant_id: TenantId) -> String {
     format!("training:{tenant_id}")
 }
 
-/// Makes a job, which waits to be started.
+/// Makes a job, which waits to be started. Its log says so when what it is to train is retired, or soon is.
 pub async fn create(app: &App, caller: &Caller, draft: Draft) -> Result<TrainingJob> {
     let now = app.clock.now();
-    let mut change = Change::new(blank(caller, draft, now)?, caller, now);
+    let mut tx = app.db.tenant(caller.tenant_id).await?;
+    let mut job = blank(caller, draft, now)?;
+    job.base_model_retires_on = model::store::retires_on(&mut tx, caller.tenant_id, &job.base_model).await?;
+    let warning = job.warning(now);
+    let mut change = Change::new(job, caller, now);
     change.event(EventType::Created, serde_json::json!({"status": Status::Pending}));
-    store::insert(app.db.tenant(caller.tenant_id).await?, &change).await?;
+    if let Some(warning) = warning {
+        change.log("warn", &warning);
+    }
+    store::insert(tx, &change).await?;
     Ok(change.job)
 }
 
@@ -40,6 +48,7 @@ fn blank(caller: &Caller, draft: Draft, now: crate::clock::Time) -> Result<Train
         tenant_id: caller.tenant_id,
         id: TrainingJobId::new(),
         base_model: draft.base_model,
+        base_model_retires_on: None,
         target_model_name: draft.target_model_name.to_string(),
         provider: draft.provider,
         parameters: draft.parameters,

@@ -81,6 +81,9 @@ impl Step<'_> {
         if let Err(trouble) = self.trainer.check(&job.base_model, &job.parameters, &self.connection).await {
             return troubled(app, job, trouble).await;
         }
+        if !store::begin_curation(&app.db, job).await? {
+            return write(app, job, |_| Ok(())).await;
+        }
         let recipe: Recipe = serde_json::from_value(job.recipe.clone())?;
         match dataset::service::curate(app, job.tenant_id, job.id, job.attempt, &recipe).await {
             Ok(Curated::Made(made)) => {

@@ -2,6 +2,7 @@
 
 mod agents;
 mod cut;
+mod health;
 mod order;
 mod resume;
 mod slow;

@@ -36,6 +36,41 @@ async fn a_base_model_that_is_retired_is_warned_of_wherever_a_version_stands_on_
 }
 
 #[tokio::test]
+async fn a_training_job_on_a_base_model_that_is_retired_is_warned_of_as_it_is_made_and_in_its_log() {
+    let world = World::full().await;
+    let lead = world.caller(Role::Lead);
+    let make = async || {
+        let body = json!({"base_model": "meta/llama", "target_model_name": "reviewer"});
+        lead.post("/fine-tuning/jobs", body).await.expect(201)
+    };
+    let told = async |job: &Value| {
+        let events = lead.training_events(job["id"].as_str().unwrap()).await;
+        let warns = events.iter().filter(|event| event["payload"]["level"] == "warn");
+        warns.map(|event| event["payload"]["message"].clone()).collect::<Vec<_>>()
+    };
+    let quiet = make().await;
+    assert_eq!((&quiet["warnings"], told(&quiet).await), (&json!([]), vec![]));
+    let soon = (world.app.clock.now() + chrono::TimeDelta::days(89)).date_naive();
+    for (day, word) in [("2020-06-30".to_owned(), "is retired since 2020-06-30"), (soon.to_string(), "is retired on")] {
+        keep(&lead, json!({"base_model": "meta/llama", "retires_on": day})).await.expect(200);
+        let job = make().await;
+        let warning = job["warnings"][0].as_str().unwrap_or_default();
+        assert!(warning.contains("meta/llama") && warning.contains(word), "{job:#}");
+        assert_eq!(told(&job).await, [json!(warning)]);
+        let shown = lead.get(&format!("/fine-tuning/jobs/{}", job["id"].as_str().unwrap())).await.expect(200);
+        assert_eq!(shown["warnings"], job["warnings"]);
+    }
+    let listed = lead.get("/fine-tuning/jobs").await.expect(200);
+    let of_first = listed["items"].as_array().unwrap().iter().find(|job| job["id"] == quiet["id"]).unwrap();
+    assert_eq!(of_first["warnings"].as_array().unwrap().len(), 1, "what is known now");
+    assert_eq!(told(&quiet).await, Vec::<Value>::new(), "what was known then");
+    let other = world.another_tenant().await;
+    let body = json!({"base_model": "meta/llama", "target_model_name": "reviewer"});
+    let theirs = world.caller_of(&other, Role::Lead).post("/fine-tuning/jobs", body).await.expect(201);
+    assert_eq!(theirs["warnings"], json!([]), "each tenant notes its own");
+}
+
+#[tokio::test]
 async fn base_models_are_listed_by_name_whether_versions_stand_on_them_or_not() {
     let world = World::full().await;
     let lead = world.caller(Role::Lead);

@@ -83,6 +83,19 @@ async fn a_provider_that_is_not_offered_here_is_refused_and_the_others_are_named
 }
 
 #[tokio::test]
+async fn learning_from_preferences_is_refused_where_nobody_makes_the_pairs() {
+    let world = World::full().await;
+    let lead = world.caller(Role::Lead);
+    let body = |provider: &str| json!({"base_model": "tiny", "target_model_name": "reviewer", "provider": provider, "parameters": {"method": "dpo"}});
+    for provider in ["openai", "aws", "simulated"] {
+        let problem = lead.post("/fine-tuning/jobs", body(provider)).await.problem(422, "VALIDATION_FAILED");
+        assert_eq!(problem["errors"][0]["field"], "parameters.method", "{problem}");
+        assert!(problem["errors"][0]["message"].as_str().unwrap().contains("pairs"), "{problem}");
+    }
+    lead.post("/fine-tuning/jobs", body("command")).await.expect(201);
+}
+
+#[tokio::test]
 async fn a_request_that_names_no_tenant_makes_no_job() {
     let world = World::full().await;
     let body = json!({"base_model": "tiny", "target_model_name": "reviewer"});

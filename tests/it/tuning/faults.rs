@@ -42,7 +42,7 @@ async fn parameters_that_the_provider_does_not_know_are_named() {
         [json!({"speed": 2}), json!({"steps": 0}), json!({"duration_seconds": -1}), json!({"fail": {"at": "x"}})]
     {
         let (_world, job, _) = ends(extra).await;
-        failed_with(&job, "PARAMETERS_REFUSED", "user");
+        failed_with(&job, "PARAMETERS", "user");
     }
 }
 

@@ -5,6 +5,7 @@ mod create;
 mod curve;
 mod events;
 mod faults;
+mod files;
 mod killed;
 mod list;
 mod pipeline;

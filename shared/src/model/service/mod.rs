@@ -22,7 +22,6 @@ pub use self::{
 use super::{
     ModelVersion, Name, Target, Version,
     draft::BaseModelDraft,
-    retirement,
     store::{self, BaseModel, Filter, Model, TrainedOn},
 };
 
@@ -117,10 +116,4 @@ pub async fn keep_base_model(app: &App, caller: &Caller, draft: &BaseModelDraft)
     tx.commit().await?;
     let kept = store::base_model(&app.db, caller.tenant_id, &draft.name).await?;
     kept.ok_or_else(|| Error::internal("a base model that was just kept is gone"))
-}
-
-/// What is to be told of a base model that is trained on: that it is retired, or soon is.
-pub async fn warning(app: &App, caller: &Caller, base_model: &str) -> Result<Option<String>> {
-    let known = store::base_model(&app.db, caller.tenant_id, base_model).await?;
-    Ok(retirement::warning(base_model, known.and_then(|known| known.retires_on), app.clock.now()))
 }

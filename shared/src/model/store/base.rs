@@ -57,6 +57,13 @@ pub async fn base_model(db: &Db, tenant_id: TenantId, name: &str) -> Result<Opti
     rows.first().map(read).transpose()
 }
 
+/// When a base model is retired, where that is known.
+pub async fn retires_on(tx: &mut Tx, tenant_id: TenantId, name: &str) -> Result<Option<NaiveDate>> {
+    let sql = "select retires_on from base_models where tenant_id = $1 and name = $2";
+    let row = tx.query_opt(sql, &[&tenant_id, &name]).await?;
+    Ok(row.map(|row| row.try_get("retires_on")).transpose()?.flatten())
+}
+
 /// Keeps what is known of a base model; answers when it was to be retired so far.
 pub async fn keep_base_model(
     tx: &mut Tx,

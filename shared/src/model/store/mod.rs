@@ -22,7 +22,7 @@ use crate::{
 
 pub use self::{
     aliases::{Move, NewMove, Pointed, append, moves, point, pointed, remove, undo_next},
-    base::{BaseModel, base_model, base_models, keep_base_model},
+    base::{BaseModel, base_model, base_models, keep_base_model, retires_on},
     lineage::{TrainedOn, trained_on},
     list::{Filter, Model, aliases, find_model, models, versions},
 };

@@ -15,7 +15,7 @@ const MOST_BATCH: i64 = 256;
 const LONGEST_SUFFIX: usize = 64;
 
 /// What `extra` may set of a method, besides what the parameters name.
-const TUNABLE: [&str; 2] = ["learning_rate_multiplier", "beta"];
+const TUNABLE: [&str; 1] = ["learning_rate_multiplier"];
 /// What is ours to say, and no extra's.
 const RESERVED: [&str; 6] = ["model", "training_file", "validation_file", "method", "metadata", "hyperparameters"];
 /// What of `extra` is for ioc itself.
@@ -32,6 +32,9 @@ pub(super) fn check(parameters: &Parameters) -> Result<(), Failure> {
     #[expect(clippy::float_cmp, reason = "it is the default, or was given")]
     if parameters.learning_rate != usual.learning_rate {
         return refused("learning_rate is relative there; leave it out, or set extra.learning_rate_multiplier.");
+    }
+    if parameters.method == Method::Dpo {
+        return refused("dpo needs pairs of answers, and a dataset has none; train with sft.");
     }
     if parameters.epochs > MOST_EPOCHS || parameters.batch_size > MOST_BATCH {
         return refused("epochs are at most 50, and batch_size at most 256.");
@@ -68,10 +71,6 @@ pub(super) fn metadata(order: &Order) -> Map<String, Value> {
 /// The body that creates the job.
 pub(super) fn body(order: &Order, training_file: &str, validation_file: Option<&str>) -> Value {
     let parameters = &order.parameters;
-    let (kind, field) = match parameters.method {
-        Method::Sft => ("supervised", "supervised"),
-        Method::Dpo => ("dpo", "dpo"),
-    };
     let mut tuned = json!({"n_epochs": parameters.epochs, "batch_size": parameters.batch_size});
     let mut body = Value::Object(Map::new());
     for (name, value) in &parameters.extra {
@@ -83,7 +82,7 @@ pub(super) fn body(order: &Order, training_file: &str, validation_file: Option<&
     }
     body["model"] = json!(order.base_model);
     body["training_file"] = json!(training_file);
-    body["method"] = json!({"type": kind, field: {"hyperparameters": tuned}});
+    body["method"] = json!({"type": "supervised", "supervised": {"hyperparameters": tuned}});
     body["metadata"] = Value::Object(metadata(order));
     if let Some(file) = validation_file {
         body["validation_file"] = json!(file);
@@ -118,6 +117,7 @@ mod tests {
         assert!(with(|p| (p.epochs, p.batch_size, p.seed) = (50, 256, Some(7))).is_ok());
         assert!(with(|p| p.epochs = 51).is_err());
         assert!(with(|p| p.lora_rank = 9).is_err());
+        assert!(with(|p| p.method = Method::Dpo).is_err());
         assert!(with(|p| p.seed = Some(-1)).is_err());
         assert!(with(|p| p.learning_rate = 1e-4).unwrap_err().message.contains("learning_rate_multiplier"));
         assert!(with(|p| _ = p.extra.insert("model".to_owned(), json!("other"))).is_err());

@@ -101,6 +101,23 @@ pub async fn renew(db: &Db, (tenant_id, id): (TenantId, TrainingJobId), fence: i
     Ok(!db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &fence, &until]).await?.is_empty())
 }
 
+/// Notes that the job is about to have files written, before it has; false when it was called off meanwhile, or another
+/// worker has it.
+pub async fn begin_curation(db: &Db, job: &TrainingJob) -> Result<bool> {
+    let sql = "update training_jobs set leaves_files = true
+               where tenant_id = $1 and id = $2 and fence = $3 and attempt = $4 and status = 'queued' returning id";
+    let params: Params<'_> = &[&job.tenant_id, &job.id, &job.fence, &job.attempt];
+    Ok(!db.tenant(job.tenant_id).await?.finish(sql, params).await?.is_empty())
+}
+
+/// Notes that nothing is left of what the job, as it was read, had written for nothing.
+pub async fn tidied(db: &Db, job: &TrainingJob) -> Result<()> {
+    let sql = "update training_jobs set leaves_files = false
+               where tenant_id = $1 and id = $2 and fence = $3 and attempt = $4";
+    db.tenant(job.tenant_id).await?.finish(sql, &[&job.tenant_id, &job.id, &job.fence, &job.attempt]).await?;
+    Ok(())
+}
+
 /// Notes that the job is about to be handed to its provider, before it is; answers since when, which a step that is done
 /// again is told too. `None`: it was called off meanwhile, or another worker has it.
 pub async fn begin_handover(db: &Db, job: &TrainingJob, now: Time) -> Result<Option<Time>> {

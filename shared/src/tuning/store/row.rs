@@ -24,7 +24,8 @@ pub(super) const COLUMNS: &str =
     j.status_changed_at, j.attempt, j.error, j.dataset, j.submitted_at, j.external_id, j.trainer_state, j.stopping,
     j.progress, j.polled_at, j.trained, j.metrics, j.evaluation, j.model_version_id, j.model_version, j.cost_micros,
     j.fence, j.lease_until, j.next_step_at, j.look_pause_ms, j.tries, j.unknown_looks, j.broken_off, j.last_event_seq,
-    j.version, j.created_by, j.created_at, j.updated_at, j.started_at, j.ended_at";
+    j.version, j.created_by, j.created_at, j.updated_at, j.started_at, j.ended_at,
+    (select b.retires_on from base_models b where b.tenant_id = j.tenant_id and b.name = j.base_model) as base_model_retires_on";
 
 /// Reads a row by column name.
 pub(super) fn job(row: &Row) -> Result<TrainingJob> {
@@ -34,6 +35,7 @@ pub(super) fn job(row: &Row) -> Result<TrainingJob> {
         tenant_id: row.try_get("tenant_id")?,
         id: row.try_get("id")?,
         base_model: row.try_get("base_model")?,
+        base_model_retires_on: row.try_get("base_model_retires_on")?,
         target_model_name: row.try_get("target_model_name")?,
         provider: word(row, "provider", Provider::of)?,
         parameters: json(row, "parameters")?,
