@@ -106,7 +106,11 @@ impl Db {
 
     /// One statement that sees one tenant, in one round trip.
     pub async fn read(&self, tenant_id: TenantId, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
-        self.tenant(tenant_id).await?.finish(sql, params).await
+        let mut tx = self.tenant(tenant_id).await?;
+        if let Some(opening) = &mut tx.opening {
+            opening.plan_anew();
+        }
+        tx.finish(sql, params).await
     }
 
     /// Calls one of the directory's functions (see the migrations), the only ones that see more than one tenant.

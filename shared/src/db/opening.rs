@@ -12,6 +12,8 @@ use super::{LONGEST_SILENCE, LONGEST_STATEMENT, Owned, Statement};
 pub(super) struct Opening {
     /// Whether it begins a transaction, or goes on with one.
     begins: bool,
+    /// Whether Postgres may plan each statement anew for the values that it is sent with.
+    plans_anew: bool,
     locks: Vec<String>,
 }
 
@@ -26,18 +28,28 @@ pub(super) struct Sent {
     then: String,
 }
 
+/// A statement that decides something is planned once a connection, not once a call. Row-level security makes Postgres
+/// believe that a plan for the very values is cheaper by more than the planning costs: that took most of a create's time.
+const PLAN_ONCE: &str = ", set_config('plan_cache_mode', 'force_generic_plan', true)";
+
 impl Opening {
     pub(super) fn anew() -> Self {
-        Self { begins: true, locks: Vec::new() }
+        Self { begins: true, plans_anew: false, locks: Vec::new() }
     }
 
     pub(super) fn going_on() -> Self {
-        Self { begins: false, locks: Vec::new() }
+        Self { begins: false, plans_anew: false, locks: Vec::new() }
     }
 
     /// Whether nothing was begun yet.
     pub(super) fn begins(&self) -> bool {
         self.begins
+    }
+
+    /// Lets Postgres look at the values before it plans: worth its time where they decide which index serves, as the
+    /// filters of a list do.
+    pub(super) fn plan_anew(&mut self) {
+        self.plans_anew = true;
     }
 
     pub(super) fn lock(&mut self, name: &str) {
@@ -47,17 +59,18 @@ impl Opening {
 
     /// For a transaction that is to see a tenant, as part of a unit or alone.
     pub(super) fn of(self, tenant_id: TenantId, unit: Option<&Unit>) -> Sent {
-        let Self { begins, locks } = self;
+        let Self { begins, plans_anew, locks } = self;
         let claim = unit.filter(|_| begins).and_then(Unit::take_claim);
         let mut turns = unit.is_none_or(|unit| unit.turn_to(tenant_id));
         let (mut begin, mut then) = (Vec::new(), Vec::new());
         if begins {
             let first = claim.as_ref().map_or(tenant_id, |(claiming, _)| *claiming);
             turns = first != tenant_id;
+            let plans = if plans_anew { "" } else { PLAN_ONCE };
             begin.push("begin".to_owned());
             begin.push(format!(
                 "{}, set_config('idle_in_transaction_session_timeout', '{LONGEST_SILENCE}', true), \
-                 set_config('statement_timeout', '{LONGEST_STATEMENT}', true)",
+                 set_config('statement_timeout', '{LONGEST_STATEMENT}', true){plans}",
                 see(first)
             ));
         }
