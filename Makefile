@@ -40,7 +40,7 @@ demo: build ## Show the main job once more, against the running `make up`
 	@$(IOC) demo
 
 # Tests wait for servers more than they compute, so more of them run at once than there are processors.
-TEST := cargo test --locked --workspace --lib --test it
+TEST := cargo test --locked --workspace --no-fail-fast --lib --test it
 export RUST_TEST_THREADS ?= 6
 
 check: ## The inner loop: formatting, lints, and the tests that need Postgres and Redis alone

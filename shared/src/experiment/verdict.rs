@@ -41,7 +41,7 @@ impl Figures {
         let per_session = |sum: f64| (self.sessions > 0).then(|| sum / real(self.sessions));
         match metric {
             Metric::SuccessRate => self.success_rate(),
-            Metric::CostUsd => per_session(real(self.cost_micros) / 1e6),
+            Metric::CostUsd => per_session(real(self.cost_micros)).map(|micros| micros / 1e6),
             Metric::DurationSeconds => per_session(real(self.duration_ms) / 1e3),
             Metric::Tokens => per_session(real(self.tokens)),
         }

@@ -65,11 +65,12 @@ async fn a_session_is_told_as_its_log_and_its_stream_tell_it() {
 
 #[tokio::test]
 async fn every_kind_of_event_is_told_to_those_who_watch_its_topic() {
-    let world = world().await;
-    let served = Served::of(&world).await;
     for (subject, path) in
         [(Subject::Agents, "/ws/agents"), (Subject::Tuning, "/ws/tuning"), (Subject::System, "/ws/system")]
     {
+        // Each with a world of its own: what was told before may be told late, while other tests hold things up.
+        let world = world().await;
+        let served = Served::of(&world).await;
         let mut socket = served.open(&world, path).await;
         let from = cursor(&socket.until("subscription.confirmed").await);
         for kind in Kind::ALL {

@@ -105,7 +105,7 @@ pub(super) fn read(path: &Path, from: Place, goes_on: bool) -> io::Result<News> 
         if length == 0 || (!whole && goes_on) {
             break;
         }
-        let line = serde_json::from_slice::<Line>(&text);
+        let line = line(&text);
         if let Ok(Line { status: Some(_), .. }) = line {
             // Left where it is, for whoever looks again.
             news.end = line.ok().and_then(end);
@@ -124,6 +124,12 @@ pub(super) fn read(path: &Path, from: Place, goes_on: bool) -> io::Result<News> 
         news.messages.push(format!("And {} more lines.", unread - told));
     }
     Ok(news)
+}
+
+/// Reads a line, which is an object: a list without anything would pass for one in which everything is left out.
+fn line(text: &[u8]) -> serde_json::Result<Line> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text)?;
+    serde_json::from_value(object.into())
 }
 
 fn skip_line(reader: &mut impl BufRead) -> io::Result<u64> {
