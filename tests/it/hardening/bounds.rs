@@ -92,7 +92,7 @@ async fn a_stream_of_events_goes_on_for_longer_than_a_request_may_take() {
     while !told.contains("session.created") {
         told.push_str(&String::from_utf8_lossy(&frames.next().await.unwrap().unwrap()));
     }
-    tokio::time::sleep(Duration::from_millis(2000)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     caller.patch(&format!("/sessions/{id}"), json!({"title": "Another title"})).await.expect(200);
     while !told.contains("session.updated") {
         told.push_str(&String::from_utf8_lossy(&frames.next().await.unwrap().unwrap()));
