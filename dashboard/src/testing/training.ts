@@ -6,6 +6,7 @@ export function job(more: Partial<TrainingJob> = {}): TrainingJob {
     id: "01a20000-0000-7000-8000-0000000000b1",
     tenant_id: "01a20000-0000-7000-8000-00000000000a",
     base_model: "tiny",
+    warnings: [],
     target_model_name: "reviewer",
     provider: "simulated",
     parameters: {

@@ -11,6 +11,7 @@ import { Panel } from "@/components/page";
 import { Empty, Failure, Loading } from "@/components/states";
 import { Ago } from "@/components/time";
 import { WentWrong } from "@/components/went-wrong";
+import { Warnings } from "@/modules/model/warnings";
 import { StatusBadge } from "@/modules/status/badge";
 import { TrainingActions } from "@/modules/training/action-bar";
 import { Consent } from "@/modules/training/consent";
@@ -63,6 +64,7 @@ function Whole({ job }: { job: TrainingJob }) {
         </div>
         {mayWrite && <TrainingActions job={job} />}
       </header>
+      <Warnings warnings={job.warnings} />
       {job.error && <WentWrong error={job.error} />}
       {job.error?.code === "NO_CONSENT" && <Consent />}
       {job.stopping && (

@@ -56,6 +56,10 @@ fn rung(tenant_id: TenantId) -> String {
     format!("live:rung:{tenant_id}")
 }
 
+fn tick(tenant_id: TenantId) -> String {
+    format!("live:tick:{tenant_id}")
+}
+
 const TENANTS: &str = "live:tenants";
 
 /// The right to write to a connection, and what is kept of it.
@@ -155,8 +159,13 @@ pub(super) async fn heard(cache: &Cache, tenant_id: TenantId) -> Result<()> {
 pub(super) async fn is_time(cache: &Cache, tenant_id: TenantId, every: Duration) -> Result<bool> {
     let mut set = redis::cmd("SET");
     let lasts = u64::try_from(every.as_millis()).unwrap_or(1_000).max(1);
-    set.arg(format!("live:tick:{tenant_id}")).arg(1).arg("NX").arg("PX").arg(lasts);
+    set.arg(tick(tenant_id)).arg(1).arg("NX").arg("PX").arg(lasts);
     Ok(cache.query::<Option<String>>(&set).await?.is_some())
+}
+
+/// Whoever asks next is told that it is time.
+pub(super) async fn is_time_again(cache: &Cache, tenant_id: TenantId) -> Result<()> {
+    cache.query(redis::cmd("DEL").arg(tick(tenant_id))).await
 }
 
 /// Rings for all tenants that have connections: what the sweep does, so that a chain of jobs that broke goes on.

@@ -84,6 +84,10 @@ pub async fn broadcast(app: &App, tenant_id: TenantId) -> Result<Verdict> {
     });
     let served: Vec<_> = served.buffer_unordered(AT_ONCE).collect().await;
     if served.iter().any(|one| !matches!(one, Ok(Served::Whole | Served::Gone))) {
+        if minds {
+            // Who is called again this soon minds them too. Otherwise nobody would from there on, until the sweep rings.
+            registry::is_time_again(&app.cache, tenant_id).await?;
+        }
         return Ok(Verdict::Later(Duration::from_secs(1)));
     }
     Ok(if minds { Verdict::Later(EVERY) } else { Verdict::Done })
