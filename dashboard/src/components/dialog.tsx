@@ -1,9 +1,12 @@
 "use client";
 
+import type { UseMutationResult } from "@tanstack/react-query";
 import { X } from "lucide-react";
 import { Dialog as Primitive } from "radix-ui";
 import type { ReactNode } from "react";
+import { Button } from "./button";
 import { cx } from "./class-names";
+import { Failure } from "./states";
 
 interface DialogProps {
   open: boolean;
@@ -43,5 +46,26 @@ export function Dialog({ open, onOpenChange, title, description, children, wide 
         </Primitive.Content>
       </Primitive.Portal>
     </Primitive.Root>
+  );
+}
+
+interface FormEndProps {
+  mutation: Pick<UseMutationResult, "isError" | "error" | "isPending">;
+  act: string;
+  onClose(): void;
+}
+
+/** The end of a form in a dialog: what went wrong with it, and the ways out. It leaves the layout to the form. */
+export function FormEnd({ mutation, act, onClose }: FormEndProps) {
+  return (
+    <>
+      {mutation.isError && <Failure error={mutation.error} compact />}
+      <div className="flex justify-end gap-2">
+        <Button onClick={onClose}>Leave it</Button>
+        <Button type="submit" look="primary" busy={mutation.isPending}>
+          {act}
+        </Button>
+      </div>
+    </>
   );
 }

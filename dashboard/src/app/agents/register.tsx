@@ -11,13 +11,11 @@ import {
   type NewAgent,
   type NewlyMadeAgent,
 } from "@/api/schema";
-import { Button } from "@/components/button";
-import { Dialog } from "@/components/dialog";
+import { Dialog, FormEnd } from "@/components/dialog";
 import { Field } from "@/components/field";
 import { words } from "@/components/format";
 import { SecretOnce } from "@/components/secret-once";
 import { Select } from "@/components/select";
-import { Failure } from "@/components/states";
 import { useAct } from "@/hooks/use-act";
 
 /** Those that people bring; the others are the platform's own. */
@@ -168,13 +166,7 @@ export function Register({ onClose }: { onClose(): void }) {
           {(props) => <input {...props} name="description" maxLength={1000} className="field" />}
         </Field>
         <div className="flex flex-col gap-3 sm:col-span-2">
-          {register.isError && <Failure error={register.error} compact />}
-          <div className="flex justify-end gap-2">
-            <Button onClick={onClose}>Leave it</Button>
-            <Button type="submit" look="primary" busy={register.isPending}>
-              Register
-            </Button>
-          </div>
+          <FormEnd mutation={register} act="Register" onClose={onClose} />
         </div>
       </form>
     </Dialog>

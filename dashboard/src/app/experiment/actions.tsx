@@ -8,10 +8,9 @@ import { modelKeys } from "@/api/queries/models";
 import type { Experiment } from "@/api/schema";
 import { Button } from "@/components/button";
 import { Confirm } from "@/components/confirm";
-import { Dialog } from "@/components/dialog";
+import { Dialog, FormEnd } from "@/components/dialog";
 import { Field } from "@/components/field";
 import { Select } from "@/components/select";
-import { Failure } from "@/components/states";
 import { useAct } from "@/hooks/use-act";
 
 /** The arms that can become what everybody gets: an alias points at versions of the registry alone. */
@@ -73,13 +72,7 @@ function Promote({ experiment, winner, onClose }: { experiment: Experiment; winn
             />
           )}
         </Field>
-        {promote.isError && <Failure error={promote.error} compact />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Leave it</Button>
-          <Button type="submit" look="primary" busy={promote.isPending}>
-            Promote
-          </Button>
-        </div>
+        <FormEnd mutation={promote} act="Promote" onClose={onClose} />
       </form>
     </Dialog>
   );

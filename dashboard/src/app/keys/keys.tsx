@@ -7,7 +7,7 @@ import { tenancyCalls, tenancyKeys, useKeys, useMay, useMe } from "@/api/queries
 import { type ApiKey, type NewKey, type NewlyMade, type Role, roleValues } from "@/api/schema";
 import { Button } from "@/components/button";
 import { Confirm } from "@/components/confirm";
-import { Dialog } from "@/components/dialog";
+import { Dialog, FormEnd } from "@/components/dialog";
 import { Field } from "@/components/field";
 import { Chip, PageHead, Panel } from "@/components/page";
 import { SecretOnce } from "@/components/secret-once";
@@ -95,13 +95,7 @@ function Make({
             ))}
           </fieldset>
         </details>
-        {make.isError && <Failure error={make.error} compact />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Leave it</Button>
-          <Button type="submit" look="primary" busy={make.isPending}>
-            Make key
-          </Button>
-        </div>
+        <FormEnd mutation={make} act="Make key" onClose={onClose} />
       </form>
     </Dialog>
   );

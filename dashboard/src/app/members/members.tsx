@@ -6,7 +6,7 @@ import { Refused } from "@/api/problem";
 import { tenancyCalls, tenancyKeys, useMay, useMe, useUsers } from "@/api/queries/tenancy";
 import { type Role, roleValues, type User, type UserPatch } from "@/api/schema";
 import { Button } from "@/components/button";
-import { Dialog } from "@/components/dialog";
+import { Dialog, FormEnd } from "@/components/dialog";
 import { Field } from "@/components/field";
 import { PageHead, Panel } from "@/components/page";
 import { Select } from "@/components/select";
@@ -55,13 +55,7 @@ function Add({ roles, onClose }: { roles: readonly Role[]; onClose(): void }) {
             </Select>
           )}
         </Field>
-        {add.isError && <Failure error={add.error} compact />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Leave it</Button>
-          <Button type="submit" look="primary" busy={add.isPending}>
-            Add
-          </Button>
-        </div>
+        <FormEnd mutation={add} act="Add" onClose={onClose} />
       </form>
     </Dialog>
   );

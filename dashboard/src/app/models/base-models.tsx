@@ -6,12 +6,11 @@ import { Refused } from "@/api/problem";
 import { modelCalls, modelKeys, useBaseModels } from "@/api/queries/models";
 import type { BaseModel, NewBaseModel } from "@/api/schema";
 import { Button } from "@/components/button";
-import { Dialog } from "@/components/dialog";
+import { Dialog, FormEnd } from "@/components/dialog";
 import { Field } from "@/components/field";
 import { count } from "@/components/format";
 import { Listed } from "@/components/listed";
 import { Panel } from "@/components/page";
-import { Failure } from "@/components/states";
 import { Table, Td, Th, Tr } from "@/components/table";
 import { useAct } from "@/hooks/use-act";
 
@@ -60,13 +59,7 @@ function Edit({ base, onClose }: { base: BaseModel; onClose(): void }) {
             />
           )}
         </Field>
-        {save.isError && <Failure error={save.error} compact />}
-        <div className="flex justify-end gap-2">
-          <Button onClick={onClose}>Leave it</Button>
-          <Button type="submit" look="primary" busy={save.isPending}>
-            Save
-          </Button>
-        </div>
+        <FormEnd mutation={save} act="Save" onClose={onClose} />
       </form>
     </Dialog>
   );

@@ -5,10 +5,8 @@ import type { FormEvent } from "react";
 import { Refused } from "@/api/problem";
 import { modelCalls, modelKeys } from "@/api/queries/models";
 import type { NewModelVersion } from "@/api/schema";
-import { Button } from "@/components/button";
-import { Dialog } from "@/components/dialog";
+import { Dialog, FormEnd } from "@/components/dialog";
 import { Field } from "@/components/field";
-import { Failure } from "@/components/states";
 import { useAct } from "@/hooks/use-act";
 import { versionPage } from "@/modules/model/names";
 
@@ -63,13 +61,7 @@ export function RegisterVersion({ onClose }: { onClose(): void }) {
           {(props) => <textarea {...props} name="notes" maxLength={4000} rows={3} className="field h-auto! py-1.5" />}
         </Field>
         <div className="flex flex-col gap-3 sm:col-span-2">
-          {register.isError && <Failure error={register.error} compact />}
-          <div className="flex justify-end gap-2">
-            <Button onClick={onClose}>Leave it</Button>
-            <Button type="submit" look="primary" busy={register.isPending}>
-              Register
-            </Button>
-          </div>
+          <FormEnd mutation={register} act="Register" onClose={onClose} />
         </div>
       </form>
     </Dialog>

@@ -8,7 +8,7 @@ import { tenancyCalls, tenancyKeys, useMe, useTenants } from "@/api/queries/tena
 import { type Admission, admissionValues, type Tenant, type TenantPatch } from "@/api/schema";
 import { Button } from "@/components/button";
 import { Confirm } from "@/components/confirm";
-import { Dialog } from "@/components/dialog";
+import { Dialog, FormEnd } from "@/components/dialog";
 import { Field } from "@/components/field";
 import { compact, count } from "@/components/format";
 import { PageHead, Panel } from "@/components/page";
@@ -104,13 +104,7 @@ function Edit({ tenant, onClose }: { tenant: Tenant | null; onClose(): void }) {
           )}
         </Field>
         <div className="flex flex-col gap-3 sm:col-span-2">
-          {save.isError && <Failure error={save.error} compact />}
-          <div className="flex justify-end gap-2">
-            <Button onClick={onClose}>Leave it</Button>
-            <Button type="submit" look="primary" busy={save.isPending}>
-              Save
-            </Button>
-          </div>
+          <FormEnd mutation={save} act="Save" onClose={onClose} />
         </div>
       </form>
     </Dialog>
