@@ -1,5 +1,6 @@
-//! What the guards cost: create and get with credentials, row-level security, idempotency keys and the audit log, beside
-//! the same without any of them. Both stand on databases of their own and are measured in turns.
+//! What the guards cost: create and get with credentials, row-level security and the audit log, and create once more with
+//! an idempotency key in each request, beside the same without any of them. Both stand on databases of their own and are
+//! measured in turns.
 
 use std::sync::{Arc, atomic::AtomicUsize, atomic::Ordering::Relaxed};
 
@@ -13,7 +14,7 @@ use shared::{
 
 use crate::{
     Effort,
-    client::{Client, Request, run},
+    client::{Client, Place, Request, run},
     figure::{Figure, Target},
     handover::Watched,
     stand::{SESSIONS, Stand, body},
@@ -21,29 +22,45 @@ use crate::{
 
 const AT_ONCE: usize = 16;
 
+/// How many turns a run is made of.
+const TURNS: u32 = 12;
+
 /// How many sessions are read.
 const READ: usize = 200;
 
 pub(crate) async fn measure(effort: &Effort) -> Result<Vec<Figure>> {
-    let mut guarded = Stand::new(Watched::new(0), Settings::default()).await?;
-    guarded.place.once = true;
+    let guarded = Stand::new(Watched::new(0), Settings::default()).await?;
+    let keyed = Place { once: true, ..guarded.place.clone() };
     let bare = bare().await?;
-    let (mut creates, mut gets) = (Vec::new(), Vec::new());
+    let (mut creates, mut once, mut gets) = (Vec::new(), Vec::new(), Vec::new());
     let reads = [reads(&guarded).await?, reads(&bare).await?];
     for _ in 0..effort.runs {
         let create = || Some::<Request>(("POST", SESSIONS.to_owned(), body("{}", false)));
-        let with = run(&guarded.place, AT_ONCE, effort.time, create).await?;
-        let without = run(&bare.place, AT_ONCE, effort.time, create).await?;
-        creates.push((with.per_second, Some(without.per_second)));
-        let with = run(&guarded.place, AT_ONCE, effort.time, reads[0].clone()).await?;
-        let without = run(&bare.place, AT_ONCE, effort.time, reads[1].clone()).await?;
-        gets.push((with.per_second, Some(without.per_second)));
+        creates.push(in_turns(effort, (&guarded.place, create), (&bare.place, create)).await?);
+        once.push(in_turns(effort, (&keyed, create), (&bare.place, create)).await?);
+        gets.push(in_turns(effort, (&guarded.place, reads[0].clone()), (&bare.place, reads[1].clone())).await?);
     }
-    let told = "floor: without credentials, row-level security, idempotency keys and audit log";
+    let told = "floor: without credentials, row-level security and audit log";
     Ok(vec![
         Figure::rate("create, all guards on, 16 clients", &creates).reaching(Target::OfFloor(0.7)).note(told),
+        Figure::rate("create, each with an idempotency key", &once).reaching(Target::OfFloor(0.7)).note(told),
         Figure::rate("get, all guards on, 16 clients", &gets).reaching(Target::OfFloor(0.7)).note(told),
     ])
+}
+
+/// Requests each second of one place beside another. They have short turns, so that whatever else the machine does slows
+/// both.
+async fn in_turns<Next>(effort: &Effort, one: (&Place, Next), other: (&Place, Next)) -> Result<(f64, Option<f64>)>
+where
+    Next: Fn() -> Option<Request> + Clone + Send + 'static,
+{
+    let (mut rates, turn) = ([0.0; 2], effort.time / TURNS);
+    for _ in 0..TURNS {
+        for (rate, (place, next)) in rates.iter_mut().zip([&one, &other]) {
+            *rate += run(place, AT_ONCE, turn, next.clone()).await?.per_second / f64::from(TURNS);
+        }
+    }
+    Ok((rates[0], Some(rates[1])))
 }
 
 /// A stand where nobody asks who calls, every row is seen by all, and nothing goes on record.
@@ -78,7 +95,7 @@ fn anybody(world: &World) -> Identity {
 }
 
 /// Requests that read some sessions in turn.
-async fn reads(stand: &Stand) -> Result<impl Fn() -> Option<Request> + Clone + Send + 'static> {
+async fn reads(stand: &Stand) -> Result<impl Fn() -> Option<Request> + Clone + Send + 'static + use<>> {
     let mut client = Client::connect(&stand.place).await?;
     let mut paths = Vec::with_capacity(READ);
     for _ in 0..READ {
