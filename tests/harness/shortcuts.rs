@@ -116,14 +116,23 @@ impl Caller {
 /// Waits for a condition, 20 s at most.
 #[track_caller]
 pub fn until(condition: impl AsyncFn() -> bool) -> impl Future<Output = ()> {
+    found(async move || condition().await.then_some(()))
+}
+
+/// Looks until there is something, 20 s at most.
+#[track_caller]
+pub fn found<T>(look: impl AsyncFn() -> Option<T>) -> impl Future<Output = T> {
     let at = Location::caller();
     async move {
-        let waited = tokio::time::timeout(Duration::from_secs(20), async {
-            while !condition().await {
+        let looked = tokio::time::timeout(Duration::from_secs(20), async {
+            loop {
+                if let Some(found) = look().await {
+                    return found;
+                }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         });
-        assert!(waited.await.is_ok(), "{at}: it never came to be");
+        looked.await.unwrap_or_else(|_| panic!("{at}: it never came to be"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod agents;
 mod cut;
+mod gateway;
 mod health;
 mod order;
 mod resume;
@@ -11,7 +12,7 @@ mod topics;
 
 use std::time::Duration;
 
-use harness::{Caller, Options, World, owner::Owner};
+use harness::{Caller, Options, World, owner::Owner, until};
 use serde_json::{Value, json};
 use shared::{auth::Role, live::Pace};
 
@@ -39,13 +40,12 @@ pub(super) async fn session(world: &World) -> String {
 /// Other tests hold up what is told, for moments: who subscribes right after a write is told of it then.
 pub(super) async fn session_of(caller: &Caller) -> String {
     let id = caller.new_session(json!({"agent_config": {"agent": "manual"}})).await;
-    loop {
+    until(async || {
         let page = caller.get("/api/v1/live/events?topic=/ws/sessions&limit=200").await.expect(200);
-        if page["items"].as_array().unwrap().iter().any(|item| item["session_id"] == id) {
-            return id;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+        page["items"].as_array().unwrap().iter().any(|item| item["session_id"] == id)
+    })
+    .await;
+    id
 }
 
 /// Writes events of a session as many at once, as one transaction of the product would.

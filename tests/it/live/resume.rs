@@ -1,7 +1,7 @@
 //! Coming back: from the last cursor on nothing is missing or doubled, or a resync says where to read.
 
 use harness::{
-    World,
+    World, found,
     watch::{Served, Socket},
 };
 use serde_json::json;
@@ -123,15 +123,13 @@ async fn old_events_of_no_session_are_forgotten_and_young_ones_kept() {
     world.run(shared::job::Job::sweep()).await;
     let viewer = world.caller(Role::Viewer);
     // Both were written in one transaction, which counts as told once no older one is open anywhere on the server.
-    let kept = loop {
+    let kept = found(async || {
         let page = viewer.get("/api/v1/live/events?topic=/ws/system").await.expect(200);
         let items = page["items"].as_array().unwrap();
         let kept: Vec<_> = items.iter().map(|item| item["payload"]["component"].clone()).collect();
-        if !kept.is_empty() {
-            break kept;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    };
+        (!kept.is_empty()).then_some(kept)
+    })
+    .await;
     assert_eq!(kept, ["young"]);
 }
 

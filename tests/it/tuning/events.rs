@@ -1,6 +1,6 @@
 //! `GET /fine-tuning/jobs/{id}/events`.
 
-use harness::World;
+use harness::{World, found};
 use serde_json::json;
 use shared::auth::Role;
 
@@ -51,15 +51,13 @@ async fn who_watches_the_tenants_training_is_told_of_every_move_and_of_the_model
     lead.good_sessions(3).await;
     let id = lead.train(json!({"duration_seconds": 0.1})).await;
     lead.trains(&id, &["completed"]).await;
-    let told = loop {
+    // What was committed a moment ago is told once nothing earlier can come any more.
+    let told = found(async || {
         let page = lead.get("/api/v1/live/events?topic=/ws/tuning&limit=200").await.expect(200);
         let items = page["items"].as_array().unwrap().clone();
-        // What was committed a moment ago is told once nothing earlier can come any more.
-        if items.iter().any(|event| event["type"] == "training.completed") {
-            break items;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    };
+        items.iter().any(|event| event["type"] == "training.completed").then_some(items)
+    })
+    .await;
     let moves: Vec<_> = told.iter().filter(|event| event["type"] == "training.status_changed").collect();
     let to: Vec<_> = moves.iter().map(|event| event["payload"]["to"].as_str().unwrap()).collect();
     assert_eq!(to, ["queued", "running", "evaluating", "completed"]);

@@ -1,8 +1,8 @@
 //! `POST .../progress`: reports become events, questions hold the session, and what people say reaches the agent.
 
 use chrono::TimeDelta;
-use harness::{Caller, Options, World, external::result, until};
-use serde_json::{Value, json};
+use harness::{Caller, Options, World, external::result, found, until};
+use serde_json::json;
 use shared::{auth::Role, clock::Clock, job::Job};
 
 async fn said(caller: &Caller, id: &str) -> Vec<String> {
@@ -65,14 +65,11 @@ async fn a_question_holds_the_session_and_its_answer_reaches_the_agent_until_it_
     agent.progress(&task, json!({"seq": 2})).await.expect(200);
     let answer = json!({"answer": {"question_id": "q1", "decision": "approve"}});
     caller.post(&format!("/sessions/{id}/messages"), answer).await.expect(202);
-    let mut heard = Value::Null;
-    for _ in 0..2000 {
-        heard = agent.progress(&task, json!({"seq": 2})).await.expect(200);
-        if heard.get("messages").is_some() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    let heard = found(async || {
+        let heard = agent.progress(&task, json!({"seq": 2})).await.expect(200);
+        heard.get("messages").is_some().then_some(heard)
+    })
+    .await;
     let message = json!({"number": 1, "kind": "answer", "answer": {"question_id": "q1", "decision": "approve"}});
     assert_eq!(heard, json!({"cancel": false, "messages": [message]}));
     assert_eq!(agent.progress(&task, json!({"seq": 3})).await.expect(200), heard, "it comes until it is acknowledged");
