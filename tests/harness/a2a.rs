@@ -17,7 +17,7 @@ use shared::{
 };
 
 use crate::{
-    PEPPER, Reply, Tenant, World,
+    PATIENCE, PEPPER, Reply, Tenant, World,
     kept::{free_port, kept, root, test_program},
 };
 
@@ -48,9 +48,9 @@ pub fn peer() -> &'static Peer {
         let mut command = kept(&python());
         command.arg(script("agent.py")).arg(port.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
         let keeper = command.spawn().expect("sh starts");
-        let deadline = Instant::now() + Duration::from_mins(1);
+        let deadline = Instant::now() + PATIENCE;
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "the agent did not answer within 60 s");
+            assert!(Instant::now() < deadline, "the agent did not answer");
             std::thread::sleep(Duration::from_millis(20));
         }
         let place = format!("127.0.0.1:{port}");

@@ -13,7 +13,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::kept::{free_port, kept, root, test_program};
+use crate::{
+    PATIENCE,
+    kept::{free_port, kept, root, test_program},
+};
 
 /// One `cargo lambda watch`, with an environment that its functions inherit.
 pub struct Watch {
@@ -39,7 +42,7 @@ impl Watch {
             .spawn()
             .expect("sh starts");
         let watch = Self { port, log, _keeper: keeper };
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + PATIENCE;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < deadline, "cargo lambda watch did not come up:\n{}", watch.log());
             std::thread::sleep(Duration::from_millis(20));

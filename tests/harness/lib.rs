@@ -25,7 +25,7 @@ pub mod valkey;
 pub mod watch;
 pub mod world;
 
-pub use shortcuts::{found, until};
+pub use shortcuts::{PATIENCE, becomes, found, until};
 pub use world::{Caller, Options, PEPPER, Reply, Tenant, World};
 
 /// The Redis that all tests share; each keeps to names of its own in it.

@@ -20,7 +20,10 @@ use aws_sdk_sqs::{
 
 use shared::{id::SessionId, queue::Settings};
 
-use crate::kept::{free_port, kept, test_program};
+use crate::{
+    PATIENCE,
+    kept::{free_port, kept, test_program},
+};
 
 /// The region and the account that everything on this server is in.
 pub const REGION: &str = "us-east-1";
@@ -49,9 +52,9 @@ fn start(program: &Path) -> Ministack {
         .stdout(Stdio::null())
         .spawn()
         .expect("sh starts");
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     while !answers(port) {
-        assert!(Instant::now() < deadline, "{} did not answer within 30 s", program.display());
+        assert!(Instant::now() < deadline, "{} did not answer", program.display());
         std::thread::sleep(Duration::from_millis(20));
     }
     Ministack { endpoint: format!("http://127.0.0.1:{port}"), _keeper: keeper }

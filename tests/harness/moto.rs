@@ -20,6 +20,7 @@ use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
+    PATIENCE,
     faults::{Faults, happen},
     kept::{free_port, kept, test_program},
 };
@@ -36,9 +37,9 @@ fn moto() -> &'static Moto {
         let mut command = kept(&program);
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
         let keeper = command.spawn().expect("sh starts");
-        let deadline = Instant::now() + Duration::from_mins(1);
+        let deadline = Instant::now() + PATIENCE;
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "{} did not answer within a minute", program.display());
+            assert!(Instant::now() < deadline, "{} did not answer", program.display());
             std::thread::sleep(Duration::from_millis(50));
         }
         Moto { endpoint: format!("http://127.0.0.1:{port}"), _keeper: keeper }

@@ -7,6 +7,9 @@ use shared::{job::Job, tenant::Limits};
 
 use crate::{Caller, Options, World};
 
+/// How long what has to come may take on a busy machine. A test that passes does not wait for it to end.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+
 impl World {
     /// A world whose tenant has these limits.
     pub async fn limited(limits: Limits) -> Self {
@@ -45,22 +48,7 @@ impl Caller {
     /// Waits until a session is in one of these states, and answers it.
     #[track_caller]
     pub fn reaches<'a>(&'a self, id: &'a str, states: &'a [&'a str]) -> impl Future<Output = Value> + 'a {
-        let at = Location::caller();
-        async move {
-            let mut session = Value::Null;
-            let reached = tokio::time::timeout(Duration::from_secs(90), async {
-                loop {
-                    session = self.session(id).await;
-                    if states.iter().any(|state| session["status"] == *state) {
-                        return;
-                    }
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            });
-            let reached = reached.await;
-            assert!(reached.is_ok(), "{at}: the session never became {states:?} but is {session:#}");
-            session
-        }
+        becomes(states, async || self.session(id).await)
     }
 
     /// Makes a session with these fields besides title and prompt; answers its id.
@@ -113,18 +101,18 @@ impl Caller {
     }
 }
 
-/// Waits for a condition, 20 s at most.
+/// Waits for a condition, as long as [`PATIENCE`].
 #[track_caller]
 pub fn until(condition: impl AsyncFn() -> bool) -> impl Future<Output = ()> {
     found(async move || condition().await.then_some(()))
 }
 
-/// Looks until there is something, 20 s at most.
+/// Looks until there is something, as long as [`PATIENCE`].
 #[track_caller]
 pub fn found<T>(look: impl AsyncFn() -> Option<T>) -> impl Future<Output = T> {
     let at = Location::caller();
     async move {
-        let looked = tokio::time::timeout(Duration::from_secs(20), async {
+        let looked = tokio::time::timeout(PATIENCE, async {
             loop {
                 if let Some(found) = look().await {
                     return found;
@@ -133,6 +121,23 @@ pub fn found<T>(look: impl AsyncFn() -> Option<T>) -> impl Future<Output = T> {
             }
         });
         looked.await.unwrap_or_else(|_| panic!("{at}: it never came to be"))
+    }
+}
+
+/// Looks at something until its `status` is one of these, as long as [`PATIENCE`], and answers it.
+#[track_caller]
+pub fn becomes<'a>(states: &'a [&'a str], look: impl AsyncFn() -> Value + 'a) -> impl Future<Output = Value> + 'a {
+    let at = Location::caller();
+    async move {
+        let late = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let seen = look().await;
+            if states.iter().any(|state| seen["status"] == *state) {
+                return seen;
+            }
+            assert!(tokio::time::Instant::now() < late, "{at}: it never became {states:?} but is {seen:#}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! Reading a `text/event-stream` frame by frame.
 
-use std::time::Duration;
-
 use axum::{
     body::Body,
     http::{Request, StatusCode, header},
@@ -10,7 +8,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::Caller;
+use crate::{Caller, PATIENCE};
 
 /// An open stream of events.
 pub struct Stream {
@@ -57,8 +55,8 @@ impl Stream {
                     return frame;
                 }
             }
-            let waited = tokio::time::timeout(Duration::from_secs(20), self.body.frame()).await;
-            let frame = waited.expect("an event within 20 s")?.expect("the stream goes on");
+            let waited = tokio::time::timeout(PATIENCE, self.body.frame()).await;
+            let frame = waited.expect("an event comes")?.expect("the stream goes on");
             let bytes = frame.into_data().unwrap_or_default();
             self.text.push_str(std::str::from_utf8(&bytes).expect("frames end between characters"));
         }

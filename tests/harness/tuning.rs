@@ -1,6 +1,6 @@
 //! Fine-tuning at the pace of tests: who trains, sessions to train on, and jobs on their way.
 
-use std::{ops::Range, panic::Location, sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use shared::{
@@ -12,7 +12,10 @@ use shared::{
     tuning::{Pace, Settings},
 };
 
-use crate::{Caller, shortcuts::merge};
+use crate::{
+    Caller,
+    shortcuts::{becomes, merge},
+};
 
 /// The settings of every world: all providers may be named, and looks follow each other at once.
 pub fn settings() -> Settings {
@@ -102,22 +105,7 @@ impl Caller {
     /// Waits until a training job is in one of these states, and answers it.
     #[track_caller]
     pub fn trains<'a>(&'a self, id: &'a str, states: &'a [&'a str]) -> impl Future<Output = Value> + 'a {
-        let at = Location::caller();
-        async move {
-            let mut job = Value::Null;
-            let reached = tokio::time::timeout(Duration::from_secs(30), async {
-                loop {
-                    job = self.training(id).await;
-                    if states.iter().any(|state| job["status"] == *state) {
-                        return;
-                    }
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            });
-            let reached = reached.await;
-            assert!(reached.is_ok(), "{at}: the job never became {states:?} but is {job:#}");
-            job
-        }
+        becomes(states, async || self.training(id).await)
     }
 
     /// All events of a training job, checked to be without gaps.

@@ -13,6 +13,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::PATIENCE;
+
 /// A server of one test's own.
 pub struct Valkey {
     port: u16,
@@ -77,7 +79,7 @@ impl Valkey {
             }
             true
         };
-        timeout(Duration::from_secs(20), answers).await.expect("the server answers within 20 s")
+        timeout(PATIENCE, answers).await.expect("the server answers")
     }
 }
 

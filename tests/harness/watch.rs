@@ -1,9 +1,6 @@
 //! A client of the live stream, on a socket of its own.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, time::Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -17,7 +14,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest, http::StatusCode, protocol::CloseFrame},
 };
 
-use crate::World;
+use crate::{PATIENCE, World};
 
 /// A world that is served on a port, with its connections minded. Dropped, it is gone as a killed process is.
 pub struct Served {
@@ -90,10 +87,10 @@ impl Socket {
 
     /// The next frame, whatever it is; `Err` with why the connection was closed.
     pub async fn any(&mut self) -> Result<Value, Option<CloseFrame>> {
-        let late = Instant::now() + Duration::from_secs(30);
+        let late = Instant::now() + PATIENCE;
         loop {
             let left = late.saturating_duration_since(Instant::now());
-            let next = tokio::time::timeout(left, self.stream.next()).await.expect("a frame within 30 s");
+            let next = tokio::time::timeout(left, self.stream.next()).await.expect("a frame comes");
             match next {
                 Some(Ok(Message::Text(text))) => {
                     assert!(text.len() < 32 * 1024, "a frame of {} bytes", text.len());

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use harness::{Caller, Options, World};
+use harness::{Caller, Options, PATIENCE, World};
 use serde_json::{Value, json};
 use shared::{auth::Role, job::Job, session::outcome::Failure};
 use tokio::{
@@ -81,7 +81,7 @@ async fn start(caller: &Caller, script: Value) -> String {
 }
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let late = Instant::now() + Duration::from_secs(20);
+    let late = Instant::now() + PATIENCE;
     while !holds().await {
         assert!(Instant::now() < late, "{what}");
         sleep(Duration::from_millis(5)).await;

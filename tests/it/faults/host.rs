@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::FutureExt;
 use harness::{
-    Options,
+    Options, PATIENCE,
     world::{app, work_off},
 };
 use nix::sys::signal::Signal;
@@ -117,7 +117,7 @@ impl Host {
 
     /// Waits until a killed process is gone.
     pub(crate) async fn gone(mut self) {
-        timeout(Duration::from_secs(10), self.process.wait()).await.expect("a killed process goes").unwrap();
+        timeout(PATIENCE, self.process.wait()).await.expect("a killed process goes").unwrap();
     }
 
     /// Lets a frozen process go on, and waits until it has done what it had begun.
@@ -125,7 +125,7 @@ impl Host {
         let id = nix::unistd::Pid::from_raw(self.id().cast_signed());
         nix::sys::signal::kill(id, Signal::SIGCONT).unwrap();
         drop(self.bells);
-        timeout(Duration::from_secs(20), self.process.wait()).await.expect("it ends by itself").unwrap();
+        timeout(PATIENCE, self.process.wait()).await.expect("it ends by itself").unwrap();
     }
 }
 

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use harness::{Caller, Options, World, redis_url};
+use harness::{Caller, Options, PATIENCE, World, redis_url};
 use nix::sys::signal::Signal;
 use serde_json::json;
 use shared::{auth::Role, job::Lane};
@@ -68,7 +68,7 @@ impl Stage {
         self.host = Some(host);
         self.caller.act(&format!("/sessions/{id}/start")).await.expect(202);
         let mut frozen = None;
-        let late = Instant::now() + Duration::from_secs(40);
+        let late = Instant::now() + PATIENCE;
         let mut replaced = false;
         loop {
             if self.fuse.blown() && !replaced {

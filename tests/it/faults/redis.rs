@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{Options, World, valkey::Valkey};
+use harness::{Options, PATIENCE, World, valkey::Valkey};
 use shared::{auth::Role, tenant};
 use tokio::time::sleep;
 
@@ -62,7 +62,7 @@ async fn sessions_go_on_without_redis_and_with_it_again() {
         let id = caller.run_script(story::one_of_many(3)).await;
         caller.reaches(&id, &["completed"]).await;
         server.revive().await;
-        let late = tokio::time::Instant::now() + Duration::from_secs(10);
+        let late = tokio::time::Instant::now() + PATIENCE;
         while nobody.get("/ready").await.status != 200 {
             assert!(tokio::time::Instant::now() < late, "Redis is back, and nobody notices");
             sleep(Duration::from_millis(20)).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{Caller, World};
+use harness::{Caller, PATIENCE, World};
 use serde_json::{Value, json};
 use shared::lock::Resource;
 use tokio::time::{Instant, sleep};
@@ -45,7 +45,7 @@ pub(super) fn one_of_many(n: usize) -> Value {
 
 /// Waits until all sessions are over, and answers what they ask. Says how the most ran at once.
 pub(super) async fn over(caller: &Caller, ids: &[String]) -> usize {
-    let late = Instant::now() + Duration::from_secs(100);
+    let late = Instant::now() + PATIENCE;
     let mut most = 0;
     loop {
         let reply = caller.get("/sessions?limit=100").await;
@@ -112,7 +112,7 @@ pub(super) async fn clean(world: &World, id: &str) {
                       row_to_json(s)::text as row
                from sessions s where s.id = $1";
     let resource = Resource::session(world.tenant.id, session_id);
-    let late = Instant::now() + Duration::from_secs(10);
+    let late = Instant::now() + PATIENCE;
     loop {
         let rows = world.app.db.read(world.tenant.id, sql, &[&session_id]).await.unwrap();
         let standing = world.app.locks.inspect(&resource, "").await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::World;
+use harness::{PATIENCE, World};
 use serde_json::json;
 use shared::{
     auth::Role,
@@ -39,7 +39,7 @@ async fn next(world: &World, lane: Lane) -> Job {
 }
 
 async fn sweep_until(world: &World, memory: &shared::queue::Memory, what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let late = Instant::now() + Duration::from_secs(20);
+    let late = Instant::now() + PATIENCE;
     while !holds().await {
         assert!(Instant::now() < late, "{what}");
         functions::work::run(&world.app, Job::sweep()).await.unwrap();

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use harness::PATIENCE;
 use local::checkout;
 use tokio::time::sleep;
 
@@ -26,7 +27,7 @@ pub(crate) fn open_folder(name: &str) -> PathBuf {
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let late = Instant::now() + Duration::from_secs(20);
+    let late = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < late, "{what}");
         sleep(Duration::from_millis(10)).await;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use harness::valkey::Valkey;
+use harness::{PATIENCE, valkey::Valkey};
 use shared::{
     cache::Cache,
     error::Code,
@@ -23,7 +23,7 @@ fn locks_on(server: &Valkey) -> Locks {
 
 /// Asks until Redis answers again.
 async fn granted_after_the_outage(locks: &Locks, resource: &Resource) -> Grant {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         match locks.acquire_waiting(resource, &patient("later"), MINUTE, async |_| ()).await {
             Ok(grant) => return grant.expect("free after the outage"),

@@ -19,6 +19,7 @@ use std::{
 };
 
 use chrono::Utc;
+use harness::PATIENCE;
 use local::{
     checkout,
     scripted_model::{self, Request, ScriptedModel},
@@ -133,7 +134,7 @@ impl Bench {
 
     /// Looks until `enough`, and tells everything that was told on the way.
     async fn watch(&self, assignment: &Assignment, state: RunState, enough: impl Fn(&Phase) -> bool) -> Seen {
-        let late = Instant::now() + Duration::from_mins(1);
+        let late = Instant::now() + PATIENCE;
         let mut seen = Seen { entries: Vec::new(), phases: Vec::new(), last: None, state };
         loop {
             let observation = self.runtime.observe(assignment, &seen.state).await.unwrap();

@@ -4,7 +4,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use harness::{Caller, Options, World, redis_url, world::app};
+use harness::{Caller, Options, PATIENCE, World, redis_url, world::app};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use shared::{auth::Role, id::SessionId, job::Lane};
@@ -72,7 +72,7 @@ impl Stage {
         self.host = Some(host);
         self.lead.act(&format!("/fine-tuning/jobs/{id}/start")).await.expect(202);
         let (mut replaced, mut frozen) = (false, None);
-        let late = Instant::now() + Duration::from_secs(40);
+        let late = Instant::now() + PATIENCE;
         loop {
             if self.fuse.blown() && !replaced {
                 replaced = true;
