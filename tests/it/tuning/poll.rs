@@ -35,7 +35,7 @@ async fn polls_that_come_twice_at_once_or_for_what_is_over_change_nothing() {
     let lead = world.caller(Role::Lead);
     lead.good_sessions(3).await;
     let id = lead.train(json!({"duration_seconds": 0.3})).await;
-    lead.trains(&id, &["running"]).await;
+    lead.trains(&id, &["running", "evaluating", "completed"]).await;
     let job = id.parse().unwrap();
     let (poll, train) = (Job::poll_training(world.tenant.id, job), Job::train(world.tenant.id, job));
     for _ in 0..20 {

@@ -15,7 +15,7 @@ async fn a_training_goes_on_where_it_was_when_everything_is_started_again() {
     first.work();
     let lead = first.caller(Role::Lead);
     lead.good_sessions(3).await;
-    let id = lead.train(json!({"duration_seconds": 1.0})).await;
+    let id = lead.train(json!({"duration_seconds": 4.0})).await;
     lead.trains(&id, &["running"]).await;
     let before = lead.training(&id).await;
     first.crash().await;
