@@ -52,7 +52,11 @@ async fn a_job_whose_provider_is_still_being_told_to_stop_waits_with_its_retry()
     let problem = lead.act(&format!("/fine-tuning/jobs/{id}/retry")).await.problem(409, "INVALID_TRANSITION");
     assert!(problem["detail"].as_str().unwrap().contains("not confirmed"), "{problem}");
     world.work();
-    world.run(shared::job::Job::sweep()).await;
-    until(async || lead.training(&id).await["stopping"] == json!(false)).await;
+    // A step that was broken off is taken up when its lease is over.
+    until(async || {
+        world.run(shared::job::Job::sweep()).await;
+        lead.training(&id).await["stopping"] == json!(false)
+    })
+    .await;
     lead.act(&format!("/fine-tuning/jobs/{id}/retry")).await.expect(202);
 }
