@@ -49,19 +49,17 @@ async fn answer_once(app: &App, request: Request, next: Next) -> Result<Response
     let asked = idempotency::Request { key: &key, method: method.as_str(), target: &target, body: &body };
     let claimed = idempotency::claim(app, &caller, &asked);
     let response = claimed.scope(next.run(Request::from_parts(parts, Body::from(body.clone())))).await;
-    if let Some(answer) = Box::pin(claimed.earlier(app)).await? {
-        return Ok(replayed(answer));
-    }
     if !response.status().is_success() {
         // Nothing of it was committed, so the request may be sent again with the same key.
-        return Ok(response);
+        let earlier = Box::pin(claimed.earlier(app)).await?;
+        return Ok(earlier.map_or(response, replayed));
     }
     let (parts, body) = response.into_parts();
     let body = body.collect().await.map_err(Error::internal)?.to_bytes();
     let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
     let answer = Answer { status: parts.status.as_u16(), headers: headers.collect(), body: body.to_vec() };
-    Box::pin(claimed.finish(app, &answer)).await?;
-    Ok(Response::from_parts(parts, Body::from(body)))
+    let earlier = Box::pin(claimed.finish(app, &answer)).await?;
+    Ok(earlier.map_or_else(|| Response::from_parts(parts, Body::from(body)), replayed))
 }
 
 fn key(parts: &Parts) -> Result<String> {

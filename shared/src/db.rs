@@ -17,10 +17,11 @@ use crate::{
     error::{Code, Error, Result},
     event::{self, tenant::TenantEvent},
     id::TenantId,
-    unit::Unit,
+    unit::{Later, Unit},
 };
 
 pub use self::trouble::OnConstraint;
+pub(crate) use self::trouble::refused_with;
 use self::{
     opening::{Opening, Sent},
     trouble::{Trouble, in_time},
@@ -94,14 +95,30 @@ impl Db {
     /// Inside of a [`Unit`] it goes on with the transaction of that unit.
     pub async fn tenant(&self, tenant_id: TenantId) -> Result<Tx> {
         let unit = Unit::current();
-        if let Some(client) = unit.as_ref().and_then(Unit::take) {
-            let mut tx = Tx::going_on(self, client, tenant_id);
-            (tx.opening, tx.unit) = (Some(Opening::going_on()), unit);
-            return Ok(tx);
+        if let Some(unit) = &unit
+            && let Some((of, put_off)) = unit.take_put_off()
+        {
+            // Whatever comes now may want to read what was written.
+            Box::pin(self.open(of, Some(unit.clone())).await?.write(put_off.as_ref())).await?;
         }
-        let (client, opening) = (Some(self.client().await?), Some(Opening::anew()));
-        let (entries, told) = (Vec::new(), Vec::new());
-        Ok(Tx { client, pool: self.pool.clone(), tenant_id, opening, open: false, entries, told, unit })
+        self.open(tenant_id, unit).await
+    }
+
+    async fn open(&self, tenant_id: TenantId, unit: Option<Unit>) -> Result<Tx> {
+        let (client, opening) = match unit.as_ref().and_then(Unit::take) {
+            Some(client) => (client, Opening::going_on()),
+            None => (self.client().await?, Opening::anew()),
+        };
+        let (client, opening, entries, told) = (Some(client), Some(opening), Vec::new(), Vec::new());
+        let ends = unit.is_none();
+        Ok(Tx { client, pool: self.pool.clone(), tenant_id, opening, open: false, entries, told, unit, ends })
+    }
+
+    /// The transaction of a unit as it sees this tenant, to be ended; begun now if it was not.
+    pub(crate) async fn last_of(&self, unit: &Unit, tenant_id: TenantId) -> Result<Tx> {
+        let mut tx = self.open(tenant_id, Some(unit.clone())).await?;
+        tx.ends = true;
+        Ok(tx)
     }
 
     /// One statement that sees one tenant, in one round trip.
@@ -154,15 +171,11 @@ pub struct Tx {
     entries: Vec<Entry>,
     told: Vec<TenantEvent>,
     unit: Option<Unit>,
+    /// Whether what finishes it commits: otherwise that is its unit's to do.
+    ends: bool,
 }
 
 impl Tx {
-    /// The transaction of a unit, which sees this tenant, to be ended.
-    pub(crate) fn going_on(db: &Db, client: Object, tenant_id: TenantId) -> Self {
-        let (client, pool, entries, told) = (Some(client), db.pool.clone(), Vec::new(), Vec::new());
-        Self { client, pool, tenant_id, opening: None, open: true, entries, told, unit: None }
-    }
-
     /// Waits, when the transaction begins, until no other transaction holds `name`; held until the end of this one.
     ///
     /// Statements after it see what the earlier holders committed. Must come before the first statement; several
@@ -218,16 +231,38 @@ impl Tx {
         let all: Vec<Statement<'_>> = statements.iter().copied().chain(appending).collect();
         let harmless =
             || all.iter().all(|(sql, _)| sql.trim_start().starts_with("select ") && !sql.contains("audit_append"));
-        let last = self.unit.is_none();
+        let last = self.ends;
+        // What was committed after all, with a key, is found by that key.
+        let again = |first: &Sent| first.begins() && (!last || first.claims() || harmless());
         let mut answers = match self.send(&first, &all, last).await {
-            Err(error) if first.begins() && error.is_gone() && harmless() => {
-                Box::pin(self.send_anew(&first, &all, last)).await?
-            }
+            Err(error) if error.is_gone() && again(&first) => Box::pin(self.send_anew(&first, &all, last)).await?,
             other => other?,
         };
         answers.truncate(statements.len());
         self.over();
         Ok(answers)
+    }
+
+    /// Writes the last of the transaction and commits. In a unit it is put off until something else is to be read or
+    /// written, or the unit ends: then it travels with all that is committed.
+    pub(crate) async fn finish_with(mut self, write: impl Later + 'static) -> Result<()> {
+        let waits = self.opening.as_ref().is_some_and(Opening::waits);
+        match &self.unit {
+            Some(unit) if !waits && self.told.is_empty() => {
+                unit.audit(self.tenant_id, std::mem::take(&mut self.entries));
+                unit.put_off(self.tenant_id, Box::new(write));
+                self.over();
+                Ok(())
+            }
+            _ => self.write(&write).await,
+        }
+    }
+
+    async fn write(self, write: &dyn Later) -> Result<()> {
+        let statements = write.statements();
+        let params: Vec<_> = statements.iter().map(Owned::params).collect();
+        let all: Vec<_> = statements.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice())).collect();
+        self.finish_all(&all).await.map(|_| ()).map_err(|error| write.refused(error))
     }
 
     /// What is to be told, and appended to the audit log, now. In a unit nothing is appended yet: whoever appends holds the
@@ -245,6 +280,7 @@ impl Tx {
     /// Committed, or left to its unit to be.
     fn over(&mut self) {
         match &self.unit {
+            _ if self.ends => self.open = false,
             // A connection on which nothing was begun yet is no transaction of the unit's.
             Some(_) if self.opening.as_ref().is_some_and(Opening::begins) => {}
             Some(unit) => unit.keep(self.client.take()),
@@ -256,7 +292,7 @@ impl Tx {
         if !self.entries.is_empty() || !self.told.is_empty() {
             return Box::pin(self.finish_all(&[])).await.map(|_| ());
         }
-        if self.open && self.unit.is_none() {
+        if self.open && self.ends {
             let client = self.client()?;
             if let Err(trouble) = in_time(Box::pin(client.batch_execute("commit"))).await {
                 return Err(self.broken(trouble).into());

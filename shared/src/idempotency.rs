@@ -13,10 +13,10 @@ use crate::{
     app::App,
     auth::{Caller, key::Pepper},
     clock::Time,
-    db::{Owned, Tx},
+    db::Owned,
     error::{Code, Error, Result},
     id::TenantId,
-    unit::{Held, Unit, appending, lost, see},
+    unit::Unit,
 };
 
 /// How long an answer is kept.
@@ -99,25 +99,17 @@ impl Claimed {
         Ok(Answer { status: row.try_get::<_, i16>("status")?.unsigned_abs(), headers, body })
     }
 
-    /// Commits what the request did, together with its answer; then what was to follow is done.
-    pub async fn finish(self, app: &App, answer: &Answer) -> Result<()> {
-        let Held { client, sees, entries, after, undone } = self.unit.held();
-        let (client, sees) = (client.filter(|_| !undone).ok_or_else(lost)?, sees.ok_or_else(lost)?);
-        let tx = Tx::going_on(&app.db, client, sees);
-        let mut statements = Vec::with_capacity(entries.len() + 2);
-        if sees != self.tenant_id {
-            statements.push(see(self.tenant_id));
+    /// Commits what the request did, together with its answer; then what was to follow is done. Answers what was answered
+    /// before, as [`Claimed::earlier`], when the key was not free.
+    pub async fn finish(self, app: &App, answer: &Answer) -> Result<Option<Answer>> {
+        if !self.unit.refused() {
+            let keep = self.keep(app, answer)?;
+            let ended = Box::pin(self.unit.end(&app.db, Some((self.tenant_id, keep)))).await;
+            if !self.unit.refused() {
+                return ended.map(|()| None);
+            }
         }
-        statements.push(self.keep(app, answer)?);
-        // Who appends to the log holds it until the commit: that comes last.
-        statements.extend(appending(entries, self.tenant_id));
-        let params: Vec<_> = statements.iter().map(Owned::params).collect();
-        let all: Vec<_> = statements.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice())).collect();
-        tx.finish_all(&all).await?;
-        for follows in after {
-            follows.await;
-        }
-        Ok(())
+        self.look_up(app).await.map(Some)
     }
 
     fn keep(&self, app: &App, answer: &Answer) -> Result<Owned<'static>> {

@@ -11,7 +11,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 
 use crate::{
     audit::{self, Entry},
-    db::{Db, Owned, Tx},
+    db::{Db, Owned},
     error::{Code, Error, Result},
     id::TenantId,
 };
@@ -32,10 +32,21 @@ struct State {
     client: Option<Object>,
     /// The tenant that its transaction sees.
     sees: Option<TenantId>,
+    put_off: Option<PutOff>,
     entries: Vec<(TenantId, Entry)>,
     after: Vec<BoxFuture<'static, ()>>,
     undone: bool,
 }
+
+/// A write that all that follows from it is known of before it is sent, so that it can wait for what it is sent with.
+pub(crate) trait Later: Send + Sync {
+    fn statements(&self) -> Vec<Owned<'_>>;
+
+    /// What an error of its statements means.
+    fn refused(&self, error: Error) -> Error;
+}
+
+type PutOff = (TenantId, Box<dyn Later>);
 
 impl Drop for State {
     fn drop(&mut self) {
@@ -44,17 +55,6 @@ impl Drop for State {
             let _ = client.batch_execute("rollback").now_or_never();
         }
     }
-}
-
-/// What a unit holds when its work is done.
-pub(crate) struct Held {
-    /// `None` when nothing was begun, or it was undone.
-    pub client: Option<Object>,
-    pub sees: Option<TenantId>,
-    pub entries: Vec<(TenantId, Entry)>,
-    pub after: Vec<BoxFuture<'static, ()>>,
-    /// Whether something was rolled back, and with it everything.
-    pub undone: bool,
 }
 
 impl Unit {
@@ -116,15 +116,44 @@ impl Unit {
         self.state(|state| state.undone = true);
     }
 
-    /// Everything that it holds; the unit is empty after it.
-    pub(crate) fn held(&self) -> Held {
-        self.state(|state| Held {
-            client: state.client.take(),
-            sees: state.sees,
-            entries: std::mem::take(&mut state.entries),
-            after: std::mem::take(&mut state.after),
-            undone: state.undone,
-        })
+    /// Keeps a write for when the transaction goes on, or ends. There is one at most: who goes on takes it first.
+    pub(crate) fn put_off(&self, tenant_id: TenantId, write: Box<dyn Later>) {
+        self.state(|state| state.put_off = Some((tenant_id, write)));
+    }
+
+    pub(crate) fn take_put_off(&self) -> Option<PutOff> {
+        self.state(|state| state.put_off.take())
+    }
+
+    /// Commits all that was done in it and, seen by a tenant, one thing more; then what was to follow is done.
+    pub(crate) async fn end(&self, db: &Db, more: Option<(TenantId, Owned<'static>)>) -> Result<()> {
+        let (sees, undone) = self.state(|state| (state.sees, state.undone));
+        let put_off = self.take_put_off();
+        let first = put_off.as_ref().map(|(of, _)| *of).or(sees).or(more.as_ref().map(|(of, _)| *of));
+        // Rolled back in a part, all of it is: the rest is not to stand alone.
+        let first = first.filter(|_| !undone).ok_or_else(lost)?;
+        let tx = db.last_of(self, first).await?;
+        let mut sees = first;
+        let mut statements = put_off.as_ref().map(|(_, write)| write.statements()).unwrap_or_default();
+        if let Some((of, more)) = more {
+            statements.extend((of != sees).then(|| see(of)));
+            statements.push(more);
+            sees = of;
+        }
+        // Who appends to the log holds it until the commit: that comes last.
+        let entries = self.state(|state| std::mem::take(&mut state.entries));
+        statements.extend(appending(entries, sees));
+        let params: Vec<_> = statements.iter().map(Owned::params).collect();
+        let all: Vec<_> = statements.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice())).collect();
+        let ended = tx.finish_all(&all).await;
+        ended.map_err(|error| match &put_off {
+            Some((_, write)) => write.refused(error),
+            None => error,
+        })?;
+        for follows in self.state(|state| std::mem::take(&mut state.after)) {
+            follows.await;
+        }
+        Ok(())
     }
 
     fn state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
@@ -140,15 +169,7 @@ pub(crate) async fn as_one<T>(db: &Db, work: impl Future<Output = Result<T>>) ->
     }
     let unit = Unit::default();
     let answer = unit.scope(Box::pin(work)).await?;
-    let Held { client, sees, entries, after, undone } = unit.held();
-    let (client, sees) = (client.filter(|_| !undone).ok_or_else(lost)?, sees.ok_or_else(lost)?);
-    let statements = appending(entries, sees);
-    let params: Vec<_> = statements.iter().map(Owned::params).collect();
-    let all: Vec<_> = statements.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice())).collect();
-    Tx::going_on(db, client, sees).finish_all(&all).await?;
-    for follows in after {
-        follows.await;
-    }
+    Box::pin(unit.end(db, None)).await?;
     Ok(answer)
 }
 

@@ -4,7 +4,12 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use harness::{Caller, Options, World};
 use serde_json::{Value, json};
-use shared::{auth::Role, clock::Clock, job::Job};
+use shared::{
+    auth::Role,
+    clock::Clock,
+    job::Job,
+    tenant::{Admission, Limits, set_limits},
+};
 
 fn draft() -> Value {
     json!({"title": "Fix the parser", "initial_prompt": "Do it."})
@@ -172,6 +177,30 @@ async fn a_request_that_was_refused_may_be_sent_again_with_its_key() {
     caller.post("/sessions", json!({"title": ""})).await.problem(422, "VALIDATION_FAILED");
     caller.post("/sessions", draft()).await.expect(201);
     assert_eq!(sessions(&world).await, 1);
+}
+
+#[tokio::test]
+async fn what_the_limits_or_the_agent_do_not_allow_is_refused_with_a_key_as_without_and_leaves_nothing() {
+    let limits = Limits { admission: Admission::Reject, max_concurrent_sessions: 1, ..Limits::default() };
+    let world = World::idle(Options { limits, ..Options::default() }).await;
+    let (member, owner) = (world.caller(Role::Member), world.owner().await);
+    let caller = keyed(&member, "refused");
+    let parent = member.new_session(json!({})).await;
+    let before = owner.dump().await;
+    let unknown = json!({"title": "Fix the parser", "initial_prompt": "Do it.", "agent_config": {"agent": "nobody"}});
+    let problem = caller.post("/sessions", unknown).await.problem(422, "VALIDATION_FAILED");
+    assert_eq!(problem["errors"][0]["field"], "agent_config.agent");
+    assert_eq!(owner.dump().await, before);
+    member.act(&format!("/sessions/{parent}/start")).await.expect(202);
+    let before = owner.dump().await;
+    let child = json!({"title": "Below", "initial_prompt": "Do it.", "parent_id": parent});
+    for body in [draft(), child] {
+        caller.post("/sessions", body).await.problem(429, "QUOTA_EXCEEDED");
+    }
+    caller.post(&format!("/sessions/{parent}/fork"), json!({})).await.problem(429, "QUOTA_EXCEEDED");
+    assert_eq!(owner.dump().await, before);
+    set_limits(&world.app, world.tenant.id, Limits { max_concurrent_sessions: 2, ..limits }).await.unwrap();
+    caller.post("/sessions", draft()).await.expect(201);
 }
 
 #[tokio::test]

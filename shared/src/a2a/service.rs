@@ -63,19 +63,21 @@ pub async fn take(app: &App, caller: &Caller, said: &Message) -> Result<SessionI
     loop {
         let claimed = idempotency::claim(app, caller, &request);
         let taken = claimed.scope(Box::pin(take_in(app, caller, said))).await;
-        match Box::pin(claimed.earlier(app)).await {
+        let (earlier, taken) = match taken {
+            Ok(id) => {
+                let answer = Answer { status: 200, headers: Vec::new(), body: id.to_string().into_bytes() };
+                (Box::pin(claimed.finish(app, &answer)).await, Ok(id))
+            }
+            Err(refusal) => (Box::pin(claimed.earlier(app)).await, Err(refusal)),
+        };
+        match earlier {
             Err(error) if error.code() == Code::IdempotencyInProgress && tries < TRIES => tries += 1,
             Err(error) if error.code() == Code::IdempotencyKeyReused => {
                 return Err(message::refused("message.messageId", "was sent before with another message").into());
             }
             Err(error) => return Err(error.into()),
             Ok(Some(answer)) => return Ok(read_id(&answer)?),
-            Ok(None) => {
-                let id = taken?;
-                let answer = Answer { status: 200, headers: Vec::new(), body: id.to_string().into_bytes() };
-                Box::pin(claimed.finish(app, &answer)).await?;
-                return Ok(id);
-            }
+            Ok(None) => return taken,
         }
         tokio::time::sleep(TRY_PAUSE).await;
     }

@@ -38,8 +38,6 @@ pub struct Entry {
     pub(crate) object_id: String,
     pub(crate) before: Option<Value>,
     pub(crate) after: Option<Value>,
-    /// Written only if the session that it is about is there when the transaction ends.
-    pub(crate) if_session: bool,
 }
 
 impl Entry {
@@ -57,7 +55,6 @@ impl Entry {
             object_id: object_id.to_string(),
             before: None,
             after: None,
-            if_session: false,
         }
     }
 

@@ -16,12 +16,9 @@ use crate::{
 use super::Entry;
 
 const APPEND: &str = "select audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-const APPEND_IF_SESSION: &str = "select audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-    where exists (select 1 from sessions s where s.tenant_id = app_tenant_id() and s.id = $6::text::uuid)";
 
 /// What appends an entry to the chain of the transaction's tenant.
 pub(crate) fn append(entry: Entry) -> Owned<'static> {
-    let sql = if entry.if_session { APPEND_IF_SESSION } else { APPEND };
     let text = |text: Option<std::sync::Arc<str>>| text.map(|text| text.to_string());
     let values: Vec<Box<dyn ToSql + Sync + Send>> = vec![
         Box::new(AuditId::new()),
@@ -35,7 +32,7 @@ pub(crate) fn append(entry: Entry) -> Owned<'static> {
         Box::new(text(entry.by.request_id)),
         Box::new(text(entry.by.address)),
     ];
-    Owned { sql, values }
+    Owned { sql: APPEND, values }
 }
 
 /// An entry as it stands in the log.

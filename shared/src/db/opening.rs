@@ -46,6 +46,11 @@ impl Opening {
         self.begins
     }
 
+    /// Whether it has to wait for others.
+    pub(super) fn waits(&self) -> bool {
+        !self.locks.is_empty()
+    }
+
     /// Lets Postgres look at the values before it plans: worth its time where they decide which index serves, as the
     /// filters of a list do.
     pub(super) fn plan_anew(&mut self) {
@@ -89,6 +94,11 @@ impl Sent {
     /// Whether nothing of the transaction was done before it.
     pub(super) fn begins(&self) -> bool {
         self.begins
+    }
+
+    /// Whether a key is taken with it.
+    pub(super) fn claims(&self) -> bool {
+        self.claim.is_some()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 use crate::error::{Code, Error, Result};
 
@@ -81,6 +81,17 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
+/// The detail of the error of this kind that the database's own rules raised, if it was that.
+pub(crate) fn refused_with<'a>(error: &'a Error, kind: &str) -> Option<&'a str> {
+    let raised = raised(error).filter(|raised| raised.code().code() == kind)?;
+    raised.detail()
+}
+
+fn raised(error: &Error) -> Option<&DbError> {
+    let source = std::error::Error::source(error)?;
+    source.downcast_ref::<tokio_postgres::Error>()?.as_db_error()
+}
+
 /// Turns the violation of a constraint into a domain error, where the statement is.
 pub trait OnConstraint<T> {
     fn on_constraint(self, name: &str, error: impl FnOnce() -> Error) -> Result<T>;
@@ -89,10 +100,7 @@ pub trait OnConstraint<T> {
 impl<T> OnConstraint<T> for Result<T> {
     fn on_constraint(self, name: &str, error: impl FnOnce() -> Error) -> Result<T> {
         self.map_err(|broken| {
-            let hit = std::error::Error::source(&broken)
-                .and_then(|source| source.downcast_ref::<tokio_postgres::Error>())
-                .and_then(tokio_postgres::Error::as_db_error)
-                .is_some_and(|db| db.constraint() == Some(name));
+            let hit = raised(&broken).is_some_and(|raised| raised.constraint() == Some(name));
             if hit { error() } else { broken }
         })
     }

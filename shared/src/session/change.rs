@@ -241,14 +241,12 @@ impl Change {
         Some(entry.changes(&self.before, &after))
     }
 
-    /// What the audit log is told of a session that was made; written only if it really was.
+    /// What the audit log is told of a session that is made.
     pub fn birth(&self) -> Entry {
         let mut after = audited(&self.session);
         after["parent_id"] = json!(self.session.parent_id);
         after["forked_from"] = json!(self.session.forked_from);
-        let mut entry = self.record(self.verb.unwrap_or("create")).after(after);
-        entry.if_session = true;
-        entry
+        self.record(self.verb.unwrap_or("create")).after(after)
     }
 
     /// What the audit log is told of a session that is removed.

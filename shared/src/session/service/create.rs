@@ -1,9 +1,11 @@
 //! Making sessions: new ones, and forks from a checkpoint.
 
+use std::sync::Arc;
+
 use crate::{
     app::App,
     auth::Caller,
-    db::Tx,
+    db::{Owned, Tx},
     error::{Code, Error, Result},
     event::EventType,
     experiment,
@@ -14,10 +16,11 @@ use crate::{
         change::Change,
         draft::Draft,
         status::Status,
-        store::{self, Found, Inserted, Room},
+        store::{self, Found, Room},
         usage::Usage,
         verbs,
     },
+    unit::Later,
 };
 
 /// Makes a session, and starts it when asked. Refuses what the tenant's limits do not allow, and then makes nothing.
@@ -46,18 +49,51 @@ pub async fn open(app: &App, caller: &Caller, draft: Draft, start: bool) -> Resu
 }
 
 /// Writes a new session and rings for what follows, or says why it is refused.
-async fn insert(app: &App, tx: Tx, change: Change, agent: &str, start: bool) -> Result<Found> {
-    match Box::pin(store::insert(tx, &change, agent, start)).await? {
-        Inserted::Made(shown) => {
-            super::follow_up(app, &change).await;
-            Ok(shown.map_or_else(|| alone(change.session), |shown| *shown))
+async fn insert(app: &App, mut tx: Tx, change: Change, agent: &str, start: bool) -> Result<Found> {
+    tx.audit(change.birth());
+    let birth = Arc::new(Birth { change, agent: agent.to_owned(), start });
+    // Where it waits, and for what, is to be read; of one that does not everything is known before it is written.
+    let shown = if start {
+        let shown = Box::pin(store::insert_and_show(tx, &birth.change, birth.insertion())).await;
+        Some(shown.map_err(|error| birth.refused(error))?)
+    } else {
+        Box::pin(tx.finish_with(birth.clone())).await?;
+        None
+    };
+    super::follow_up(app, &birth.change).await;
+    Ok(shown.unwrap_or_else(|| alone(birth.change.session.clone())))
+}
+
+/// A session that is about to be written.
+struct Birth {
+    change: Change,
+    agent: String,
+    start: bool,
+}
+
+impl Birth {
+    fn insertion(&self) -> Owned<'_> {
+        store::insertion(&self.change, &self.agent, self.start)
+    }
+
+    fn why(&self, room: &Room) -> Error {
+        if room.agent_id.is_none() && self.agent != store::ANY_AGENT {
+            return super::no_agent(&self.agent);
         }
-        Inserted::Refused(room) => {
-            if room.agent_id.is_none() && agent != store::ANY_AGENT {
-                return Err(super::no_agent(agent));
-            }
-            check_room(&room, start)?;
-            Err(Error::internal("a session was refused without a reason"))
+        let reason = check_room(room, self.start).err();
+        reason.unwrap_or_else(|| Error::internal("a session was refused without a reason"))
+    }
+}
+
+impl Later for Arc<Birth> {
+    fn statements(&self) -> Vec<Owned<'_>> {
+        vec![self.insertion()]
+    }
+
+    fn refused(&self, error: Error) -> Error {
+        match store::refusal(&error) {
+            Some(room) => room.map_or_else(|error| error, |room| self.why(&room)),
+            None => error,
         }
     }
 }

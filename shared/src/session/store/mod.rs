@@ -20,7 +20,7 @@ use tokio_postgres::{
 use crate::{
     agent::{self, Contact},
     clock::Time,
-    db::{Db, Owned, Params, Statement, Tx},
+    db::{Db, Owned, Params, Statement, Tx, refused_with},
     error::{Code, Error, Result},
     event::NewEvent,
     id::{EventId, MessageId, SessionId, TenantId},
@@ -42,6 +42,9 @@ use self::{
     statement::{FIND, INSERT, LOCK, SAVE, room_of_new},
 };
 use super::{Session, WaitingFor, change::Change};
+
+/// The error of Postgres with which a session is refused, by `refuse_session`.
+const SESSION_REFUSED: &str = "SR001";
 
 /// Stands for whichever agent suits, where one could be named.
 pub const ANY_AGENT: &str = "";
@@ -168,47 +171,35 @@ pub async fn renew(db: &Db, tenant_id: TenantId, id: SessionId, fence: i64, unti
     Ok(!db.tenant(tenant_id).await?.finish(sql, &[&tenant_id, &id, &fence, &until]).await?.is_empty())
 }
 
-/// What became of [`insert`].
-pub enum Inserted {
-    /// It was written; as it is shown, where that was asked for.
-    Made(Option<Box<Found>>),
-    /// Nothing was written, because of this.
-    Refused(Room),
+/// What writes a new session with its first events, if there is such an agent and the tenant's limits allow it: decided
+/// and written in one statement, which fails with what [`refusal`] understands if they do not. With `start` its first move
+/// is to the queue of that agent. For [`ANY_AGENT`] it needs none yet.
+pub(super) fn insertion<'a>(change: &'a Change, agent: &'a str, start: bool) -> Owned<'a> {
+    let session = &change.session;
+    let mut fields = row::fixed(session);
+    fields.extend(row::changing(session));
+    fields.retain(|(name, _)| *name != "agent_id");
+    let sql = INSERT.get_or_init(|| insert_sql(&fields.iter().map(|(name, _)| *name).collect::<Vec<_>>()));
+    let Events { ids, types, actors, payloads } = Events::of(&change.events);
+    let mut values: Vec<row::Value<'a>> = fields.into_iter().map(|(_, value)| value).collect();
+    values.extend([Box::new(ids) as row::Value<'a>, Box::new(types), Box::new(actors), Box::new(payloads)]);
+    values.extend([Box::new(change.now) as row::Value<'a>, Box::new(agent), Box::new(start)]);
+    Owned { sql, values }
 }
 
-/// Writes a new session with its first events, if there is such an agent and the tenant's limits allow it: decided and
-/// written in one statement. With `start` its first move is to the queue of that agent, and it is read back as shown. For
-/// [`ANY_AGENT`] it needs none yet.
-pub async fn insert(mut tx: Tx, change: &Change, agent: &str, start: bool) -> Result<Inserted> {
-    tx.audit(change.birth());
+/// What an [`insertion`] was refused by, if this error says so.
+pub(super) fn refusal(error: &Error) -> Option<Result<Room>> {
+    let detail = refused_with(error, SESSION_REFUSED)?;
+    let room = serde_json::from_str::<Option<Room>>(detail).map_err(Error::internal);
+    Some(room.and_then(|room| room.ok_or_else(room::no_tenant)))
+}
+
+/// Writes a new session, and answers it as it is shown.
+pub(super) async fn insert_and_show(tx: Tx, change: &Change, insertion: Owned<'_>) -> Result<Found> {
     let session = &change.session;
-    let mut values = row::fixed(session);
-    values.extend(row::changing(session));
-    values.retain(|(name, _)| *name != "agent_id");
-    let sql = INSERT.get_or_init(|| insert_sql(&values.iter().map(|(name, _)| *name).collect::<Vec<_>>()));
-    let events = Events::of(&change.events);
-    let mut params = parameters(&values, &events, change);
-    params.extend([&agent as &(dyn ToSql + Sync), &start]);
-    let mut statements: Vec<Statement<'_>> = vec![(sql, &params)];
     let shown: Params<'_> = &[&change.now, &session.tenant_id, &session.id];
-    if start {
-        statements.push((&FIND, shown));
-    }
-    // The parent counts its child already: that is undone when there is none.
-    let (answers, open) = if session.parent_id.is_some() {
-        (tx.query_all(&statements).await?, Some(tx))
-    } else {
-        (tx.finish_all(&statements).await?, None)
-    };
-    let row = answers[0].first().ok_or_else(room::no_tenant)?;
-    if !row.try_get::<_, bool>("made")? {
-        return Ok(Inserted::Refused(room::read(row)?));
-    }
-    if let Some(tx) = open {
-        tx.commit().await?;
-    }
-    let found = answers.get(1).and_then(|rows| rows.first());
-    Ok(Inserted::Made(found.map(row::found).transpose()?.map(Box::new)))
+    let answers = tx.finish_all(&[(insertion.sql, &insertion.params()), (&FIND, shown)]).await?;
+    answers[1].first().map(row::found).transpose()?.ok_or_else(|| not_found(session.id))
 }
 
 /// `names` are the columns, each with a parameter; after them come those of the events, the agent and the start.
@@ -227,7 +218,7 @@ fn insert_sql(names: &[&str]) -> String {
                and not ({start} and r.queued >= r.max_queued)
              returning tenant_id, id, last_event_seq, last_event_position),
          appended as ({appended})
-         select room.*, exists (select 1 from changed) as made from room",
+         select refuse_session((select to_jsonb(r) from room r)) where not exists (select 1 from changed)",
         room = room_of_new("$1", &now, &agent, &start),
         names = names.join(", "),
         places = places.join(", "),

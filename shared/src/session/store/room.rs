@@ -1,5 +1,6 @@
 //! SQL of what the scheduler decides by: the room that a tenant and an agent have, and whose turn it is.
 
+use serde::Deserialize;
 use tokio_postgres::Row;
 
 use crate::{
@@ -16,7 +17,7 @@ use super::{
 };
 
 /// What decides whether a session may be asked to run, or run at once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Room {
     /// Whether the tenant is: nothing of one that was deactivated starts.
     pub active: bool,
@@ -90,7 +91,7 @@ pub(super) fn no_tenant() -> Error {
     Error::new(Code::TenantNotFound, "There is no such tenant.")
 }
 
-pub(super) fn read(row: &Row) -> Result<Room> {
+fn read(row: &Row) -> Result<Room> {
     Ok(Room {
         active: row.try_get("active")?,
         max_concurrent: row.try_get("max_concurrent")?,
@@ -102,7 +103,7 @@ pub(super) fn read(row: &Row) -> Result<Room> {
         out_of_tokens: row.try_get("out_of_tokens")?,
         workspace_taken: row.try_get("workspace_taken")?,
         agent_id: row.try_get("agent_id")?,
-        agent_full: row.try_get::<_, Option<bool>>("agent_full")?.unwrap_or(false),
+        agent_full: row.try_get("agent_full")?,
         queued_on_agent: row.try_get("queued_on_agent")?,
     })
 }
