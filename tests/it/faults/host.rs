@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::FutureExt;
 use harness::{
-    Options, PATIENCE,
+    Options, PATIENCE, until,
     world::{app, work_off},
 };
 use nix::sys::signal::Signal;
@@ -168,9 +168,7 @@ pub(crate) async fn work(app: &App, lanes: &[Lane]) {
     }
     // The end was asked for: what is under way may end first. Looking at the depth is free of luck, as the work is ours.
     for lane in lanes.iter().copied().filter(|lane| *lane != Lane::Sweep) {
-        while app.queue.depth(lane).await.unwrap().in_flight > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until(async || app.queue.depth(lane).await.unwrap().in_flight == 0).await;
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{fs, process::Command, time::Duration};
 
 use harness::{
+    becomes,
     cargo_lambda::Watch,
     kept::{root, test_program},
     ministack::{ACCOUNT, Ministack, REGION, ministack},
@@ -111,15 +112,7 @@ async fn a_session_runs_to_its_end_on_the_deployed_template() {
     let id = made.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
 
     let get = async |path: &str| http.get(format!("{sessions}/{id}{path}")).bearer_auth(key).send().await.unwrap();
-    let mut session = Value::Null;
-    for _ in 0..300 {
-        session = get("").await.json().await.unwrap();
-        if session["status"] == "completed" {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(session["status"], "completed", "{session:#}");
+    becomes(&["completed"], async || get("").await.json().await.unwrap()).await;
     let artifacts: Value = get("/artifacts").await.json().await.unwrap();
     let artifact = artifacts["items"][0]["id"].as_str().unwrap();
     let content = get(&format!("/artifacts/{artifact}")).await.text().await.unwrap();

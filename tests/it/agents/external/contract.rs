@@ -1,9 +1,9 @@
 //! The runtime of external agents with an agent behind it, for the contract that every runtime keeps.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use harness::{
-    World,
+    PATIENCE, World,
     external::{External, result, runtime},
 };
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use shared::{
     id::SessionId,
     runtime::{AgentRuntime, Assignment, QuestionKind},
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 use crate::ports::runtime::{Member, Work, blank};
 
@@ -72,13 +72,15 @@ async fn work(agent: &External, task: &Value) {
     if prompt == "ask" {
         let question = json!({"question_id": "q1", "kind": "approval", "text": "May I?"});
         agent.progress(task, json!({"seq": seq, "question": question})).await.expect(200);
+        let late = Instant::now() + PATIENCE;
         loop {
             seq += 1;
             let heard = agent.progress(task, json!({"seq": seq})).await.expect(200);
             if heard.get("messages").is_some() {
                 break;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            assert!(Instant::now() < late, "nobody answers");
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
     agent.report(task, seq + 1, "Done.").await.expect(200);
