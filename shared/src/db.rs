@@ -232,8 +232,9 @@ impl Tx {
         let harmless =
             || all.iter().all(|(sql, _)| sql.trim_start().starts_with("select ") && !sql.contains("audit_append"));
         let last = self.ends;
-        // What was committed after all, with a key, is found by that key.
-        let again = |first: &Sent| first.begins() && (!last || first.claims() || harmless());
+        // What was committed after all, with a claim, is found by that claim.
+        let claims = self.unit.as_ref().is_some_and(Unit::is_unclaimed);
+        let again = |first: &Sent| first.begins() && (!last || claims || harmless());
         let mut answers = match self.send(&first, &all, last).await {
             Err(error) if error.is_gone() && again(&first) => Box::pin(self.send_anew(&first, &all, last)).await?,
             other => other?,
@@ -308,7 +309,8 @@ impl Tx {
 
     /// What is to be sent before the first statement.
     fn first(&mut self) -> Sent {
-        self.opening.take().map(|opening| opening.of(self.tenant_id, self.unit.as_ref())).unwrap_or_default()
+        let (unit, ends) = (self.unit.as_ref(), self.ends);
+        self.opening.take().map(|opening| opening.of(self.tenant_id, unit, ends)).unwrap_or_default()
     }
 
     /// The same once more, on another connection.

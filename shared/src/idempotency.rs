@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
+use tokio_postgres::types::ToSql;
 
 use crate::{
     app::App,
@@ -16,7 +17,7 @@ use crate::{
     db::Owned,
     error::{Code, Error, Result},
     id::TenantId,
-    unit::Unit,
+    unit::{Last, Unit},
 };
 
 /// How long an answer is kept.
@@ -26,6 +27,11 @@ pub const KEPT_FOR: Duration = Duration::from_hours(24);
 pub const MAX_KEY: usize = 255;
 
 const NONCE: usize = 12;
+
+const KEEP: &str = "select keep_idempotent_answer($1, $2, $3, $4, $5, $6, $7, $8)";
+
+const KEEP_AND_APPEND: &str = "select keep_idempotent_answer($1, $2, $3, $4, $5, $6, $7, $8),
+                                      audit_append($9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
 
 /// A request that carries a key.
 pub struct Request<'a> {
@@ -74,7 +80,8 @@ impl Claimed {
 
     /// What was answered before, when the key was not free for the work: then nothing of it was done.
     pub async fn earlier(&self, app: &App) -> Result<Option<Answer>> {
-        if self.unit.is_unclaimed()
+        if !self.unit.refused()
+            && self.unit.is_unclaimed()
             && let Err(error) = self.unit.scope(Box::pin(touch(app, self.tenant_id))).await
             && !self.unit.refused()
         {
@@ -103,30 +110,28 @@ impl Claimed {
     /// before, as [`Claimed::earlier`], when the key was not free.
     pub async fn finish(self, app: &App, answer: &Answer) -> Result<Option<Answer>> {
         if !self.unit.refused() {
-            let keep = self.keep(app, answer)?;
-            let ended = Box::pin(self.unit.end(&app.db, Some((self.tenant_id, keep)))).await;
-            if !self.unit.refused() {
-                return ended.map(|()| None);
+            match Box::pin(self.unit.end(&app.db, Some(self.keep(app, answer)?))).await {
+                Ok(()) => return Ok(None),
+                // What was to be done may be refused because it was done before: the key is asked first.
+                Err(error) => return Box::pin(self.earlier(app)).await?.map(Some).ok_or(error),
             }
         }
         self.look_up(app).await.map(Some)
     }
 
-    fn keep(&self, app: &App, answer: &Answer) -> Result<Owned<'static>> {
+    fn keep(&self, app: &App, answer: &Answer) -> Result<Last> {
         let sealed = seal(&app.keys.pepper, &self.hash, answer)?;
-        Ok(Owned {
-            sql: "insert into idempotency_keys (tenant_id, caller, key, request_hash, status, answer, created_at)
-                  values ($1, $2, $3, $4, $5, $6, $7)",
-            values: vec![
-                Box::new(self.tenant_id),
-                Box::new(self.caller.clone()),
-                Box::new(self.key.clone()),
-                Box::new(self.hash.clone()),
-                Box::new(i16::try_from(answer.status).unwrap_or_default()),
-                Box::new(sealed),
-                Box::new(app.clock.now()),
-            ],
-        })
+        let values: Vec<Box<dyn ToSql + Sync + Send>> = vec![
+            Box::new(self.tenant_id),
+            Box::new(self.caller.clone()),
+            Box::new(self.key.clone()),
+            Box::new(self.oldest),
+            Box::new(self.hash.clone()),
+            Box::new(i16::try_from(answer.status).unwrap_or_default()),
+            Box::new(sealed),
+            Box::new(app.clock.now()),
+        ];
+        Ok(Last { tenant_id: self.tenant_id, statement: Owned { sql: KEEP, values }, with_entry: KEEP_AND_APPEND })
     }
 }
 

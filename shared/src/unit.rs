@@ -48,6 +48,15 @@ pub(crate) trait Later: Send + Sync {
 
 type PutOff = (TenantId, Box<dyn Later>);
 
+/// What a unit ends with besides what was done in it: a statement, seen by a tenant, that takes the unit's claim by itself
+/// where nothing was sent yet.
+pub(crate) struct Last {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) statement: Owned<'static>,
+    /// The same statement when an entry is appended to the audit log with it, whose values come after its own.
+    pub(crate) with_entry: &'static str,
+}
+
 impl Drop for State {
     fn drop(&mut self) {
         if let Some(client) = &self.client {
@@ -125,23 +134,28 @@ impl Unit {
         self.state(|state| state.put_off.take())
     }
 
-    /// Commits all that was done in it and, seen by a tenant, one thing more; then what was to follow is done.
-    pub(crate) async fn end(&self, db: &Db, more: Option<(TenantId, Owned<'static>)>) -> Result<()> {
+    /// Commits all that was done in it and, with it, the last; then what was to follow is done.
+    pub(crate) async fn end(&self, db: &Db, last: Option<Last>) -> Result<()> {
         let (sees, undone) = self.state(|state| (state.sees, state.undone));
         let put_off = self.take_put_off();
-        let first = put_off.as_ref().map(|(of, _)| *of).or(sees).or(more.as_ref().map(|(of, _)| *of));
+        let first = put_off.as_ref().map(|(of, _)| *of).or(sees).or(last.as_ref().map(|last| last.tenant_id));
         // Rolled back in a part, all of it is: the rest is not to stand alone.
         let first = first.filter(|_| !undone).ok_or_else(lost)?;
         let tx = db.last_of(self, first).await?;
         let mut sees = first;
         let mut statements = put_off.as_ref().map(|(_, write)| write.statements()).unwrap_or_default();
-        if let Some((of, more)) = more {
-            statements.extend((of != sees).then(|| see(of)));
-            statements.push(more);
-            sees = of;
-        }
         // Who appends to the log holds it until the commit: that comes last.
-        let entries = self.state(|state| std::mem::take(&mut state.entries));
+        let mut entries = self.state(|state| std::mem::take(&mut state.entries));
+        if let Some(Last { tenant_id, statement: mut last, with_entry }) = last {
+            statements.extend((tenant_id != sees).then(|| see(tenant_id)));
+            if entries.first().is_some_and(|(of, _)| *of == tenant_id) {
+                let (_, entry) = entries.remove(0);
+                last.sql = with_entry;
+                last.values.extend(audit::store::append(entry).values);
+            }
+            statements.push(last);
+            sees = tenant_id;
+        }
         statements.extend(appending(entries, sees));
         let params: Vec<_> = statements.iter().map(Owned::params).collect();
         let all: Vec<_> = statements.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice())).collect();

@@ -1,13 +1,20 @@
 //! `Idempotency-Key`: sent again, a request has one effect and gets the answer of the first.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use harness::{Caller, Options, World};
 use serde_json::{Value, json};
 use shared::{
-    auth::Role,
+    auth::{self, Principal, Role},
     clock::Clock,
+    idempotency::{self, Answer},
     job::Job,
+    session::{
+        draft::{Draft, Raw},
+        service,
+    },
     tenant::{Admission, Limits, set_limits},
 };
 
@@ -144,6 +151,7 @@ async fn a_key_that_is_in_use_is_refused_at_once_where_its_work_would_wait() {
     let caller = keyed(&world.caller(Role::Member), "busy");
     let answered = tokio::time::timeout(std::time::Duration::from_secs(4), caller.post("/sessions", start.clone()));
     answered.await.unwrap().problem(409, "IDEMPOTENCY_IN_PROGRESS");
+    caller.post("/sessions", draft()).await.problem(409, "IDEMPOTENCY_IN_PROGRESS");
     owner.run("select pg_advisory_unlock_all()").await;
     caller.post("/sessions", start).await.expect(201);
     assert_eq!(sessions(&world).await, 1);
@@ -204,6 +212,78 @@ async fn what_the_limits_or_the_agent_do_not_allow_is_refused_with_a_key_as_with
 }
 
 #[tokio::test]
+async fn what_was_answered_is_answered_again_where_it_would_be_refused_by_now() {
+    let limits = Limits { admission: Admission::Reject, max_concurrent_sessions: 1, ..Limits::default() };
+    let world = World::idle(Options { limits, ..Options::default() }).await;
+    let member = world.caller(Role::Member);
+    let caller = keyed(&member, "last");
+    let made = caller.post("/sessions", draft()).await;
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    member.act(&format!("/sessions/{id}/start")).await.expect(202);
+    member.post("/sessions", draft()).await.problem(429, "QUOTA_EXCEEDED");
+    let again = caller.post("/sessions", draft()).await;
+    assert_eq!((again.status, &again.bytes), (made.status, &made.bytes));
+    assert_eq!(again.headers["idempotent-replay"], "true");
+    let another = json!({"title": "Another", "initial_prompt": "Do it."});
+    caller.post("/sessions", another).await.problem(422, "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(sessions(&world).await, 1);
+}
+
+#[tokio::test]
+async fn a_request_with_a_key_is_done_once_though_every_connection_has_died() {
+    let world = World::idle(Options::default()).await;
+    let (owner, member) = (world.owner().await, world.caller(Role::Member));
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity
+               where datname = current_database() and pid <> pg_backend_pid()";
+    for at in 0..8 {
+        let caller = keyed(&member, &format!("call-{at}"));
+        owner.run(end).await;
+        let made = caller.post("/sessions", draft()).await;
+        owner.run(end).await;
+        assert_eq!(caller.post("/sessions", draft()).await.bytes, made.bytes);
+        made.expect(201);
+    }
+    assert_eq!(sessions(&world).await, 8);
+}
+
+#[tokio::test]
+async fn what_a_request_with_a_key_reads_after_it_wrote_is_what_it_wrote() {
+    let world = World::idle(Options::default()).await;
+    let tenant = &world.tenant;
+    let caller = auth::Caller {
+        tenant_id: tenant.id,
+        home_tenant_id: tenant.id,
+        role: Role::Member,
+        scopes: Arc::default(),
+        principal: Principal::Key { id: tenant.key_id(Role::Member), name: "member".to_owned(), user_id: None },
+        request_id: Arc::from("request"),
+        address: None,
+    };
+    let asked = idempotency::Request { key: "tree", method: "POST", target: "/sessions", body: b"" };
+    let open = async |title: &str, parent_id: Option<String>| {
+        let raw = Raw { title: title.to_owned(), initial_prompt: "Do it.".to_owned(), parent_id, ..Raw::default() };
+        let draft = Draft::parse(raw).unwrap();
+        service::open(&world.app, &caller, draft, false).await.map(|found| found.session)
+    };
+    let claimed = idempotency::claim(&world.app, &caller, &asked);
+    let (parent, child) = claimed
+        .scope(async {
+            let parent = open("Above", None).await.unwrap().id;
+            (parent, open("Below", Some(parent.to_string())).await.unwrap())
+        })
+        .await;
+    assert_eq!((child.parent_id, child.depth), (Some(parent), 2));
+    assert_eq!(sessions(&world).await, 0);
+    let answer = Answer { status: 201, headers: Vec::new(), body: b"made".to_vec() };
+    assert_eq!(claimed.finish(&world.app, &answer).await.unwrap(), None);
+    assert_eq!(sessions(&world).await, 2);
+    let verdict = world.caller(Role::Lead).get("/api/v1/audit/verify").await.expect(200);
+    assert_eq!((&verdict["intact"], &verdict["entries"]), (&json!(true), &json!(2)));
+    let again = idempotency::claim(&world.app, &caller, &asked);
+    assert_eq!(again.earlier(&world.app).await.unwrap(), Some(answer));
+}
+
+#[tokio::test]
 async fn a_key_that_is_none_is_refused() {
     let world = World::full().await;
     let caller = world.caller(Role::Member);
@@ -250,7 +330,9 @@ async fn an_answer_is_kept_for_a_day_and_forgotten_then() {
     clock.advance(TimeDelta::hours(24) - TimeDelta::microseconds(1));
     assert_eq!(caller.post("/sessions", draft()).await.bytes, made.bytes);
     clock.advance(TimeDelta::microseconds(1));
-    assert_ne!(caller.post("/sessions", draft()).await.bytes, made.bytes);
+    let anew = caller.post("/sessions", draft()).await;
+    assert_ne!(anew.bytes, made.bytes);
+    assert_eq!(caller.post("/sessions", draft()).await.bytes, anew.bytes);
     clock.advance(TimeDelta::hours(25));
     functions::work::run(&world.app, Job::sweep()).await.unwrap();
     assert_eq!(world.owner().await.number("select count(*) from idempotency_keys").await, 0);

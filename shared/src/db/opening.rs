@@ -62,10 +62,11 @@ impl Opening {
         self.locks.push(format!("select pg_advisory_xact_lock(hashtextextended('{quoted}', 0))"));
     }
 
-    /// For a transaction that is to see a tenant, as part of a unit or alone.
-    pub(super) fn of(self, tenant_id: TenantId, unit: Option<&Unit>) -> Sent {
+    /// For a transaction that is to see a tenant, as part of a unit or alone. What `ends` a unit at once takes its claim
+    /// by itself.
+    pub(super) fn of(self, tenant_id: TenantId, unit: Option<&Unit>, ends: bool) -> Sent {
         let Self { begins, plans_anew, locks } = self;
-        let claim = unit.filter(|_| begins).and_then(Unit::take_claim);
+        let claim = unit.filter(|_| begins && !ends).and_then(Unit::take_claim);
         let mut turns = unit.is_none_or(|unit| unit.turn_to(tenant_id));
         let (mut begin, mut then) = (Vec::new(), Vec::new());
         if begins {
@@ -94,11 +95,6 @@ impl Sent {
     /// Whether nothing of the transaction was done before it.
     pub(super) fn begins(&self) -> bool {
         self.begins
-    }
-
-    /// Whether a key is taken with it.
-    pub(super) fn claims(&self) -> bool {
-        self.claim.is_some()
     }
 }
 
