@@ -109,14 +109,14 @@ impl Claimed {
     /// Commits what the request did, together with its answer; then what was to follow is done. Answers what was answered
     /// before, as [`Claimed::earlier`], when the key was not free.
     pub async fn finish(self, app: &App, answer: &Answer) -> Result<Option<Answer>> {
-        if !self.unit.refused() {
-            match Box::pin(self.unit.end(&app.db, Some(self.keep(app, answer)?))).await {
-                Ok(()) => return Ok(None),
-                // What was to be done may be refused because it was done before: the key is asked first.
-                Err(error) => return Box::pin(self.earlier(app)).await?.map(Some).ok_or(error),
-            }
+        if self.unit.refused() {
+            return self.look_up(app).await.map(Some);
         }
-        self.look_up(app).await.map(Some)
+        match Box::pin(self.unit.end(&app.db, Some(self.keep(app, answer)?))).await {
+            Ok(()) => Ok(None),
+            // What was to be done may be refused because it was done before: the key is asked first.
+            Err(error) => Box::pin(self.earlier(app)).await?.map(Some).ok_or(error),
+        }
     }
 
     fn keep(&self, app: &App, answer: &Answer) -> Result<Last> {
