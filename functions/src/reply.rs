@@ -1,5 +1,7 @@
 //! What handlers answer with, beyond plain JSON.
 
+use std::time::Duration;
+
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -52,6 +54,13 @@ impl After {
         Self(SessionView::of(app, found), progress)
     }
 }
+
+/// How much a host that answers in one piece puts into an answer, in bytes. Lambda takes 6 MB, and a third is added to what
+/// is not text.
+pub(crate) const MOST_IN_ONE_PIECE: usize = 4_000_000;
+
+/// How long a place of the file store is good that a caller is sent to.
+pub(crate) const PLACE_VALID: Duration = Duration::from_mins(5);
 
 /// Bytes to be kept as they are, never shown as a page.
 pub(crate) fn download(mime_type: &str, name: &str, content: bytes::Bytes) -> Response {

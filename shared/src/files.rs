@@ -62,13 +62,13 @@ impl Files {
     /// Stores content under its own hash and answers the hash; storing it again changes nothing.
     pub async fn put(&self, tenant_id: TenantId, session_id: SessionId, content: Vec<u8>) -> Result<String> {
         let hash = hex::encode(Sha256::digest(&content));
-        let key = key(tenant_id, session_id, &hash);
+        let key = Key::from(key(tenant_id, session_id, &hash));
         self.store.put(&key, PutPayload::from(content)).await.map_err(unavailable)?;
         Ok(hash)
     }
 
     pub async fn get(&self, tenant_id: TenantId, session_id: SessionId, hash: &str) -> Result<Bytes> {
-        let found = self.store.get(&key(tenant_id, session_id, hash)).await;
+        let found = self.store.get(&Key::from(key(tenant_id, session_id, hash))).await;
         found.map_err(unavailable)?.bytes().await.map_err(unavailable)
     }
 
@@ -90,6 +90,7 @@ fn unavailable(source: object_store::Error) -> Error {
     Error::unavailable("The file store", source)
 }
 
-fn key(tenant_id: TenantId, session_id: SessionId, hash: &str) -> Key {
-    Key::from(format!("{tenant_id}/{session_id}/{hash}"))
+/// Where what a session made lies, by its hash.
+pub(crate) fn key(tenant_id: TenantId, session_id: SessionId, hash: &str) -> String {
+    format!("{tenant_id}/{session_id}/{hash}")
 }

@@ -123,7 +123,7 @@ async fn update(app: &App, caller: &Identity, session: &Session, event: &Event, 
         }
         "session.artifact" => {
             let kept = serde_json::from_value(event.payload["id"].clone()).ok()?;
-            let (kept, _) = session::service::artifact(app, caller, session.id, kept).await.ok()?;
+            let kept = session::service::artifact(app, caller, session.id, kept).await.ok()?;
             let made = service::artifact(app, caller, session.id, &kept, &mut i64::from(i32::MAX), base).await.ok()?;
             Some(StreamResponse::ArtifactUpdate(TaskArtifactUpdateEvent {
                 task_id: session.id.to_string(),

@@ -1,7 +1,5 @@
 //! `GET /fine-tuning/datasets/{id}/content`: one file of a dataset, as it lies in the file store.
 
-use std::time::Duration;
-
 use axum::{
     body::Body,
     extract::State,
@@ -20,11 +18,9 @@ use utoipa::IntoParams;
 
 use crate::{
     problem::{Answer, Problems},
+    reply::PLACE_VALID,
     request::{Caller, Named, Query, Viewer},
 };
-
-/// How long the place is good that a caller is sent to.
-const VALID: Duration = Duration::from_mins(5);
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -63,7 +59,7 @@ pub(super) async fn content(
     }
     // An answer in one piece has a limit, and a dataset has none.
     if !app.settings.streams
-        && let Some(place) = app.files.signed_url(&file.key, VALID).await?
+        && let Some(place) = app.files.signed_url(&file.key, PLACE_VALID).await?
     {
         return Ok(Redirect::temporary(&place).into_response());
     }

@@ -1,6 +1,10 @@
 //! `GET /sessions/{id}/artifacts` and `/artifacts/{artifact_id}`: what it made, and the bytes of it.
 
-use axum::{Json, extract::State, response::Response};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Redirect, Response},
+};
 use shared::{
     app::App,
     session::{service, store::Artifact},
@@ -8,7 +12,7 @@ use shared::{
 
 use crate::{
     problem::{Answer, Problems},
-    reply::{Items, download},
+    reply::{Items, MOST_IN_ONE_PIECE, PLACE_VALID, download},
     request::{ArtifactOf, Caller, Id, Viewer},
 };
 
@@ -20,12 +24,23 @@ pub(super) async fn list(State(app): State<App>, caller: Caller<Viewer>, Id(id):
 
 #[utoipa::path(get, path = "/api/v1/sessions/{id}/artifacts/{artifact_id}", operation_id = "get_session_artifact", tag = "sessions",
     params(("id" = uuid::Uuid, Path), ("artifact_id" = uuid::Uuid, Path)),
-    responses((status = 200, description = "Its bytes, in its own media type.", content_type = "*/*", body = Vec<u8>), Problems))]
+    responses((status = 200, description = "Its bytes, in its own media type.", content_type = "*/*", body = Vec<u8>),
+        (status = 307, description = "Behind API Gateway, of a large one: where to fetch it within five minutes, without a credential.",
+            headers(("Location" = String, description = "A place of the file store."))),
+        Problems))]
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller<Viewer>,
     ArtifactOf(id, artifact): ArtifactOf,
 ) -> Answer<Response> {
-    let (artifact, content) = service::artifact(&app, &caller, id, artifact).await?;
+    let artifact = service::artifact(&app, &caller, id, artifact).await?;
+    let large = usize::try_from(artifact.size).is_ok_and(|size| size > MOST_IN_ONE_PIECE);
+    if large
+        && !app.settings.streams
+        && let Some(place) = service::artifact_place(&app, &caller, id, &artifact, PLACE_VALID).await?
+    {
+        return Ok(Redirect::temporary(&place).into_response());
+    }
+    let content = service::artifact_content(&app, &caller, id, &artifact).await?;
     Ok(download(&artifact.mime_type, &artifact.path, content))
 }

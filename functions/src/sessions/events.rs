@@ -27,6 +27,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     problem::{Answer, Problems},
+    reply::MOST_IN_ONE_PIECE,
     request::{Caller, Id, Query, Viewer},
 };
 
@@ -92,8 +93,8 @@ fn stream(app: App, caller: Identity, id: SessionId, after: i64) -> Response {
     Sse::new(frames).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
 }
 
-/// All events after `after`, as they come. A host that cannot keep a connection open ends after what is there; the
-/// client comes back with the last id.
+/// All events after `after`, as they come. A host that cannot keep a connection open ends after what is there, or as much
+/// of it as one answer holds; the client comes back with the last id.
 fn frames(
     app: App,
     caller: Identity,
@@ -103,13 +104,18 @@ fn frames(
 ) -> impl Stream<Item = Result<Frame, Infallible>> {
     async_stream::stream! {
         let mut news = app.news.listen();
+        let mut room = MOST_IN_ONE_PIECE;
         yield Ok(Frame::default().retry(Duration::from_secs(1)));
         loop {
             let Ok(Log { events, last_seq }) = service::events(&app, &caller, id, after, 200).await else { break };
             for event in events {
                 after = event.seq;
                 let data = serde_json::to_string(&event).unwrap_or_default();
+                room = room.saturating_sub(data.len());
                 yield Ok(Frame::default().id(event.seq.to_string()).event(event.kind.clone()).data(data));
+                if !open && room == 0 {
+                    return;
+                }
             }
             if after < last_seq {
                 continue;

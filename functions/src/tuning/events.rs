@@ -29,6 +29,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     problem::{Answer, Problems},
     query::{limit, one},
+    reply::MOST_IN_ONE_PIECE,
     request::{Caller, Named, Query, Viewer},
 };
 
@@ -88,8 +89,8 @@ pub(super) async fn events(
     Ok(Json(TrainingEventPage { items: log.events, next_cursor, last_seq: log.last_seq }).into_response())
 }
 
-/// All events after `after`, as they come. A host that cannot keep a connection open ends after what is there; the
-/// client comes back with the last id.
+/// All events after `after`, as they come. A host that cannot keep a connection open ends after what is there, or as much
+/// of it as one answer holds; the client comes back with the last id.
 fn frames(
     app: App,
     caller: Identity,
@@ -97,13 +98,18 @@ fn frames(
     mut after: i64,
 ) -> impl Stream<Item = Result<Frame, Infallible>> {
     async_stream::stream! {
+        let mut room = MOST_IN_ONE_PIECE;
         yield Ok(Frame::default().retry(Duration::from_secs(1)));
         loop {
             let Ok(Log { events, last_seq }) = service::events(&app, &caller, id, after, 200).await else { break };
             for event in events {
                 after = event.seq;
                 let data = serde_json::to_string(&event).unwrap_or_default();
+                room = room.saturating_sub(data.len());
                 yield Ok(Frame::default().id(event.seq.to_string()).event(event.kind.clone()).data(data));
+                if !app.settings.streams && room == 0 {
+                    return;
+                }
             }
             if after < last_seq {
                 continue;

@@ -1,8 +1,12 @@
 //! `GET /sessions/{id}/artifacts` and one of them.
 
-use harness::World;
+use harness::{
+    Options, World,
+    ministack::{REGION, ministack},
+};
+use object_store::aws::AmazonS3Builder;
 use serde_json::json;
-use shared::auth::Role;
+use shared::{auth::Role, files::Files};
 
 #[tokio::test]
 async fn an_artifact_is_listed_with_its_hash_and_downloaded_as_it_was_made() {
@@ -32,4 +36,42 @@ async fn an_artifact_is_listed_with_its_hash_and_downloaded_as_it_was_made() {
     let other = caller.new_session(json!({})).await;
     let elsewhere = format!("/sessions/{other}/artifacts/{}", made["id"].as_str().unwrap());
     caller.get(&elsewhere).await.problem(404, "ARTIFACT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn where_answers_are_in_one_piece_a_large_artifact_is_fetched_from_its_store() {
+    let bucket = AmazonS3Builder::new()
+        .with_bucket_name(ministack().bucket().await)
+        .with_endpoint(&ministack().endpoint)
+        .with_allow_http(true)
+        .with_region(REGION)
+        .with_access_key_id("test")
+        .with_secret_access_key("test");
+    let files = Files::of_bucket(bucket.build().unwrap(), "artifacts");
+    let mut options = Options { store: Some(files), ..Options::default() };
+    options.settings.streams = false;
+    let world = World::idle(options).await;
+    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let id = caller.new_session(json!({})).await;
+    for (size, status) in [(4_000_000, 200), (4_000_001, 307)] {
+        let content = vec![b'x'; size];
+        let hash = world.app.files.put(world.tenant.id, id.parse().unwrap(), content.clone()).await.unwrap();
+        owner
+            .run(&format!(
+                "delete from session_artifacts;
+                 insert into session_artifacts (tenant_id, session_id, id, path, mime_type, size, sha256, at)
+                 values ('{}', '{id}', '{id}', 'made.bin', 'text/plain', {size}, '{hash}', now())",
+                world.tenant.id
+            ))
+            .await;
+        let reply = caller.get(&format!("/sessions/{id}/artifacts/{id}")).await;
+        assert_eq!(reply.status, status);
+        let fetched = if status == 200 {
+            reply.bytes.to_vec()
+        } else {
+            let place = reply.headers["location"].to_str().unwrap();
+            reqwest::get(place).await.unwrap().error_for_status().unwrap().bytes().await.unwrap().to_vec()
+        };
+        assert!(fetched == content, "{} bytes", fetched.len());
+    }
 }

@@ -118,6 +118,38 @@ async fn where_no_connection_is_kept_open_a_stream_ends_after_what_is_there() {
 }
 
 #[tokio::test]
+async fn where_answers_are_in_one_piece_a_long_log_is_read_in_several() {
+    let mut options = Options::default();
+    options.settings.streams = false;
+    let world = World::idle(options).await;
+    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let id = caller.new_session(json!({})).await;
+    let filler = "x".repeat(20_000);
+    owner
+        .run(&format!(
+            "insert into session_events (tenant_id, session_id, seq, id, type, actor, at, payload)
+             select e.tenant_id, e.session_id, n, uuidv7(), 'session.log', e.actor, e.at,
+                    jsonb_build_object('level', 'info', 'message', '{filler}')
+             from session_events e, generate_series(2, 500) n where e.session_id = '{id}';
+             update sessions set last_event_seq = 500 where id = '{id}'"
+        ))
+        .await;
+    let (mut frames, mut answers): (Vec<Frame>, _) = (Vec::new(), 0);
+    while frames.last().is_none_or(|frame| frame.id < 500) {
+        let last = frames.last().map_or(0, |frame| frame.id).to_string();
+        let mut stream = caller.with("last-event-id", &last).stream(&id).await;
+        let before = frames.len();
+        while let Some(frame) = stream.next().await {
+            frames.push(frame);
+        }
+        assert!((1..=201).contains(&(frames.len() - before)), "{} in one answer", frames.len() - before);
+        answers += 1;
+    }
+    check(&frames, &caller.events(&id).await);
+    assert_eq!(answers, 3);
+}
+
+#[tokio::test]
 async fn a_stream_ends_when_its_session_is_deleted() {
     let world = World::full().await;
     let caller = world.caller(Role::Member);

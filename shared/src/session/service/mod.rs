@@ -33,7 +33,9 @@ pub use self::{
         cancel, complete, fail, patch, pause, remove, restore, resume, retry, say, start, stop, take_checkpoint,
         unqueue,
     },
-    read::{Log, artifact, artifacts, checkpoints, diff, events, get, list, stats, tree},
+    read::{
+        Log, artifact, artifact_content, artifact_place, artifacts, checkpoints, diff, events, get, list, stats, tree,
+    },
 };
 pub(crate) use self::{
     drive::go_on,

@@ -1,5 +1,7 @@
 //! Reading sessions and what belongs to them.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::{
@@ -7,6 +9,7 @@ use crate::{
     auth::Caller,
     error::Result,
     event::Event,
+    files,
     id::{ArtifactId, SessionId},
     runtime::FileChange,
     session::{
@@ -54,12 +57,26 @@ pub async fn artifacts(app: &App, caller: &Caller, id: SessionId) -> Result<Vec<
     store::artifacts(&app.db, caller.tenant_id, id).await
 }
 
-/// An artifact with its content.
-pub async fn artifact(app: &App, caller: &Caller, id: SessionId, artifact: ArtifactId) -> Result<(Artifact, Bytes)> {
+/// What is known of an artifact.
+pub async fn artifact(app: &App, caller: &Caller, id: SessionId, artifact: ArtifactId) -> Result<Artifact> {
     get(app, caller, id).await?;
-    let found = store::artifact(&app.db, caller.tenant_id, id, artifact).await?;
-    let content = app.files.get(caller.tenant_id, id, &found.sha256).await?;
-    Ok((found, content))
+    store::artifact(&app.db, caller.tenant_id, id, artifact).await
+}
+
+/// Its bytes.
+pub async fn artifact_content(app: &App, caller: &Caller, id: SessionId, artifact: &Artifact) -> Result<Bytes> {
+    app.files.get(caller.tenant_id, id, &artifact.sha256).await
+}
+
+/// Where its bytes can be fetched for a while, without a credential, if the file store can say so.
+pub async fn artifact_place(
+    app: &App,
+    caller: &Caller,
+    id: SessionId,
+    artifact: &Artifact,
+    valid: Duration,
+) -> Result<Option<String>> {
+    app.files.signed_url(&files::key(caller.tenant_id, id, &artifact.sha256), valid).await
 }
 
 /// A session with all below it, and what each branch cost.
