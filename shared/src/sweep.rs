@@ -25,7 +25,6 @@ pub async fn sweep(app: &App) -> Result<Verdict> {
     if let Err(error) = health::look(app).await {
         tracing::warn!(?error, "what we stand on was not looked at; the next sweep tries again");
     }
-    tenant::service::settle_all(app).await?;
     agent::liveness::sweep(app).await?;
     agent::service::settle(app).await?;
     ring_for_due(app).await?;
@@ -46,6 +45,8 @@ pub async fn sweep(app: &App) -> Result<Verdict> {
     if let Err(error) = tuning::tidy::sweep(app).await {
         tracing::warn!(?error, "files of datasets that came to nothing are still there; the next sweep tries again");
     }
+    // Last: the removal of a large tenant takes what time there is.
+    tenant::service::settle_all(app).await?;
     Ok(Verdict::Done)
 }
 

@@ -140,6 +140,22 @@ async fn the_queue_takes_no_more_than_it_may_hold_however_many_come_at_once() {
 }
 
 #[tokio::test]
+async fn who_goes_on_by_hand_takes_no_place_in_a_queue_that_is_full() {
+    let world = idle(Limits { max_queued_sessions: 1, ..slots(0) }).await;
+    let (caller, owner) = (&world.caller(Role::Member), world.owner().await);
+    let held = caller.new_session(json!({})).await;
+    owner.place(&held, "paused").await;
+    caller.start_session(json!({})).await;
+    let before = owner.dump().await;
+    caller.act(&format!("/sessions/{held}/resume")).await.problem(429, "QUOTA_EXCEEDED");
+    assert_eq!(owner.dump().await, before);
+    set_limits(&world.app, world.tenant.id, Limits { max_queued_sessions: 2, ..slots(0) }).await.unwrap();
+    caller.act(&format!("/sessions/{held}/resume")).await.expect(202);
+    // What is said to one that waits already takes no further place.
+    caller.post(&format!("/sessions/{held}/messages"), json!({"text": "And then?"})).await.expect(202);
+}
+
+#[tokio::test]
 async fn a_tenant_that_rejects_answers_429_over_its_limit_instead_of_queueing() {
     let world = idle(Limits { admission: Admission::Reject, ..slots(3) }).await;
     let (caller, owner) = (world.caller(Role::Member), world.owner().await);

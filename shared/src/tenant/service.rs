@@ -1,6 +1,8 @@
 //! The use cases of tenants. What a change means for sessions follows its commit, from rows: after a crash in between, the
 //! sweep carries it out.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::{
@@ -22,6 +24,12 @@ use super::{
     draft::{self, Patch},
     store::{self, Figures, Filter},
 };
+
+/// How long the removal of a tenant may take at once: whoever asked for it, and the sweep, have more to do.
+const REMOVAL: Duration = Duration::from_secs(5);
+
+/// How many sessions are removed by one statement, which Postgres gives up after some seconds.
+const AT_A_TIME: i64 = 100;
 
 /// Makes a tenant without anybody who asks for it: the first of an installation.
 pub async fn create(app: &App, new: &NewTenant) -> Result<TenantId> {
@@ -194,19 +202,35 @@ pub async fn remove(app: &App, caller: &Caller, id: TenantId) -> Result<()> {
     Ok(())
 }
 
-/// Removes what is left of a tenant: files, and last the rows that tell of them. Of the workspaces at agents it is
-/// written down that they are to be given back.
+/// Removes what is left of a tenant: files, its sessions some at a time, and last the rows that tell of it. Of the
+/// workspaces at agents it is written down that they are to be given back. What takes longer goes on with the next sweep.
 async fn finish_removal(app: &App, id: TenantId) -> Result<()> {
-    app.files.remove_all(id).await?;
-    let mut tx = app.db.tenant(id).await?;
-    if !store::lock_deleted(&mut tx, id).await? {
-        return tx.commit().await;
+    if tokio::time::timeout(REMOVAL, Box::pin(remove_rest(app, id))).await.unwrap_or(Ok(false))? {
+        return Ok(());
     }
-    let left = session::store::leave_workspaces(&mut tx, id, None, app.clock.now()).await?;
-    store::remove(tx, id).await?;
-    tidy::ring(app, id, left).await;
-    forget(app);
+    tracing::info!(tenant.id = %id, "a tenant is large; the next sweep goes on with its removal");
     Ok(())
+}
+
+/// Whether nothing is left of it.
+async fn remove_rest(app: &App, id: TenantId) -> Result<bool> {
+    app.files.remove_all(id).await?;
+    loop {
+        let mut tx = app.db.tenant(id).await?;
+        if !store::lock_deleted(&mut tx, id).await? {
+            tx.commit().await?;
+            return Ok(true);
+        }
+        let some = store::some_sessions(&mut tx, id, AT_A_TIME).await?;
+        let left = session::store::leave_workspaces(&mut tx, id, &some, app.clock.now()).await?;
+        if some.is_empty() {
+            store::remove(tx, id).await?;
+            forget(app);
+            return Ok(true);
+        }
+        store::remove_sessions(tx, id, &some).await?;
+        tidy::ring(app, id, left).await;
+    }
 }
 
 /// What the caller's tenant may use, and uses.

@@ -7,7 +7,7 @@ use crate::{
     clock::Time,
     db::{Db, OnConstraint, Tx},
     error::{Code, Error, Result},
-    id::TenantId,
+    id::{SessionId, TenantId},
     session::change::month_of,
 };
 
@@ -156,6 +156,17 @@ pub async fn mark_deleted(tx: Tx, id: TenantId, now: Time) -> Result<()> {
 pub async fn lock_deleted(tx: &mut Tx, id: TenantId) -> Result<bool> {
     let sql = "select 1 from tenants where id = $1 and deleted_at is not null for update";
     Ok(tx.query_opt(sql, &[&id]).await?.is_some())
+}
+
+/// Some of its sessions: one statement may not take so long that all of a large tenant's could go with it.
+pub async fn some_sessions(tx: &mut Tx, id: TenantId, most: i64) -> Result<Vec<SessionId>> {
+    let sql = "select id from sessions where tenant_id = $1 limit $2";
+    tx.query(sql, &[&id, &most]).await?.iter().map(|row| Ok(row.try_get("id")?)).collect()
+}
+
+pub async fn remove_sessions(tx: Tx, id: TenantId, sessions: &[SessionId]) -> Result<()> {
+    tx.finish("delete from sessions where tenant_id = $1 and id = any($2)", &[&id, &sessions]).await?;
+    Ok(())
 }
 
 /// Removes a tenant whose removal was decided, with every row that belongs to it.

@@ -83,3 +83,45 @@ async fn parents_and_children_deleted_at_once_are_all_gone_and_nobody_gets_a_500
     }
     assert_eq!(owner.number("select count(*) from sessions").await, 0);
 }
+
+#[tokio::test]
+async fn a_parent_that_starts_while_it_is_deleted_loses_its_children_only_if_it_goes() {
+    let world = World::full().await;
+    let (caller, owner) = (&world.caller(Role::Member), world.owner().await);
+    let parent = caller.new_session(json!({})).await;
+    let mut children = Vec::new();
+    for _ in 0..3 {
+        children.push(caller.new_session(json!({"parent_id": parent})).await);
+    }
+    // Somebody works on the last child, so that the deletion has to wait in its middle.
+    owner.run(&format!("begin; select 1 from sessions where id = '{}' for update", children[2])).await;
+    let watcher = world.owner().await;
+    let waits = async |count: i64| {
+        let sql =
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        harness::until(async || watcher.number(sql).await >= count).await;
+    };
+    let (place, start) = (format!("/sessions/{parent}"), format!("/sessions/{parent}/start"));
+    let deleted = caller.delete(&place);
+    let meanwhile = async {
+        waits(1).await;
+        // It takes its turn after the deletion; where it does not, it is through before the row is let go.
+        let start = caller.act(&start);
+        let let_go = async {
+            let waiting = waits(2);
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(2), waiting).await;
+            owner.run("commit").await;
+        };
+        tokio::join!(start, let_go).0
+    };
+    let (deleted, started) = tokio::join!(deleted, meanwhile);
+    let states = "select distinct status from sessions where parent_id is not null or title <> '' order by 1";
+    let states = watcher.texts(states).await;
+    if deleted.status == 204 {
+        started.problem(404, "SESSION_NOT_FOUND");
+        assert_eq!(states, ["orphaned"]);
+    } else {
+        deleted.problem(409, "INVALID_TRANSITION");
+        assert!(!states.contains(&"orphaned".to_owned()), "{states:?}");
+    }
+}

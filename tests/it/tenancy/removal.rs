@@ -117,3 +117,30 @@ async fn a_removal_sent_twice_with_one_idempotency_key_is_answered_twice_and_don
     assert_eq!(audit["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(audit["items"][0]["after"], Value::Null);
 }
+
+#[tokio::test]
+async fn a_tenant_too_large_to_go_at_once_goes_bit_by_bit_and_nobody_waits_for_it() {
+    let (world, other, ..) = with_everything().await;
+    let (admin, member, owner) =
+        (world.caller(Role::Admin), world.caller_of(&other, Role::Member), world.owner().await);
+    let model = member.new_session(json!({})).await;
+    // More than Postgres works on at once: each session takes its time, and one statement is given up after 8 s.
+    owner.multiply(&model, 900).await;
+    owner
+        .run(
+            "create function takes_its_time() returns trigger language plpgsql as
+                 $$ begin perform pg_sleep(0.01); return old; end $$;
+             create trigger takes_its_time before delete on sessions for each row execute function takes_its_time()",
+        )
+        .await;
+    admin.patch(&place(&other), json!({"is_active": false})).await.expect(200);
+    assert_eq!(admin.delete(&place(&other)).await.status, 204);
+    let left = format!("select count(*) from tenants where id = '{}'", other.id);
+    assert_eq!(owner.number(&left).await, 1, "it is not gone at once");
+    harness::until(async || {
+        sweep(&world.app).await.unwrap();
+        owner.number(&left).await == 0
+    })
+    .await;
+    assert_eq!(owner.number(&format!("select count(*) from sessions where tenant_id = '{}'", other.id)).await, 0);
+}

@@ -127,7 +127,12 @@ pub(super) fn check_room(room: &Room, start: bool) -> Result<()> {
     if room.rejects && room.out_of_tokens {
         return Err(Error::new(Code::TokenQuotaExceeded, "The tenant's tokens of this month are spent."));
     }
-    if start && room.queued >= room.max_queued {
+    if start { check_queue(room) } else { Ok(()) }
+}
+
+/// Whether the tenant's queue takes one more.
+pub(super) fn check_queue(room: &Room) -> Result<()> {
+    if room.queued >= room.max_queued {
         let detail = format!("The tenant's queue holds its {} sessions already.", room.max_queued);
         return Err(Error::new(Code::QuotaExceeded, detail));
     }

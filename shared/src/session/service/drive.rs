@@ -14,10 +14,12 @@ use crate::{
         change::{Change, refuse},
         draft::Patch,
         outcome::{Failure, Outcome},
+        status::Status,
         store::{self, Checkpoint, Found, Room, Towards},
         verbs::{self, Progress},
     },
     tidy,
+    unit::as_one,
 };
 
 use super::{change, changed};
@@ -78,8 +80,7 @@ pub async fn fail(
 /// Lets a paused session go on: at once when a slot, its workspace and its agent are free, else through the queue.
 pub async fn resume(app: &App, caller: &Caller, id: SessionId) -> Result<(Found, Progress)> {
     let until = super::queue_until(app, app.clock.now());
-    let progress =
-        go_on(app, caller.tenant_id, id, caller.by(), |change, free| verbs::resume(change, free, until)).await?;
+    let progress = by_hand(app, caller, id, |change, free| verbs::resume(change, free, until)).await?;
     Ok((super::shown(app, caller, id).await?, progress))
 }
 
@@ -87,9 +88,27 @@ pub async fn resume(app: &App, caller: &Caller, id: SessionId) -> Result<(Found,
 pub async fn say(app: &App, caller: &Caller, id: SessionId, said: Said) -> Result<Found> {
     let message = MessageId::new();
     let until = super::queue_until(app, app.clock.now());
-    go_on(app, caller.tenant_id, id, caller.by(), |change, free| verbs::say(change, message, said, free, until))
-        .await?;
+    by_hand(app, caller, id, |change, free| verbs::say(change, message, said, free, until)).await?;
     super::shown(app, caller, id).await
+}
+
+/// As [`go_on`], because somebody asks for it: refused where it would make the queue longer than it may be. What goes on by
+/// itself is never turned away.
+async fn by_hand(
+    app: &App,
+    caller: &Caller,
+    id: SessionId,
+    decide: impl FnOnce(&mut Change, bool) -> Result<Progress>,
+) -> Result<Progress> {
+    go_on_in(app, caller.tenant_id, id, caller.by(), |change, room| {
+        let waited = change.session.status == Status::Queued;
+        let progress = decide(change, room.free())?;
+        if change.session.status == Status::Queued && !waited {
+            super::create::check_queue(room)?;
+        }
+        Ok(progress)
+    })
+    .await
 }
 
 /// A change that may take a session from paused to running, decided under the locks of its slots.
@@ -166,19 +185,25 @@ pub async fn restore(app: &App, caller: &Caller, id: SessionId, sequence: i32) -
 
 /// Removes a session that is not active, and calls off those that still waited on it.
 pub async fn remove(app: &App, caller: &Caller, id: SessionId) -> Result<()> {
-    let seen = super::shown(app, caller, id).await?.session;
-    check_removable(&seen)?;
-    super::orphan_below(app, caller.tenant_id, id).await?;
-    let mut tx = app.db.tenant(caller.tenant_id).await?;
-    // A deletion touches the rows above and below: those of one tree take turns, or they would wait for each other.
-    tx.lock(&format!("tree:{}", seen.root_id));
-    let session = store::lock(&mut tx, caller.tenant_id, id).await?;
-    check_removable(&session)?;
-    let mut change = Change::new(session, caller, app.clock.now());
-    change.verb = Some("delete");
-    tx.audit(change.removal());
-    let left = store::leave_workspaces(&mut tx, caller.tenant_id, Some(id), change.now).await?;
-    store::delete(tx, &change.session).await?;
+    let root = super::shown(app, caller, id).await?.session.root_id;
+    let left = as_one(&app.db, async {
+        let mut tx = app.db.tenant(caller.tenant_id).await?;
+        // A deletion touches the rows above and below: those of one tree take turns, or they would wait for each other.
+        tx.lock(&format!("tree:{root}"));
+        let session = store::lock(&mut tx, caller.tenant_id, id).await?;
+        check_removable(&session)?;
+        tx.commit().await?;
+        // Those below lose their parent when it is gone, so they come first.
+        super::orphan_below(app, caller.tenant_id, id).await?;
+        let mut change = Change::new(session, caller, app.clock.now());
+        change.verb = Some("delete");
+        let mut tx = app.db.tenant(caller.tenant_id).await?;
+        tx.audit(change.removal());
+        let left = store::leave_workspaces(&mut tx, caller.tenant_id, &[id], change.now).await?;
+        store::delete(tx, &change.session).await?;
+        Ok(left)
+    })
+    .await?;
     tidy::ring(app, caller.tenant_id, left).await;
     Ok(())
 }

@@ -22,22 +22,21 @@ pub struct Left {
     pub attempts: i32,
 }
 
-/// Writes down which workspaces the sessions of a tenant leave behind, all of them or that of one: those that an agent may
-/// still keep. To be followed by the removal, in the same transaction. Answers whose they are.
+/// Writes down which workspaces some sessions of a tenant leave behind: those that an agent may still keep. To be followed by the removal, in the same transaction. Answers whose they are.
 pub async fn leave_workspaces(
     tx: &mut Tx,
     tenant_id: TenantId,
-    only: Option<SessionId>,
+    sessions: &[SessionId],
     now: Time,
 ) -> Result<Vec<SessionId>> {
     let sql = "insert into workspaces_left
                    (tenant_id, session_id, agent_id, run, run_started_at, run_state, left_at, next_step_at)
                select s.tenant_id, s.id, s.agent_id, s.run, coalesce(s.run_started_at, s.created_at), s.run_state, $3, $3
                from sessions s
-               where s.tenant_id = $1 and ($2::uuid is null or s.id = $2) and s.run_state is not null
+               where s.tenant_id = $1 and s.id = any($2) and s.run_state is not null
                  and s.agent_id is not null and (s.next_step_at is not null or s.ended_at is null)
                returning session_id";
-    let rows = tx.query(sql, &[&tenant_id, &only, &now]).await?;
+    let rows = tx.query(sql, &[&tenant_id, &sessions, &now]).await?;
     rows.iter().map(|row| Ok(row.try_get("session_id")?)).collect()
 }
 
