@@ -58,15 +58,25 @@ impl Workspace {
         checked.map_err(|why| Error::field("workspace.repository", why))
     }
 
-    /// What two sessions must not share while they run: the SHA-256 of the place, in hexadecimal.
+    /// What two sessions must not share while they run: the SHA-256 of the place, in hexadecimal. However a place is
+    /// spelled, it has one key; without a repository a branch is none of it.
     pub fn key(&self) -> String {
         let mut hash = Sha256::new();
-        for part in [&self.repository, &self.reference, &self.directory] {
-            hash.update(part.as_deref().unwrap_or_default().trim_end_matches('/'));
+        let repository = self.repository.as_deref().unwrap_or_default();
+        let reference = self.reference.as_deref().filter(|_| !repository.is_empty()).unwrap_or_default();
+        let directory = self.directory.as_deref().map(plain).unwrap_or_default();
+        for part in [repository, reference, &directory] {
+            hash.update(part.trim_end_matches('/'));
             hash.update([0]);
         }
         hex::encode(hash.finalize())
     }
+}
+
+/// A folder without what leads nowhere else: `//`, `/./`.
+fn plain(path: &str) -> String {
+    let parts: Vec<_> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    format!("{}{}", if path.starts_with('/') { "/" } else { "" }, parts.join("/"))
 }
 
 /// The host and port of a repository's URL, in any of the forms that are taken.
@@ -180,6 +190,27 @@ fn check_directory(path: &str, in_repository: bool) -> Result<(), &'static str> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_has_one_key_however_it_is_spelled() {
+        let folder = |directory: &str, reference: Option<&str>| {
+            let (directory, reference) = (Some(directory.to_owned()), reference.map(str::to_owned));
+            Workspace { directory, reference, ..Workspace::default() }.key()
+        };
+        let one = folder("/srv/app", None);
+        for other in ["/srv/app/", "/srv//app", "/srv/./app", "/srv/app/.", "//srv/app"] {
+            assert_eq!(folder(other, None), one, "{other}");
+        }
+        assert_eq!(folder("/srv/app", Some("main")), one);
+        assert_ne!(folder("/srv/app2", None), one);
+        let branch = |reference: &str, directory: &str| {
+            let repository = Some("https://example.org/a.git".to_owned());
+            let (reference, directory) = (Some(reference.to_owned()), Some(directory.to_owned()));
+            Workspace { repository, reference, directory }.key()
+        };
+        assert_ne!(branch("main", "a"), branch("next", "a"));
+        assert_eq!(branch("main", "./a/"), branch("main", "a"));
+    }
 
     fn refused(workspace: &Workspace) -> bool {
         let mut refusals = Refusals::default();
