@@ -24,6 +24,9 @@ use crate::{
     step, tidy,
 };
 
+/// How long after the end of its session an agent that could not be brought to rest is asked again.
+pub(crate) const UNTIL_REST_IS_ASKED_AGAIN: TimeDelta = TimeDelta::minutes(1);
+
 /// The job `Observe`: does whatever is due for a session that is not waiting in the queue.
 pub async fn observe(app: &App, tenant_id: TenantId, id: SessionId) -> Result<Verdict> {
     step::run(app, tenant_id, id, |claimed| async move { Box::pin(observe_claimed(app, claimed)).await }).await
@@ -77,7 +80,7 @@ impl Run {
 
     pub(crate) async fn collect(&self) -> Option<Work> {
         match self.runtime.collect(&self.assignment, &self.state).await {
-            Ok(work) => Some(work),
+            Ok(work) => Some(work.storable()),
             Err(failure) => {
                 tracing::warn!(session.id = %self.assignment.session_id, failure.message, "the work could not be read");
                 None
@@ -136,8 +139,9 @@ async fn take_in(
     let turned = turns > session.turns_with_changes;
     let rests = match &seen.phase {
         Phase::Limited { .. } => true,
-        Phase::Finished(_) => false,
-        _ => claimed.out_of_tokens,
+        // Who waits for a person spends nothing; brought to rest, it would not hear the answer.
+        Phase::Finished(_) | Phase::Waiting(_) => false,
+        Phase::Starting | Phase::Working | Phase::Retrying { .. } => claimed.out_of_tokens,
     };
     if rests && let Err(failure) = run.runtime.abort(&run.assignment, &run.state).await {
         tracing::warn!(session.id = %session.id, failure.message, "the agent could not be brought to rest");
@@ -159,13 +163,13 @@ async fn take_in(
             change.event(EventType::Artifact, serde_json::to_value(artifact)?);
         }
         match next {
-            // Who drives it ended it meanwhile: what was seen is on record, and the next step tidies up.
-            _ if !change.session.status.holds_slot() => {
-                change.session.next_step_at = Some(change.now);
-                Ok(())
-            }
             // Somebody asked for its stop meanwhile: the next step carries that out, and nothing holds it before.
             Next::Ask(_) | Next::Rest { .. } | Next::Continue if change.session.stops() => Ok(()),
+            // Or for its pause: that goes on until somebody ends it, not until the limit does.
+            Next::Rest { .. } | Next::Continue if rests && change.session.intent.is_some() => {
+                let intent = change.session.intent.clone();
+                intent.map_or(Ok(()), |intent| progress::carry_out(change, intent, work))
+            }
             Next::Ask(question) => progress::ask(change, question, work),
             Next::Rest { message, resume_at } => {
                 let intent = by_system(PauseReason::RateLimit, message, resume_at);
@@ -228,9 +232,7 @@ async fn missed(
                 return Ok(());
             }
             progress::fail(change, failure, None)?;
-            // It may be at work all the same, and is told to rest once it answers.
-            change.session.attempts = 0;
-            verbs::clean_up_next(change);
+            progress::not_at_rest(change, TimeDelta::zero());
         }
         Ok(())
     })
@@ -281,7 +283,7 @@ pub(crate) async fn carry_out_intent(app: &App, claimed: &Claimed) -> Result<()>
             Some(intent) => {
                 progress::carry_out(change, intent, work)?;
                 if aborted.is_err() && change.session.status.is_over() {
-                    change.session.next_step_at = Some(change.now + TimeDelta::minutes(1));
+                    progress::not_at_rest(change, UNTIL_REST_IS_ASKED_AGAIN);
                 }
                 Ok(())
             }
@@ -298,7 +300,8 @@ async fn end_by_force(
     run: Run,
     end: impl FnOnce(&mut crate::session::change::Change, Option<Work>) -> Result<()>,
 ) -> Result<()> {
-    if let Err(failure) = run.runtime.abort(&run.assignment, &run.state).await {
+    let aborted = run.runtime.abort(&run.assignment, &run.state).await;
+    if let Err(failure) = &aborted {
         tracing::warn!(session.id = %session.id, failure.message, "the agent could not be brought to rest");
     }
     let seen = run.runtime.observe(&run.assignment, &run.state).await.ok();
@@ -312,7 +315,11 @@ async fn end_by_force(
         for artifact in &artifacts {
             change.event(EventType::Artifact, serde_json::to_value(artifact)?);
         }
-        end(change, work)
+        end(change, work)?;
+        if aborted.is_err() {
+            progress::not_at_rest(change, UNTIL_REST_IS_ASKED_AGAIN);
+        }
+        Ok(())
     })
     .await
 }

@@ -11,7 +11,7 @@ use crate::{
     event::EventType,
     id::{SessionId, TenantId},
     job::{Job, Verdict},
-    observe::{Run, store_artifacts},
+    observe::{Run, UNTIL_REST_IS_ASKED_AGAIN, store_artifacts},
     runtime::{Assignment, Continuation},
     session::{
         progress, service,
@@ -49,17 +49,25 @@ pub(crate) async fn up(app: &App, claimed: &Claimed) -> Result<()> {
     } else {
         run.runtime.abort(&run.assignment, &run.state).await
     };
-    let work = if given_back || done.is_err() { None } else { run.collect().await };
+    let (mut seen, mut work) = (None, None);
+    if !given_back && done.is_ok() {
+        // What it did since the last look was not free, also when somebody else said that it is over.
+        seen = run.runtime.observe(&run.assignment, &run.state).await.ok();
+        work = run.collect().await;
+    }
     let artifacts = store_artifacts(app, session, work.as_ref()).await?;
     step::write_with(app, session, "observer", &artifacts, |change| {
         let again = match done {
             Err(_) if change.session.attempts < progress::MAX_ATTEMPTS => {
                 change.session.attempts += 1;
-                Some(change.now + TimeDelta::minutes(1))
+                Some(change.now + UNTIL_REST_IS_ASKED_AGAIN)
             }
             _ if given_back => None,
             _ => change.session.ended_at.map(|ended| ended + retention),
         };
+        if let Some(seen) = seen {
+            progress::recorded(change, seen);
+        }
         change.session.next_step_at = again;
         change.work = work;
         for artifact in &artifacts {

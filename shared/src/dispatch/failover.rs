@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::{
     agent,
     app::App,
@@ -97,7 +99,9 @@ async fn fail(app: &App, tenant_id: TenantId, id: SessionId, lost: AgentId) -> R
             return Ok(());
         }
         let why = "The agent was lost, and no other could take the session over.";
-        progress::fail(change, Failure::transient(AGENT_LOST, why), None)
+        progress::fail(change, Failure::transient(AGENT_LOST, why), None)?;
+        progress::not_at_rest(change, TimeDelta::zero());
+        Ok(())
     })
     .await
     .map(|_| ())

@@ -7,12 +7,14 @@ pub mod eap;
 pub mod manual;
 pub mod opencode;
 pub mod scripted;
+mod work;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+pub use self::work::{FileChange, FileStatus, Made, Work};
 use crate::{
     agent::Contact,
     clock::Time,
@@ -221,46 +223,6 @@ pub struct Answer {
 pub enum Decision {
     Approve,
     Deny,
-}
-
-/// What the work came to, read from git.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Work {
-    pub files: Vec<FileChange>,
-    /// `git diff --binary` against the commit that the run started from; applies with `git apply`.
-    pub patch: String,
-    /// A few sentences for an agent that has to go on from here without the old transcript.
-    pub summary: String,
-    pub artifacts: Vec<Made>,
-}
-
-/// One changed file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct FileChange {
-    pub path: String,
-    pub status: FileStatus,
-    pub additions: i32,
-    pub deletions: i32,
-    /// The unified diff of this file.
-    pub patch: String,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FileStatus {
-    Added,
-    Modified,
-    Deleted,
-    Renamed,
-}
-
-/// A thing that was made and is to be kept.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Made {
-    /// Relative, without `..`.
-    pub path: String,
-    pub mime_type: String,
-    pub content: Vec<u8>,
 }
 
 /// A kind of agent that sessions can be handed to. Implemented per protocol; the conformance suite in

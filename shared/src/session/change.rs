@@ -15,6 +15,7 @@ use crate::{
     id::{AgentId, MessageId},
     redact,
     runtime::{RunState, Said, Work},
+    text,
 };
 
 use super::{Session, status::Status, usage::Usage};
@@ -121,6 +122,7 @@ impl Change {
         let of_a_person = matches!(actor.kind, ActorKind::User | ActorKind::Key);
         let said = kind == EventType::Message && of_a_person;
         let payload = if kind.may_quote_an_agent() && !said { redact::masked(payload) } else { payload };
+        let payload = text::without_nul(payload);
         self.session.last_event_seq += 1;
         self.events.push(NewEvent { kind, actor, payload });
     }

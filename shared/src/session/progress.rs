@@ -12,6 +12,7 @@ use crate::{
     id::AgentId,
     redact,
     runtime::{Entry, Finish, Observation, Phase, Question, QuestionKind, RunState, Work},
+    text,
 };
 
 pub use super::pace::{MAX_ATTEMPTS, Pace};
@@ -89,8 +90,8 @@ pub enum Next {
     End(Finish),
 }
 
-/// Takes in what an observation showed, except for its end.
-pub fn observed(change: &mut Change, observation: Observation, pace: &Pace) -> Result<Next> {
+/// Puts on record what an observation tells of the work, and meters it. Returns whether there was anything new.
+pub fn recorded(change: &mut Change, observation: Observation) -> bool {
     let agent = agent_actor(change);
     let mut news = !observation.transcript.is_empty();
     for entry in observation.transcript {
@@ -99,12 +100,20 @@ pub fn observed(change: &mut Change, observation: Observation, pace: &Pace) -> R
     }
     news |= meter(change, observation.usage_scope, observation.usage, &agent);
     change.session.run_state = Some(observation.state);
+    news
+}
+
+/// Takes in what an observation showed, except for its end.
+pub fn observed(change: &mut Change, mut observation: Observation, pace: &Pace) -> Result<Next> {
+    let agent = agent_actor(change);
+    let phase = std::mem::replace(&mut observation.phase, Phase::Working);
+    let mut news = recorded(change, observation);
     change.session.unreachable_since = None;
     if change.session.status == Status::Degraded && change.session.handover.is_none() {
         change.go(Status::Running, "the agent answers again")?;
         news = true;
     }
-    let next = match observation.phase {
+    let next = match phase {
         Phase::Starting | Phase::Working => {
             change.session.attempts = 0;
             Next::Continue
@@ -133,24 +142,12 @@ fn told(entry: Entry) -> (EventType, Value) {
         Entry::Tool { .. } => EventType::Tool,
         Entry::FileChanged { .. } => EventType::FileChanged,
     };
-    let mut payload = without_nul(serde_json::to_value(entry).unwrap_or_default());
+    let mut payload = serde_json::to_value(entry).unwrap_or_default();
     if let Value::Object(map) = &mut payload {
         map.remove("type");
         map.retain(|_, value| !value.is_null());
     }
     (kind, payload)
-}
-
-/// Agents may print anything; Postgres keeps no NUL.
-pub fn without_nul(value: Value) -> Value {
-    match value {
-        Value::String(text) if text.contains('\0') => Value::String(text.replace('\0', "\u{fffd}")),
-        Value::Array(values) => values.into_iter().map(without_nul).collect(),
-        Value::Object(map) => {
-            map.into_iter().map(|(key, value)| (key.replace('\0', "\u{fffd}"), without_nul(value))).collect()
-        }
-        other => other,
-    }
 }
 
 fn meter(change: &mut Change, scope: String, seen: Usage, agent: &Actor) -> bool {
@@ -198,6 +195,8 @@ pub fn next_look(change: &mut Change, news: bool, pace: &Pace) {
 pub fn ask(change: &mut Change, mut question: Question, work: Option<Work>) -> Result<()> {
     question.text = redact::owned(question.text);
     question.details = redact::masked(question.details);
+    let payload = text::without_nul(serde_json::to_value(&question)?);
+    let question: Question = serde_json::from_value(payload.clone())?;
     let agent = agent_actor(change);
     let reason = match question.kind {
         QuestionKind::Approval => PauseReason::Approval,
@@ -205,7 +204,6 @@ pub fn ask(change: &mut Change, mut question: Question, work: Option<Work>) -> R
         QuestionKind::Auth => PauseReason::Auth,
     };
     keep(change, Cause::Pause, work);
-    let payload = without_nul(serde_json::to_value(&question).unwrap_or_default());
     change.event_by(agent, EventType::Question, payload);
     hold(change, reason, "the agent asks", None)?;
     change.session.pause_question = Some(question);
@@ -357,6 +355,12 @@ fn close(change: &mut Change, outcome: Outcome) {
     change.session.next_step_at = None;
 }
 
+/// The session is over, and its agent may be at work all the same: it is told to rest once it answers.
+pub fn not_at_rest(change: &mut Change, again: TimeDelta) {
+    change.session.attempts = 0;
+    change.session.next_step_at = change.session.run_state.is_some().then(|| change.now + again);
+}
+
 /// A turn that changed files has ended: checkpoint it.
 pub fn turn_ended(change: &mut Change, turns: i32, work: Work) {
     change.session.turns_with_changes = turns;
@@ -367,15 +371,4 @@ pub fn turn_ended(change: &mut Change, turns: i32, work: Work) {
 fn agent_actor(change: &Change) -> Actor {
     let id = change.session.agent_id.map(|id| id.to_string()).unwrap_or_default();
     Actor { kind: ActorKind::Agent, id, name: "agent".to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_that_an_agent_prints_carries_a_nul_into_an_event() {
-        let dirty = json!({"a\0": ["x\0y", {"b": "\0"}]});
-        assert!(!super::super::draft::has_nul(&without_nul(dirty)));
-    }
 }

@@ -9,6 +9,7 @@ use crate::{
     id::MessageId,
     redact,
     runtime::{Answer, QuestionKind, Said},
+    text,
 };
 
 use super::{
@@ -204,7 +205,7 @@ pub fn fail(change: &mut Change, failure: Failure, context: Option<Map<String, V
 
 /// Writes the outcome of a session that has just ended, and lets the next step tidy up after it.
 pub fn finish(change: &mut Change, mut outcome: Outcome) {
-    outcome.result = outcome.result.map(redact::masked);
+    outcome.result = outcome.result.map(|result| text::without_nul(redact::masked(result)));
     let kind = if outcome.error.is_some() && change.session.status != Status::PartiallyCompleted {
         EventType::Failed
     } else {

@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn a_place_has_one_key_however_it_is_spelled() {
         let folder = |directory: &str, reference: Option<&str>| {
-            let (directory, reference) = (Some(directory.to_owned()), reference.map(str::to_owned));
-            Workspace { directory, reference, ..Workspace::default() }.key()
+            let (reference, directory) = (reference.map(str::to_owned), Some(directory.to_owned()));
+            Workspace { reference, directory, ..Workspace::default() }.key()
         };
         let one = folder("/srv/app", None);
         for other in ["/srv/app/", "/srv//app", "/srv/./app", "/srv/app/.", "//srv/app"] {

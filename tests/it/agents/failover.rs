@@ -65,9 +65,7 @@ async fn a_session_that_names_its_agent_or_finds_no_other_fails_for_the_moment()
     let caller = world.caller(Role::Member);
     let named = caller.start_session(json!({"agent_config": {"agent": "first", "script": work()}})).await;
     let alone = caller.start_session(json!({"agent_config": {"script": work()}})).await;
-    for id in [&named, &alone] {
-        caller.reaches(id, &["running"]).await;
-    }
+    harness::until(async || owner.number("select count(*) from sessions where run_state is not null").await == 2).await;
     owner.run(&format!("update agents set state = 'maintenance' where id = '{second}'")).await;
     owner.run(&format!("update sessions set agent_id = '{first}'")).await;
     lose(&world, &owner, &first).await;
@@ -75,6 +73,9 @@ async fn a_session_that_names_its_agent_or_finds_no_other_fails_for_the_moment()
         let session = caller.reaches(id, &["failed"]).await;
         assert_eq!(session["outcome"]["error"]["category"], "transient", "{session}");
     }
+    // The lost agent is told to let go once it answers, and the workspace is given back a day later.
+    let kept = "select count(*) from sessions where lease_until is null and next_step_at > now() + interval '1 hour'";
+    harness::until(async || owner.number(kept).await == 2).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Claims about sessions, through the API.
 
+mod adverse;
 mod artifacts;
 mod cancel;
 mod checkpoints;
