@@ -31,6 +31,9 @@ use template::Template;
 /// What the template routes beside the documented paths: the documents themselves, and what is no route.
 const UNDOCUMENTED: [&str; 4] = ["$default", "/docs", "/docs/{proxy+}", "/openapi.json"];
 
+/// The functions that change nothing which somebody may watch; each other one can tell a tenant.
+const TELL_NOBODY: [&str; 3] = ["authorizer", "health", "migrate"];
+
 /// The areas, by the binary that serves them.
 fn areas() -> BTreeMap<&'static str, OpenApiRouter<App>> {
     BTreeMap::from([
@@ -208,6 +211,16 @@ fn every_lane_has_its_queue_or_its_schedule_and_its_function() {
         assert!(queue.visibility >= 6 * function.timeout, "{}: a batch may still be worked on", lane.name());
         assert_eq!(queue.max_receives, MAX_RECEIVES, "{}", lane.name());
         assert!(template.queues().contains(&queue.dead_letters), "{} has dead letters", lane.name());
+    }
+}
+
+/// Behind API Gateway those who watch are told by the function broadcast, which is rung for by a message.
+#[test]
+fn every_function_that_can_tell_a_tenant_may_ring_for_those_who_watch() {
+    let template = Template::read();
+    for function in template.functions().iter().filter(|function| !TELL_NOBODY.contains(&&*function.binary)) {
+        let queues = template.sends_to(&function.name);
+        assert!(queues.contains("BroadcastQueue"), "{}: {queues:?}", function.name);
     }
 }
 

@@ -84,6 +84,15 @@ impl Template {
         }
     }
 
+    /// The queues that a function may put messages into, by its own policies.
+    pub(crate) fn sends_to(&self, function: &str) -> BTreeSet<String> {
+        let of = |value: &Value| value.as_sequence().cloned().unwrap_or_default();
+        let policies = of(&self.resource(function)["Properties"]["Policies"]);
+        let statements = policies.iter().flat_map(|policy| of(&policy["Statement"]));
+        let sends = statements.filter(|one| of(&one["Action"]).contains(&"sqs:SendMessage".into()));
+        sends.flat_map(|statement| of(&statement["Resource"])).map(|queue| target(&queue)).collect()
+    }
+
     pub(crate) fn queues(&self) -> Vec<String> {
         self.of_type("AWS::SQS::Queue").into_iter().map(|(name, _)| name).collect()
     }
