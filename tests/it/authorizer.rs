@@ -83,6 +83,18 @@ async fn whatever_is_no_good_credential_is_kept_away() {
     assert_eq!(asked(&world.app, &bearer(other.key(Role::Admin))).await["isAuthorized"], false);
 }
 
+/// A browser sends no credential with what it asks before a call, so the answer is the functions' alone.
+#[tokio::test]
+async fn what_a_browser_asks_before_a_call_is_let_through_and_nothing_else_without_a_credential() {
+    let world = World::full().await;
+    for (method, may) in [("OPTIONS", true), ("GET", false), ("POST", false), ("DELETE", false), ("options", false)] {
+        let mut event = event(&json!({"origin": "https://pages.example"}));
+        event["requestContext"]["http"]["method"] = json!(method);
+        let verdict = serde_json::to_value(authorize(&world.app, event).await).unwrap();
+        assert_eq!(verdict, json!({"isAuthorized": may, "context": {}}), "{method}");
+    }
+}
+
 #[tokio::test]
 async fn nobody_is_let_through_while_the_database_or_the_issuer_is_down() {
     let world = World::full().await;
