@@ -177,14 +177,14 @@ pub async fn remove(app: &App, caller: &Caller, id: TenantId) -> Result<()> {
         if tenant.is_active {
             return Err(Error::new(Code::TenantActive, "The tenant is active."));
         }
-        let running = store::running(&mut tx, id).await?;
+        let now = app.clock.now();
+        let running = store::running(&mut tx, id, now).await?;
         if running > 0 {
             return Err(Error::new(
                 Code::TenantActive,
                 format!("{running} sessions or training jobs of the tenant still run."),
             ));
         }
-        let now = app.clock.now();
         let entry = Entry::new(caller, now, "tenant.delete", id).before(audited(&tenant)?);
         store::mark_deleted(tx, id, now).await?;
         let mut tx = app.db.tenant(caller.home_tenant_id).await?;

@@ -137,12 +137,14 @@ pub async fn list(db: &Db, filter: &Filter, before: Option<TenantId>, most: i64)
     db.directory(&sql, &[&before, &most, &filter.is_active, &filter.q]).await?.iter().map(read).collect()
 }
 
-/// How many sessions and training jobs of a tenant run, seen by a transaction.
-pub async fn running(tx: &mut Tx, id: TenantId) -> Result<i64> {
+/// How many sessions and training jobs of a tenant run, seen by a transaction. A job runs from before it is handed over:
+/// its provider may have it, or a worker that holds it may be about to hand it over.
+pub async fn running(tx: &mut Tx, id: TenantId, now: Time) -> Result<i64> {
     let sql = "select (select count(*) from sessions where tenant_id = $1 and status in ('running', 'degraded'))
                     + (select count(*) from training_jobs where tenant_id = $1
-                       and (status in ('running', 'evaluating') or stopping)) as running";
-    let row = tx.query_opt(sql, &[&id]).await?.ok_or_else(not_found)?;
+                       and (status in ('running', 'evaluating') or stopping
+                            or status = 'queued' and (submitted_at is not null or lease_until > $2))) as running";
+    let row = tx.query_opt(sql, &[&id, &now]).await?.ok_or_else(not_found)?;
     Ok(row.try_get("running")?)
 }
 

@@ -91,6 +91,25 @@ async fn a_tenant_of_which_something_still_runs_is_not_removed() {
 }
 
 #[tokio::test]
+async fn a_tenant_whose_training_is_being_handed_over_is_not_removed() {
+    let world = World::full().await;
+    let other = world.another_tenant().await;
+    let (admin, owner, place) = (world.caller(Role::Admin), world.owner().await, place(&other));
+    world.caller_of(&other, Role::Lead).train(json!({})).await;
+    admin.patch(&place, json!({"is_active": false})).await.expect(200);
+    for (held, given_back) in [
+        ("lease_until = now() + interval '1 minute'", "lease_until = now()"),
+        ("submitted_at = now()", "submitted_at = null"),
+    ] {
+        owner.run(&format!("update training_jobs set {held}")).await;
+        let problem = admin.delete(&place).await.problem(409, "TENANT_ACTIVE");
+        assert!(problem["detail"].as_str().unwrap().starts_with("1 sessions"), "{held}: {problem}");
+        owner.run(&format!("update training_jobs set {given_back}")).await;
+    }
+    assert_eq!(admin.delete(&place).await.status, 204, "one that nobody has begun with goes along");
+}
+
+#[tokio::test]
 async fn a_removal_that_was_broken_off_is_finished_by_the_sweep_and_cannot_be_taken_back() {
     let (world, other, id, hash) = with_everything().await;
     let (admin, owner) = (world.caller(Role::Admin), world.owner().await);
