@@ -39,7 +39,7 @@ pub(super) async fn one(app: &App, claimed: Claimed) -> Result<()> {
     let step = Step { app, job: &job, trainer, connection };
     match job.status {
         _ if job.stopping => step.stop().await,
-        Status::Queued if !tenant_active => step.sleep().await,
+        Status::Queued if !tenant_active && job.submitted_at.is_none() => step.sleep().await,
         Status::Queued if job.dataset.is_none() => step.curate().await,
         Status::Queued => step.submit().await,
         Status::Running => step.look().await,

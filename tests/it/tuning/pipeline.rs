@@ -111,6 +111,29 @@ async fn nothing_is_begun_for_a_tenant_that_is_not_active() {
 }
 
 #[tokio::test]
+async fn what_a_provider_may_have_already_goes_on_for_a_tenant_that_is_not_active() {
+    let mut world = World::idle(Options::default()).await;
+    let lead = world.caller(Role::Lead);
+    world.work();
+    lead.good_sessions(3).await;
+    world.crash().await;
+    let fault = json!({"at": "submit", "category": "transient", "times": 1});
+    let id = lead.train(json!({"duration_seconds": 3600, "fail": fault})).await;
+    let owner = world.owner().await;
+    let step = async || {
+        owner.run("update training_jobs set next_step_at = now()").await;
+        world.run(Job::train(world.tenant.id, id.parse().unwrap())).await;
+    };
+    step().await;
+    step().await;
+    let handed_over = "select count(*) from training_jobs where status = 'queued' and submitted_at is not null";
+    assert_eq!(owner.number(handed_over).await, 1);
+    owner.run("update tenants set is_active = false").await;
+    step().await;
+    assert_eq!(owner.number("select count(*) from training_jobs where status = 'running'").await, 1);
+}
+
+#[tokio::test]
 async fn a_curation_that_takes_longer_than_a_lease_is_not_taken_over() {
     let mut options = Options::default();
     options.settings.step_lease = Duration::from_millis(150);
