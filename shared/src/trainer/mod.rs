@@ -206,14 +206,15 @@ pub trait Trainer: Send + Sync {
     async fn check(&self, base_model: &str, parameters: &Parameters, connection: &Connection) -> Result<(), Failure>;
 
     /// Hands the files over and begins. Called again with the same `job_id` and `attempt` it finds what it began and has
-    /// the effect of one call.
+    /// the effect of one call. A [`Failure`] of the category `user` or `auth` says that this call began nothing.
     async fn submit(&self, order: &Order) -> Result<Submitted, Failure>;
 
     /// Looks at the training; changes nothing. A transient failure means "could not look", never "it failed": that is
     /// [`Phase::Failed`].
     async fn look(&self, order: &Order, state: &TrainerState) -> Result<Look, Failure>;
 
-    /// Calls the training off. One that is unknown or over is no failure.
+    /// Calls the training off, and what still measures its result. One that is unknown or over is no failure. With the
+    /// default state, as nobody could note one, it is found by the order alone; what is not there is never made for it.
     async fn cancel(&self, order: &Order, state: &TrainerState) -> Result<(), Failure>;
 
     /// Measures the result on the held-out split; called until it is no longer [`Evaluation::Running`].

@@ -44,6 +44,17 @@ pub fn keep_handover(change: &mut Change, submitted: Submitted) {
     change.job.trainer_state = Some(submitted.state);
 }
 
+/// The provider refused the first handover, so it has nothing of the job: there is nothing to be called off, also where
+/// somebody called it off meanwhile.
+pub fn refused(change: &mut Change, trouble: Failure) -> Result<()> {
+    change.job.submitted_at = None;
+    if change.job.stopping {
+        stopped(change);
+        return Ok(());
+    }
+    change.fail(trouble)
+}
+
 /// Takes in what a look showed.
 pub fn looked(change: &mut Change, look: Look, settings: &Settings) -> Result<()> {
     let Look { state, phase, progress, curve, messages } = look;
@@ -218,6 +229,11 @@ pub fn is_passing(trouble: &Failure, tries: i32) -> bool {
         Category::Transient | Category::Timeout | Category::Internal => tries < MAX_TRIES,
         _ => false,
     }
+}
+
+/// Whether it says that what was asked for was not even begun.
+pub const fn is_refusal(trouble: &Failure) -> bool {
+    matches!(trouble.category, Category::User | Category::Auth)
 }
 
 /// Steps of the job were broken off so often that no further one is begun.

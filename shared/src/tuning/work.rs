@@ -105,8 +105,8 @@ impl Step<'_> {
         let Some(since) = store::begin_handover(&app.db, job, app.clock.now()).await? else {
             return write(app, job, |_| Ok(())).await;
         };
-        let job = &TrainingJob { submitted_at: Some(since), ..job.clone() };
-        match self.trainer.submit(&self.order(job)?).await {
+        let handed = TrainingJob { submitted_at: Some(since), ..job.clone() };
+        match self.trainer.submit(&self.order(&handed)?).await {
             Ok(taken) => {
                 write_as_it_stands(app, job, |change, moved| {
                     if moved {
@@ -117,6 +117,10 @@ impl Step<'_> {
                     progress::submitted(change, taken, &app.settings.tuning)
                 })
                 .await
+            }
+            // Of an earlier handover the answer may have been lost: then it may be there all the same.
+            Err(trouble) if job.submitted_at.is_none() && progress::is_refusal(&trouble) => {
+                write_as_it_stands(app, job, |change, _| progress::refused(change, trouble)).await
             }
             Err(trouble) => troubled(app, job, trouble).await,
         }
@@ -198,19 +202,11 @@ impl Step<'_> {
         open.finish(app).await
     }
 
-    /// Tells the provider that nobody wants the job any more. One whose answer to the handover was lost is found by handing
-    /// it over again, which has the effect of one handover.
+    /// Tells the provider that nobody wants the job any more. One whose answer to the handover was lost is found by its
+    /// name: what the provider does not have is not made there for it.
     async fn stop(&self) -> Result<()> {
         let (app, job) = (self.app, self.job);
-        let order = self.order(job)?;
-        let told = async {
-            let state = match &job.trainer_state {
-                Some(state) => state.clone(),
-                None => self.trainer.submit(&order).await?.state,
-            };
-            self.trainer.cancel(&order, &state).await
-        };
-        match told.await {
+        match self.trainer.cancel(&self.order(job)?, &self.state()).await {
             Ok(()) => {
                 write(app, job, |change| {
                     progress::stopped(change);

@@ -52,6 +52,24 @@ async fn a_provider_that_cannot_be_told_to_stop_is_given_up_on_record() {
     assert!(message.contains("could not be told to stop"), "{message}");
 }
 
+#[tokio::test]
+async fn a_cancelled_job_whose_handover_failed_is_never_made_at_its_provider() {
+    let world = World::new().await;
+    let lead = world.caller(Role::Lead);
+    lead.good_sessions(3).await;
+    let fault = json!({"at": "submit", "category": "transient", "times": 1, "retry_after_seconds": 3600});
+    let id = lead.train(json!({"duration_seconds": 3600, "fail": fault})).await;
+    let owner = world.owner().await;
+    let failed = "select count(*) from training_jobs where status = 'queued' and tries = 1";
+    until(async || owner.number(failed).await == 1).await;
+    let job = lead.act(&format!("/fine-tuning/jobs/{id}/cancel")).await.expect(202);
+    assert_eq!((&job["status"], &job["stopping"]), (&json!("cancelled"), &json!(true)), "it may be there");
+    until(async || lead.training(&id).await["stopping"] == json!(false)).await;
+    assert_eq!(owner.number("select count(*) from simulated_trainings where tokens > 0").await, 0);
+    let events = lead.training_events(&id).await;
+    assert!(!events.iter().any(|event| event["payload"]["level"] == "error"), "{events:#?}");
+}
+
 /// Whichever of the two comes first: nothing is registered after a cancel, and no provider goes on with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancel_that_races_every_step_leaves_nothing_behind() {

@@ -1,5 +1,6 @@
 //! Fine-tuning: a file per verb, the pipeline as a whole, and what may go wrong on its way.
 
+mod calling_off;
 mod cancel;
 mod create;
 mod curve;

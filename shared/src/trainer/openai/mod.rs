@@ -15,7 +15,11 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use crate::{files::Files, outbound::Outbound, session::outcome::Failure};
+use crate::{
+    files::Files,
+    outbound::Outbound,
+    session::outcome::{Category, Failure},
+};
 
 use super::{
     Connection, Evaluation, Look, Metrics, Order, Parameters, Submitted, Trainer, TrainerState, TrainingFile,
@@ -110,6 +114,15 @@ async fn settled(client: &Client<'_>, order: &Order, training_file: Option<&str>
     Ok(ours.into_iter().next())
 }
 
+/// What was made of the order already: its files, and its job.
+async fn made(client: &Client<'_>, order: &Order) -> Result<(Vec<File>, Option<Job>), Failure> {
+    let known = files(client, order).await?;
+    let name = order::file_name(order, "training");
+    let training = known.iter().find(|file| file.filename == name).map(|file| file.id.as_str());
+    let job = settled(client, order, training).await?;
+    Ok((known, job))
+}
+
 fn submitted(job: &Job) -> Submitted {
     Submitted { external_id: job.id.clone(), state: State::of(&job.id).kept() }
 }
@@ -133,10 +146,8 @@ impl Trainer for Openai {
         order::check(&order.parameters)?;
         order::check_samples(order.training.samples)?;
         let client = self.client(&order.connection)?;
-        let known = files(&client, order).await?;
-        let name = order::file_name(order, "training");
-        let made_before = known.iter().find(|file| file.filename == name).map(|file| file.id.as_str());
-        if let Some(job) = settled(&client, order, made_before).await? {
+        let (known, made_before) = made(&client, order).await?;
+        if let Some(job) = made_before {
             return Ok(submitted(&job));
         }
         let training = self.uploaded(&client, order, ("training", &order.training), &known).await?;
@@ -146,8 +157,13 @@ impl Trainer for Openai {
         };
         let body: Value = order::body(order, &training, held_out.as_deref());
         let created = client.create(&body, &format!("ioc-{}-{}", order.job_id, order.attempt)).await?;
-        // Somebody may have made one at the same time. A list that does not show ours yet changes nothing.
-        let job = settled(&client, order, Some(&training)).await?.unwrap_or(created);
+        // Somebody may have made one at the same time. A list that does not show ours yet changes nothing, nor does one
+        // that is refused: ours was begun.
+        let job = match settled(&client, order, Some(&training)).await {
+            Ok(found) => found.unwrap_or(created),
+            Err(refused) if matches!(refused.category, Category::User | Category::Auth) => created,
+            Err(failure) => return Err(failure),
+        };
         Ok(submitted(&job))
     }
 
@@ -160,9 +176,9 @@ impl Trainer for Openai {
         let id = match State::read(state) {
             Ok(state) => state.id,
             // It was submitted, maybe, and nobody could note it.
-            Err(_) => match settled(&client, order, None).await? {
-                Some(job) => job.id,
-                None => return Ok(()),
+            Err(_) => match made(&client, order).await? {
+                (_, Some(job)) => job.id,
+                (_, None) => return Ok(()),
             },
         };
         client.cancel(&id).await.map(drop)

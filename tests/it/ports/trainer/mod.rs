@@ -113,6 +113,8 @@ claims_of_every_trainer! {
     a_failure_of_the_training_is_no_failure_to_look
     what_is_called_off_is_cancelled_and_may_be_called_off_again
     what_is_unknown_may_be_called_off
+    what_nobody_could_note_is_called_off_by_its_name
+    what_was_never_begun_is_not_begun_to_be_called_off
     a_job_that_was_lost_is_unknown
     another_attempt_is_another_job
     each_fault_of_the_provider_has_its_category
@@ -286,6 +288,26 @@ async fn what_is_unknown_may_be_called_off(member: &dyn Member) {
     let (lost, submitted) = submitted(member).await;
     member.forget(&lost).await;
     member.trainer().cancel(&lost, &submitted.state).await.unwrap();
+}
+
+async fn what_nobody_could_note_is_called_off_by_its_name(member: &dyn Member) {
+    let (order, submitted) = submitted(member).await;
+    member.train(&order, 0..2).await;
+    member.trainer().cancel(&order, &TrainerState::default()).await.unwrap();
+    looked(member, &order, &submitted.state, |look| look.phase == Phase::Cancelled).await;
+}
+
+async fn what_was_never_begun_is_not_begun_to_be_called_off(member: &dyn Member) {
+    for status in [400, 401, 500] {
+        let order = order(member).await;
+        let mut unlucky = order.clone();
+        if !member.meets(&mut unlucky, Call::Create, Fault::status(status)) {
+            return;
+        }
+        member.trainer().submit(&unlucky).await.unwrap_err();
+        member.trainer().cancel(&order, &TrainerState::default()).await.unwrap();
+        assert_eq!(member.jobs(&order).await, 0, "{status}");
+    }
 }
 
 async fn a_job_that_was_lost_is_unknown(member: &dyn Member) {

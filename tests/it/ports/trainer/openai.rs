@@ -165,13 +165,18 @@ async fn of_jobs_that_were_made_at_the_same_time_the_oldest_stays() {
 
 #[tokio::test]
 async fn one_that_nobody_could_note_is_called_off_all_the_same() {
-    let member = member().await;
-    let order = order(&member).await;
-    member.fault(Call::Create, Fault::LoseAnswer);
-    member.trainer.submit(&order).await.unwrap_err();
-    assert_eq!(member.of(&order).len(), 1);
-    member.trainer.cancel(&order, &shared::trainer::TrainerState::default()).await.unwrap();
-    assert_eq!(member.of(&order).len(), 0);
+    for forgetful in [false, true] {
+        let member = member().await;
+        if forgetful {
+            member.server.forget_metadata();
+        }
+        let order = order(&member).await;
+        member.fault(Call::Create, Fault::LoseAnswer);
+        member.trainer.submit(&order).await.unwrap_err();
+        assert_eq!(member.of(&order).len(), 1);
+        member.trainer.cancel(&order, &shared::trainer::TrainerState::default()).await.unwrap();
+        assert_eq!(member.of(&order).len(), 0, "{forgetful}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,109 @@
+//! What a provider is asked to call off, and what not: of a handover that was refused, of one whose answer was lost.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use harness::{Caller, Options, World, until};
+use serde_json::{Value, json};
+use shared::{
+    auth::Role,
+    session::outcome::{Category, Failure},
+    trainer::{
+        Connection, Evaluation, Look, Order, Parameters, Phase, Provider, Submitted, Trainer, TrainerState,
+        carried::Trainers,
+    },
+};
+
+type Calls = Arc<Mutex<Vec<&'static str>>>;
+
+/// Notes what it is asked. It fails with what it is given as long as that lasts, and refuses to call anything off where it
+/// is told to.
+#[derive(Default)]
+struct Noting {
+    calls: Calls,
+    failures: Mutex<VecDeque<Category>>,
+    calls_nothing_off: bool,
+}
+
+fn refused(category: Category) -> Failure {
+    Failure::new(category, "REFUSED", "The provider does not want that.")
+}
+
+#[async_trait]
+impl Trainer for Noting {
+    async fn check(&self, _: &str, _: &Parameters, _: &Connection) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn submit(&self, _: &Order) -> Result<Submitted, Failure> {
+        self.calls.lock().unwrap().push("submit");
+        match self.failures.lock().unwrap().pop_front() {
+            Some(category) => Err(refused(category)),
+            None => Ok(Submitted { external_id: "one".to_owned(), state: TrainerState::default() }),
+        }
+    }
+
+    async fn look(&self, _: &Order, state: &TrainerState) -> Result<Look, Failure> {
+        let (curve, messages) = (Vec::new(), Vec::new());
+        Ok(Look { state: state.clone(), phase: Phase::Training, progress: None, curve, messages })
+    }
+
+    async fn cancel(&self, _: &Order, _: &TrainerState) -> Result<(), Failure> {
+        self.calls.lock().unwrap().push("cancel");
+        if self.calls_nothing_off { Err(refused(Category::Auth)) } else { Ok(()) }
+    }
+
+    async fn evaluate(&self, _: &Order, _: &TrainerState) -> Result<Evaluation, Failure> {
+        Ok(Evaluation::Unsupported)
+    }
+}
+
+/// Has a job trained by it, in a world with a few good sessions.
+async fn trained_by(trainer: Noting, mut options: Options) -> (World, Caller, String) {
+    let trainer: Box<dyn Trainer> = Box::new(trainer);
+    options.trainers = Trainers::new([(Provider::Openai, trainer)]);
+    let world = World::with(options).await;
+    let lead = world.caller(Role::Lead);
+    lead.good_sessions_on_both_sides().await;
+    let id = lead.new_training(json!({"provider": "openai"})).await;
+    lead.act(&format!("/fine-tuning/jobs/{id}/start")).await.expect(202);
+    (world, lead, id)
+}
+
+/// A job that failed, once nobody has to be told of it any more, and the errors in its log.
+async fn failed(lead: &Caller, id: &str) -> (Value, Vec<Value>) {
+    lead.trains(id, &["failed"]).await;
+    until(async || lead.training(id).await["stopping"] == json!(false)).await;
+    let mut events = lead.training_events(id).await;
+    events.retain(|event| event["payload"]["level"] == "error");
+    (lead.training(id).await, events)
+}
+
+#[tokio::test]
+async fn a_handover_that_was_refused_leaves_nothing_to_be_called_off() {
+    for category in [Category::User, Category::Auth] {
+        let calls = Calls::default();
+        let failures = Mutex::new([category].into());
+        let trainer = Noting { calls: calls.clone(), failures, calls_nothing_off: true };
+        let (_world, lead, id) = trained_by(trainer, Options::default()).await;
+        let (job, errors) = failed(&lead, &id).await;
+        assert_eq!(job["error"]["code"], "REFUSED", "{job:#}");
+        assert_eq!(errors, Vec::<Value>::new());
+        assert_eq!(*calls.lock().unwrap(), ["submit"]);
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_that_was_lost_may_have_left_is_called_off_though_the_next_handover_is_refused() {
+    let calls = Calls::default();
+    let failures = Mutex::new([Category::Transient, Category::Auth].into());
+    let trainer = Noting { calls: calls.clone(), failures, ..Noting::default() };
+    let (_world, lead, id) = trained_by(trainer, Options::default()).await;
+    let (job, errors) = failed(&lead, &id).await;
+    assert_eq!(job["error"]["category"], "auth", "{job:#}");
+    assert_eq!(errors, Vec::<Value>::new());
+    assert_eq!(*calls.lock().unwrap(), ["submit", "submit", "cancel"]);
+}
