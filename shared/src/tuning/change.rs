@@ -92,9 +92,11 @@ impl Change {
         Ok(())
     }
 
-    /// Whether a provider may be working on it: from before it was handed over until its training was over.
+    /// Whether a provider may be working on it: from before it was handed over until its result was measured.
     pub fn is_at_provider(&self) -> bool {
-        self.job.submitted_at.is_some() && matches!(self.job.status, Status::Queued | Status::Running)
+        let is_being_measured = self.job.status == Status::Evaluating && self.job.evaluation.is_none();
+        self.job.submitted_at.is_some()
+            && (is_being_measured || matches!(self.job.status, Status::Queued | Status::Running))
     }
 
     /// Has the provider told, by the next step, that nobody wants the job any more.

@@ -1,4 +1,5 @@
-//! What a provider is asked to call off, and what not: of a handover that was refused, of one whose answer was lost.
+//! What a provider is asked to call off, and what not: of a handover that was refused, of one whose answer was lost, and of
+//! what it still measures.
 
 use std::{
     collections::VecDeque,
@@ -12,15 +13,15 @@ use shared::{
     auth::Role,
     session::outcome::{Category, Failure},
     trainer::{
-        Connection, Evaluation, Look, Order, Parameters, Phase, Provider, Submitted, Trainer, TrainerState,
-        carried::Trainers,
+        Connection, Evaluation, Look, Metrics, Order, Parameters, Phase, Provider, Submitted, Trained, Trainer,
+        TrainerState, carried::Trainers,
     },
 };
 
 type Calls = Arc<Mutex<Vec<&'static str>>>;
 
-/// Notes what it is asked. It fails with what it is given as long as that lasts, and refuses to call anything off where it
-/// is told to.
+/// Trains at once, measures without an end, and notes what it is asked. Handovers fail with what it is given as long as
+/// that lasts, and it refuses to call anything off where it is told to.
 #[derive(Default)]
 struct Noting {
     calls: Calls,
@@ -48,7 +49,9 @@ impl Trainer for Noting {
 
     async fn look(&self, _: &Order, state: &TrainerState) -> Result<Look, Failure> {
         let (curve, messages) = (Vec::new(), Vec::new());
-        Ok(Look { state: state.clone(), phase: Phase::Training, progress: None, curve, messages })
+        let artifact = "one".to_owned();
+        let trained = Trained { model_identifier: None, artifact, metrics: Metrics::default(), cost_micros: None };
+        Ok(Look { state: state.clone(), phase: Phase::Succeeded(trained), progress: None, curve, messages })
     }
 
     async fn cancel(&self, _: &Order, _: &TrainerState) -> Result<(), Failure> {
@@ -56,8 +59,8 @@ impl Trainer for Noting {
         if self.calls_nothing_off { Err(refused(Category::Auth)) } else { Ok(()) }
     }
 
-    async fn evaluate(&self, _: &Order, _: &TrainerState) -> Result<Evaluation, Failure> {
-        Ok(Evaluation::Unsupported)
+    async fn evaluate(&self, _: &Order, state: &TrainerState) -> Result<Evaluation, Failure> {
+        Ok(Evaluation::Running(state.clone()))
     }
 }
 
@@ -106,4 +109,15 @@ async fn what_an_answer_that_was_lost_may_have_left_is_called_off_though_the_nex
     assert_eq!(job["error"]["category"], "auth", "{job:#}");
     assert_eq!(errors, Vec::<Value>::new());
     assert_eq!(*calls.lock().unwrap(), ["submit", "submit", "cancel"]);
+}
+
+#[tokio::test]
+async fn a_job_that_is_being_measured_is_called_off_at_its_provider() {
+    let calls = Calls::default();
+    let (_world, lead, id) = trained_by(Noting { calls: calls.clone(), ..Noting::default() }, Options::default()).await;
+    lead.trains(&id, &["evaluating"]).await;
+    let job = lead.act(&format!("/fine-tuning/jobs/{id}/cancel")).await.expect(202);
+    assert_eq!((&job["status"], &job["stopping"]), (&json!("cancelled"), &json!(true)));
+    until(async || lead.training(&id).await["stopping"] == json!(false)).await;
+    assert_eq!(*calls.lock().unwrap(), ["submit", "cancel"]);
 }
