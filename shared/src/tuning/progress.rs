@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::{
+    clock::Time,
     error::Result,
     id::ModelVersionId,
     session::outcome::{Category, Failure},
@@ -110,14 +111,29 @@ fn readable(point: Point) -> Option<Point> {
 }
 
 fn still_running(change: &mut Change, settings: &Settings) -> Result<()> {
-    let longest = TimeDelta::from_std(settings.longest).unwrap_or(TimeDelta::MAX);
-    if change.job.submitted_at.is_some_and(|since| change.now - since > longest) {
-        let message = format!("The provider did not finish it within {} hours.", longest.num_hours());
+    if change.job.submitted_at.is_some_and(|since| is_overdue(since, change.now, settings)) {
+        let message = format!("The provider did not finish it within {} hours.", hours(settings));
         let remedy = "Retry with fewer epochs or samples, or have TRAINING_LONGEST raised.";
         return change.fail(failure(Category::Timeout, "TRAINING_TIMEOUT", message, remedy));
     }
     look_later(change, settings);
     Ok(())
+}
+
+/// Whether what began then takes longer than a provider may take.
+pub fn is_overdue(since: Time, now: Time, settings: &Settings) -> bool {
+    now - since > TimeDelta::from_std(settings.longest).unwrap_or(TimeDelta::MAX)
+}
+
+const fn hours(settings: &Settings) -> u64 {
+    settings.longest.as_secs() / 3600
+}
+
+/// Why nothing was measured, where the provider did not come to an end with it.
+pub fn too_long_to_measure(settings: &Settings) -> Failure {
+    let message = format!("the provider did not finish it within {} hours", hours(settings));
+    let remedy = "Measure the version by hand, or have TRAINING_LONGEST raised and retry.";
+    failure(Category::Agent, "EVALUATION_TIMEOUT", message, remedy)
 }
 
 fn succeeded(change: &mut Change, trained: Trained) -> Result<()> {
@@ -165,7 +181,7 @@ fn look_later(change: &mut Change, settings: &Settings) {
 }
 
 /// A step did what it was for; the next is due then.
-fn settled(change: &mut Change, due: crate::clock::Time) {
+fn settled(change: &mut Change, due: Time) {
     change.job.tries = 0;
     change.job.next_step_at = Some(due);
 }

@@ -153,6 +153,10 @@ impl Step<'_> {
         }
         let order = self.order(job)?;
         let measured = match self.trainer.evaluate(&order, &self.state()).await {
+            Ok(Evaluation::Running(state)) if self.is_overdue() => {
+                let longest = &app.settings.tuning;
+                self.trainer.cancel(&order, &state).await.and_then(|()| Err(progress::too_long_to_measure(longest)))
+            }
             Ok(Evaluation::Running(state)) => {
                 return write(app, job, |change| {
                     progress::evaluating(change, state, &app.settings.tuning);
@@ -178,6 +182,11 @@ impl Step<'_> {
             Err(trouble) if !progress::is_passing(&trouble, job.tries + 1) => self.unmeasured(&trouble.message).await,
             Err(trouble) => troubled(app, job, trouble).await,
         }
+    }
+
+    /// Nobody waits for a measurement for longer than for a training.
+    fn is_overdue(&self) -> bool {
+        progress::is_overdue(self.job.status_changed_at, self.app.clock.now(), &self.app.settings.tuning)
     }
 
     async fn unmeasured(&self, why: &str) -> Result<()> {

@@ -4,6 +4,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -119,5 +120,17 @@ async fn a_job_that_is_being_measured_is_called_off_at_its_provider() {
     let job = lead.act(&format!("/fine-tuning/jobs/{id}/cancel")).await.expect(202);
     assert_eq!((&job["status"], &job["stopping"]), (&json!("cancelled"), &json!(true)));
     until(async || lead.training(&id).await["stopping"] == json!(false)).await;
+    assert_eq!(*calls.lock().unwrap(), ["submit", "cancel"]);
+}
+
+#[tokio::test]
+async fn a_measurement_that_never_ends_is_called_off_and_what_was_trained_is_registered() {
+    let mut options = Options::default();
+    options.settings.tuning.longest = Duration::from_millis(300);
+    let calls = Calls::default();
+    let (_world, lead, id) = trained_by(Noting { calls: calls.clone(), ..Noting::default() }, options).await;
+    let job = lead.trains(&id, &["completed", "failed"]).await;
+    assert_eq!((&job["status"], &job["evaluation"]["by"]), (&json!("completed"), &json!("nobody")), "{job:#}");
+    assert!(job["evaluation"]["reason"].as_str().unwrap().contains("did not finish"), "{job:#}");
     assert_eq!(*calls.lock().unwrap(), ["submit", "cancel"]);
 }
