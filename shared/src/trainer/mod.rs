@@ -209,7 +209,7 @@ pub trait Trainer: Send + Sync {
     /// the effect of one call. A [`Failure`] of the category `user` or `auth` says that this call began nothing.
     async fn submit(&self, order: &Order) -> Result<Submitted, Failure>;
 
-    /// Looks at the training; changes nothing. A transient failure means "could not look", never "it failed": that is
+    /// Looks at the training; changes nothing of it. A transient failure means "could not look", never "it failed": that is
     /// [`Phase::Failed`].
     async fn look(&self, order: &Order, state: &TrainerState) -> Result<Look, Failure>;
 

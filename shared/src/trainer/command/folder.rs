@@ -78,7 +78,11 @@ async fn write(to: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Removes what was to be learnt from; what is gone already need not be.
 pub(super) fn empty(folder: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if matches!(&*name, "training.jsonl" | "held-out.jsonl") || name.ends_with(".part") {

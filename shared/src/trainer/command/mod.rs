@@ -65,6 +65,40 @@ impl Command {
         Self { settings, files }
     }
 
+    /// Nothing is learnt from the samples any more, nor measured on them. One that cannot be removed keeps nobody from what
+    /// was found.
+    fn forget_samples(&self, order: &Order) {
+        if let Err(error) = folder::empty(&folder::of(&self.settings.folder, order)) {
+            tracing::warn!(?error, job.id = %order.job_id, "the samples of a training that is over cannot be removed");
+        }
+    }
+
+    /// How far the measuring on what was held out is; begins it where nothing was measured yet.
+    fn measured(&self, order: &Order, samples: u64, state: &TrainerState) -> Result<Evaluation, Failure> {
+        let done = |metrics| Ok(Evaluation::Done { metrics, samples });
+        let (trained, _) =
+            seen(&self.process(order, Verb::Train), Place::default()).map_err(|error| trouble(&error))?;
+        if let Some(End::Succeeded { metrics, .. }) = trained.end
+            && let Metrics { eval_loss: Some(_), .. } = metrics
+        {
+            return done(Metrics { final_loss: None, ..metrics });
+        }
+        let process = self.process(order, Verb::Evaluate);
+        if !process.was_started() {
+            process.start(&self.settings).map_err(|error| trouble(&error))?;
+            return Ok(Evaluation::Running(state.clone()));
+        }
+        let (news, runs) = seen(&process, Place::default()).map_err(|error| trouble(&error))?;
+        match news.end {
+            Some(End::Succeeded { metrics, .. }) => done(metrics),
+            Some(End::Failed { code, message }) => Err(reported(code, message)),
+            Some(End::Unsupported) => Ok(Evaluation::Unsupported),
+            None if runs => Ok(Evaluation::Running(state.clone())),
+            None if process.exit_code().is_some_and(|code| USAGE.contains(&code)) => Ok(Evaluation::Unsupported),
+            None => Err(died(&process)),
+        }
+    }
+
     fn process(&self, order: &Order, verb: Verb) -> Process {
         Process { folder: folder::of(&self.settings.folder, order), verb }
     }
@@ -145,6 +179,10 @@ impl Trainer for Command {
         let from = Place::deserialize(&state.0).unwrap_or_default();
         let (news, runs) = seen(&process, from).map_err(|error| trouble(&error))?;
         let phase = phase(&process, news.end, runs);
+        if matches!(phase, Phase::Failed(_)) {
+            // Nobody calls off what is over.
+            self.forget_samples(order);
+        }
         let progress = if matches!(phase, Phase::Succeeded(_)) { Some(1.0) } else { news.progress };
         Ok(Look { state: kept(news.next), phase, progress, curve: news.curve, messages: news.messages })
     }
@@ -164,27 +202,14 @@ impl Trainer for Command {
 
     async fn evaluate(&self, order: &Order, state: &TrainerState) -> Result<Evaluation, Failure> {
         let Some(held_out) = &order.held_out else { return Ok(Evaluation::Unsupported) };
-        let done = |metrics| Ok(Evaluation::Done { metrics, samples: held_out.samples });
-        let (trained, _) =
-            seen(&self.process(order, Verb::Train), Place::default()).map_err(|error| trouble(&error))?;
-        if let Some(End::Succeeded { metrics, .. }) = trained.end
-            && let Metrics { eval_loss: Some(_), .. } = metrics
-        {
-            return done(Metrics { final_loss: None, ..metrics });
+        let evaluation = self.measured(order, held_out.samples, state);
+        let goes_on = match &evaluation {
+            Ok(evaluation) => matches!(evaluation, Evaluation::Running(_)),
+            Err(failure) => failure.category == Category::Transient,
+        };
+        if !goes_on {
+            self.forget_samples(order);
         }
-        let process = self.process(order, Verb::Evaluate);
-        if !process.was_started() {
-            process.start(&self.settings).map_err(|error| trouble(&error))?;
-            return Ok(Evaluation::Running(state.clone()));
-        }
-        let (news, runs) = seen(&process, Place::default()).map_err(|error| trouble(&error))?;
-        match news.end {
-            Some(End::Succeeded { metrics, .. }) => done(metrics),
-            Some(End::Failed { code, message }) => Err(reported(code, message)),
-            Some(End::Unsupported) => Ok(Evaluation::Unsupported),
-            None if runs => Ok(Evaluation::Running(state.clone())),
-            None if process.exit_code().is_some_and(|code| USAGE.contains(&code)) => Ok(Evaluation::Unsupported),
-            None => Err(died(&process)),
-        }
+        evaluation
     }
 }

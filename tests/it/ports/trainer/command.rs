@@ -232,6 +232,51 @@ async fn the_program_knows_nothing_of_our_secrets_and_the_samples_lie_here_no_lo
 }
 
 #[tokio::test]
+async fn what_was_held_out_is_removed_when_the_training_failed_or_measured_itself() {
+    let member = member().await;
+    let left =
+        |order: &Order| ["training.jsonl", "held-out.jsonl"].map(|name| member.folder(order).join(name).exists());
+    let (bad, submission) = submitted(&member).await;
+    member.runs(&bad).await;
+    member.fail(&bad).await;
+    looked(&member, &bad, &submission.state, |look| matches!(look.phase, Phase::Failed(_))).await;
+    assert_eq!(left(&bad), [false, false]);
+    let (good, submission) = submitted(&member).await;
+    member.runs(&good).await;
+    member.say(&good, r#"{"status": "succeeded", "eval_loss": 0.5}"#);
+    looked(&member, &good, &submission.state, |look| matches!(look.phase, Phase::Succeeded(_))).await;
+    assert!(left(&good)[1], "nobody has asked yet what was measured");
+    for _ in 0..2 {
+        let evaluation = member.trainer.evaluate(&good, &submission.state).await.unwrap();
+        assert!(matches!(evaluation, Evaluation::Done { samples: 3, .. }), "{evaluation:?}");
+        assert_eq!(left(&good), [false, false]);
+    }
+}
+
+#[tokio::test]
+async fn calling_off_ends_an_evaluation_and_removes_what_it_measures_on() {
+    let member = member().await;
+    let mut order = order(&member).await;
+    extra(&mut order, "evaluates_for_ever", true);
+    let submission = member.trainer.submit(&order).await.unwrap();
+    member.succeed(&order).await;
+    looked(&member, &order, &submission.state, |look| matches!(look.phase, Phase::Succeeded(_))).await;
+    let file = member.folder(&order).join("evaluate.pid");
+    until(async || {
+        let evaluation = member.trainer.evaluate(&order, &submission.state).await.unwrap();
+        assert!(matches!(evaluation, Evaluation::Running(_)), "{evaluation:?}");
+        pid_in(&file).is_some()
+    })
+    .await;
+    let pid = pid_in(&file).unwrap();
+    assert!(kill(pid, None).is_ok());
+    member.trainer.cancel(&order, &submission.state).await.unwrap();
+    let is_gone = || fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "));
+    until(async || kill(pid, None).is_err() || is_gone()).await;
+    assert!(!member.folder(&order).join("held-out.jsonl").exists());
+}
+
+#[tokio::test]
 async fn a_program_that_cannot_evaluate_says_so_by_its_usage() {
     let member = member().await;
     let mut order = order(&member).await;
