@@ -1,17 +1,15 @@
 "use client";
 
 import { useQueryClient } from "@tanstack/react-query";
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { credential } from "@/api/credential";
 import { Refused, Unreachable } from "@/api/problem";
 import { Renewal } from "./apply";
 import { Connection, type LiveState } from "./connection";
 import type { Topic } from "./frame";
+import { Line, State } from "./hooks";
 
 const REVOKED = "The key is no longer accepted: it was revoked or has expired, or its tenant was deactivated.";
-
-const State = createContext<LiveState>("connecting");
-const Line = createContext<Connection | null>(null);
 
 async function ticket(): Promise<string> {
   const now = await credential.fresh();
@@ -69,15 +67,4 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       <State value={state}>{children}</State>
     </Line>
   );
-}
-
-export function useLiveState(): LiveState {
-  return useContext(State);
-}
-
-/** Listens to a topic as long as the component is shown. */
-export function useTopic(topic: Topic | null) {
-  const line = useContext(Line);
-  const steady = useMemo(() => topic, [topic]);
-  useEffect(() => (line && steady ? line.follow(steady) : undefined), [line, steady]);
 }

@@ -1,4 +1,4 @@
-import { useLiveState } from "@/live/provider";
+import { useLiveState } from "@/live/hooks";
 
 /** How often a query asks again: seldom while the stream tells what changes, often while it cannot. */
 export function usePace(polling = 3000): number {

@@ -12,7 +12,7 @@ import { Tabs } from "@/components/tabs";
 import { Ago, useNow } from "@/components/time";
 import { WentWrong } from "@/components/went-wrong";
 import { useQueryState } from "@/hooks/use-query-state";
-import { useTopic } from "@/live/provider";
+import { useTopic } from "@/live/hooks";
 import { ActionBar } from "@/modules/session/action-bar";
 import { Checkpoints } from "@/modules/session/checkpoints";
 import { isSpoken, story } from "@/modules/session/events";

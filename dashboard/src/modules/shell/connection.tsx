@@ -5,7 +5,7 @@ import { useSyncExternalStore } from "react";
 import { Unreachable } from "@/api/problem";
 import { cx } from "@/components/class-names";
 import type { LiveState } from "@/live/connection";
-import { useLiveState } from "@/live/provider";
+import { useLiveState } from "@/live/hooks";
 
 const SAYS: Readonly<Record<LiveState, { word: string; means: string; tone: string; path: string }>> = {
   live: {

@@ -9,7 +9,7 @@ import { tenancyKeys, useMe } from "@/api/queries/tenancy";
 import { IconButton } from "@/components/button";
 import { Failure, Loading } from "@/components/states";
 import { useShortcuts } from "@/hooks/use-shortcuts";
-import { useTopic } from "@/live/provider";
+import { useTopic } from "@/live/hooks";
 import { Connection } from "./connection";
 import { Help } from "./help";
 import { Navigation } from "./navigation";
