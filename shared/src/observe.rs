@@ -143,7 +143,8 @@ async fn take_in(
         Phase::Finished(_) | Phase::Waiting(_) => false,
         Phase::Starting | Phase::Working | Phase::Retrying { .. } => claimed.out_of_tokens,
     };
-    if rests && let Err(failure) = run.runtime.abort(&run.assignment, &run.state).await {
+    let aborted = if rests { run.runtime.abort(&run.assignment, &run.state).await } else { Ok(()) };
+    if let Err(failure) = &aborted {
         tracing::warn!(session.id = %session.id, failure.message, "the agent could not be brought to rest");
     }
     let stops = rests || matches!(seen.phase, Phase::Waiting(_) | Phase::Finished(_));
@@ -163,6 +164,8 @@ async fn take_in(
             change.event(EventType::Artifact, serde_json::to_value(artifact)?);
         }
         match next {
+            // It works on and is metered; the next look tells it again.
+            Next::Rest { .. } | Next::Continue if aborted.is_err() => Ok(()),
             // Somebody asked for its stop meanwhile: the next step carries that out, and nothing holds it before.
             Next::Ask(_) | Next::Rest { .. } | Next::Continue if change.session.stops() => Ok(()),
             // Or for its pause: that goes on until somebody ends it, not until the limit does.

@@ -232,6 +232,22 @@ async fn an_agent_that_asks_is_not_broken_off_for_want_of_tokens() {
 }
 
 #[tokio::test]
+async fn an_agent_that_does_not_rest_for_want_of_tokens_is_metered_until_it_does() {
+    let scene = running(json!({})).await;
+    scene.spend_all().await;
+    scene.agent.deaf.store(true, SeqCst);
+    for spent in [10, 20] {
+        scene.agent.spent.store(spent, SeqCst);
+        scene.after(seconds(10)).await;
+        let session = scene.session().await;
+        assert_eq!((&session["status"], &session["usage"]["tokens_output"]), (&json!("running"), &json!(spent)));
+    }
+    scene.agent.deaf.store(false, SeqCst);
+    scene.after(seconds(10)).await;
+    assert_eq!((scene.session().await["pause_reason"].clone(), scene.aborts()), (json!("quota"), 3));
+}
+
+#[tokio::test]
 async fn a_pause_that_somebody_asks_for_while_a_limit_is_found_lasts_until_somebody_ends_it() {
     for limited in [true, false] {
         let scene = running(json!({})).await;
