@@ -133,7 +133,10 @@ impl Db {
     /// Calls one of the directory's functions (see the migrations), the only ones that see more than one tenant.
     pub async fn directory(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
         match run(self.client().await?, sql, params).await {
-            Err(error) if error.is_gone() => Ok(run(self.client().await?, sql, params).await?),
+            Err(error) if error.is_gone() => {
+                forget_idle(&self.pool);
+                Ok(run(self.client().await?, sql, params).await?)
+            }
             other => Ok(other?),
         }
     }
@@ -316,6 +319,7 @@ impl Tx {
     /// The same once more, on another connection.
     async fn send_anew(&mut self, first: &Sent, statements: &[Statement<'_>], last: bool) -> Result<Vec<Vec<Row>>> {
         self.open = false;
+        forget_idle(&self.pool);
         self.client = Some(self.pool.get().await.map_err(|source| Error::unavailable("Postgres", source))?);
         Ok(self.send(first, statements, last).await?)
     }
@@ -356,6 +360,11 @@ impl Drop for Tx {
             }
         }
     }
+}
+
+/// Where one connection died in the pool the others have too, most likely: what is tried again gets a new one.
+fn forget_idle(pool: &Pool) {
+    pool.retain(|_, _| false);
 }
 
 /// One statement outside of a transaction.
