@@ -43,6 +43,8 @@ impl Eap {
         let standing = &seen.standing;
         Ok(match (standing.status.as_str(), &standing.result) {
             (_, Some(kept)) => Phase::Finished(finish(kept)),
+            // Given up by a look that was broken off before it could say so.
+            ("lost", _) if self.is_over(standing) && was_given_often(standing) => fell_silent(),
             ("lost", _) => failed(AGENT_LOST, "The agent was silent for too long; its work was taken from it."),
             ("waiting", _) => Phase::Starting,
             ("leased", _) if self.is_over(standing) => self.again(assignment, standing).await?,
@@ -61,12 +63,9 @@ impl Eap {
     /// The lease is over: an agent that pulls may claim the task again, another is pushed to again; some few times.
     async fn again(&self, assignment: &Assignment, standing: &Standing) -> Result<Phase, Failure> {
         let task = (assignment.tenant_id, standing.task.task_id);
-        if standing.lease_token >= i64::from(MAX_GRANTS) {
+        if was_given_often(standing) {
             self.change(task, Change::GiveUp).await?;
-            return Ok(failed(
-                "LEASE_EXPIRED",
-                "The agent took the task and fell silent, each time that it was given it.",
-            ));
+            return Ok(fell_silent());
         }
         if assignment.agent.endpoint_url.is_none() {
             return Ok(Phase::Starting);
@@ -82,6 +81,15 @@ impl Eap {
         Box::pin(self.push(assignment, &anew)).await?;
         Ok(Phase::Working)
     }
+}
+
+/// Whether the task was given as often as it may be.
+fn was_given_often(standing: &Standing) -> bool {
+    standing.lease_token >= i64::from(MAX_GRANTS)
+}
+
+fn fell_silent() -> Phase {
+    failed("LEASE_EXPIRED", "The agent took the task and fell silent, each time that it was given it.")
 }
 
 fn failed(code: &str, message: &str) -> Phase {

@@ -159,3 +159,24 @@ fn with_lease(task: &Value, text: &str) -> Value {
     body["lease_token"] = task["lease"]["token"].clone();
     body
 }
+
+#[tokio::test]
+async fn a_look_that_gave_a_task_up_and_was_broken_off_finds_the_same_reason_again() {
+    let clock = Clock::fixed(Clock::System.now());
+    let world = World::idle(Options { clock: clock.clone(), ..Options::default() }).await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    for _ in 0..2 {
+        world.run(Job::dispatch(world.tenant.id, id.parse().unwrap())).await;
+    }
+    for _ in 1..=3 {
+        agent.task().await;
+        clock.advance(TimeDelta::seconds(120));
+    }
+    // As such a look leaves it.
+    let owner = world.owner().await;
+    owner.run("update external_tasks set status = 'lost'").await;
+    world.run(Job::observe(world.tenant.id, id.parse().unwrap())).await;
+    let codes = "select distinct payload->>'code' from session_events where payload->>'code' is not null";
+    assert_eq!(owner.texts(codes).await, ["LEASE_EXPIRED"]);
+}
