@@ -166,6 +166,7 @@ pub async fn some_sessions(tx: &mut Tx, id: TenantId, most: i64) -> Result<Vec<S
     tx.query(sql, &[&id, &most]).await?.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }
 
+/// Removes these sessions of it, with every row that belongs to them.
 pub async fn remove_sessions(tx: Tx, id: TenantId, sessions: &[SessionId]) -> Result<()> {
     tx.finish("delete from sessions where tenant_id = $1 and id = any($2)", &[&id, &sessions]).await?;
     Ok(())
