@@ -1,11 +1,12 @@
 # Everything that one does with this checkout. `make` alone lists it. What a target needs and the machine lacks is put
-# under .local/ first, without root; needed beforehand: git, cargo, node with npm, python3, make.
+# under .local/ first, without root. infra/local/needed.sh names what must be there beforehand.
 
 IOC := target/debug/ioc
 PYTHON ?= python3
+TIMED := sh infra/local/timed.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test dashboard build lora-trainer up demo check check-dashboard test test-dashboard screenshots fmt lint deny lint-template bench bench-dashboard lambda clean
+.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up demo check check-dashboard test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,13 +16,16 @@ help: ## List the targets
 	@echo "    DATABASE_URL, REDIS_URL             servers of your own instead of private ones"
 	@echo "    ANTHROPIC_API_KEY, OPENAI_API_KEY   a real model instead of the scripted one (so does ~/.config/opencode)"
 
+needed: ## Is everything on this machine that must be there beforehand? One message names all that is not
+	@PYTHON='$(PYTHON)' sh infra/local/needed.sh
+
 setup: ## Install what is missing into .local: PostgreSQL, Valkey, OpenCode, ripgrep
 	@$(PYTHON) infra/local/setup.py
 
 dashboard: ## Build the dashboard into dashboard/out, where its sources are newer than that
 	@$(PYTHON) infra/local/setup.py --dashboard
 
-setup-test: ## All that, and what the tests need: cargo-lambda, MiniStack, moto, cfn-lint, cargo-deny, Schemathesis, the A2A SDK, Chromium
+setup-test: ## All that, and what the tests need: cargo-lambda, MiniStack, moto, cfn-lint, cargo-deny, Schemathesis, the A2A SDK, Redocly, Spectral, Chromium, fonts
 	@$(PYTHON) infra/local/setup.py --test
 
 build: ## Compile the local host, and the example that the tests start
@@ -32,7 +36,7 @@ lora-trainer: ## Compile the example that trains, for the test that runs it and 
 	@cargo build --locked --quiet --manifest-path examples/lora-trainer/Cargo.toml --target-dir target/lora-trainer
 
 # Fetching waits for the network and compiling for the processors: both at once.
-up: ## Set up, start everything on 127.0.0.1:8000 with the dashboard, show the main job once; Ctrl-C ends it
+up: needed ## Set up, start everything on 127.0.0.1:8000 with the dashboard, show the main job once; Ctrl-C ends it
 	@$(MAKE) --no-print-directory -j2 dashboard build
 	@IOC_COMMIT="$${IOC_COMMIT:-$$(git rev-parse --short=12 HEAD 2>/dev/null)}" exec $(IOC) up
 
@@ -43,24 +47,36 @@ demo: build ## Show the main job once more, against the running `make up`
 TEST := cargo test --locked --workspace --no-fail-fast --lib --test it
 export RUST_TEST_THREADS ?= 6
 
-check: ## The inner loop: formatting, lints, and the tests that need Postgres and Redis alone
-	@$(MAKE) --no-print-directory -j2 setup build
-	@$(MAKE) --no-print-directory fmt lint
-	@if [ -d dashboard/node_modules ]; then $(MAKE) --no-print-directory check-dashboard; fi
-	@$(IOC) services -- $(TEST) -- --skip faults:: --skip lambda:: --skip local:: --skip opencode:: --skip ports::
+# Each step says its seconds; docs/testing.md has the budgets.
+check: needed ## The inner loop: formatting, lints, and the tests that need Postgres and Redis alone
+	@$(TIMED) 'setup and build' $(MAKE) --no-print-directory -j2 setup build
+	@$(TIMED) 'formatting' $(MAKE) --no-print-directory fmt
+	@$(TIMED) 'lints' $(MAKE) --no-print-directory lint
+	@if [ -d dashboard/node_modules ]; then $(TIMED) 'dashboard' $(MAKE) --no-print-directory check-dashboard; fi
+	@$(TIMED) 'tests' $(IOC) services -- $(TEST) -- --skip faults:: --skip lambda:: --skip local:: --skip opencode:: --skip ports::
 
-test: ## Everything: formatting, lints, the template, all tests, against real servers of their own
-	@$(MAKE) --no-print-directory -j2 setup-test build
-	@$(MAKE) --no-print-directory fmt lint lint-template lora-trainer
-	@$(IOC) services -- $(TEST)
-	@$(MAKE) --no-print-directory test-dashboard
+test: needed ## Everything: formatting, lints, the template, all tests, against real servers of their own
+	@$(TIMED) 'setup and build' $(MAKE) --no-print-directory -j2 setup-test build
+	@$(TIMED) 'formatting' $(MAKE) --no-print-directory fmt
+	@$(TIMED) 'lints' $(MAKE) --no-print-directory lint
+	@$(TIMED) 'template' $(MAKE) --no-print-directory lint-template
+	@$(TIMED) 'example that trains' $(MAKE) --no-print-directory lora-trainer
+	@$(TIMED) 'tests' $(IOC) services -- $(TEST)
+	@$(TIMED) 'dashboard' $(MAKE) --no-print-directory check-dashboard
+	@$(TIMED) 'dashboard in a browser' $(MAKE) --no-print-directory e2e
+
+test-one: build ## The tests whose name contains T, with servers of their own: make test-one T=a_session_runs
+	@test -n '$(T)' || { echo "make: say which test: make test-one T=a_session_runs" >&2; exit 2; }
+	@$(IOC) services -- cargo test --locked --package harness --test it -- '$(T)'
 
 # `make dashboard` (or `make up`, or `make setup-test`) brings what this needs.
 check-dashboard: ## The dashboard's types, lints and component tests
 	@cd dashboard && npm run --silent typecheck && npm run --silent lint && npm test --silent
 
 test-dashboard: setup-test build ## All of the dashboard: those, its size, and a real browser against the real host
-	@$(MAKE) --no-print-directory check-dashboard
+	@$(MAKE) --no-print-directory check-dashboard e2e
+
+e2e:
 	@cd dashboard && npm run --silent size && npm run --silent e2e
 
 screenshots: setup-test build ## Every page in both themes, into docs/screenshots
@@ -70,18 +86,25 @@ fmt: ## Is every file formatted? (cargo fmt does it)
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path examples/lora-trainer/Cargo.toml --check
 
-lint: ## Does clippy agree? And, where `make setup-test` has put it, cargo-deny?
+lint: ## Does clippy agree? And, where `make setup-test` has put them, cargo-deny and the linters of the document?
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 	@if [ -x .local/venv-test/bin/cargo-deny ]; then $(MAKE) --no-print-directory deny; fi
+	@if [ -f .local/openapi/.stamp ]; then $(MAKE) --no-print-directory lint-openapi; fi
 
 # Advisories are left out: their database is a git repository, and only package registries can be counted on here.
+# cargo-deny reads the crates of every platform, and cargo fetches those of others only when it is asked to.
 deny: ## Are licences and sources of all dependencies allowed (deny.toml)?
+	@cargo fetch --locked --quiet
 	@.local/venv-test/bin/cargo-deny --locked --offline check --hide-inclusion-graph bans licenses sources
+
+# Apart from `make test`: what it finds depends on the day and on the network, not on the code.
+audit: ## Are there known vulnerabilities? Asks npm's registry; ADVISORY_DB=path of a clone checks the crates as well
+	@sh infra/local/audit.sh
 
 # Built and run with the same packages, so that nothing is compiled twice.
 BENCHED := --locked --package local --package functions --package harness
 
-bench: ## Measure, beside the floor; BENCH="--quick" or "--only http,locks" for less
+bench: needed ## Measure, beside the floor; BENCH="--quick", "--only http,locks", or "--compare REV" with another revision
 	@$(MAKE) --no-print-directory setup
 	@cargo build --release $(BENCHED) --bin ioc --bench bench
 	@cargo build --profile lambda $(BENCHED) --bin sessions
@@ -95,6 +118,13 @@ lambda: setup-test ## Build the Lambda functions into target/lambda; ARCH=--arm6
 	@for binary in target/lambda/*/bootstrap; do \
 		printf '%-30s %9d bytes, %8d zipped\n' $$binary $$(wc -c <$$binary) $$(gzip -9 -c $$binary | wc -c); \
 	done
+
+# A rule that warns fails too. Neither linter may call another host.
+lint-openapi: export REDOCLY_TELEMETRY = off
+lint-openapi: export REDOCLY_SUPPRESS_UPDATE_NOTICE = true
+lint-openapi: ## Do Redocly's recommended rules and spectral:oas agree with docs/openapi.json?
+	@.local/openapi/node_modules/.bin/redocly lint --config infra/local/openapi/redocly.yaml --format summary --max-problems 1000 docs/openapi.json
+	@.local/openapi/node_modules/.bin/spectral lint --ruleset infra/local/openapi/spectral.yaml --fail-severity warn --quiet docs/openapi.json
 
 lint-template: ## Does cfn-lint agree with template.yaml? (a test asks the same)
 	@.local/venv-test/bin/cfn-lint template.yaml

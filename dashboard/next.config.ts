@@ -1,6 +1,6 @@
 import type { NextConfig } from "next";
 
-/** `next dev` hands the API on to a running `make up`; the export is served beside it, on the same origin. */
+/** `next dev` proxies the API of a running `make up`. The export is served on the API's own origin. */
 const proxied = process.env.NODE_ENV === "development";
 const api = process.env.IOC_URL ?? "http://127.0.0.1:8000";
 
@@ -10,7 +10,7 @@ const config: NextConfig = {
   skipTrailingSlashRedirect: proxied,
   reactStrictMode: true,
   devIndicators: false,
-  // `npm run typecheck` does it once, with the tests; a start of `make up` does not wait for it.
+  // `npm run typecheck` checks the types, so that `make up` does not wait for it.
   typescript: { ignoreBuildErrors: true },
   ...(proxied && {
     rewrites: async () =>

@@ -1,5 +1,5 @@
 import { defineConfig } from "@playwright/test";
-import { chromium } from "./e2e/chromium";
+import { browserEnvironment, chromium } from "./e2e/chromium";
 
 export default defineConfig({
   testDir: "e2e",
@@ -7,7 +7,8 @@ export default defineConfig({
   outputDir: "test-results",
   fullyParallel: true,
   workers: 2,
-  timeout: 90_000,
+  // As patient as the tests of the host: what has to come may take two minutes on a busy machine.
+  timeout: 240_000,
   expect: { timeout: 20_000 },
   reporter: [["list"]],
   use: {
@@ -15,7 +16,11 @@ export default defineConfig({
     viewport: { width: 1440, height: 900 },
     permissions: ["clipboard-read", "clipboard-write"],
     // The pages and the browser are ours; the sandbox asks for rights that containers often do not have.
-    launchOptions: { executablePath: chromium(), args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] },
+    launchOptions: {
+      executablePath: chromium(),
+      env: browserEnvironment(),
+      args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+    },
     trace: "retain-on-failure",
   },
   projects: [

@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
@@ -10,6 +10,17 @@ function runs(file: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * The environment of the browser: with the fonts that `make setup-test` has put under .local, and no others, so that pages
+ * look the same everywhere and a machine without fonts will do.
+ */
+export function browserEnvironment(): Record<string, string> {
+  const fonts = new URL("../../.local/fonts/fonts.conf", import.meta.url).pathname;
+  if (!existsSync(fonts)) throw new Error("There are no fonts for the browser: run `make setup-test`.");
+  const own = Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
+  return { ...Object.fromEntries(own), FONTCONFIG_FILE: fonts };
 }
 
 /** The browser: the one in CHROMIUM, else one of the machine's, else the one that `make setup-test` has put under .local. */

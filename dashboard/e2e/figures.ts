@@ -1,13 +1,13 @@
 import type { Page } from "@playwright/test";
 import { type Api, expect, settled, test } from "./world";
 
-/** Fewer show that it can be measured. */
+/** A smaller number is for trying out the measurement. */
 const SESSIONS = Number(process.env.SESSIONS ?? 100_000);
-/** As many as a tree of sessions may have. */
+/** The maximum size of a tree of sessions. */
 const NODES = 500;
 const LOADS = 5;
 
-/** Does so many things, some of them at once. */
+/** Runs a number of tasks, 16 at a time. */
 async function each(count: number, work: (at: number) => Promise<unknown>) {
   let next = 0;
   const one = async () => {
@@ -16,7 +16,7 @@ async function each(count: number, work: (at: number) => Promise<unknown>) {
   await Promise.all(Array.from({ length: 16 }, one));
 }
 
-/** The largest paint of a page, in ms after it was asked for. */
+/** The largest contentful paint of a page, in milliseconds after the navigation. */
 async function largestPaint(page: Page): Promise<number> {
   return page.evaluate(
     () =>
@@ -29,7 +29,7 @@ async function largestPaint(page: Page): Promise<number> {
   );
 }
 
-/** The slowest answer of the page to what `act` does with mouse and keyboard, in ms until it is painted. */
+/** The slowest interaction while `act` runs, in milliseconds until the next paint. */
 async function slowest(page: Page, act: () => Promise<void>): Promise<number> {
   await page.evaluate(() => {
     const seen: number[] = [];
@@ -40,7 +40,7 @@ async function slowest(page: Page, act: () => Promise<void>): Promise<number> {
     }).observe({ type: "event", durationThreshold: 16, buffered: false } as PerformanceObserverInit);
   });
   await act();
-  // Entries come after the paint that they tell of.
+  // Entries arrive after the paint that they describe.
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100))));
   return page.evaluate(() => Math.max(16, ...(window as unknown as { seen: number[] }).seen));
 }
@@ -59,7 +59,7 @@ async function tree(api: Api): Promise<string> {
   return root;
 }
 
-test("how fast the dashboard is with many sessions", async ({ page, open, api }) => {
+test("performance with many sessions", async ({ page, open, api }) => {
   const root = await tree(api);
   await each(SESSIONS - NODES, (at) =>
     api.call("POST", "/sessions", {
@@ -72,7 +72,7 @@ test("how fast the dashboard is with many sessions", async ({ page, open, api })
   for (const [name, path] of [
     ["overview", "/"],
     ["sessions", "/sessions/"],
-    ["a session", `/session/?id=${root}`],
+    ["a session", `/sessions/detail/?id=${root}`],
   ] as const) {
     const paints: number[] = [];
     for (let load = 0; load < LOADS; load++) {
@@ -105,7 +105,7 @@ test("how fast the dashboard is with many sessions", async ({ page, open, api })
     pages.push(request.timing().responseEnd);
   }
   figures.push(["the next page of the list", median(pages), ""]);
-  const select = page.getByLabel("Select all that are loaded");
+  const select = page.getByLabel("Select all loaded sessions");
   figures.push(["selecting all that are loaded", await slowest(page, () => select.click()), "< 200 ms"]);
   figures.push([
     "opening a session",
@@ -114,10 +114,10 @@ test("how fast the dashboard is with many sessions", async ({ page, open, api })
   ]);
 
   const asked = Date.now();
-  await open(`/session/?id=${root}&tab=tree`);
+  await open(`/sessions/detail/?id=${root}&tab=tree`);
   await expect(page.locator(".react-flow__node").first()).toBeVisible({ timeout: 60_000 });
   figures.push([`a tree of ${NODES} drawn`, Date.now() - asked, ""]);
-  const fold = page.getByRole("button", { name: "Fold what is below" }).first();
+  const fold = page.getByRole("button", { name: "Fold descendants" }).first();
   figures.push(["folding it", await slowest(page, () => fold.click()), "< 200 ms"]);
 
   for (const [name, figure, target] of figures)

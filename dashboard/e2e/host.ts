@@ -9,12 +9,12 @@ import { startIssuers } from "./issuers";
 const ROOT = new URL("../..", import.meta.url).pathname;
 
 /**
- * Starts the local host as `make up` does, with OpenCode and the scripted model, in a folder of its own, and issuers with
- * which people may log in.
+ * Starts the local host like `make up`, with OpenCode and the scripted model, in a temporary folder. Also starts the
+ * issuers that people can log in at.
  */
 export default async function start(): Promise<() => Promise<void>> {
   const local = mkdtempSync(join(tmpdir(), "ioc-e2e-"));
-  // PostgreSQL runs as somebody else when we are root.
+  // If we are root, PostgreSQL runs as another user.
   chmodSync(local, 0o711);
   const issuers = await startIssuers();
   const { DATABASE_URL: _database, REDIS_URL: _redis, ...environment } = process.env;

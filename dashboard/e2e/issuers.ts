@@ -8,16 +8,16 @@ const CLIENT = "ioc-dashboard";
 const RESOURCE = "urn:ioc";
 const SCOPES = "openid email profile roles";
 
-/** What one issuer of the tests is like. */
+/** The properties of a test issuer. */
 interface Kind {
-  /** What people call it. */
+  /** Its display name. */
   readonly name: string;
-  /** How long its tokens are good, in seconds. */
+  /** The lifetime of its tokens, in seconds. */
   readonly lifetime: number;
   readonly renews?: true;
-  /** Its access tokens go to the API, and not its ID tokens. */
+  /** The API gets its access tokens instead of its ID tokens. */
   readonly access?: true;
-  /** Whom the API wants its tokens to be meant for. */
+  /** The audience that the API expects. */
   readonly audience: string;
 }
 
@@ -31,12 +31,12 @@ const KINDS: readonly Kind[] = [
 interface Issuers {
   /** For OIDC_ISSUERS. */
   readonly settings: readonly object[];
-  /** From now on they answer, and send people back to this host. */
+  /** Starts the issuers, with redirects to this host. */
   serve(host: string): void;
   stop(): void;
 }
 
-/** Who logs in as `ada.engineers` is ada@example.org with the role `engineers`. */
+/** An account named `ada.engineers` is ada@example.org with the role `engineers`. */
 function claimsOf(account: string) {
   const [who, role] = account.split(".");
   return { email: `${who}@example.org`, email_verified: true, name: who, role };
@@ -80,7 +80,7 @@ function configured(kind: Kind, host: string): Configuration {
       },
     ],
     jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), use: "sig", alg: "RS256", kid: cookie } as never] },
-    // A browser gives cookies of one port to all others of the same host.
+    // Browsers share cookies between the ports of a host.
     cookies: {
       keys: [randomBytes(16).toString("hex")],
       names: { session: `${cookie}_session`, interaction: `${cookie}_interaction`, resume: `${cookie}_resume` },
@@ -114,7 +114,7 @@ function configured(kind: Kind, host: string): Configuration {
         useGrantedResource: () => true,
       },
     },
-    // Whoever has logged in has agreed to everything.
+    // A login grants all scopes.
     loadExistingGrant: async ({ oidc }) => {
       const grant = new oidc.provider.Grant({ clientId: CLIENT, accountId: oidc.session?.accountId });
       grant.addOIDCScope(SCOPES);
@@ -138,7 +138,7 @@ async function interact(provider: Provider, request: IncomingMessage, response: 
   return provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
 }
 
-/** Real issuers of OpenID Connect on this machine, and one that is away. */
+/** Starts real OpenID Connect issuers on this machine. One of the settings names an issuer that does not run. */
 export async function startIssuers(): Promise<Issuers> {
   const servers = await Promise.all(KINDS.map(listen));
   const gone = await listen();

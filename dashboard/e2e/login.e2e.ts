@@ -8,7 +8,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 const host = () => process.env.E2E_IOC_URL ?? "";
 
-/** Somebody whom the tenant knows by their address: the role that the issuer says counts, not this one. */
+/** Adds a member by address. The role from the issuer takes precedence over this one. */
 async function known(api: Api, who: string): Promise<string> {
   return (await api.call("POST", "/users", { email: `${who}@example.org`, full_name: who, role: "lead" })).id;
 }
@@ -17,7 +17,7 @@ async function leaveFor(page: Page, issuer: string) {
   await page.getByRole("button", { name: `Log in with ${issuer}`, exact: true }).click();
 }
 
-/** What a person does at the issuer. */
+/** Fills in the login form of the issuer. */
 async function identify(page: Page, name: string) {
   await page.getByLabel("Name").fill(name);
   await page.getByRole("button", { name: "Log in" }).click();
@@ -33,7 +33,7 @@ function sentTokens(page: Page): Set<string> {
   return sent;
 }
 
-/** Everything that outlives the page. */
+/** Everything that is stored outside the page's memory. */
 async function kept(page: Page): Promise<string> {
   return page.evaluate(async () =>
     JSON.stringify([
@@ -46,7 +46,7 @@ async function kept(page: Page): Promise<string> {
   );
 }
 
-test("logging in leads to the page that was asked for, with the role that the issuer says", async ({ page, api }) => {
+test("a login returns to the requested page with the role of the issuer", async ({ page, api }) => {
   await known(api, "ada");
   const sent = sentTokens(page);
   await page.goto(`${host()}/sessions/?q=parser`);
@@ -70,7 +70,7 @@ test("logging in leads to the page that was asked for, with the role that the is
   expect(left).not.toContain("verifier");
 });
 
-test("a reload asks the issuer without a word, and the person when their session is over", async ({ page, api }) => {
+test("a reload logs in silently while the issuer has a session", async ({ page, api }) => {
   await known(api, "grace");
   await page.goto(`${host()}/agents/`);
   await leaveFor(page, "Example");
@@ -91,7 +91,7 @@ test("a reload asks the issuer without a word, and the person when their session
   await expect(page.getByRole("heading", { name: "Agents" })).toBeVisible();
 });
 
-test("a login that is denied says so, and the next one asks anew", async ({ page, api }) => {
+test("a denied login is reported, and the next one asks again", async ({ page, api }) => {
   await known(api, "joan");
   await page.goto(`${host()}/quotas/`);
   await leaveFor(page, "Example");
@@ -104,17 +104,17 @@ test("a login that is denied says so, and the next one asks anew", async ({ page
   await expect(page.getByRole("heading", { name: "Quotas" })).toBeVisible();
 });
 
-test("an issuer that is away is named, and the others are still there", async ({ page }) => {
+test("an unreachable issuer is named, and the others stay available", async ({ page }) => {
   await page.goto(host());
   await leaveFor(page, "Away");
   const alert = page.getByRole("alert").filter({ hasText: "ISSUER_UNREACHABLE" });
-  await expect(alert).toContainText("Away does not answer.");
+  await expect(alert).toContainText("Away does not respond.");
   await expect(alert).toContainText("Try again");
   await expect(page.getByRole("button", { name: "Log in with Example" })).toBeEnabled();
   expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
 });
 
-test("who belongs to no tenant hears what to do, and may be somebody else", async ({ page, api }) => {
+test("an unknown person is told what to do and can use another account", async ({ page, api }) => {
   await known(api, "radia");
   await page.goto(`${host()}/agents/`);
   await leaveFor(page, "Example");
@@ -127,15 +127,15 @@ test("who belongs to no tenant hears what to do, and may be somebody else", asyn
   await expect(page.getByRole("heading", { name: "Agents" })).toBeVisible();
 });
 
-test("a role that means nothing here is told by the API's own words", async ({ page, api }) => {
+test("an unmapped role shows the API's message", async ({ page, api }) => {
   await known(api, "annie");
   await page.goto(host());
   await leaveFor(page, "Example");
   await identify(page, "annie.gardeners");
-  await expect(page.getByRole("alert").filter({ hasText: "FORBIDDEN" })).toContainText("no role that is known here");
+  await expect(page.getByRole("alert").filter({ hasText: "FORBIDDEN" })).toContainText("names no known role");
 });
 
-test("whoever is deactivated is signed out, and a new login says why it may be", async ({ page, api }) => {
+test("a deactivated member is signed out, and a new login explains it", async ({ page, api }) => {
   const id = await known(api, "karen");
   await page.goto(`${host()}/sessions/`);
   await leaveFor(page, "Example");
@@ -147,7 +147,7 @@ test("whoever is deactivated is signed out, and a new login says why it may be",
   await expect(page.getByRole("alert").filter({ hasText: "USER_NOT_LET_IN" })).toContainText("reactivate");
 });
 
-test("a token that is meant for somebody else is told apart", async ({ page }) => {
+test("a token for another audience is reported as such", async ({ page }) => {
   await page.goto(host());
   await leaveFor(page, "Misdirected");
   await identify(page, "ada.engineers");
@@ -155,7 +155,7 @@ test("a token that is meant for somebody else is told apart", async ({ page }) =
   await expect(alert).toContainText("meant for urn:ioc, not for urn:another");
 });
 
-test("a token is renewed before it ends, and nothing on the page is lost", async ({ page, api }) => {
+test("a token is renewed before it expires, without losing form input", async ({ page, api }) => {
   await known(api, "barbara");
   const sent = sentTokens(page);
   await page.goto(`${host()}/sessions/new/`);
@@ -175,10 +175,7 @@ test("a token is renewed before it ends, and nothing on the page is lost", async
   for (const token of sent) expect(left).not.toContain(token.split(".")[2]);
 });
 
-test("a login that cannot be renewed ends with a word, and the next leads back to the same page", async ({
-  page,
-  api,
-}) => {
+test("a login that cannot be renewed ends, and the next one returns to the page", async ({ page, api }) => {
   await known(api, "hedy");
   await page.goto(`${host()}/sessions/?q=kept`);
   await leaveFor(page, "Brief");
@@ -208,17 +205,17 @@ test("signing out ends the session at the issuer too", async ({ page, api }) => 
   await expect(page.getByRole("heading", { name: "Who are you?" })).toBeVisible();
 });
 
-test("an answer that nobody here asked for logs nobody in", async ({ page }) => {
+test("an unsolicited response does not log in", async ({ page }) => {
   await page.goto(host());
   await leaveFor(page, "Example");
   await expect(page.getByRole("heading", { name: "Who are you?" })).toBeVisible();
   await page.goto(`${host()}/login/?code=stolen&state=guessed`);
-  await expect(page.getByRole("alert").filter({ hasText: "LOGIN_EXPIRED" })).toContainText("Log in once more");
+  await expect(page.getByRole("alert").filter({ hasText: "LOGIN_EXPIRED" })).toContainText("Log in again");
   await expect(page).toHaveURL(`${host()}/login/`);
   expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
 });
 
-test("pages may call the issuers and nobody else, and the page to sign in is usable by all", async ({ page }) => {
+test("pages may call only the issuers, and the page to sign in is accessible", async ({ page }) => {
   const { issuers } = (await (await fetch(`${host()}/api/v1/login`)).json()) as { issuers: { issuer: string }[] };
   const policy = (await fetch(`${host()}/`)).headers.get("content-security-policy") ?? "";
   const called = policy.match(/connect-src ([^;]*)/)?.[1]?.split(" ");

@@ -13,7 +13,7 @@ const TITLES = [
   "Explain the retry storm of Tuesday",
 ];
 
-/** Work of several kinds, so that no page is empty. */
+/** Creates sessions in several states, so that no page is empty. */
 async function furnish(api: Api) {
   const tags = (at: number) => [["nightly", "api", "database", "ops"][at % 4] ?? "api"];
   const work = TITLES.map((title, at) =>
@@ -78,7 +78,7 @@ async function furnish(api: Api) {
   return { done: done[0] ?? "", asks, root };
 }
 
-/** A model with two versions, of which one is promoted, a job under way, and an experiment between both. */
+/** Creates a model with two versions, a running job, and an experiment that compares the versions. */
 async function teach(api: Api) {
   await good(api, "reviews", 8);
   const first = await train(api, "reviewer", "reviews", { steps: 80 });
@@ -119,7 +119,7 @@ async function teach(api: Api) {
 
 async function shoot(page: Page, name: string) {
   await settled(page);
-  // Fonts, charts and the graph come a moment after what they belong to.
+  // Fonts, charts and the graph appear slightly later than the rest of the page.
   await page.evaluate(() => document.fonts.ready);
   await page.waitForTimeout(400);
   await page.screenshot({ path: `${FOLDER}${name}.jpg`, type: "jpeg", quality: 72 });
@@ -134,23 +134,23 @@ test("every page in both themes", async ({ page, open, api }) => {
     ["overview", "/"],
     ["sessions", "/sessions/"],
     ["new-session", "/sessions/new/"],
-    ["session", `/session/?id=${done}`],
-    ["session-question", `/session/?id=${asks}`],
-    ["session-files", `/session/?id=${done}&tab=files`],
-    ["session-timeline", `/session/?id=${done}&tab=timeline`],
-    ["session-checkpoints", `/session/?id=${done}&tab=checkpoints`],
-    ["session-tree", `/session/?id=${root}&tab=tree`],
+    ["session", `/sessions/detail/?id=${done}`],
+    ["session-question", `/sessions/detail/?id=${asks}`],
+    ["session-files", `/sessions/detail/?id=${done}&tab=files`],
+    ["session-timeline", `/sessions/detail/?id=${done}&tab=timeline`],
+    ["session-checkpoints", `/sessions/detail/?id=${done}&tab=checkpoints`],
+    ["session-tree", `/sessions/detail/?id=${root}&tab=tree`],
     ["agents", "/agents/"],
-    ["agent", `/agent/?id=${agent}`],
+    ["agent", `/agents/detail/?id=${agent}`],
     ["marketplace", "/marketplace/"],
     ["fine-tuning", "/fine-tuning/"],
     ["new-job", "/fine-tuning/new/"],
-    ["training", `/training/?id=${job}`],
+    ["fine-tuning-job", `/fine-tuning/detail/?id=${job}`],
     ["models", "/models/"],
-    ["model", "/model/?name=reviewer"],
-    ["model-compare", `/model/?name=reviewer&a=1.0.0&b=${newest}`],
+    ["model", "/models/detail/?name=reviewer"],
+    ["model-compare", `/models/detail/?name=reviewer&a=1.0.0&b=${newest}`],
     ["experiments", "/experiments/"],
-    ["experiment", `/experiment/?id=${experiment}`],
+    ["experiment", `/experiments/detail/?id=${experiment}`],
     ["quotas", "/quotas/"],
     ["members", "/members/"],
     ["keys", "/keys/"],
@@ -168,7 +168,7 @@ test("every page in both themes", async ({ page, open, api }) => {
     }
     await page.setViewportSize({ width: 390, height: 844 });
     for (const [name, path] of pages.filter(([name]) =>
-      ["overview", "sessions", "session-question", "training"].includes(name),
+      ["overview", "sessions", "session-question", "fine-tuning-job"].includes(name),
     )) {
       await open(path);
       await shoot(page, `${name}-narrow-${theme}`);

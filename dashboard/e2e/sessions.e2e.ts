@@ -1,6 +1,6 @@
 import { Api, expect, script, settled, steps, test } from "./world";
 
-test("a session is created, watched, answered, and its changes are seen", async ({ page, open }) => {
+test("a session is created, watched, answered, and its changes shown", async ({ page, open }) => {
   await open("/");
   await page.keyboard.press("g");
   await page.keyboard.press("n");
@@ -19,14 +19,14 @@ test("a session is created, watched, answered, and its changes are seen", async 
 
   await expect(page.getByRole("heading", { name: "Choose a colour for the shed" })).toBeVisible();
   const question = page.getByRole("region", { name: "Question" });
-  await expect(question).toContainText("Which colour?", { timeout: 60_000 });
+  await expect(question).toContainText("Which colour?", { timeout: 120_000 });
   await expect(page.locator("main [data-status]").first()).toHaveAttribute("data-status", "paused");
-  // It waits for an answer: resuming would be refused, so it is not offered.
+  // A session that waits for an answer cannot be resumed, so the action is not offered.
   await expect(page.getByRole("button", { name: "Resume" })).toHaveCount(0);
   await question.getByRole("button", { name: /^red/ }).click();
 
   await expect(page.locator("main [data-status]").first()).toHaveAttribute("data-status", "completed", {
-    timeout: 60_000,
+    timeout: 120_000,
   });
   await expect(page.getByRole("log", { name: "Transcript" })).toContainText("It is painted.");
   await expect(page.getByRole("button", { name: "Stop" })).toHaveCount(0);
@@ -37,15 +37,15 @@ test("a session is created, watched, answered, and its changes are seen", async 
   await expect(page.getByText("Forked from")).toBeVisible();
 });
 
-test("what runs is stopped, and what was stopped is retried and started again", async ({ page, open, api }) => {
+test("a running session is stopped, retried and cancelled", async ({ page, open, api }) => {
   const id = await api.play("Sleep for long", [steps.bash("sleep 300"), steps.say("Awake.")]);
   await api.reaches(id, "running");
-  await open(`/session/?id=${id}`);
+  await open(`/sessions/detail/?id=${id}`);
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await page.getByRole("alertdialog").getByLabel("Reason").fill("enough");
   await page.getByRole("alertdialog").getByRole("button", { name: "Stop" }).click();
   const status = page.locator("main [data-status]").first();
-  await expect(status).toHaveAttribute("data-status", "stopped", { timeout: 60_000 });
+  await expect(status).toHaveAttribute("data-status", "stopped", { timeout: 120_000 });
   await page.getByRole("button", { name: "Retry" }).click();
   await expect(status).toHaveAttribute("data-status", "pending");
   await page.getByRole("button", { name: "Cancel session" }).click();
@@ -54,10 +54,10 @@ test("what runs is stopped, and what was stopped is retried and started again", 
   expect(await api.status(id)).toBe("cancelled");
 });
 
-test("what failed says why and what to do, and is retried", async ({ page, open, api }) => {
+test("a failed session shows its cause and remedy, and is retried", async ({ page, open, api }) => {
   const id = await api.play("Call a provider that refuses", [{ status: 401 }]);
   await api.reaches(id, "failed");
-  await open(`/session/?id=${id}`);
+  await open(`/sessions/detail/?id=${id}`);
   const why = page.getByRole("region", { name: "What went wrong" });
   await expect(why).toContainText("auth");
   await page.getByRole("button", { name: "Retry" }).click();
@@ -66,7 +66,7 @@ test("what failed says why and what to do, and is retried", async ({ page, open,
   await expect(page.getByText("1 of 3")).toBeVisible();
 });
 
-test("many are ended at once, with their count said first", async ({ page, open, api }) => {
+test("many sessions are ended at once after their number is shown", async ({ page, open, api }) => {
   const tag = `bulk-${Date.now()}`;
   const made = { tags: [tag], start: false };
   for (const name of ["one", "two", "three"]) await api.play(`Bulk ${name}`, [steps.say("ok")], made);
@@ -74,7 +74,7 @@ test("many are ended at once, with their count said first", async ({ page, open,
   await api.reaches(done, "completed");
   await open(`/sessions/?tag=${tag}`);
   await expect(page.locator("[data-session]")).toHaveCount(4);
-  await page.getByLabel("Select all that are loaded").check();
+  await page.getByLabel("Select all loaded sessions").check();
   await page.getByRole("button", { name: "Stop …" }).click();
   const dialog = page.getByRole("dialog");
   await expect(dialog).toContainText("3 of 4 selected will be changed");
@@ -85,7 +85,7 @@ test("many are ended at once, with their count said first", async ({ page, open,
   await expect(page.locator('[data-session] [data-status="cancelled"]')).toHaveCount(3);
 });
 
-test("sessions are found by text and state, and a view is kept", async ({ page, open, api }) => {
+test("sessions are found by text and state, and a view is saved", async ({ page, open, api }) => {
   const word = `zebra${Date.now()}`;
   await api.play(`Count the ${word}`, [steps.say("ok")], { start: false });
   await open("/sessions/");
@@ -103,7 +103,7 @@ test("sessions are found by text and state, and a view is kept", async ({ page, 
   await page.getByRole("button", { name: "State" }).click();
   await page.getByRole("menuitemcheckbox", { name: "failed" }).click();
   await page.keyboard.press("Escape");
-  await expect(page.getByText("No session fits.")).toBeVisible();
+  await expect(page.getByText("No session matches.")).toBeVisible();
 });
 
 test("a tree is drawn as a graph, and folds", async ({ page, open, api }) => {
@@ -111,21 +111,21 @@ test("a tree is drawn as a graph, and folds", async ({ page, open, api }) => {
   const child = await api.play("First child", [steps.say("ok")], { start: false, parent_id: root });
   await api.play("Grandchild", [steps.say("ok")], { start: false, parent_id: child });
   await api.play("Second child", [steps.say("ok")], { start: false, parent_id: root });
-  await open(`/session/?id=${root}&tab=tree`);
+  await open(`/sessions/detail/?id=${root}&tab=tree`);
   await expect(page.locator(".react-flow__node")).toHaveCount(4);
-  await page.getByRole("button", { name: "Fold what is below" }).nth(1).click();
+  await page.getByRole("button", { name: "Fold descendants" }).nth(1).click();
   await expect(page.locator(".react-flow__node")).toHaveCount(3);
   await page.getByText("Second child").click();
   await expect(page.getByRole("heading", { name: "Second child" })).toBeVisible();
 });
 
-test("another tenant's session is not there", async ({ page, open, api }) => {
-  await open("/session/?id=01a20000-0000-7000-8000-000000000000");
+test("a session of another tenant is not found", async ({ page, open, api }) => {
+  await open("/sessions/detail/?id=01a20000-0000-7000-8000-000000000000");
   await expect(page.getByRole("alert").filter({ hasText: "SESSION_NOT_FOUND" })).toBeVisible();
   expect((await new Api(api.url, api.key, api.tenant).ask("GET", "/sessions/nonsense")).status).toBeGreaterThan(399);
 });
 
-test("without a server the page says so, and comes back by itself", async ({ page, open }) => {
+test("a page reports an unreachable server and recovers by itself", async ({ page, open }) => {
   await open("/sessions/");
   await settled(page);
   await page.route("**/api/**", (route) => route.abort());
@@ -137,11 +137,11 @@ test("without a server the page says so, and comes back by itself", async ({ pag
   });
 });
 
-test("what happens elsewhere is shown at once, and a revoked key is cut", async ({ page, open, api }) => {
+test("changes made elsewhere appear at once, and a revoked key is signed out", async ({ page, open, api }) => {
   await open("/sessions/");
   await expect(page.locator("[data-connection]")).toHaveAttribute("data-connection", "live");
   const id = await api.play(`Made elsewhere ${Date.now()}`, [steps.say("ok")], { start: false });
-  // While it is live nothing is asked for a minute: only the stream can have told it.
+  // While the page is live, it polls once a minute: only the stream can have reported the change.
   await expect(page.locator(`[data-session="${id}"]`)).toBeVisible({ timeout: 15_000 });
   await api.call("POST", `/sessions/${id}/cancel`);
   await expect(page.locator(`[data-session="${id}"] [data-status="cancelled"]`)).toBeVisible({ timeout: 15_000 });

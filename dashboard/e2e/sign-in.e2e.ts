@@ -1,6 +1,6 @@
 import { expect, test } from "./world";
 
-test("the printed link signs in, and leaves the key nowhere", async ({ page }) => {
+test("the printed link signs in and leaves the key nowhere", async ({ page }) => {
   const link = process.env.E2E_LINK ?? "";
   expect(link, "the host prints a link").toContain("#key=ioc_");
   const key = link.split("#key=")[1] ?? "";
@@ -21,7 +21,7 @@ test("the printed link signs in, and leaves the key nowhere", async ({ page }) =
   await expect(page.getByLabel("API key")).toBeVisible();
 });
 
-test("a wrong key is refused with what to do", async ({ page }) => {
+test("a wrong key is refused with an error", async ({ page }) => {
   await page.goto(process.env.E2E_IOC_URL ?? "");
   await page.getByLabel("API key").fill("ioc_local_0_wrong");
   await page.getByRole("button", { name: "Sign in" }).click();
@@ -34,8 +34,8 @@ test("a wrong key is refused with what to do", async ({ page }) => {
 
 test.describe("the policy", () => {
   test.use({ expected: /Content Security Policy directive 'script-src/ });
-  test("no page has an inline script, and the policy allows none", async ({ page, open }) => {
-    for (const path of ["/", "/sessions/", "/session/", "/nowhere/"]) {
+  test("no page has an inline script, and the policy forbids them", async ({ page, open }) => {
+    for (const path of ["/", "/sessions/", "/sessions/detail/", "/nowhere/"]) {
       const answer = await fetch(`${process.env.E2E_IOC_URL}${path}`, { headers: { accept: "text/html" } });
       const policy = answer.headers.get("content-security-policy") ?? "";
       expect(policy).toContain("script-src 'self';");

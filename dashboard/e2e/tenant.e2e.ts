@@ -24,12 +24,12 @@ test("an agent is registered, its token shown once, and drained", async ({ page,
     .toBe(true);
 });
 
-test("a key is made, works, is shown once, and is refused once revoked", async ({ page, open, api }) => {
+test("a key is created, shown once, works, and is refused once revoked", async ({ page, open, api }) => {
   await open("/keys/");
   const name = `key ${Date.now()}`;
-  await page.getByRole("button", { name: "Make key" }).click();
+  await page.getByRole("button", { name: "Create key" }).click();
   await page.getByLabel("Name").fill(name);
-  await page.getByRole("dialog").getByRole("button", { name: "Make key" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Create key" }).click();
   const secret = (await page.getByRole("status", { name: "Key" }).textContent()) ?? "";
   const made = new Api(api.url, secret, api.tenant);
   expect((await made.call("GET", "/me")).role).toBe("member");
@@ -44,12 +44,12 @@ test("a key is made, works, is shown once, and is refused once revoked", async (
   await expect.poll(async () => (await made.ask("GET", "/me")).status).toBe(401);
 });
 
-test("an admin makes a tenant, switches to it, and sees nothing of the other", async ({ page, open, api }) => {
+test("an admin creates a tenant, switches to it, and sees only its data", async ({ page, open, api }) => {
   await api.call("POST", "/sessions", { title: "Only of the demo tenant", initial_prompt: "wait" });
   const slug = `tenant-${Date.now()}`;
   await open("/tenants/");
   await expect(page.getByRole("link", { name: "Tenants" })).toBeVisible();
-  await page.getByRole("button", { name: "Make tenant" }).click();
+  await page.getByRole("button", { name: "Create tenant" }).click();
   await page.getByLabel("Name").fill("A second one");
   await page.getByLabel("Slug").fill(slug);
   await page.getByRole("button", { name: "Save" }).click();
@@ -72,11 +72,11 @@ test("an admin makes a tenant, switches to it, and sees nothing of the other", a
   ]);
 });
 
-test("what was done stands in the audit log, whose chain is whole", async ({ page, open }) => {
+test("the audit log shows changes, and its chain verifies", async ({ page, open }) => {
   await open("/audit/");
   await expect(page.getByRole("row").nth(1)).toBeVisible();
   await page.getByRole("button", { name: "Verify the chain" }).click();
-  await expect(page.getByText("the chain is whole")).toBeVisible();
+  await expect(page.getByText("the chain is intact")).toBeVisible();
   await page.getByRole("button", { name: "More" }).first().click();
   await expect(page.getByText("hash")).toBeVisible();
 });

@@ -6,7 +6,7 @@ function environment(name: string): string {
   return value;
 }
 
-/** The API beside the pages, to set up what a test is not about and to see what came of it. */
+/** A client for the API, to prepare data and to check results. */
 export class Api {
   constructor(
     readonly url = environment("IOC_URL"),
@@ -26,7 +26,7 @@ export class Api {
     });
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: tests look at few fields of many answers
+  // biome-ignore lint/suspicious/noExplicitAny: tests use few fields of many responses
   async call(method: string, path: string, body?: unknown): Promise<any> {
     const answer = await this.ask(method, path, body);
     const text = await answer.text();
@@ -34,7 +34,7 @@ export class Api {
     return text ? JSON.parse(text) : null;
   }
 
-  /** Starts a session whose model plays these steps. */
+  /** Starts a session whose scripted model performs these steps. */
   async play(title: string, steps: unknown[], more: object = {}): Promise<string> {
     const made = await this.call("POST", "/sessions", {
       title,
@@ -51,14 +51,14 @@ export class Api {
   }
 
   async reaches(id: string, ...statuses: string[]) {
-    await expect.poll(() => this.status(id), { timeout: 60_000 }).toMatch(new RegExp(`^(${statuses.join("|")})$`));
+    await expect.poll(() => this.status(id), { timeout: 120_000 }).toMatch(new RegExp(`^(${statuses.join("|")})$`));
   }
 }
 
-/** What a version is served as, so that sessions can run on it: the scripted model under its other name. */
+/** A second name of the scripted model, which registered versions are served as. */
 export const SERVED = "stub/stub-2";
 
-/** A session that is driven through the API instead of by an agent, to its good end. */
+/** Completes a session through the API, without an agent. */
 export async function ends(api: Api, title: string, text: string, more: object = {}): Promise<string> {
   const { id } = await api.call("POST", "/sessions", {
     title,
@@ -67,17 +67,17 @@ export async function ends(api: Api, title: string, text: string, more: object =
     start: true,
     ...more,
   });
-  // It runs from its admission on; what it runs on is looked up when it is handed over, a moment later.
+  // A session is running from its admission on; its model is resolved shortly later, at the handover.
   const handedOver = async () => {
     const { status, model_identifier, resolved_model } = await api.call("GET", `/sessions/${id}`);
     return status === "running" && (!model_identifier || Boolean(resolved_model));
   };
-  await expect.poll(handedOver, { timeout: 60_000, intervals: [50, 100, 250] }).toBe(true);
+  await expect.poll(handedOver, { timeout: 120_000, intervals: [50, 100, 250] }).toBe(true);
   await api.call("POST", `/sessions/${id}/complete`, { result: { text }, success_rate: 1 });
   return id;
 }
 
-/** Sessions of one tag to train with, no two of which say the same. */
+/** Completes sessions with a tag and different messages, to train on. */
 export async function good(api: Api, tag: string, count: number): Promise<string[]> {
   const words = ["parser", "cache", "scheduler", "uploader", "invoice", "router", "linter", "archive"];
   const ids: string[] = [];
@@ -90,7 +90,7 @@ export async function good(api: Api, tag: string, count: number): Promise<string
   return ids;
 }
 
-/** Trains a model on the sessions of a tag, and waits until its version is registered. */
+/** Trains a model on the sessions with a tag, and waits until the job ends. */
 export async function train(
   api: Api,
   model: string,
@@ -119,7 +119,7 @@ export async function train(
   return id;
 }
 
-/** A prompt that the scripted model plays. */
+/** A prompt with steps for the scripted model. */
 export function script(steps: unknown[]): string {
   return `As the script says. @@STUB ${JSON.stringify(steps)} @@`;
 }
@@ -142,20 +142,20 @@ interface World {
   api: Api;
   /** Opens a page of the dashboard, signed in as the demo tenant's admin. */
   open(path: string): Promise<void>;
-  /** What else the console may say in this test. */
+  /** Console errors that this test expects. */
   expected: RegExp;
 }
 
-/** What the console may say: that a socket or an unknown object answered 404 is for the page to show, not an error of it. */
+/** Console errors that every test expects: the browser logs refused sockets and 404 responses, which pages handle. */
 const EXPECTED = /Failed to load resource|WebSocket connection to/;
 
 export const test = base.extend<World & { clean: undefined }>({
   expected: [/^$/, { option: true }],
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads what a fixture needs from its first parameter
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright derives a fixture's dependencies from this parameter
   api: async ({}, use) => use(new Api()),
   open: async ({ page }, use) => {
     await use(async (path) => {
-      // A change of the fragment alone is no navigation.
+      // A change of the fragment alone does not navigate.
       await page.goto("about:blank");
       await page.goto(`${environment("IOC_URL")}${path}#key=${environment("IOC_ADMIN_KEY")}`);
       await expect(
@@ -181,7 +181,7 @@ export const test = base.extend<World & { clean: undefined }>({
   ],
 });
 
-/** Waits until nothing on the page is being loaded for the first time. */
+/** Waits until the page shows no loading placeholder. */
 export async function settled(page: Page) {
   await expect(page.getByRole("status", { name: "Loading" })).toHaveCount(0);
 }

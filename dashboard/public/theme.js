@@ -1,4 +1,4 @@
-// Before the first paint: the theme that was chosen, or the system's.
+// Sets the chosen theme, or the system's, before the first paint.
 (() => {
   let chosen = null;
   try {

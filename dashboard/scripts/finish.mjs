@@ -1,6 +1,6 @@
 /**
- * What the export still needs to be served under a strict policy: inline scripts become files, so that pages run scripts
- * of their own origin alone (`script-src 'self'`, no exception), and whatever shrinks is kept compressed beside itself.
+ * Prepares the export for a strict content security policy: inline scripts become files, so that pages run scripts of
+ * their own origin alone (`script-src 'self'`). It also stores a compressed copy of each file that gets smaller.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ const files = readdirSync(OUT, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())
   .map((entry) => join(entry.parentPath, entry.name));
 
-/** All inline scripts of a page as one file, where the first of them stood; they are data for those that follow. */
+/** Moves all inline scripts of a page to one file, at the position of the first: later scripts use their data. */
 function moveOut(html) {
   const scripts = [...html.matchAll(INLINE)].map((match) => match[1]);
   if (scripts.length === 0) return html;

@@ -1,4 +1,4 @@
-/** How much compressed script each page loads first. More than the limit fails. */
+/** Prints the compressed size of the scripts that each page loads first, and fails if a page exceeds the limit. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -20,7 +20,7 @@ if (pages.length < 10) throw new Error(`only ${pages.length} pages in ${OUT}: is
 let over = false;
 for (const page of pages.sort()) {
   const html = readFileSync(page, "utf8");
-  // Browsers that know modules do not load what is marked for those that do not.
+  // Browsers that support modules do not load scripts marked `nomodule`.
   const tags = [...html.matchAll(/<script[^>]*\ssrc="([^"]+)"[^>]*>/g)].filter(([tag]) => !/nomodule/i.test(tag));
   const scripts = new Set(tags.map(([, src]) => src.replace(/^\//, "").split("?")[0]));
   const total = [...scripts].reduce((sum, script) => sum + size(script), 0);

@@ -4,6 +4,7 @@
     setup.py                the servers (PostgreSQL, Valkey), OpenCode and ripgrep
     setup.py --dashboard    the same, and the dashboard, built where its sources are newer than its build
     setup.py --test         all of that, and what the tests and `make lambda` need
+    needed.sh               asks for what must be there beforehand; this script calls it before it installs anything
 
 Each group is installed once for the content of its requirement files: a stamp file holds their hash, so that a run with
 nothing to do only compares hashes. Standard library only; Python 3.9 or newer.
@@ -22,14 +23,10 @@ import subprocess
 import sys
 import threading
 import time
+import xml.sax.saxutils
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
-NEEDED = {
-    "git": "install git with your package manager (Debian: apt-get install git)",
-    "cargo": "install Rust 1.95 or newer with rustup, or with your package manager",
-    "npm": "install Node.js 20 or newer, which brings npm (Debian: apt-get install npm)",
-}
 PLATFORMS = {("linux", "x64"), ("linux", "arm64"), ("darwin", "x64"), ("darwin", "arm64")}
 PIP = ["install", "--quiet", "--disable-pip-version-check", "--no-input"]
 # Not `npm ci`: it insists on a lock entry for every platform's package, also where the registry at hand lacks one that is
@@ -232,6 +229,53 @@ class Browser(Group):
         self.run(["node", "unpack.mjs", self.place], cwd=self.place)
 
 
+class OpenapiLinters(Group):
+    title = "the linters of the OpenAPI document"
+    folder = "openapi"
+    size = "40 MB to fetch"
+    disk_mb = 400
+    files = ("openapi/package.json", "openapi/package-lock.json")
+    remedy = "check that npm reaches its registry, then run `make setup-test` again"
+
+    def programs(self):
+        return (self.first("node_modules/.bin/redocly"), self.first("node_modules/.bin/spectral"))
+
+    def install(self):
+        for file in self.files:
+            shutil.copy(HERE / file, self.place)
+        self.run(["npm", "install", "--ignore-scripts", *NPM], cwd=self.place)
+
+
+class Fonts(Group):
+    """A browser needs a font: without one it crashes on the first page that has text in none of its own."""
+
+    title = "fonts for the tests of the dashboard"
+    folder = "fonts"
+    size = "5 MB to fetch"
+    disk_mb = 20
+    files = ("fonts/package.json", "fonts/package-lock.json")
+    remedy = "check that npm reaches its registry, then run `make setup-test` again"
+
+    def programs(self):
+        return (self.first("node_modules/dejavu-fonts-ttf/ttf/DejaVuSans.ttf"),)
+
+    def probes(self):
+        return []
+
+    def install(self):
+        for file in self.files:
+            shutil.copy(HERE / file, self.place)
+        self.run(["npm", "install", "--no-save", "--ignore-scripts", *NPM], cwd=self.place)
+        families = [("sans-serif", "DejaVu Sans"), ("serif", "DejaVu Serif"), ("monospace", "DejaVu Sans Mono")]
+        aliases = "".join(f"  <alias><family>{name}</family><prefer><family>{family}</family></prefer></alias>\n"
+                          for name, family in families)
+        place = xml.sax.saxutils.escape(str(self.place.resolve()))
+        (self.place / "fonts.conf").write_text(
+            '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n<fontconfig>\n'
+            f"  <dir>{place}/node_modules/dejavu-fonts-ttf/ttf</dir>\n  <cachedir>{place}/cache</cachedir>\n{aliases}"
+            "</fontconfig>\n", encoding="utf-8")
+
+
 class Dashboard(Group):
     """Built where its sources are: unlike the others it is of this checkout, not of the machine."""
 
@@ -284,10 +328,10 @@ class Dashboard(Group):
 
 
 def check(groups, local):
-    """What no package brings."""
-    for program, remedy in NEEDED.items():
-        if not shutil.which(program):
-            raise Missing(f"{program} is not on the PATH", remedy)
+    """Ends with a message where the machine lacks what no package brings."""
+    asked = subprocess.run(["sh", HERE / "needed.sh"], env={**os.environ, "PYTHON": sys.executable}, check=False)
+    if asked.returncode != 0:
+        sys.exit(asked.returncode)
     need, free = sum(group.disk_mb for group in groups), shutil.disk_usage(local).free // 2**20
     if free < need:
         raise Missing(f"the disk of {local} has {free} MB free, and {need} MB are needed", "free some space, then try again")
@@ -306,7 +350,8 @@ def alone(local):
 
 
 def missing(local, test, dashboard):
-    groups = [Servers(local), Agent(local)] + ([TestTools(local), Browser(local)] if test else [])
+    groups = [Servers(local), Agent(local)]
+    groups += [TestTools(local), Browser(local), Fonts(local), OpenapiLinters(local)] if test else []
     groups += [Dashboard(local)] if test or dashboard else []
     return [group for group in groups if group.wanted() and not group.ready()]
 

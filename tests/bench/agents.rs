@@ -1,4 +1,4 @@
-//! External agents: heartbeats of a thousand, claims of many at once, and how soon who waits has its work.
+//! External agents: heartbeats of a thousand agents, concurrent claims, and the delay until waiting agents have work.
 
 use std::{
     collections::BTreeSet,
@@ -7,11 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use harness::owner::Owner;
+use harness::superuser::Superuser;
 use serde_json::Value;
 use shared::{
-    auth::{Actor, agent_tokens::issue},
-    id::AgentId,
+    identity::auth::agent_tokens,
+    kernel::{actor::Actor, id::AgentId},
 };
 use tokio::{task::JoinSet, time::sleep};
 
@@ -31,11 +31,11 @@ const WAITING: usize = 10_000;
 type Agent = (AgentId, String);
 
 pub(crate) async fn measure(stand: &Stand, effort: &Effort) -> Result<Vec<Figure>> {
-    let owner = Owner::of(&stand.world.database.owner_url).await;
+    let owner = Superuser::of(&stand.world.database.owner_url).await;
     let agents: Arc<[Agent]> = agents(stand, &owner).await?.into();
     let (mut beats, mut claims) = (Vec::new(), Vec::new());
     for _ in 0..effort.runs {
-        beats.push((beat(stand, &agents, effort.time).await?, None));
+        beats.push((heartbeat(stand, &agents, effort.time).await?, None));
         claims.push((claim(stand, &owner, &agents).await?, None));
     }
     let pulled = pull(stand, &agents[0], effort.starts).await?;
@@ -49,7 +49,7 @@ pub(crate) async fn measure(stand: &Stand, effort: &Effort) -> Result<Vec<Figure
 }
 
 /// A thousand agents, each with a token of its own.
-async fn agents(stand: &Stand, owner: &Owner) -> Result<Vec<Agent>> {
+async fn agents(stand: &Stand, owner: &Superuser) -> Result<Vec<Agent>> {
     let (app, tenant) = (&stand.world.app, stand.world.tenant.id);
     let mut agents = Vec::with_capacity(BEATING);
     for at in 0..BEATING {
@@ -59,7 +59,7 @@ async fn agents(stand: &Stand, owner: &Owner) -> Result<Vec<Agent>> {
              values ('{id}', '{tenant}', 'BENCH-{at}', 'eap', 50, now(), now(), now())"
         );
         owner.run(&sql).await;
-        agents.push((id, issue(app, tenant, Actor::system("bench"), id, None).await?.text));
+        agents.push((id, agent_tokens::create(app, tenant, Actor::system_part("bench"), id, None).await?.text));
     }
     Ok(agents)
 }
@@ -69,7 +69,7 @@ fn path(agent: &Agent, rest: &str) -> String {
 }
 
 /// Heartbeats taken in, in a second.
-async fn beat(stand: &Stand, agents: &Arc<[Agent]>, time: Duration) -> Result<f64> {
+async fn heartbeat(stand: &Stand, agents: &Arc<[Agent]>, time: Duration) -> Result<f64> {
     const BEAT: &str = r#"{"status": "healthy", "current_load": 0.5, "tasks_in_progress": 2, "metrics": {"queue": 3}}"#;
     let began = Instant::now();
     let mut tasks = JoinSet::new();
@@ -96,7 +96,7 @@ async fn beat(stand: &Stand, agents: &Arc<[Agent]>, time: Duration) -> Result<f6
 }
 
 /// Claims in a second, until all that waits is handed out; fails when anything was handed out twice, or not at all.
-async fn claim(stand: &Stand, owner: &Owner, agents: &Arc<[Agent]>) -> Result<f64> {
+async fn claim(stand: &Stand, owner: &Superuser, agents: &Arc<[Agent]>) -> Result<f64> {
     let mut person = Client::connect(&stand.place).await?;
     let session = stand.pending(&mut person, "{}").await?;
     fill(stand, owner, &session, agents).await;
@@ -132,7 +132,7 @@ async fn claim(stand: &Stand, owner: &Owner, agents: &Arc<[Agent]>) -> Result<f6
 }
 
 /// Tasks that wait, spread over the agents that pull.
-async fn fill(stand: &Stand, owner: &Owner, session: &str, agents: &[Agent]) {
+async fn fill(stand: &Stand, owner: &Superuser, session: &str, agents: &[Agent]) {
     let tenant = stand.world.tenant.id;
     let pulling: Vec<_> = agents[..PULLING].iter().map(|(id, _)| format!("'{id}'::uuid")).collect();
     let task = format!(
@@ -140,11 +140,11 @@ async fn fill(stand: &Stand, owner: &Owner, session: &str, agents: &[Agent]) {
             "input_data": {{}}, "requirements": {{}}, "timeout_seconds": 3600, "callback_url": ""}}"#
     );
     let sql = format!(
-        "insert into external_tasks (tenant_id, id, session_id, run, agent_id, delivery, status, assignment, created_at, updated_at)
+        "insert into agent_tasks (tenant_id, id, session_id, run, agent_id, delivery, status, assignment, created_at, updated_at)
          select '{tenant}', t.id, '{session}', t.run, (array[{agents}])[1 + t.run % {PULLING}], 'pull', 'waiting',
                 '{task}'::jsonb || jsonb_build_object('task_id', t.id), now(), now()
          from (select gen_random_uuid() as id, run from generate_series(1, {WAITING}) run) t;
-         analyze external_tasks",
+         analyze agent_tasks",
         agents = pulling.join(", "),
     );
     owner.run(&sql).await;

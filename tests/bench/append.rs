@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use shared::{
     app::Settings,
-    session::{progress::Pace, store::statement},
+    sessions::{policy::PollPolicy, store::statement},
 };
 use tokio::time::sleep;
 use tokio_postgres::Client as Postgres;
@@ -25,8 +25,8 @@ const SESSIONS_AT_ONCE: usize = 16;
 
 pub(crate) async fn measure(effort: &Effort) -> Result<Figure> {
     let at_once = Duration::from_millis(1);
-    let pace = Pace { shortest: at_once, longest: at_once, ..Pace::default() };
-    let stand = Stand::new(Watched::new(LINES), Settings { pace, ..Settings::default() }).await?;
+    let poll = PollPolicy { interval_min: at_once, interval_max: at_once, ..PollPolicy::default() };
+    let stand = Stand::new(Watched::new(LINES), Settings { poll, ..Settings::default() }).await?;
     let tenant = stand.world.tenant.id.to_string();
     let postgres = connect(&stand.world.database.url, &tenant).await?;
     let mut client = Client::connect(&stand.place).await?;

@@ -3,10 +3,10 @@
 use std::{fs, time::Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use harness::{Options, World};
+use harness::{Options, TestApp};
 use shared::{
-    dataset::{Curated, Dataset, Recipe},
-    id::TrainingJobId,
+    kernel::id::TrainingJobId,
+    training::datasets::{CurationOutcome, Dataset, Recipe},
 };
 
 use crate::{
@@ -23,7 +23,7 @@ pub(crate) async fn measure(effort: &Effort) -> Result<Vec<Figure>> {
     let sessions = if quick { QUICK } else { SESSIONS };
     let folder = std::env::temp_dir().join(format!("ioc-bench-{}", std::process::id()));
     let files = folder.display().to_string();
-    let world = World::idle(Options { files, ..Options::default() }).await;
+    let world = TestApp::idle(Options { files, ..Options::default() }).await;
     world.agree().await;
     seed(&world, sessions).await;
     let measured = curate(&world, sessions).await;
@@ -40,9 +40,9 @@ pub(crate) async fn measure(effort: &Effort) -> Result<Vec<Figure>> {
 }
 
 /// Sessions of different words, each with a prompt, two answers and a tool; one in a hundred repeats another.
-async fn seed(world: &World, sessions: u64) {
-    let template = world.caller(shared::auth::Role::Member).new_session(serde_json::json!({})).await;
-    let owner = world.owner().await;
+async fn seed(world: &TestApp, sessions: u64) {
+    let template = world.caller(shared::identity::auth::Role::Member).new_session(serde_json::json!({})).await;
+    let owner = world.superuser().await;
     owner.place(&template, "completed").await;
     owner.run("delete from session_checkpoints").await;
     let words = |seed: &str, count: u32| {
@@ -72,7 +72,7 @@ async fn seed(world: &World, sessions: u64) {
 }
 
 /// Sessions in a second, and the most memory in mebibytes.
-async fn curate(world: &World, sessions: u64) -> Result<(f64, f64)> {
+async fn curate(world: &TestApp, sessions: u64) -> Result<(f64, f64)> {
     // From here on the system takes note of the most that we have.
     fs::write("/proc/self/clear_refs", "5").context("the peak of memory cannot be reset here")?;
     let began = Instant::now();
@@ -86,10 +86,10 @@ async fn curate(world: &World, sessions: u64) -> Result<(f64, f64)> {
     Ok((sessions as f64 / took.as_secs_f64(), peak()?))
 }
 
-async fn made(world: &World) -> Result<Dataset> {
+async fn made(world: &TestApp) -> Result<Dataset> {
     match world.curated(TrainingJobId::new(), &Recipe::default()).await {
-        Curated::Made(dataset) => Ok(dataset),
-        Curated::Refused(failure) => bail!("{failure:?}"),
+        CurationOutcome::Made(dataset) => Ok(dataset),
+        CurationOutcome::Refused(failure) => bail!("{failure:?}"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What was measured: samples, figures, and the table that people and programs read.
 
+use std::ops::Range;
+
 use serde::Serialize;
 
 /// Many measurements of one thing.
@@ -165,7 +167,7 @@ impl Figure {
 }
 
 /// Three digits that matter.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
@@ -173,23 +175,24 @@ fn short(value: f64) -> String {
     }
 }
 
+/// Rows as lines whose columns stand below each other; those of `right` end below each other.
+pub(crate) fn aligned<const N: usize>(rows: &[[String; N]], right: Range<usize>) -> Vec<String> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<_> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(at, (cell, width))| {
+            if right.contains(&at) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
 /// The table for people.
 pub(crate) fn table(figures: &[Figure]) -> String {
     let head = ["", "target", "median", "p99 / slowest run", "floor", "ratio", ""].map(str::to_owned);
     let rows: Vec<_> = std::iter::once(head).chain(figures.iter().map(Figure::cells)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<_> = (0..7).map(width).collect();
-    let line = |row: &[String; 7]| {
-        let cells = row.iter().zip(&widths).enumerate();
-        let padded =
-            cells.map(
-                |(at, (cell, width))| {
-                    if (2..6).contains(&at) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-                },
-            );
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    let mut text: Vec<_> = rows.iter().map(line).collect();
+    let mut text = aligned(&rows, 2..6);
     let notes = figures.iter().filter(|figure| !figure.note.is_empty());
     text.push(String::new());
     text.extend(notes.map(|figure| format!("{}: {}", figure.name, figure.note)));

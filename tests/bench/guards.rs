@@ -1,15 +1,15 @@
-//! What the guards cost: create and get with credentials, row-level security and the audit log, and create once more with
-//! an idempotency key in each request, beside the same without any of them. Both stand on databases of their own and are
-//! measured in turns.
+//! What the guards cost: create and get with credentials, row-level security and the audit log, and create once more
+//! with an idempotency key in each request, beside the same without any of them. Both stand on databases of their own
+//! and are measured in turns.
 
 use std::sync::{Arc, atomic::AtomicUsize, atomic::Ordering::Relaxed};
 
 use anyhow::{Context, Result};
 use axum::Extension;
-use harness::World;
+use harness::TestApp;
 use shared::{
     app::Settings,
-    auth::{Caller, Principal, Role, service::Identity},
+    identity::auth::{Caller, CallerIdentity, Principal, Role},
 };
 
 use crate::{
@@ -48,8 +48,8 @@ pub(crate) async fn measure(effort: &Effort) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Requests each second of one place beside another. They have short turns, so that whatever else the machine does slows
-/// both.
+/// Requests each second of one place beside another. They have short turns, so that whatever else the machine does
+/// slows both.
 async fn in_turns<Next>(effort: &Effort, one: (&Place, Next), other: (&Place, Next)) -> Result<(f64, Option<f64>)>
 where
     Next: Fn() -> Option<Request> + Clone + Send + 'static,
@@ -66,7 +66,7 @@ where
 /// A stand where nobody asks who calls, every row is seen by all, and nothing goes on record.
 async fn bare() -> Result<Stand> {
     let stand = Stand::new(Watched::new(0), Settings::default()).await?;
-    let owner = stand.world.owner().await;
+    let owner = stand.world.superuser().await;
     for table in owner.tables().await {
         owner.run(&format!("alter table {table} disable row level security")).await;
     }
@@ -80,15 +80,17 @@ async fn bare() -> Result<Stand> {
     Stand::serve(api, world).await
 }
 
-fn anybody(world: &World) -> Identity {
+fn anybody(world: &TestApp) -> CallerIdentity {
     let tenant = &world.tenant;
-    let principal = Principal::Key { id: tenant.key_id(Role::Member), name: "anybody".to_owned(), user_id: None };
-    Identity::Caller(Caller {
+    let (id, name) = (tenant.key_id(Role::Member), "anybody".to_owned());
+    let principal = Principal::Key { id, name, user_id: None, expires_at: None };
+    CallerIdentity::Caller(Caller {
         tenant_id: tenant.id,
         home_tenant_id: tenant.id,
         role: Role::Member,
         scopes: Arc::default(),
         principal,
+        valid_until: None,
         request_id: Arc::from("bench"),
         address: None,
     })

@@ -9,12 +9,17 @@ use std::{
 use anyhow::Result;
 use async_trait::async_trait;
 use shared::{
-    clock::Clock,
-    id::{MessageId, SessionId},
-    runtime::{
-        AgentRuntime, Assignment, Entry, LogLevel, Observation, Phase, RunState, Said, Work, scripted::Scripted,
+    agents::{
+        contract::{
+            AgentRuntime, Assignment, LogLevel, Observation, Phase, RunOutput, RunState, TranscriptEntry, UserMessage,
+        },
+        scripted::ScriptedAgent,
     },
-    session::outcome::Failure,
+    kernel::{
+        clock::Clock,
+        failure::Failure,
+        id::{MessageId, SessionId},
+    },
 };
 use tokio::{
     task::JoinSet,
@@ -33,7 +38,7 @@ const AT_ONCE: usize = 8;
 
 /// The scripted agent, noting when it is called; a session whose script says nothing talks with every look at it.
 pub(crate) struct Watched {
-    scripted: Scripted,
+    scripted: ScriptedAgent,
     called: Mutex<HashMap<SessionId, Instant>>,
     lines: usize,
 }
@@ -41,7 +46,7 @@ pub(crate) struct Watched {
 impl Watched {
     /// `lines` is how much it says at each look, and it never ends then; with none it plays the script.
     pub(crate) fn new(lines: usize) -> Arc<Self> {
-        Arc::new(Self { scripted: Scripted::new(Clock::System), called: Mutex::default(), lines })
+        Arc::new(Self { scripted: ScriptedAgent::new(Clock::System), called: Mutex::default(), lines })
     }
 
     fn called(&self, id: SessionId) -> Option<Instant> {
@@ -61,26 +66,32 @@ impl AgentRuntime for Watched {
         let mut seen = self.scripted.observe(assignment, state).await?;
         if self.lines > 0 {
             let message = "cargo test: 128 passed, 0 failed, in 3.2 s".to_owned();
-            seen.transcript = vec![Entry::Log { level: LogLevel::Info, message }; self.lines];
+            seen.transcript = vec![TranscriptEntry::Log { level: LogLevel::Info, message }; self.lines];
             seen.phase = Phase::Working;
         }
         Ok(seen)
     }
 
-    async fn say(&self, to: &Assignment, state: &RunState, id: MessageId, said: &Said) -> Result<RunState, Failure> {
-        self.scripted.say(to, state, id, said).await
+    async fn send_message(
+        &self,
+        to: &Assignment,
+        state: &RunState,
+        id: MessageId,
+        said: &UserMessage,
+    ) -> Result<RunState, Failure> {
+        self.scripted.send_message(to, state, id, said).await
     }
 
     async fn abort(&self, assignment: &Assignment, state: &RunState) -> Result<(), Failure> {
         self.scripted.abort(assignment, state).await
     }
 
-    async fn collect(&self, assignment: &Assignment, state: &RunState) -> Result<Work, Failure> {
-        self.scripted.collect(assignment, state).await
+    async fn collect_output(&self, assignment: &Assignment, state: &RunState) -> Result<RunOutput, Failure> {
+        self.scripted.collect_output(assignment, state).await
     }
 
-    async fn release(&self, assignment: &Assignment, state: &RunState) -> Result<(), Failure> {
-        self.scripted.release(assignment, state).await
+    async fn release_workspace(&self, assignment: &Assignment, state: &RunState) -> Result<(), Failure> {
+        self.scripted.release_workspace(assignment, state).await
     }
 }
 

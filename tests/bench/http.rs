@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use shared::session::store::statement;
+use shared::sessions::store::statement;
 use tokio_postgres::Client as Postgres;
 
 use crate::{
@@ -78,9 +78,15 @@ async fn inserts(postgres: &Postgres, first: &str) -> Result<String> {
 
 /// Copies a session until there are many, and gives the ids of some.
 async fn seed(postgres: &Postgres, first: &str) -> Result<Vec<String>> {
+    // A generated column finds its value by itself.
+    let names = "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+                 where attrelid = 'sessions'::regclass and attnum > 0 and not attisdropped and attgenerated = ''";
+    let names: String = postgres.query_one(names, &[]).await?.get(0);
     let sql = format!(
-        "insert into sessions select (jsonb_populate_record(s, jsonb_build_object('id', n.id, 'root_id', n.id))).*
-         from sessions s, (select uuidv7() as id from generate_series(1, {MANY})) n where s.id = '{first}' returning id::text"
+        "insert into sessions ({names}) select {names} from (
+             select (jsonb_populate_record(s, jsonb_build_object('id', n.id, 'root_id', n.id))).*
+             from sessions s, (select uuidv7() as id from generate_series(1, {MANY})) n where s.id = '{first}') copied
+         returning id::text"
     );
     let rows = postgres.query(&sql, &[]).await?;
     postgres.batch_execute("analyze sessions").await.or_else(|_| anyhow::Ok(()))?;

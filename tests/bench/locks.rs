@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use shared::{
-    cache::Cache,
-    id::TenantId,
-    lock::{Acquired, Ask, Locks, Resource, script},
+    kernel::id::TenantId,
+    platform::redis::{
+        cache::Cache,
+        lock::{AcquireOptions, AcquireOutcome, Locks, Resource, script},
+    },
 };
 use tokio::task::JoinSet;
 
@@ -43,10 +45,10 @@ async fn grants(locks: &Locks, tenant: TenantId, time: Duration) -> Result<f64> 
     for at in 0..AT_ONCE {
         let locks = locks.clone();
         tasks.spawn(async move {
-            let (resource, ask) = (resource(tenant, at), Ask::new("bench"));
+            let (resource, ask) = (resource(tenant, at), AcquireOptions::new("bench"));
             let mut count = 0;
             while began.elapsed() < time {
-                if let Acquired::Granted(grant) = locks.acquire(&resource, &ask).await? {
+                if let AcquireOutcome::Granted(grant) = locks.acquire(&resource, &ask).await? {
                     locks.release(&grant).await?;
                     count += 1;
                 }

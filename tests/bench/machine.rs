@@ -1,7 +1,7 @@
 //! The machine in general words: what the figures depend on, and nothing that tells whose it is.
 
 use serde::Serialize;
-use shared::migration;
+use shared::platform::postgres::migrations;
 
 /// Where the figures were measured.
 #[derive(Debug, Serialize)]
@@ -21,7 +21,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) async fn describe() -> anyhow::Result<Self> {
-        let client = migration::connect(&harness::postgres_url()).await?;
+        let client = migrations::connect_owner(&harness::postgres_url()).await?;
         let row = client
             .query_one(
                 "select version() as version, string_agg(name || '=' || setting, ', ' order by name) as settings

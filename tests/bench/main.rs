@@ -4,6 +4,7 @@
 mod agents;
 mod append;
 mod client;
+mod compare;
 mod curation;
 mod figure;
 mod guards;
@@ -24,7 +25,16 @@ use anyhow::Result;
 use clap::Parser;
 use shared::app::Settings;
 
-use crate::{figure::table, handover::Watched, machine::Machine, stand::Stand};
+use crate::{
+    figure::{Figure, table},
+    handover::Watched,
+    machine::Machine,
+    stand::Stand,
+};
+
+/// What can be measured.
+const PARTS: [&str; 10] =
+    ["http", "guards", "handover", "agents", "locks", "events", "watch", "curation", "host", "lambda"];
 
 /// Measures ioc.
 #[derive(Parser)]
@@ -36,11 +46,26 @@ struct Arguments {
     #[arg(long)]
     json: Option<PathBuf>,
     /// Only some: http, guards, handover, agents, locks, events, watch, curation, lambda, host
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = PARTS)]
     only: Vec<String>,
+    /// Build this revision too, run its bench and ours in turns, and compare the figures of the same name
+    #[arg(long, value_name = "REV")]
+    compare: Option<String>,
+    /// How often each bench runs with --compare; one time with --quick, else 3
+    #[arg(long, requires = "compare")]
+    rounds: Option<usize>,
+    /// Leave the floors of pgbench out
+    #[arg(long, hide = true)]
+    without_floors: bool,
     /// What cargo adds
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+impl Arguments {
+    fn wants(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
+    }
 }
 
 /// How long to measure.
@@ -62,50 +87,67 @@ impl Effort {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let machine = Machine::describe().await?;
-    let wanted = |part: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == part);
-    let mut figures = Vec::new();
-    if wanted("http") || wanted("handover") || wanted("agents") {
-        let watched = Watched::new(0);
-        let stand = Stand::new(watched.clone(), Settings::default()).await?;
-        if wanted("http") {
-            figures.extend(Box::pin(http::measure(&stand, &effort)).await?);
+    let (text, report) = if let Some(revision) = &arguments.compare {
+        let rounds = arguments.rounds.unwrap_or(if arguments.quick { 1 } else { 3 });
+        let parts = PARTS.into_iter().filter(|part| arguments.wants(part)).collect();
+        let comparison = compare::run(&compare::Plan { revision, parts, rounds, quick: arguments.quick }).await?;
+        (comparison.text(), serde_json::json!({"comparison": comparison}))
+    } else {
+        if arguments.without_floors {
+            pgbench::leave_out();
         }
-        if wanted("handover") {
-            figures.extend(Box::pin(handover::measure(&stand, &watched, &effort)).await?);
-        }
-        if wanted("agents") {
-            figures.extend(Box::pin(agents::measure(&stand, &effort)).await?);
-        }
-    }
-    if wanted("guards") {
-        figures.extend(Box::pin(guards::measure(&effort)).await?);
-    }
-    if wanted("locks") {
-        figures.push(Box::pin(locks::measure(&effort)).await?);
-    }
-    if wanted("events") {
-        figures.push(Box::pin(append::measure(&effort)).await?);
-    }
-    if wanted("watch") {
-        figures.extend(Box::pin(watch::measure(&effort)).await?);
-    }
-    if wanted("curation") {
-        figures.extend(Box::pin(curation::measure(&effort)).await?);
-    }
-    if wanted("host") {
-        figures.extend(Box::pin(process::local_host(&effort)).await);
-    }
-    if wanted("lambda") {
-        figures.extend(Box::pin(process::lambda(&effort)).await);
-    }
-    say(&format!("{}\n\n{}", machine.text(), table(&figures)));
+        let figures = measure(&arguments).await?;
+        (table(&figures), serde_json::json!({"figures": figures}))
+    };
+    say(&format!("{}\n\n{text}", machine.text()));
     if let Some(path) = &arguments.json {
-        let report = serde_json::json!({"machine": machine, "quick": arguments.quick, "figures": figures});
+        let mut report = report;
+        report["machine"] = serde_json::json!(machine);
+        report["quick"] = arguments.quick.into();
         fs::write(path, serde_json::to_string_pretty(&report)?)?;
     }
     Ok(())
+}
+
+async fn measure(arguments: &Arguments) -> Result<Vec<Figure>> {
+    let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
+    let mut figures = Vec::new();
+    if ["http", "handover", "agents"].into_iter().any(|part| arguments.wants(part)) {
+        let watched = Watched::new(0);
+        let stand = Stand::new(watched.clone(), Settings::default()).await?;
+        if arguments.wants("http") {
+            figures.extend(Box::pin(http::measure(&stand, &effort)).await?);
+        }
+        if arguments.wants("handover") {
+            figures.extend(Box::pin(handover::measure(&stand, &watched, &effort)).await?);
+        }
+        if arguments.wants("agents") {
+            figures.extend(Box::pin(agents::measure(&stand, &effort)).await?);
+        }
+    }
+    if arguments.wants("guards") {
+        figures.extend(Box::pin(guards::measure(&effort)).await?);
+    }
+    if arguments.wants("locks") {
+        figures.push(Box::pin(locks::measure(&effort)).await?);
+    }
+    if arguments.wants("events") {
+        figures.push(Box::pin(append::measure(&effort)).await?);
+    }
+    if arguments.wants("watch") {
+        figures.extend(Box::pin(watch::measure(&effort)).await?);
+    }
+    if arguments.wants("curation") {
+        figures.extend(Box::pin(curation::measure(&effort)).await?);
+    }
+    if arguments.wants("host") {
+        figures.extend(Box::pin(process::local_host(&effort)).await);
+    }
+    if arguments.wants("lambda") {
+        figures.extend(Box::pin(process::lambda(&effort)).await);
+    }
+    Ok(figures)
 }
 
 #[expect(clippy::print_stdout, reason = "its output is what a bench is for")]

@@ -17,7 +17,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use shared::migration;
+use shared::platform::postgres::migrations;
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
@@ -140,7 +140,7 @@ async fn measure_host(effort: &Effort) -> Result<Vec<Figure>> {
     let folder = env::temp_dir().join(format!("ioc-bench-host-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
     // The role is one in all databases of the server: its password stays what it is.
-    fs::write(folder.join("app.password"), migration::password_in(&database.url).unwrap_or_default())?;
+    fs::write(folder.join("app.password"), migrations::password_in(&database.url).unwrap_or_default())?;
     let measured = async {
         let mut answers = Samples::default();
         for _ in 0..effort.processes {
@@ -219,7 +219,7 @@ impl Host {
 /// Lets sessions run that go on for ten minutes, and looks how much memory the process has.
 async fn memory(host: &Host, folder: &Path, database: &Database) -> Result<Samples> {
     let env = EnvFile::read(&folder.join("env")).context("ioc up writes who may call it")?;
-    let owner = migration::connect(&database.owner_url).await?;
+    let owner = migrations::connect_owner(&database.owner_url).await?;
     owner.batch_execute("update tenants set max_concurrent_sessions = 5000, max_tokens_per_month = 0").await?;
     let place = Place { address: host.address, key: env.key.clone(), tenant: env.tenant.clone(), once: false };
     let script = r#"{"agent": "scripted", "script": [{"do": "wait", "ms": 600000}]}"#;

@@ -23,8 +23,8 @@ pub(crate) fn fill(statement: &str, values: &[String]) -> String {
         text.push_str(value.map_or("$", String::as_str));
         text.push_str(&part[if value.is_some() { digits } else { 0 }..]);
     }
-    // One line, so that a script of pgbench may hold it.
-    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+    // One line, so that a script of pgbench may hold it: a comment would take the rest of it along.
+    text.lines().map(str::trim).filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join(" ")
 }
 
 /// A literal that no client takes for a variable of its own: neither a colon nor a dollar is left in it.
@@ -64,9 +64,10 @@ pub(crate) fn inserted(statement: &str) -> Vec<&str> {
     names.map(|(names, _)| names.split(", ").collect()).unwrap_or_default()
 }
 
-/// The names before ` = $` in an update, in the order of their parameters, after tenant and id.
+/// The names before ` = $` in an update, in the order of their parameters, after tenant and id. What is set to an
+/// expression has no parameter of its own.
 pub(crate) fn updated(statement: &str) -> Vec<&str> {
     let sets = statement.split_once(" set ").and_then(|(_, rest)| rest.split_once(" where "));
-    let names = sets.map(|(sets, _)| sets.split(", ").filter_map(|set| Some(set.split_once(" = ")?.0)));
+    let names = sets.map(|(sets, _)| sets.split(", ").filter_map(|set| Some(set.split_once(" = $")?.0)));
     ["tenant_id", "id"].into_iter().chain(names.into_iter().flatten()).collect()
 }

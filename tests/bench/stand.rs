@@ -4,14 +4,14 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Result;
 use axum::Router;
-use harness::{Options, World};
+use harness::{Options, TestApp};
 use shared::{
-    agent::{Kind, PlatformAgent},
+    agents::{
+        contract::AgentRuntime,
+        registry::{Kind, PlatformAgent},
+    },
     app::{App, Settings},
-    auth::Role,
-    limits::RateLimits,
-    runtime::AgentRuntime,
-    tenant::Limits,
+    identity::{auth::Role, rate_limits::RateLimits, tenants::TenantLimits},
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ use crate::client::{Client, Place};
 
 /// What is measured, and who asks it.
 pub(crate) struct Stand {
-    pub(crate) world: World,
+    pub(crate) world: TestApp,
     pub(crate) place: Place,
     _tasks: JoinSet<()>,
 }
@@ -29,20 +29,20 @@ impl Stand {
     /// With an agent `watched` besides the scripted one.
     pub(crate) async fn new(watched: Arc<dyn AgentRuntime>, settings: Settings) -> Result<Self> {
         let settings = Settings { rate: RateLimits::unlimited(), ..settings };
-        let limits = Limits {
+        let limits = TenantLimits {
             max_concurrent_sessions: 100_000,
             max_queued_sessions: 1_000_000,
             max_tokens_per_month: 0,
-            ..Limits::default()
+            ..TenantLimits::default()
         };
         let agent =
             PlatformAgent { name: "watched".to_owned(), kind: Kind::Scripted, capacity: None, runtime: Some(watched) };
-        let world = World::idle(Options { settings, limits, agents: vec![agent], ..Options::default() }).await;
+        let world = TestApp::idle(Options { settings, limits, agents: vec![agent], ..Options::default() }).await;
         Self::serve(world.api.clone(), world).await
     }
 
     /// Serves a world through these routes.
-    pub(crate) async fn serve(api: Router, world: World) -> Result<Self> {
+    pub(crate) async fn serve(api: Router, world: TestApp) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let mut tasks = JoinSet::new();
@@ -64,7 +64,7 @@ async fn work(app: &App) {
     local::workers::run(app, &CancellationToken::new()).await;
 }
 
-fn place(world: &World, address: SocketAddr) -> Place {
+fn place(world: &TestApp, address: SocketAddr) -> Place {
     let tenant = &world.tenant;
     Place { address, key: tenant.key(Role::Member).to_owned(), tenant: tenant.slug.clone(), once: false }
 }

@@ -5,11 +5,11 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use futures_util::StreamExt;
 use harness::{
-    Options, World,
-    watch::{Served, Socket},
+    Options, TestApp,
+    websocket::{Served, Socket},
 };
 use serde_json::json;
-use shared::auth::Role;
+use shared::identity::auth::Role;
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(crate) async fn measure(effort: &Effort) -> Result<Vec<Figure>> {
-    let world = World::idle(Options::default()).await;
+    let world = TestApp::idle(Options::default()).await;
     let served = Served::of(&world).await;
     let (one, _) = watched_by(&world, &served, 1, effort.starts / 2).await?;
     let (hundred, last_of_hundred) = watched_by(&world, &served, 100, effort.starts / 2).await?;
@@ -36,7 +36,7 @@ pub(crate) async fn measure(effort: &Effort) -> Result<Vec<Figure>> {
 }
 
 /// The times to each of so many subscribers, and to the last of them.
-async fn watched_by(world: &World, served: &Served, count: usize, events: usize) -> Result<(Samples, Samples)> {
+async fn watched_by(world: &TestApp, served: &Served, count: usize, events: usize) -> Result<(Samples, Samples)> {
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({})).await;
     let (seen, mut arrivals) = mpsc::unbounded_channel();

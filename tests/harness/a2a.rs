@@ -9,16 +9,21 @@ use std::{
 
 use serde_json::{Value, json};
 use shared::{
-    agent::{Contact, Kind, secret},
+    agents::{
+        a2a_client::{self, A2a},
+        contract::AgentRuntime,
+        registry::{AgentEndpoint, Kind, secret},
+    },
     app::Settings,
-    auth::key::Pepper,
-    id::{AgentId, TenantId},
-    runtime::{self, AgentRuntime, a2a::A2a},
+    kernel::{
+        encryption::Pepper,
+        id::{AgentId, TenantId},
+    },
 };
 
 use crate::{
-    PATIENCE, PEPPER, Reply, Tenant, World,
-    kept::{free_port, kept, root, test_program},
+    PATIENCE, PEPPER, Reply, Tenant, TestApp,
+    child_process::{free_port, kept, root, test_program},
 };
 
 /// A running agent.
@@ -59,9 +64,9 @@ pub fn peer() -> &'static Peer {
 }
 
 /// How an agent of a tenant is reached whose card lies at this URL.
-pub fn contact(card: &str, plain: Option<&str>) -> Contact {
+pub fn contact(card: &str, plain: Option<&str>) -> AgentEndpoint {
     let id = AgentId::new();
-    Contact {
+    AgentEndpoint {
         id,
         tenant_id: Some(TenantId::new()),
         name: "peer".to_owned(),
@@ -71,17 +76,17 @@ pub fn contact(card: &str, plain: Option<&str>) -> Contact {
     }
 }
 
-/// The runtime that a world speaks A2A with.
+/// The A2A runtime of a test app.
 pub(crate) fn runtime(settings: &Settings) -> Arc<dyn AgentRuntime> {
     let (allowed, public_url) = (settings.outbound.clone(), settings.public_url.as_deref());
-    Arc::new(A2a::new(runtime::a2a::Settings::new(allowed, Pepper(PEPPER.as_bytes().to_vec()), public_url)))
+    Arc::new(A2a::new(a2a_client::A2aClientSettings::new(allowed, Pepper(PEPPER.as_bytes().to_vec()), public_url)))
 }
 
 fn sealed(id: AgentId, plain: &str) -> Vec<u8> {
-    secret::seal(&Pepper(PEPPER.as_bytes().to_vec()), id, plain.as_bytes()).expect("a secret is sealed")
+    secret::seal_secret(&Pepper(PEPPER.as_bytes().to_vec()), id, plain.as_bytes()).expect("a secret is sealed")
 }
 
-impl World {
+impl TestApp {
     /// Registers an agent of a tenant whose card lies at this URL.
     pub async fn a2a_agent(&self, tenant: &Tenant, name: &str, card: &str, plain: Option<&str>) -> AgentId {
         let contact = contact(card, plain);
@@ -92,12 +97,12 @@ impl World {
             "insert into agents (id, tenant_id, name, kind, capacity, endpoint_url, endpoint_secret, created_at, updated_at)
              values ('{id}', '{tenant}', '{name}', 'a2a', 50, '{card}', {secret}, now(), now())"
         );
-        self.owner().await.run(&sql).await;
+        self.superuser().await.run(&sql).await;
         id
     }
 }
 
-/// What the protocol says for codes of ours.
+/// The protocol's statuses for our codes.
 const REASONS: [(&str, u16, &str); 4] = [
     ("BODY_MALFORMED", 400, "PARSE_ERROR"),
     ("SESSION_NOT_FOUND", 404, "TASK_NOT_FOUND"),
@@ -105,15 +110,15 @@ const REASONS: [(&str, u16, &str); 4] = [
     ("VALIDATION_FAILED", 400, "INVALID_PARAMS"),
 ];
 
-/// An error in the form of the protocol, told as a problem of ours with this status and code.
+/// Converts an error in the protocol's format to a problem with this status and code.
 #[track_caller]
 pub(crate) fn problem(reply: Reply, kind: Option<&str>, status: u16, code: &str) -> Value {
     let (_, status, reason) = REASONS.into_iter().find(|(ours, ..)| *ours == code).unwrap_or((code, status, code));
     let body = reply.expect(status);
-    let (error, told) = (&body["error"], &body["error"]["details"][0]);
+    let (error, reported) = (&body["error"], &body["error"]["details"][0]);
     assert_eq!(kind, Some("application/json"), "{body}");
-    assert_eq!((&error["code"], &told["reason"]), (&json!(status), &json!(reason)), "{body}");
-    assert_eq!(told["@type"], "type.googleapis.com/google.rpc.ErrorInfo");
-    assert!(error["status"].is_string() && told["metadata"]["remedy"].is_string(), "{body}");
-    json!({"status": status, "code": code, "detail": error["message"], "request_id": told["metadata"]["requestId"]})
+    assert_eq!((&error["code"], &reported["reason"]), (&json!(status), &json!(reason)), "{body}");
+    assert_eq!(reported["@type"], "type.googleapis.com/google.rpc.ErrorInfo");
+    assert!(error["status"].is_string() && reported["metadata"]["remedy"].is_string(), "{body}");
+    json!({"status": status, "code": code, "detail": error["message"], "request_id": reported["metadata"]["requestId"]})
 }

@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 use object_store::{RetryConfig, aws::AmazonS3Builder};
-use shared::files::Files;
+use shared::platform::object_store::Files;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 pub struct Bucket {
     pub files: Files,
     pub faults: Faults,
-    /// What the path of each call begins with.
+    /// The prefix of the path of each call.
     pub path: String,
     _tasks: JoinSet<()>,
 }
@@ -44,7 +44,7 @@ impl Bucket {
             .with_secret_access_key("test")
             // A fault is to be met by us: the store's own tries would hide it.
             .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() });
-        let files = Files::of(bucket.build().expect("a bucket"));
+        let files = Files::from_store(bucket.build().expect("a bucket"));
         Self { files, faults, path: format!("/{name}"), _tasks: tasks }
     }
 }

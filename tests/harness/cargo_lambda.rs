@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::{
     PATIENCE,
-    kept::{free_port, kept, root, test_program},
+    child_process::{free_port, kept, root, test_program},
 };
 
 /// One `cargo lambda watch`, with an environment that its functions inherit.
@@ -71,7 +71,7 @@ impl Watch {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// What the functions and their host have written.
+    /// The output of the functions and of their host.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }

@@ -1,6 +1,6 @@
 //! A database for each test, copied from a migrated one in some tens of milliseconds, and dropped with the test.
 
-use shared::{id::TenantId, migration};
+use shared::{kernel::id::TenantId, platform::postgres::migrations};
 use tokio::sync::OnceCell;
 
 /// Where the application's role logs in; the cluster is private to the tests.
@@ -14,7 +14,7 @@ pub struct Database {
     pub url: String,
     /// As its owner.
     pub owner_url: String,
-    /// What is to be dropped with the test; nothing on a server that goes with it.
+    /// The database to drop after the test; none on a server that ends with the test.
     name: Option<String>,
 }
 
@@ -23,7 +23,7 @@ impl Database {
         let admin = crate::postgres_url();
         let template = TEMPLATE.get_or_init(|| template(&admin)).await;
         let name = format!("ioc_test_{}", TenantId::new().0.simple());
-        let client = migration::connect(&admin).await.expect("Postgres answers");
+        let client = migrations::connect_owner(&admin).await.expect("Postgres answers");
         // A copy needs the template to itself for a moment: several at once take turns.
         client.execute("select pg_advisory_lock(1)", &[]).await.expect("a lock");
         let made = client.batch_execute(&format!("create database {name} template {template}")).await;
@@ -34,7 +34,7 @@ impl Database {
 
     /// A database of a server that the test has to itself.
     pub async fn on_server(owner_url: &str) -> Self {
-        migration::migrate(owner_url, Some(PASSWORD)).await.expect("migrations run");
+        migrations::migrate(owner_url, Some(PASSWORD)).await.expect("migrations run");
         let name = owner_url.rsplit_once('/').map_or(owner_url, |(_, name)| name);
         Self { url: login(owner_url, name), owner_url: owner_url.to_owned(), name: None }
     }
@@ -44,13 +44,13 @@ impl Drop for Database {
     fn drop(&mut self) {
         let Some(name) = self.name.take() else { return };
         let admin = crate::postgres_url();
-        // On a thread of its own, because the test's runtime may be gone, and without waiting for it: Postgres waits with a
-        // drop for whoever is just logging in, and that may be a connection of this very test, which goes on or ends only
-        // when its runtime does. What the end of the process cuts short goes with the private server.
+        // On a thread of its own, because the test's runtime may be gone, and without waiting for it: Postgres waits
+        // with a drop for whoever is just logging in, and that may be a connection of this very test, which goes on or
+        // ends only when its runtime does. What the end of the process cuts short goes with the private server.
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
             runtime.block_on(async {
-                let client = migration::connect(&admin).await.ok()?;
+                let client = migrations::connect_owner(&admin).await.ok()?;
                 client.batch_execute(&format!("drop database if exists {name} with (force)")).await.ok()
             })
         });
@@ -59,15 +59,15 @@ impl Drop for Database {
 
 /// The migrated database that others are copied from; made once per state of the migrations.
 async fn template(admin: &str) -> String {
-    let name = format!("ioc_template_{}", migration::fingerprint());
-    let client = migration::connect(admin).await.expect("Postgres answers");
+    let name = format!("ioc_template_{}", migrations::migrations_fingerprint());
+    let client = migrations::connect_owner(admin).await.expect("Postgres answers");
     client.execute("select pg_advisory_lock(2)", &[]).await.expect("a lock");
     let ready = format!("{name}_ready");
     let known = client.query("select 1 from pg_database where datname = $1", &[&ready]).await.expect("a list");
     if known.is_empty() {
         client.batch_execute(&format!("drop database if exists {name} with (force)")).await.expect("a clean start");
         client.batch_execute(&format!("create database {name}")).await.expect("a template");
-        migration::migrate(&with_name(admin, &name), Some(PASSWORD)).await.expect("migrations run");
+        migrations::migrate(&with_name(admin, &name), Some(PASSWORD)).await.expect("migrations run");
         client.batch_execute(&format!("alter database {name} rename to {ready}")).await.expect("a template");
     }
     client.execute("select pg_advisory_unlock(2)", &[]).await.expect("a lock");

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-/// What goes wrong with a call.
+/// The faults of a call.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// It is answered with this, and has no effect.
@@ -35,7 +35,8 @@ impl Fault {
 pub struct Faults(Arc<Mutex<Vec<(String, Fault)>>>);
 
 impl Faults {
-    /// The next call that this is the beginning of, such as `POST /v1/files`, meets the fault; behind a star stands how it ends.
+    /// The next call that this is the beginning of, such as `POST /v1/files`, meets the fault; behind a star stands how
+    /// it ends.
     pub fn add(&self, call: &str, fault: Fault) {
         self.0.lock().expect("nobody panics with it").push((call.to_owned(), fault));
     }

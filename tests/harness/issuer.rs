@@ -25,12 +25,12 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use shared::{
-    auth::oidc::settings::{self, Issuer as Settings},
-    clock::Clock,
+    identity::auth::oidc::{issuer::Issuer as Settings, settings},
+    kernel::clock::Clock,
 };
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
-/// What a test's tokens are meant for.
+/// The audience of a test's tokens.
 pub const AUDIENCE: &str = "ioc-tests";
 
 /// A key that signs.
@@ -52,7 +52,7 @@ pub enum Mode {
     Up,
     /// With this status.
     Failing(u16),
-    /// Not before it is told otherwise.
+    /// Never, until the test changes that.
     Held,
     /// With the place of somebody else.
     Elsewhere(String),
@@ -76,7 +76,7 @@ struct Shared {
     /// How often each document was asked for.
     discoveries: AtomicUsize,
     fetches: AtomicUsize,
-    /// What the discovery document says of itself.
+    /// The issuer that the discovery document names.
     discovery: Mutex<Value>,
 }
 
@@ -111,11 +111,11 @@ impl Issuer {
         Self { url, key, shared, clock: clock.clone(), _server: server }
     }
 
-    /// How ioc is told of it, with further settings.
+    /// The configuration of this issuer for ioc, with further settings.
     pub fn settings(&self, more: &Value) -> Settings {
         let mut one = json!({"issuer": self.url, "audience": AUDIENCE});
         merge(&mut one, more);
-        settings::parse(&json!([one]).to_string()).expect("settings that are right").remove(0)
+        settings::parse_issuers(&json!([one]).to_string()).expect("settings that are right").remove(0)
     }
 
     /// A token as it should be, with these claims besides; null takes one away.
@@ -132,7 +132,7 @@ impl Issuer {
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes(), pss)))
     }
 
-    /// What a token says by default, and these claims.
+    /// The default claims of a token, with these added.
     pub fn claims(&self, more: &Value) -> Value {
         let now = self.clock.now().timestamp();
         let mut claims = json!({"iss": self.url, "aud": AUDIENCE, "sub": "ada", "iat": now, "exp": now + 600,

@@ -1,32 +1,37 @@
-//! What the tests stand on.
+//! The harness of the tests.
 
 pub mod a2a;
-mod agents;
 pub mod bucket;
+pub mod caller;
 pub mod cargo_lambda;
+pub mod child_process;
 pub mod database;
-pub mod endpoint;
-pub mod external;
+mod documented;
+pub mod eap_agent;
 pub mod faults;
-pub mod fine_tuning;
+mod fixtures;
 pub mod issuer;
-pub mod kept;
+mod leftovers;
 pub mod ministack;
 pub mod moto;
+pub mod openai_server;
 pub mod openapi;
-pub mod owner;
 pub mod proxy;
+pub mod push_endpoint;
 pub mod samples;
-mod shortcuts;
+pub mod sse;
 pub mod stack;
-pub mod stream;
-pub mod tuning;
+mod streams;
+pub mod superuser;
+mod tenant_agents;
+pub mod test_app;
+pub mod training;
 pub mod valkey;
-pub mod watch;
-pub mod world;
+pub mod websocket;
 
-pub use shortcuts::{PATIENCE, becomes, found, until};
-pub use world::{Caller, Options, PEPPER, Reply, Tenant, World};
+pub use caller::{Caller, Reply};
+pub use fixtures::{PATIENCE, becomes, found, merged, until};
+pub use test_app::{Options, PEPPER, Tenant, TestApp};
 
 /// The Redis that all tests share; each keeps to names of its own in it.
 pub fn redis_url() -> String {
@@ -48,6 +53,6 @@ fn required(name: &str) -> String {
 pub(crate) fn log() {
     #[expect(clippy::disallowed_methods, reason = "tests have no configuration but their environment")]
     if let Ok(filter) = std::env::var("RUST_LOG") {
-        shared::telemetry::start(shared::telemetry::Format::Text, &filter);
+        shared::kernel::telemetry::start_logging(shared::kernel::telemetry::LogFormat::Text, &filter);
     }
 }

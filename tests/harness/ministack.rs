@@ -18,11 +18,11 @@ use aws_sdk_sqs::{
     types::QueueAttributeName,
 };
 
-use shared::{id::SessionId, queue::Settings};
+use shared::{kernel::id::SessionId, platform::queue::SqsSettings};
 
 use crate::{
     PATIENCE,
-    kept::{free_port, kept, test_program},
+    child_process::{free_port, kept, test_program},
 };
 
 /// The region and the account that everything on this server is in.
@@ -107,14 +107,14 @@ impl Ministack {
     }
 
     /// Makes the queues of a deployment, with names that end so.
-    pub async fn queues(&self, name: &str, visibility: Duration, max_receives: u32) -> Settings {
-        let made = async |lane: &str| self.queue(&format!("{lane}-{name}"), visibility, max_receives).await;
+    pub async fn queues(&self, name: &str, visibility: Duration, max_receives: u32) -> SqsSettings {
+        let made = async |queue_name: &str| self.queue(&format!("{queue_name}-{name}"), visibility, max_receives).await;
         let (dispatch_url, dispatch_dead_url) = made("dispatch").await;
         let (observe_url, observe_dead_url) = made("observe").await;
         let (broadcast_url, broadcast_dead_url) = made("broadcast").await;
         let (poll_url, poll_dead_url) = made("poll").await;
         let (train_url, train_dead_url) = made("train").await;
-        Settings {
+        SqsSettings {
             dispatch_url,
             dispatch_dead_url,
             observe_url,
@@ -125,7 +125,7 @@ impl Ministack {
             poll_dead_url,
             train_url,
             train_dead_url,
-            ..Settings::default()
+            ..SqsSettings::default()
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Moto, a server that speaks Amazon Bedrock: started once per test process, and gone with it. Before it stands a way that
-//! lets faults happen and says how far a job is, because moto's jobs go on for ever.
+//! Moto, a server that speaks Amazon Bedrock: started once per test process, and gone with it. Before it stands a way
+//! that lets faults happen and says how far a job is, because moto's jobs go on for ever.
 
 use std::{
     collections::BTreeMap,
@@ -21,8 +21,8 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     PATIENCE,
+    child_process::{free_port, kept, test_program},
     faults::{Faults, happen},
-    kept::{free_port, kept, test_program},
 };
 
 struct Moto {
@@ -77,7 +77,7 @@ impl Bedrock {
         Self { endpoint, faults, said, _server: server }
     }
 
-    /// From now on a job is told with these fields.
+    /// From now on a job is reported with these fields.
     pub fn say(&self, job: &str, fields: Value) {
         self.said.lock().expect("nobody panics with it").insert(job.to_owned(), fields);
     }
@@ -108,9 +108,9 @@ async fn forward(State(way): State<Way>, method: Method, uri: Uri, headers: Head
     let mut body = answer.bytes().await.unwrap_or_default();
     let name = uri.path().rsplit('/').next().unwrap_or_default();
     let said = way.said.lock().expect("nobody panics with it").get(name).cloned();
-    if let (Some(Value::Object(said)), Ok(Value::Object(mut told))) = (said, serde_json::from_slice(&body)) {
-        told.extend(said);
-        body = Value::Object(told).to_string().into();
+    if let (Some(Value::Object(said)), Ok(Value::Object(mut reported))) = (said, serde_json::from_slice(&body)) {
+        reported.extend(said);
+        body = Value::Object(reported).to_string().into();
     }
     let mut response = Response::builder().status(status);
     if let Some(kind) = kind {

@@ -1,13 +1,15 @@
 //! The operations of the OpenAPI document, so that a claim about all endpoints covers those that come later.
 
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
-/// Who may call what is below a path: the lowest role that reads, the lowest that changes, and how an id below it that is
-/// unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 18] = [
+/// The permissions below a path: the lowest role that reads, the lowest that changes, and how an id below it that
+/// is unknown, or another tenant's, is refused. The longest path that fits counts.
+const ACCESS: [(&str, Role, Role, &str); 20] = [
     ("/api/v1/agents/route", Role::Member, Role::Member, ""),
-    ("/api/v1/agents", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
+    ("/api/v1/agents", Role::Viewer, Role::Member, ""),
+    ("/api/v1/agents/{id}", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
+    ("/api/v1/agents/{id}/tokens", Role::Lead, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/agents/external", Role::Member, Role::Member, "AGENT_NOT_FOUND"),
     ("/api/v1/a2a", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
     ("/api/v1/api-keys", Role::Member, Role::Member, "API_KEY_NOT_FOUND"),
@@ -37,7 +39,7 @@ pub struct Operation {
 
 /// The document that the code generates.
 pub fn document() -> Value {
-    serde_json::to_value(functions::openapi()).expect("a document")
+    functions::openapi()
 }
 
 /// All operations of the document.
@@ -53,9 +55,11 @@ pub fn operations() -> Vec<Operation> {
     operations
 }
 
-/// Those that ask for a credential of people or programs.
+/// Those that ask for a credential of people or programs. JSON-RPC is left out: each of its methods has the rights of
+/// the operation that it names, and its own form of errors (`tests/it/a2a/bindings.rs`).
 pub fn guarded() -> Vec<Operation> {
-    operations().into_iter().filter(|one| !one.is_open() && !one.is_for_agents()).collect()
+    let is_guarded = |one: &Operation| !one.is_open() && !one.is_for_agents() && !one.is_json_rpc();
+    operations().into_iter().filter(is_guarded).collect()
 }
 
 /// Those that ask for the token of an agent.
@@ -78,6 +82,16 @@ impl Operation {
 
     pub fn reads(&self) -> bool {
         self.method == "GET"
+    }
+
+    /// Whether it is an operation of A2A that no caller may use, because the card does not offer it.
+    pub fn is_refused_to_all(&self) -> bool {
+        self.path.contains("/pushNotificationConfigs") || self.path.ends_with("/extendedAgentCard")
+    }
+
+    /// Whether its body names a method, which decides who may call it.
+    pub fn is_json_rpc(&self) -> bool {
+        self.path == "/api/v1/a2a/{tenant}"
     }
 
     pub fn names_a_session(&self) -> bool {
@@ -108,9 +122,10 @@ impl Operation {
         self.access().2
     }
 
-    /// Whether it belongs to a protocol that is not ours, and so has its form of errors and takes fields that it does not know.
+    /// Whether it belongs to a protocol that is not ours, and so has its form of errors and takes fields that it does
+    /// not know.
     pub fn speaks_a2a(&self) -> bool {
-        self.path.starts_with("/api/v1/a2a/")
+        self.path.starts_with("/api/v1/a2a/") && !self.path.starts_with("/api/v1/a2a/push-notifications/")
     }
 
     /// The path that answers it: a verb behind an id has no route of its own.
@@ -125,7 +140,12 @@ impl Operation {
     /// The path with a session's id, and with an artifact's where it has one. The tenant is for the caller to put in.
     pub fn path_of(&self, session: &str, artifact: &str) -> String {
         let path = self.path.replace("{id}", session).replace("{session}", session).replace("{artifact_id}", artifact);
-        let path = path.replace("{provider}", "openai").replace("{sequence}", "1").replace("{task_id}", artifact);
+        let path = path
+            .replace("{provider}", "openai")
+            .replace("{sequence}", "1")
+            .replace("{task_id}", artifact)
+            .replace("{token_id}", artifact)
+            .replace("{config}", artifact);
         let path = path.replace("{name}", session).replace("{version}", "1.0.0").replace("{alias}", "champion");
         let path = if path.ends_with("/compare") { path + "?a=1.0.0&b=champion" } else { path };
         assert!(!path.replace("{tenant}", "").contains('{'), "say what to put into {path}");
@@ -135,54 +155,80 @@ impl Operation {
     /// A body that the operation takes, if it takes one.
     pub fn body(&self) -> Option<Vec<u8>> {
         self.described.get("requestBody")?;
-        let body = match self.path.rsplit('/').next().unwrap_or_default() {
+        let last = self.path.rsplit('/').next().unwrap_or_default();
+        let body = self.agent_body(last).or_else(|| model_body(last)).or_else(|| message_body(last));
+        let body = body.unwrap_or_else(|| match last {
+            "sessions" => json!({"title": "Fix the parser", "initial_prompt": "Do it."}),
+            "{id}" if self.path.contains("/tenants/") => json!({"name": "Another name"}),
+            "{id}" if self.path.contains("/users/") => json!({"full_name": "Another Name"}),
+            "{id}" => json!({"title": "Another title"}),
+            "{tenant}" if self.is_json_rpc() => {
+                json!({"jsonrpc": "2.0", "id": 1, "method": "ListTasks", "params": {}})
+            }
+            "tenant" => json!({"training_consent": true}),
+            "tenants" => json!({"name": "Another", "slug": "another"}),
+            "users" => json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"}),
+            "api-keys" => json!({"name": "Another"}),
+            "complete" => json!({"result": {"text": "done"}}),
+            "fail" => json!({"message": "It broke."}),
+            "pause" | "stop" | "cancel" | "retry" | "checkpoints" | "fork" | "rotate" | "claim" | "preview" => {
+                json!({})
+            }
+            other => panic!("say what body {other} takes"),
+        });
+        Some(body.to_string().into_bytes())
+    }
+
+    /// Bodies of the operations on agents, and of those that agents call.
+    fn agent_body(&self, last: &str) -> Option<Value> {
+        let task = "01900000-0000-7000-8000-000000000000";
+        Some(match last {
             "register" => {
                 json!({"protocol_version": "1.0", "name": "AGENT", "version": "1", "agent_type": "implementer"})
             }
             "heartbeat" => json!({"status": "healthy", "current_load": 0, "tasks_in_progress": 0}),
             "progress" => json!({"seq": 1, "message": "Half of it."}),
             "result" => {
-                let task = "01900000-0000-7000-8000-000000000000";
                 json!({"task_id": task, "status": "completed", "execution_time_ms": 1, "tokens_used": 1, "cost_usd": 0})
             }
-            "sessions" => json!({"title": "Fix the parser", "initial_prompt": "Do it."}),
             "route" => json!({"required_capabilities": ["testing"]}),
             "agents" => {
                 json!({"name": "another", "agent_type": "reviewer", "kind": "eap", "capabilities": ["testing"]})
             }
             "{id}" if self.path.contains("/agents/") => json!({"description": "Another."}),
-            "{id}" if self.path.contains("/tenants/") => json!({"name": "Another name"}),
-            "{id}" if self.path.contains("/users/") => json!({"full_name": "Another Name"}),
-            "{id}" => json!({"title": "Another title"}),
-            "tenant" => json!({"training_consent": true}),
-            "tenants" => json!({"name": "Another", "slug": "another"}),
-            "users" => json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"}),
-            "api-keys" => json!({"name": "Another"}),
-            "models" => json!({"name": "another", "base_model": "meta/llama"}),
-            "{version}" => json!({"notes": "Another."}),
-            "{alias}" => json!({"version": "1.0.0"}),
-            "experiments" => {
-                let arm = |name: &str| json!({"name": name, "model": "a/b"});
-                json!({"name": "another", "arms": [arm("a"), arm("b")]})
-            }
-            "promote" => json!({"arm": "a", "alias": "champion"}),
-            "base-models" => json!({"base_model": "meta/llama"}),
-            "message:send" => json!({
-                "message": {"messageId": "one", "role": "ROLE_USER", "parts": [{"text": "Do it."}]},
-                "configuration": {"returnImmediately": true},
-            }),
-            "message:stream" => {
-                json!({"message": {"messageId": "two", "role": "ROLE_USER", "parts": [{"text": "Go on."}],
-                "taskId": "01900000-0000-7000-8000-000000000000"}})
-            }
-            "jobs" => json!({"base_model": "tiny", "target_model_name": "reviewer"}),
-            "{provider}" => json!({"base_url": "https://models.example.com/v1"}),
-            "complete" => json!({"result": {"text": "done"}}),
-            "fail" => json!({"message": "It broke."}),
-            "messages" => json!({"text": "Go on."}),
-            "pause" | "stop" | "cancel" | "checkpoints" | "fork" | "rotate" | "claim" | "preview" => json!({}),
-            other => panic!("say what body {other} takes"),
-        };
-        Some(body.to_string().into_bytes())
+            _ => return None,
+        })
     }
+}
+
+/// Bodies of the operations on models, experiments and fine-tuning.
+fn model_body(last: &str) -> Option<Value> {
+    let arm = |name: &str| json!({"name": name, "model": "a/b"});
+    Some(match last {
+        "models" => json!({"name": "another", "base_model": "meta/llama"}),
+        "{version}" => json!({"notes": "Another."}),
+        "{alias}" => json!({"version": "1.0.0"}),
+        "experiments" => json!({"name": "another", "arms": [arm("a"), arm("b")]}),
+        "promote" => json!({"arm": "a", "alias": "champion"}),
+        "base-models" => json!({"base_model": "meta/llama"}),
+        "jobs" => json!({"base_model": "tiny", "target_model_name": "reviewer"}),
+        "{provider}" => json!({"base_url": "https://models.example.com/v1"}),
+        _ => return None,
+    })
+}
+
+/// Messages to sessions, also those of A2A.
+fn message_body(last: &str) -> Option<Value> {
+    Some(match last {
+        "messages" => json!({"text": "Go on."}),
+        "message:send" => json!({
+            "message": {"messageId": "one", "role": "ROLE_USER", "parts": [{"text": "Do it."}]},
+            "configuration": {"returnImmediately": true},
+        }),
+        "message:stream" => json!({"message": {
+            "messageId": "two", "role": "ROLE_USER", "parts": [{"text": "Go on."}],
+            "taskId": "01900000-0000-7000-8000-000000000000",
+        }}),
+        _ => return None,
+    })
 }

@@ -1,15 +1,16 @@
-//! Sessions that training data can be made of, put there past the product: one that an agent really works on takes long.
+//! Sessions that training data can be made of, put there past the product: one that an agent really works on takes
+//! long.
 
 use serde_json::{Value, json};
 use shared::{
-    auth::Role,
-    dataset::{Curated, Dataset, Recipe, service},
-    id::TrainingJobId,
+    identity::auth::Role,
+    kernel::id::TrainingJobId,
+    training::datasets::{CurationOutcome, Dataset, Recipe, service},
 };
 
-use crate::{Caller, Tenant, World, owner::Owner};
+use crate::{Caller, Tenant, TestApp, superuser::Superuser};
 
-impl World {
+impl TestApp {
     /// The first tenant agrees that its sessions become training data.
     pub async fn agree(&self) {
         let lead = self.caller(Role::Lead);
@@ -17,50 +18,53 @@ impl World {
     }
 
     /// Curates for a job of the first tenant.
-    pub async fn curated(&self, job: TrainingJobId, recipe: &Recipe) -> Curated {
-        service::curate(&self.app, self.tenant.id, job, 0, recipe).await.expect("it comes to an end")
+    pub async fn curated(&self, job: TrainingJobId, recipe: &Recipe) -> CurationOutcome {
+        service::curate_dataset(&self.app, self.tenant.id, job, 0, recipe).await.expect("it comes to an end")
     }
 
     /// A dataset of a tenant, of one sample.
     pub async fn dataset_of(&self, tenant: &Tenant) -> Dataset {
         let lead = self.caller_of(tenant, Role::Lead);
         lead.patch("/api/v1/tenant", json!({"training_consent": true})).await.expect(200);
-        lead.answered(&self.owner().await, json!({}), "Done.").await;
+        lead.answered(&self.superuser().await, json!({}), "Done.").await;
         let job = TrainingJobId::new();
-        match service::curate(&self.app, tenant.id, job, 0, &Recipe::default()).await.expect("it comes to an end") {
-            Curated::Made(dataset) => dataset,
-            Curated::Refused(failure) => panic!("{failure:?}"),
+        match service::curate_dataset(&self.app, tenant.id, job, 0, &Recipe::default())
+            .await
+            .expect("it comes to an end")
+        {
+            CurationOutcome::Made(dataset) => dataset,
+            CurationOutcome::Refused(failure) => panic!("{failure:?}"),
         }
     }
 
-    /// The same as [`World::curated`] for a new job, where a dataset is made.
+    /// The same as [`TestApp::curated`] for a new job, where a dataset is made.
     pub async fn dataset(&self, recipe: &Recipe) -> Dataset {
         match self.curated(TrainingJobId::new(), recipe).await {
-            Curated::Made(dataset) => dataset,
-            Curated::Refused(failure) => panic!("{failure:?}"),
+            CurationOutcome::Made(dataset) => dataset,
+            CurationOutcome::Refused(failure) => panic!("{failure:?}"),
         }
     }
 }
 
 impl Caller {
     /// A completed session with these fields, whose agent answered this; its id.
-    pub async fn answered(&self, owner: &Owner, fields: Value, answer: &str) -> String {
+    pub async fn answered(&self, owner: &Superuser, fields: Value, answer: &str) -> String {
         let id = self.new_session(fields).await;
         owner.place(&id, "completed").await;
-        owner.tell(&id, "session.message", &json!({"role": "assistant", "text": answer, "part": "p"})).await;
+        owner.record(&id, "session.message", &json!({"role": "assistant", "text": answer, "part": "p"})).await;
         id
     }
 }
 
-impl Owner {
+impl Superuser {
     /// Appends an event to the log of a session, as its agent would.
-    pub async fn tell(&self, id: &str, kind: &str, payload: &Value) {
+    pub async fn record(&self, id: &str, kind: &str, payload: &Value) {
         let payload = payload.to_string().replace('\'', "''");
         self.run(&format!(
-            "with told as (update sessions set last_event_seq = last_event_seq + 1 where id = '{id}' returning *)
+            "with recorded as (update sessions set last_event_seq = last_event_seq + 1 where id = '{id}' returning *)
              insert into session_events (tenant_id, session_id, seq, id, type, actor, at, payload)
              select tenant_id, id, last_event_seq, gen_random_uuid(), '{kind}',
-                    '{{\"kind\": \"agent\", \"id\": \"a\", \"name\": \"agent\"}}', now(), '{payload}'::jsonb from told"
+                    '{{\"kind\": \"agent\", \"id\": \"a\", \"name\": \"agent\"}}', now(), '{payload}'::jsonb from recorded"
         ))
         .await;
     }
@@ -79,7 +83,7 @@ impl Owner {
         .await;
     }
 
-    /// What the outcome of a session says of its success.
+    /// Sets the success rate in the outcome of a session.
     pub async fn rate(&self, id: &str, success_rate: f64) {
         let sql = format!("update sessions set outcome = '{{\"success_rate\": {success_rate}}}' where id = '{id}'");
         self.run(&sql).await;

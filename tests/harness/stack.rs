@@ -25,12 +25,12 @@ impl Ministack {
         }
         self.cloudformation("CreateStack", stack, form).await;
         for _ in 0..300 {
-            let told = self.cloudformation("DescribeStacks", stack, Vec::new()).await;
-            if told.contains("CREATE_COMPLETE") {
-                return told;
+            let reported = self.cloudformation("DescribeStacks", stack, Vec::new()).await;
+            if reported.contains("CREATE_COMPLETE") {
+                return reported;
             }
             let events = self.cloudformation("DescribeStackEvents", stack, Vec::new()).await;
-            assert!(told.contains("CREATE_IN_PROGRESS"), "the stack failed: {events}");
+            assert!(reported.contains("CREATE_IN_PROGRESS"), "the stack failed: {events}");
             sleep(Duration::from_millis(100)).await;
         }
         panic!("the stack did not stand within 30 s");

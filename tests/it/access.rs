@@ -1,14 +1,14 @@
-//! Every operation of the OpenAPI document, called by everybody who must not: refused as the table in the harness says, and
-//! without a change to any row. An operation that the table does not know fails here.
+//! Every operation of the OpenAPI document, called by everybody who must not: refused as the table in the harness says,
+//! and without a change to any row. An operation that the table does not know fails here.
 
 use harness::{
-    Caller, Tenant, World,
+    Caller, Tenant, TestApp,
     openapi::{Operation, guarded, of_agents, operations},
 };
 use serde_json::{Value, json};
-use shared::auth::{
-    Role,
-    key::{Pepper, mint_agent},
+use shared::{
+    identity::auth::{Role, key::generate_agent_token},
+    kernel::encryption::Pepper,
 };
 
 const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
@@ -18,23 +18,23 @@ async fn call(caller: &Caller, operation: &Operation, id: &str) -> harness::Repl
 }
 
 #[tokio::test]
-async fn no_operation_answers_without_a_credential_but_those_that_say_so() {
-    let world = World::full().await;
-    let owner = world.owner().await;
+async fn only_operations_documented_as_public_answer_without_a_credential() {
+    let world = TestApp::full().await;
+    let owner = world.superuser().await;
     let before = owner.dump().await;
     for operation in guarded().into_iter().chain(of_agents()) {
         call(&world.nobody(), &operation, UNKNOWN).await.problem(401, "UNAUTHENTICATED");
     }
     assert_eq!(owner.dump().await, before);
     let open: Vec<_> = operations().into_iter().filter(Operation::is_open).map(|one| one.path).collect();
-    let a2a = ["/api/v1/a2a/{tenant}/.well-known/agent-card.json", "/api/v1/doorbells/{tenant}/{session}"];
+    let a2a = ["/api/v1/a2a/push-notifications/{tenant}/{session}", "/api/v1/a2a/{tenant}/.well-known/agent-card.json"];
     assert_eq!(open, [&a2a[..], &["/api/v1/login", "/health", "/ready"]].concat());
 }
 
 #[tokio::test]
-async fn a_role_below_the_one_that_an_operation_needs_is_refused_and_told_so() {
-    let world = World::full().await;
-    let owner = world.owner().await;
+async fn a_role_below_the_required_one_is_refused_with_the_required_role() {
+    let world = TestApp::full().await;
+    let owner = world.superuser().await;
     let before = owner.dump().await;
     for operation in guarded() {
         let needed = operation.lowest_role();
@@ -48,9 +48,9 @@ async fn a_role_below_the_one_that_an_operation_needs_is_refused_and_told_so() {
 }
 
 #[tokio::test]
-async fn the_role_that_an_operation_needs_is_enough() {
-    let world = World::full().await;
-    for operation in guarded() {
+async fn the_required_role_of_an_operation_is_enough() {
+    let world = TestApp::full().await;
+    for operation in guarded().into_iter().filter(|one| !one.is_refused_to_all()) {
         for role in Role::ALL.into_iter().filter(|role| *role >= operation.lowest_role()) {
             if operation.names_an_object() {
                 call(&world.caller(role), &operation, UNKNOWN).await.problem(404, operation.not_found());
@@ -64,9 +64,9 @@ async fn the_role_that_an_operation_needs_is_enough() {
 
 #[tokio::test]
 async fn an_agents_token_reaches_no_operation_of_people() {
-    let world = World::full().await;
-    let owner = world.owner().await;
-    let token = mint_agent(&Pepper(harness::PEPPER.as_bytes().to_vec()), "test");
+    let world = TestApp::full().await;
+    let owner = world.superuser().await;
+    let token = generate_agent_token(&Pepper(harness::PEPPER.as_bytes().to_vec()), "test");
     let (tenant, id, hash) = (world.tenant.id, token.id, hex::encode(&token.hash));
     owner
         .run(&format!(
@@ -85,22 +85,24 @@ async fn an_agents_token_reaches_no_operation_of_people() {
     }
     assert_eq!(owner.dump().await, before);
     owner.run("update agent_tokens set expires_at = now() - interval '1 second'").await;
-    let world = World::on(world.database.clone(), harness::Options::default()).await;
+    let world = TestApp::on(world.database.clone(), harness::Options::default()).await;
     let caller = world.nobody().with("x-agent-token", &token.text);
     caller.get("/sessions").await.problem(401, "UNAUTHENTICATED");
 }
 
 #[tokio::test]
-async fn what_is_for_agents_is_for_the_agent_itself_and_neither_for_people_nor_for_another_agent() {
-    let world = World::full().await;
-    let owner = world.owner().await;
+async fn agent_operations_accept_neither_people_nor_another_agent() {
+    let world = TestApp::full().await;
+    let owner = world.superuser().await;
     let (agent, other) = (world.puller("AGENT").await, world.puller("OTHER").await);
     let theirs = world.external_of(&world.another_tenant().await, "AGENT", json!({})).await;
+    // The first use of a token is recorded, and a sign of life every few seconds.
+    agent.heartbeat().await.expect(204);
     let before = owner.dump().await;
     assert!(of_agents().len() >= 5);
     for operation in of_agents() {
         for role in Role::ALL {
-            call(&world.caller(role), &operation, &agent.id).await.problem(403, "FORBIDDEN");
+            call(&world.caller(role), &operation, &agent.id).await.problem(403, "AGENT_TOKEN_REQUIRED");
         }
         let unknown = call(&agent.caller, &operation, UNKNOWN).await.problem(404, "AGENT_NOT_FOUND");
         for foreign in [&other.id, &theirs.id] {
@@ -117,22 +119,22 @@ async fn what_is_for_agents_is_for_the_agent_itself_and_neither_for_people_nor_f
     assert_eq!(owner.dump().await, before);
 }
 
-/// What a refusal says beside the ids of the object and of the request.
+/// A refusal without the ids of the object and of the request.
 fn words(mut problem: Value, id: &str) -> String {
     problem["request_id"] = json!(null);
     problem.to_string().replace(id, "<id>")
 }
 
 #[tokio::test]
-async fn an_object_of_another_tenant_is_answered_as_an_unknown_one_by_every_operation() {
-    let world = World::full().await;
-    let owner = world.owner().await;
+async fn every_operation_answers_another_tenants_object_like_an_unknown_one() {
+    let world = TestApp::full().await;
+    let owner = world.superuser().await;
     let theirs = world.another_tenant().await;
     let session = world.caller_of(&theirs, Role::Member).new_session(json!({})).await;
     let objects = objects(&world, &theirs, &session).await;
     let before = owner.dump().await;
     let mut asked = 0;
-    for operation in guarded().into_iter().filter(Operation::names_an_object) {
+    for operation in guarded().into_iter().filter(|one| one.names_an_object() && !one.is_refused_to_all()) {
         let (_, foreign) = objects
             .iter()
             .find(|(path, _)| operation.path.starts_with(path))
@@ -154,7 +156,7 @@ async fn an_object_of_another_tenant_is_answered_as_an_unknown_one_by_every_oper
 }
 
 /// An object of another tenant below each path.
-async fn objects(world: &World, tenant: &Tenant, session: &str) -> Vec<(&'static str, String)> {
+async fn objects(world: &TestApp, tenant: &Tenant, session: &str) -> Vec<(&'static str, String)> {
     let lead = world.caller_of(tenant, Role::Lead);
     let person = json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"});
     let user = lead.post("/api/v1/users", person).await.expect(201)["id"].as_str().unwrap().to_owned();

@@ -1,11 +1,11 @@
 //! The audit log: every change is in it, nobody can take it back, and whoever tampers with it is found out.
 
 use chrono::TimeDelta;
-use harness::{Caller, Options, World, owner::Owner};
+use harness::{Caller, Options, TestApp, superuser::Superuser};
 use serde_json::{Value, json};
-use shared::{auth::Role, clock::Clock, job::Job};
+use shared::{identity::auth::Role, kernel::clock::Clock, platform::queue::job::Job};
 
-async fn entries(world: &World) -> Vec<Value> {
+async fn entries(world: &TestApp) -> Vec<Value> {
     let list = world.caller(Role::Lead).get("/api/v1/audit?limit=200").await.expect(200);
     let mut entries = list["items"].as_array().unwrap().clone();
     entries.reverse();
@@ -16,7 +16,7 @@ fn actions(entries: &[Value]) -> Vec<&str> {
     entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect()
 }
 
-async fn verdict(world: &World) -> Value {
+async fn verdict(world: &TestApp) -> Value {
     world.caller(Role::Lead).get("/api/v1/audit/verify").await.expect(200)
 }
 
@@ -28,8 +28,8 @@ async fn some_changes(caller: &Caller) -> String {
 }
 
 #[tokio::test]
-async fn every_change_by_a_caller_is_on_record_with_who_what_and_how_it_was() {
-    let world = World::full().await;
+async fn every_change_by_a_caller_is_audited_with_actor_action_and_previous_state() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member).with("x-request-id", "my-request");
     let id = some_changes(&caller).await;
     caller.delete(&format!("/sessions/{id}")).await.expect(204);
@@ -51,8 +51,8 @@ async fn every_change_by_a_caller_is_on_record_with_who_what_and_how_it_was() {
 }
 
 #[tokio::test]
-async fn what_the_system_decides_is_on_record_and_what_an_agent_merely_does_is_not() {
-    let world = World::new().await;
+async fn decisions_of_the_system_are_audited_and_plain_agent_activity_is_not() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let script = json!([{"do": "say", "text": "One."}, {"do": "write", "path": "a.rs", "content": "a"}, {"do": "say", "text": "Two."}]);
     let id = caller.run_script(script).await;
@@ -64,18 +64,18 @@ async fn what_the_system_decides_is_on_record_and_what_an_agent_merely_does_is_n
 }
 
 #[tokio::test]
-async fn what_was_refused_or_changed_nothing_is_not_on_record() {
-    let limits = shared::tenant::Limits {
+async fn refused_requests_and_requests_without_effect_are_not_audited() {
+    let limits = shared::identity::tenants::TenantLimits {
         max_concurrent_sessions: 0,
-        admission: shared::tenant::Admission::Reject,
-        ..shared::tenant::Limits::default()
+        admission: shared::identity::tenants::Admission::Reject,
+        ..shared::identity::tenants::TenantLimits::default()
     };
-    let world = World::idle(Options { limits, ..Options::default() }).await;
+    let world = TestApp::idle(Options { limits, ..Options::default() }).await;
     let caller = world.caller(Role::Member);
     let body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});
     caller.post("/sessions", body).await.problem(429, "QUOTA_EXCEEDED");
     assert_eq!(entries(&world).await, Vec::<Value>::new());
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let id = world.caller(Role::Member).new_session(json!({})).await;
     world.caller(Role::Member).patch(&format!("/sessions/{id}"), json!({})).await.expect(200);
     world.caller(Role::Member).act(&format!("/sessions/{id}/stop")).await.problem(409, "INVALID_TRANSITION");
@@ -83,8 +83,8 @@ async fn what_was_refused_or_changed_nothing_is_not_on_record() {
 }
 
 #[tokio::test]
-async fn secrets_are_masked_in_what_is_kept() {
-    let world = World::full().await;
+async fn secrets_are_masked_in_audit_entries() {
+    let world = TestApp::full().await;
     let secret = format!("sk-{}", "a1b2c3d4".repeat(4));
     let metadata = json!({"password": "hunter2hunter2", "note": format!("with {secret}"), "ticket": "4711"});
     world.caller(Role::Member).new_session(json!({"metadata": metadata})).await;
@@ -96,10 +96,10 @@ async fn secrets_are_masked_in_what_is_kept() {
 }
 
 #[tokio::test]
-async fn the_role_of_the_functions_can_neither_change_nor_remove_nor_put_in_an_entry() {
-    let world = World::full().await;
+async fn the_database_role_of_the_functions_can_neither_change_nor_forge_an_entry() {
+    let world = TestApp::full().await;
     some_changes(&world.caller(Role::Member)).await;
-    let app = Owner::of(&world.database.url).await;
+    let app = Superuser::of(&world.database.url).await;
     app.run(&format!("set app.tenant_id = '{}'", world.tenant.id)).await;
     for sql in [
         "update audit_entries set action = 'session.nothing'",
@@ -111,22 +111,22 @@ async fn the_role_of_the_functions_can_neither_change_nor_remove_nor_put_in_an_e
         "alter table audit_entries disable row level security",
         "set role ioc_audit",
         "create temp table mine (tenant_id uuid);
-         create trigger mine after delete on mine for each row execute function audit_forget()",
+         create trigger mine after delete on mine for each row execute function delete_audit_of_tenant()",
     ] {
         assert_eq!(app.refusal(sql).await.as_deref(), Some("42501"), "{sql}");
     }
     assert_eq!(verdict(&world).await["intact"], true);
 }
 
-/// What a check finds after the owner of the database did this to a log of six entries.
+/// The findings of a verification after the database owner ran this on a log of six entries.
 async fn findings(tampering: &str) -> Vec<(i64, String)> {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     for _ in 0..2 {
         some_changes(&world.caller(Role::Member)).await;
     }
     let before = verdict(&world).await;
     assert_eq!((before["intact"].as_bool(), before["entries"].as_i64()), (Some(true), Some(6)));
-    world.owner().await.run(tampering).await;
+    world.superuser().await.run(tampering).await;
     let after = verdict(&world).await;
     let breaks = after["breaks"].as_array().unwrap().iter();
     let found: Vec<_> =
@@ -140,7 +140,7 @@ fn at(seq: i64, finding: &str) -> (i64, String) {
 }
 
 #[tokio::test]
-async fn a_changed_entry_is_found_whichever_field_it_was() {
+async fn a_change_of_any_field_of_an_entry_is_detected() {
     for change in [
         "at = at + interval '1 microsecond'",
         "actor = jsonb_set(actor, '{name}', '\"nobody\"')",
@@ -158,7 +158,7 @@ async fn a_changed_entry_is_found_whichever_field_it_was() {
 }
 
 #[tokio::test]
-async fn a_removed_entry_is_found_in_the_middle_at_the_beginning_and_at_the_end() {
+async fn a_removed_entry_is_detected_at_the_beginning_middle_and_end() {
     assert!(findings("delete from audit_entries where seq = 3").await.contains(&at(3, "removed")));
     assert!(findings("delete from audit_entries where seq = 1").await.contains(&at(1, "removed")));
     assert!(findings("delete from audit_entries where seq = 6").await.contains(&at(6, "removed")));
@@ -166,11 +166,11 @@ async fn a_removed_entry_is_found_in_the_middle_at_the_beginning_and_at_the_end(
 }
 
 #[tokio::test]
-async fn an_inserted_entry_is_found_at_the_end_and_in_the_middle() {
+async fn an_inserted_entry_is_detected_in_the_middle_and_at_the_end() {
     let copy = |seq: i64| {
         format!(
             "insert into audit_entries select tenant_id, {seq}, id, at, actor, action, object_kind, object_id, before, after,
-                 request_id, address, hash from audit_entries where seq = 2"
+                 request_id, address, hash, month from audit_entries where seq = 2"
         )
     };
     assert!(findings(&copy(7)).await.contains(&at(7, "inserted")));
@@ -189,11 +189,11 @@ async fn an_inserted_entry_is_found_at_the_end_and_in_the_middle() {
 
 #[tokio::test]
 async fn the_command_finds_what_the_endpoint_finds() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     some_changes(&world.caller(Role::Member)).await;
-    let owner = world.owner().await;
+    let owner = world.superuser().await;
     let check = async || {
-        let mut command = tokio::process::Command::new(local::checkout::root().unwrap().join("target/debug/ioc"));
+        let mut command = tokio::process::Command::new(local::paths::root().unwrap().join("target/debug/ioc"));
         command.args(["audit", "verify", "--tenant", &world.tenant.slug]);
         command.env("DATABASE_URL", &world.database.url).output().await.unwrap()
     };
@@ -207,8 +207,8 @@ async fn the_command_finds_what_the_endpoint_finds() {
 }
 
 #[tokio::test]
-async fn an_export_holds_every_entry_once_in_order_and_goes_on_where_another_ended() {
-    let world = World::full().await;
+async fn an_export_holds_every_entry_once_in_order_and_continues_an_earlier_one() {
+    let world = TestApp::full().await;
     for _ in 0..3 {
         some_changes(&world.caller(Role::Member)).await;
     }
@@ -227,8 +227,8 @@ async fn an_export_holds_every_entry_once_in_order_and_goes_on_where_another_end
 }
 
 #[tokio::test]
-async fn a_list_is_narrowed_by_each_filter_and_paged_without_gap() {
-    let world = World::full().await;
+async fn the_audit_list_applies_each_filter_and_pages_without_a_gap() {
+    let world = TestApp::full().await;
     let id = some_changes(&world.caller(Role::Member)).await;
     some_changes(&world.caller(Role::Lead)).await;
     let lead = world.caller(Role::Lead);
@@ -257,8 +257,8 @@ async fn a_list_is_narrowed_by_each_filter_and_paged_without_gap() {
 }
 
 #[tokio::test]
-async fn many_changes_at_once_make_one_chain_without_a_gap() {
-    let world = World::full().await;
+async fn concurrent_changes_form_one_chain_without_a_gap() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     futures_util::future::join_all((0..40).map(|_| caller.new_session(json!({})))).await;
     let verdict = verdict(&world).await;
@@ -266,22 +266,22 @@ async fn many_changes_at_once_make_one_chain_without_a_gap() {
 }
 
 #[tokio::test]
-async fn retention_removes_what_is_too_old_says_so_and_leaves_a_chain_that_holds() {
+async fn retention_removes_old_entries_records_it_and_leaves_a_valid_chain() {
     let clock = Clock::fixed(Clock::System.now());
-    let world = World::idle(Options { clock: clock.clone(), ..Options::default() }).await;
-    let sweep = async || functions::work::run(&world.app, Job::sweep()).await.unwrap();
+    let world = TestApp::idle(Options { clock: clock.clone(), ..Options::default() }).await;
+    let reconcile = async || functions::jobs::run(&world.app, Job::reconcile()).await.unwrap();
     some_changes(&world.caller(Role::Member)).await;
     clock.advance(TimeDelta::days(31));
     some_changes(&world.caller(Role::Member)).await;
-    sweep().await;
+    reconcile().await;
     assert_eq!(entries(&world).await.len(), 6, "kept for ever unless the tenant says otherwise");
-    world.owner().await.run("update tenants set audit_retention_days = 30").await;
-    sweep().await;
+    world.superuser().await.run("update tenants set audit_retention_days = 30").await;
+    reconcile().await;
     let left = entries(&world).await;
     assert_eq!(left[0]["seq"], 4);
     assert_eq!(actions(&left)[3..], ["audit.prune"]);
     assert_eq!(left[3]["after"]["removed"], 3);
     assert_eq!(verdict(&world).await["intact"], true);
-    world.owner().await.run("delete from audit_entries where seq = 4").await;
+    world.superuser().await.run("delete from audit_entries where seq = 4").await;
     assert_eq!(verdict(&world).await["breaks"][0], json!({"seq": 4, "finding": "removed"}));
 }

@@ -2,9 +2,9 @@
 //! nobody can say.
 
 use functions::host::authorize;
-use harness::{Options, World, issuer::Issuer};
+use harness::{Options, TestApp, issuer::Issuer};
 use serde_json::{Value, json};
-use shared::{app::App, auth::Role, clock::Clock};
+use shared::{app::App, identity::auth::Role, kernel::clock::Clock};
 
 /// The event of API Gateway, with these headers besides; null takes one away.
 fn event(headers: &Value) -> Value {
@@ -25,21 +25,21 @@ fn bearer(text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_good_credential_of_each_kind_is_let_through_and_named() {
+async fn a_valid_credential_of_each_kind_is_allowed_and_identified() {
     let issuer = Issuer::start(&Clock::System).await;
     let issuers = vec![issuer.settings(&json!({}))];
-    let world = World::idle(Options { issuers, ..Options::default() }).await;
-    let owner = world.owner().await;
+    let world = TestApp::idle(Options { issuers, ..Options::default() }).await;
+    let owner = world.superuser().await;
     owner.run("update tenants set signup = true").await;
-    let agent = shared::id::AgentId::new();
-    let (tenant, by) = (world.tenant.id, shared::auth::Actor::system("test"));
+    let agent = shared::kernel::id::AgentId::new();
+    let (tenant, by) = (world.tenant.id, shared::kernel::actor::Actor::system_part("test"));
     owner
         .run(&format!(
             "insert into agents (id, tenant_id, name, kind, created_at, updated_at)
              values ('{agent}', '{tenant}', 'theirs', 'manual', now(), now())"
         ))
         .await;
-    let token = shared::auth::agent_tokens::issue(&world.app, tenant, by, agent, None).await.unwrap().text;
+    let token = shared::identity::auth::agent_tokens::create(&world.app, tenant, by, agent, None).await.unwrap().text;
     let person = issuer.token(&json!({"tenant": world.tenant.slug}));
     let key = world.tenant.key(Role::Viewer);
     let cases = [
@@ -58,8 +58,8 @@ async fn a_good_credential_of_each_kind_is_let_through_and_named() {
 }
 
 #[tokio::test]
-async fn whatever_is_no_good_credential_is_kept_away() {
-    let world = World::full().await;
+async fn an_invalid_credential_of_any_kind_is_denied() {
+    let world = TestApp::full().await;
     let other = world.another_tenant().await;
     let key = world.tenant.key(Role::Lead);
     let wrong = [
@@ -79,14 +79,14 @@ async fn whatever_is_no_good_credential_is_kept_away() {
     for nonsense in [json!(null), json!({}), json!([]), json!({"headers": bearer(key)})] {
         assert!(!authorize(&world.app, nonsense).await.is_authorized);
     }
-    world.owner().await.run(&format!("update tenants set is_active = false where id = '{}'", other.id)).await;
+    world.superuser().await.run(&format!("update tenants set is_active = false where id = '{}'", other.id)).await;
     assert_eq!(asked(&world.app, &bearer(other.key(Role::Admin))).await["isAuthorized"], false);
 }
 
 /// A browser sends no credential with what it asks before a call, so the answer is the functions' alone.
 #[tokio::test]
-async fn what_a_browser_asks_before_a_call_is_let_through_and_nothing_else_without_a_credential() {
-    let world = World::full().await;
+async fn only_a_cors_preflight_is_allowed_without_a_credential() {
+    let world = TestApp::full().await;
     for (method, may) in [("OPTIONS", true), ("GET", false), ("POST", false), ("DELETE", false), ("options", false)] {
         let mut event = event(&json!({"origin": "https://pages.example"}));
         event["requestContext"]["http"]["method"] = json!(method);
@@ -96,15 +96,15 @@ async fn what_a_browser_asks_before_a_call_is_let_through_and_nothing_else_witho
 }
 
 #[tokio::test]
-async fn nobody_is_let_through_while_the_database_or_the_issuer_is_down() {
-    let world = World::full().await;
+async fn nobody_is_allowed_while_the_database_or_the_issuer_is_down() {
+    let world = TestApp::full().await;
     let issuer = Issuer::start(&Clock::System).await;
     issuer.is(harness::issuer::Mode::Failing(500));
     let options = || Options { issuers: vec![issuer.settings(&json!({}))], ..Options::default() };
     let token = issuer.token(&json!({"tenant": world.tenant.slug}));
-    let without = harness::world::app("postgres://ioc_app@127.0.0.1:1/none", &harness::redis_url(), options());
+    let without = harness::test_app::app("postgres://ioc_app@127.0.0.1:1/none", &harness::redis_url(), options());
     assert_eq!(asked(&without, &bearer(world.tenant.key(Role::Admin))).await["isAuthorized"], false);
-    let with = harness::world::app(&world.database.url, &harness::redis_url(), options());
+    let with = harness::test_app::app(&world.database.url, &harness::redis_url(), options());
     assert_eq!(asked(&with, &bearer(&token)).await["isAuthorized"], false);
     assert_eq!(asked(&with, &bearer(world.tenant.key(Role::Admin))).await["isAuthorized"], true);
 }

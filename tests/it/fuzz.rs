@@ -3,14 +3,14 @@
 use std::{path::Path, time::Duration};
 
 use harness::{
-    World,
-    kept::{root, test_program},
+    TestApp,
+    child_process::{root, test_program},
 };
 use serde_json::json;
-use shared::auth::Role;
+use shared::identity::auth::Role;
 use tokio::{net::TcpListener, process::Command, task::JoinSet, time::timeout};
 
-/// What every answer must hold to, whatever was sent.
+/// The checks of every response, whatever was sent.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance";
 
@@ -21,30 +21,30 @@ const SEED: &str = "20261122";
 const EXAMPLES: &str = "6";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_a_fuzzer_sends_is_answered_otherwise_than_the_document_says() {
+async fn every_response_to_a_fuzzer_conforms_to_the_openapi_document() {
     let program = test_program("schemathesis", "SCHEMATHESIS");
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (api, mut tasks) = (world.api.clone(), JoinSet::new());
     tasks.spawn(async move { _ = axum::serve(listener, api).await });
     let id = world.caller(Role::Member).new_session(json!({})).await;
-    world.owner().await.place(&id, "pending").await;
+    world.superuser().await.place(&id, "pending").await;
     let all = async {
         for role in [Role::Member, Role::Lead, Role::Admin] {
             let key = world.tenant.key(role);
-            let (succeeded, told) = fuzz(&program, &url, key, &world.tenant.slug).await;
-            assert!(succeeded, "as {}:\n{told}", role.name());
-            let sent = told.split(" generated, ").next().and_then(|text| text.rsplit(char::is_whitespace).next());
+            let (succeeded, reported) = fuzz(&program, &url, key, &world.tenant.slug).await;
+            assert!(succeeded, "as {}:\n{reported}", role.name());
+            let sent = reported.split(" generated, ").next().and_then(|text| text.rsplit(char::is_whitespace).next());
             let sent: u32 = sent.and_then(|text| text.parse().ok()).unwrap_or_default();
-            assert!(sent > 500, "only {sent} requests:\n{told}");
+            assert!(sent > 500, "only {sent} requests:\n{reported}");
         }
     };
     timeout(Duration::from_mins(10), all).await.expect("the fuzzer ends");
     world.nobody().get("/ready").await.expect(200);
 }
 
-/// Runs the fuzzer once; whether it found nothing, and what it tells.
+/// Runs the fuzzer once; returns whether it found nothing, and its output.
 async fn fuzz(program: &Path, url: &str, key: &str, tenant: &str) -> (bool, String) {
     let document = root().join("docs/openapi.json");
     let ended = Command::new(program)
@@ -52,6 +52,8 @@ async fn fuzz(program: &Path, url: &str, key: &str, tenant: &str) -> (bool, Stri
         .arg(document)
         .args(["--url", url, "--checks", CHECKS, "--seed", SEED, "--max-examples", EXAMPLES])
         .args(["--header", &format!("Authorization: Bearer {key}"), "--header", &format!("X-Tenant-ID: {tenant}")])
+        // A call may wait for a session for 20 seconds.
+        .args(["--request-timeout", "30"])
         .args(["--generation-database", "none", "--no-color", "--continue-on-failure", "--warnings", "off"])
         // Where it would look for settings and leave reports.
         .current_dir(std::env::temp_dir())

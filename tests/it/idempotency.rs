@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use harness::{Caller, Options, World};
+use harness::{Caller, Options, TestApp};
 use serde_json::{Value, json};
 use shared::{
-    auth::{self, Principal, Role},
-    clock::Clock,
-    idempotency::{self, Answer},
-    job::Job,
-    session::{
-        draft::{Draft, Raw},
+    engine::tenant_update::set_tenant_limits,
+    identity::{
+        auth::{self, Principal, Role},
+        idempotency::{self, StoredResponse},
+        tenants::{Admission, TenantLimits},
+    },
+    kernel::clock::Clock,
+    platform::queue::job::Job,
+    sessions::{
+        draft::{SessionDraft, SessionInput},
         service,
     },
-    tenant::{Admission, Limits, set_limits},
 };
 
 fn draft() -> Value {
@@ -26,13 +29,13 @@ fn keyed(caller: &Caller, key: &str) -> Caller {
     caller.with("idempotency-key", key)
 }
 
-async fn sessions(world: &World) -> i64 {
-    world.owner().await.number("select count(*) from sessions").await
+async fn sessions(world: &TestApp) -> i64 {
+    world.superuser().await.number("select count(*) from sessions").await
 }
 
 #[tokio::test]
-async fn a_request_that_comes_again_gets_the_same_answer_and_has_no_second_effect() {
-    let world = World::full().await;
+async fn a_repeated_request_gets_the_same_response_and_no_second_effect() {
+    let world = TestApp::full().await;
     let caller = keyed(&world.caller(Role::Member), "one");
     let first = caller.post("/sessions", draft()).await;
     assert!(!first.headers.contains_key("idempotent-replay"));
@@ -44,12 +47,12 @@ async fn a_request_that_comes_again_gets_the_same_answer_and_has_no_second_effec
     assert_eq!(first.status, again.status);
     assert_eq!(first.bytes, again.bytes);
     assert_eq!(sessions(&world).await, 1);
-    assert_eq!(world.owner().await.number("select count(*) from audit_entries").await, 1);
+    assert_eq!(world.superuser().await.number("select count(*) from audit_entries").await, 1);
 }
 
 #[tokio::test]
-async fn a_hundred_identical_calls_at_once_have_one_effect_and_one_answer() {
-    let world = World::full().await;
+async fn a_hundred_identical_concurrent_calls_have_one_effect_and_one_response() {
+    let world = TestApp::full().await;
     let caller = keyed(&world.caller(Role::Member), "hundred");
     let replies = join_all((0..100).map(|_| caller.post("/sessions", draft()))).await;
     let (made, refused): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status == 201);
@@ -66,8 +69,8 @@ async fn a_hundred_identical_calls_at_once_have_one_effect_and_one_answer() {
 }
 
 #[tokio::test]
-async fn every_verb_of_a_session_replays_and_a_verb_that_is_spent_is_not_refused() {
-    let world = World::new().await;
+async fn every_session_command_is_replayed_and_not_refused_as_already_done() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({"agent_config": {"agent": "manual"}})).await;
     let path = |verb: &str| format!("/sessions/{id}/{verb}");
@@ -98,8 +101,8 @@ async fn every_verb_of_a_session_replays_and_a_verb_that_is_spent_is_not_refused
 }
 
 #[tokio::test]
-async fn what_follows_a_commit_still_follows_with_a_key() {
-    let world = World::new().await;
+async fn work_after_the_commit_is_still_done_with_an_idempotency_key() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let script = json!({"agent": "scripted", "script": [{"do": "say", "text": "Done."}]});
     let body = json!({"title": "Fix the parser", "initial_prompt": "Do it.", "agent_config": script, "start": true});
@@ -118,7 +121,7 @@ async fn what_follows_a_commit_still_follows_with_a_key() {
 
 #[tokio::test]
 async fn the_same_key_with_another_request_is_refused() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let caller = keyed(&world.caller(Role::Member), "reused");
     let made = caller.post("/sessions", draft()).await.expect(201);
     let other = json!({"title": "Another thing", "initial_prompt": "Do it."});
@@ -129,8 +132,8 @@ async fn the_same_key_with_another_request_is_refused() {
 }
 
 #[tokio::test]
-async fn what_a_key_is_goes_before_whatever_else_is_wrong_with_the_request() {
-    let world = World::full().await;
+async fn an_invalid_idempotency_key_is_reported_before_any_other_error() {
+    let world = TestApp::full().await;
     let caller = keyed(&world.caller(Role::Member), "first");
     caller.post("/sessions", draft()).await.expect(201);
     let never_asks_postgres = json!({"title": ""});
@@ -141,9 +144,9 @@ async fn what_a_key_is_goes_before_whatever_else_is_wrong_with_the_request() {
 
 #[tokio::test]
 async fn a_key_that_is_in_use_is_refused_at_once_where_its_work_would_wait() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let (tenant, key) = (world.tenant.id, world.tenant.key_id(Role::Member));
-    let owner = world.owner().await;
+    let owner = world.superuser().await;
     for name in [format!("idempotency:{tenant}:key:{key}:busy"), format!("slots:{tenant}")] {
         owner.run(&format!("select pg_advisory_lock(hashtextextended('{name}', 0))")).await;
     }
@@ -158,8 +161,8 @@ async fn a_key_that_is_in_use_is_refused_at_once_where_its_work_would_wait() {
 }
 
 #[tokio::test]
-async fn a_key_is_its_callers_own() {
-    let world = World::full().await;
+async fn an_idempotency_key_belongs_to_its_caller() {
+    let world = TestApp::full().await;
     let other = world.another_tenant().await;
     let callers = [
         world.caller(Role::Member),
@@ -180,7 +183,7 @@ async fn a_key_is_its_callers_own() {
 
 #[tokio::test]
 async fn a_request_that_was_refused_may_be_sent_again_with_its_key() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let caller = keyed(&world.caller(Role::Member), "refused");
     caller.post("/sessions", json!({"title": ""})).await.problem(422, "VALIDATION_FAILED");
     caller.post("/sessions", draft()).await.expect(201);
@@ -188,10 +191,10 @@ async fn a_request_that_was_refused_may_be_sent_again_with_its_key() {
 }
 
 #[tokio::test]
-async fn what_the_limits_or_the_agent_do_not_allow_is_refused_with_a_key_as_without_and_leaves_nothing() {
-    let limits = Limits { admission: Admission::Reject, max_concurrent_sessions: 1, ..Limits::default() };
-    let world = World::idle(Options { limits, ..Options::default() }).await;
-    let (member, owner) = (world.caller(Role::Member), world.owner().await);
+async fn a_quota_or_agent_refusal_is_the_same_with_a_key_and_leaves_nothing() {
+    let limits = TenantLimits { admission: Admission::Reject, max_concurrent_sessions: 1, ..TenantLimits::default() };
+    let world = TestApp::idle(Options { limits, ..Options::default() }).await;
+    let (member, owner) = (world.caller(Role::Member), world.superuser().await);
     let caller = keyed(&member, "refused");
     let parent = member.new_session(json!({})).await;
     let before = owner.dump().await;
@@ -207,14 +210,16 @@ async fn what_the_limits_or_the_agent_do_not_allow_is_refused_with_a_key_as_with
     }
     caller.post(&format!("/sessions/{parent}/fork"), json!({})).await.problem(429, "QUOTA_EXCEEDED");
     assert_eq!(owner.dump().await, before);
-    set_limits(&world.app, world.tenant.id, Limits { max_concurrent_sessions: 2, ..limits }).await.unwrap();
+    set_tenant_limits(&world.app, world.tenant.id, TenantLimits { max_concurrent_sessions: 2, ..limits })
+        .await
+        .unwrap();
     caller.post("/sessions", draft()).await.expect(201);
 }
 
 #[tokio::test]
-async fn what_was_answered_is_answered_again_where_it_would_be_refused_by_now() {
-    let limits = Limits { admission: Admission::Reject, max_concurrent_sessions: 1, ..Limits::default() };
-    let world = World::idle(Options { limits, ..Options::default() }).await;
+async fn a_stored_response_is_replayed_even_if_the_request_would_be_refused_now() {
+    let limits = TenantLimits { admission: Admission::Reject, max_concurrent_sessions: 1, ..TenantLimits::default() };
+    let world = TestApp::idle(Options { limits, ..Options::default() }).await;
     let member = world.caller(Role::Member);
     let caller = keyed(&member, "last");
     let made = caller.post("/sessions", draft()).await;
@@ -230,9 +235,9 @@ async fn what_was_answered_is_answered_again_where_it_would_be_refused_by_now() 
 }
 
 #[tokio::test]
-async fn a_request_with_a_key_is_done_once_though_every_connection_has_died() {
-    let world = World::idle(Options::default()).await;
-    let (owner, member) = (world.owner().await, world.caller(Role::Member));
+async fn a_request_with_a_key_is_done_once_although_every_connection_died() {
+    let world = TestApp::idle(Options::default()).await;
+    let (owner, member) = (world.superuser().await, world.caller(Role::Member));
     let end = "select pg_terminate_backend(pid) from pg_stat_activity
                where datname = current_database() and pid <> pg_backend_pid()";
     for at in 0..8 {
@@ -247,45 +252,49 @@ async fn a_request_with_a_key_is_done_once_though_every_connection_has_died() {
 }
 
 #[tokio::test]
-async fn what_a_request_with_a_key_reads_after_it_wrote_is_what_it_wrote() {
-    let world = World::idle(Options::default()).await;
+async fn a_request_with_a_key_reads_its_own_writes() {
+    let world = TestApp::idle(Options::default()).await;
     let tenant = &world.tenant;
+    let (id, name) = (tenant.key_id(Role::Member), "member".to_owned());
+    let principal = Principal::Key { id, name, user_id: None, expires_at: None };
     let caller = auth::Caller {
         tenant_id: tenant.id,
         home_tenant_id: tenant.id,
         role: Role::Member,
         scopes: Arc::default(),
-        principal: Principal::Key { id: tenant.key_id(Role::Member), name: "member".to_owned(), user_id: None },
+        principal,
+        valid_until: None,
         request_id: Arc::from("request"),
         address: None,
     };
-    let asked = idempotency::Request { key: "tree", method: "POST", target: "/sessions", body: b"" };
+    let asked = idempotency::KeyedRequest { key: "tree", method: "POST", target: "/sessions", body: b"" };
     let open = async |title: &str, parent_id: Option<String>| {
-        let raw = Raw { title: title.to_owned(), initial_prompt: "Do it.".to_owned(), parent_id, ..Raw::default() };
-        let draft = Draft::parse(raw).unwrap();
-        service::open(&world.app, &caller, draft, false).await.map(|found| found.session)
+        let initial_prompt = "Do it.".to_owned();
+        let input = SessionInput { title: title.to_owned(), initial_prompt, parent_id, ..SessionInput::default() };
+        let draft = SessionDraft::parse(input).unwrap();
+        service::create(&world.app, &caller, draft).await.map(|found| found.session)
     };
-    let claimed = idempotency::claim(&world.app, &caller, &asked);
+    let claimed = idempotency::claim_key(&world.app, &caller, &asked);
     let (parent, child) = claimed
-        .scope(async {
+        .run_with_key(Box::pin(async {
             let parent = open("Above", None).await.unwrap().id;
             (parent, open("Below", Some(parent.to_string())).await.unwrap())
-        })
+        }))
         .await;
-    assert_eq!((child.parent_id, child.depth), (Some(parent), 2));
+    assert_eq!((child.lineage.parent_id, child.lineage.depth), (Some(parent), 2));
     assert_eq!(sessions(&world).await, 0);
-    let answer = Answer { status: 201, headers: Vec::new(), body: b"made".to_vec() };
-    assert_eq!(claimed.finish(&world.app, &answer).await.unwrap(), None);
+    let answer = StoredResponse { status: 201, headers: Vec::new(), body: b"made".to_vec() };
+    assert_eq!(claimed.commit_response(&world.app, &answer).await.unwrap(), None);
     assert_eq!(sessions(&world).await, 2);
     let verdict = world.caller(Role::Lead).get("/api/v1/audit/verify").await.expect(200);
     assert_eq!((&verdict["intact"], &verdict["entries"]), (&json!(true), &json!(2)));
-    let again = idempotency::claim(&world.app, &caller, &asked);
-    assert_eq!(again.earlier(&world.app).await.unwrap(), Some(answer));
+    let again = idempotency::claim_key(&world.app, &caller, &asked);
+    assert_eq!(again.stored_response(&world.app).await.unwrap(), Some(answer));
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused() {
-    let world = World::full().await;
+async fn a_malformed_idempotency_key_is_refused() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     for wrong in ["", " ", "a b", "x".repeat(256).as_str(), "\u{e9}"] {
         let problem = keyed(&caller, wrong).post("/sessions", draft()).await.problem(422, "VALIDATION_FAILED");
@@ -298,10 +307,10 @@ async fn a_key_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_crash_before_the_answer_leaves_neither_effect_nor_answer() {
-    let world = World::full().await;
+async fn a_crash_before_the_response_leaves_neither_effect_nor_response() {
+    let world = TestApp::full().await;
     let caller = keyed(&world.caller(Role::Member), "crash");
-    // Whatever instant it is broken off at, the call that follows has the one effect and answers.
+    // Wherever it is interrupted, the following call has the one effect and responds.
     for polls in [1, 2, 3, 5, 8, 13, 21, 34, 55] {
         let mut call = Box::pin(caller.post("/sessions", draft()));
         for _ in 0..polls {
@@ -313,18 +322,18 @@ async fn a_crash_before_the_answer_leaves_neither_effect_nor_answer() {
         drop(call);
         assert!(sessions(&world).await <= 1);
     }
-    // The connection of a call that was broken off gives the key back as soon as Postgres hears of it.
+    // The connection of an interrupted call releases the key as soon as Postgres notices.
     harness::until(async || caller.post("/sessions", draft()).await.status == 201).await;
     assert_eq!(sessions(&world).await, 1);
     assert_eq!(caller.post("/sessions", draft()).await.headers["idempotent-replay"], "true");
-    let kept = world.owner().await.number("select count(*) from idempotency_keys").await;
+    let kept = world.superuser().await.number("select count(*) from idempotency_keys").await;
     assert_eq!(kept, 1);
 }
 
 #[tokio::test]
-async fn an_answer_is_kept_for_a_day_and_forgotten_then() {
+async fn a_response_is_kept_for_one_day() {
     let clock = Clock::fixed(Clock::System.now());
-    let world = World::idle(Options { clock: clock.clone(), ..Options::default() }).await;
+    let world = TestApp::idle(Options { clock: clock.clone(), ..Options::default() }).await;
     let caller = keyed(&world.caller(Role::Member), "day");
     let made = caller.post("/sessions", draft()).await;
     clock.advance(TimeDelta::hours(24) - TimeDelta::microseconds(1));
@@ -334,17 +343,17 @@ async fn an_answer_is_kept_for_a_day_and_forgotten_then() {
     assert_ne!(anew.bytes, made.bytes);
     assert_eq!(caller.post("/sessions", draft()).await.bytes, anew.bytes);
     clock.advance(TimeDelta::hours(25));
-    functions::work::run(&world.app, Job::sweep()).await.unwrap();
-    assert_eq!(world.owner().await.number("select count(*) from idempotency_keys").await, 0);
+    functions::jobs::run(&world.app, Job::reconcile()).await.unwrap();
+    assert_eq!(world.superuser().await.number("select count(*) from idempotency_keys").await, 0);
 }
 
 #[tokio::test]
-async fn what_is_kept_of_an_answer_cannot_be_read_from_the_database() {
-    let world = World::full().await;
+async fn a_stored_response_cannot_be_read_from_the_database() {
+    let world = TestApp::full().await;
     let caller = keyed(&world.caller(Role::Member), "sealed");
     let body = json!({"title": "A title that nobody is to read", "initial_prompt": "Do it."});
     caller.post("/sessions", body).await.expect(201);
-    let dump = world.owner().await.dump().await;
+    let dump = world.superuser().await.dump().await;
     let title = hex::encode("A title that nobody is to read");
     assert!(!dump["idempotency_keys"].contains(&title));
     assert!(dump["idempotency_keys"].contains("sealed"));

@@ -1,16 +1,13 @@
-//! Who calls: keys in every state, and the tenant that a call names.
+//! Authentication: keys in every state, and the tenant that a call names.
 
 use chrono::TimeDelta;
-use harness::{Caller, Options, World};
+use harness::{Caller, Options, TestApp};
 use serde_json::json;
-use shared::auth::{
-    Role,
-    service::{KeyRequest, issue, revoke},
-};
+use shared::identity::auth::{Role, SetupKey, create_setup_key, revoke_setup_key};
 
 const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
 
-fn with_key(world: &World, key: &str) -> Caller {
+fn with_key(world: &TestApp, key: &str) -> Caller {
     world.caller(Role::Lead).with("authorization", &format!("Bearer {key}"))
 }
 
@@ -22,8 +19,8 @@ async fn is_refused(caller: &Caller) {
 }
 
 #[tokio::test]
-async fn a_credential_of_another_form_is_refused() {
-    let world = World::full().await;
+async fn a_credential_of_an_unknown_format_is_refused() {
+    let world = TestApp::full().await;
     let key = world.tenant.key(Role::Lead).to_owned();
     for header in ["", "Bearer", "Basic abc", &key, &format!("Token {key}")] {
         let caller = world.caller(Role::Lead).with("authorization", header);
@@ -37,8 +34,8 @@ async fn a_credential_of_another_form_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_unknown_truncated_or_has_a_wrong_secret_is_refused_in_the_same_words() {
-    let world = World::full().await;
+async fn an_unknown_truncated_or_wrong_key_is_refused_with_the_same_message() {
+    let world = TestApp::full().await;
     let key = world.tenant.key(Role::Lead).to_owned();
     let other = world.tenant.key(Role::Admin).to_owned();
     let (head, secret) = key.rsplit_once('_').unwrap();
@@ -66,26 +63,29 @@ async fn a_key_that_is_unknown_truncated_or_has_a_wrong_secret_is_refused_in_the
 
 #[tokio::test]
 async fn a_revoked_key_stops_working_at_once() {
-    let world = World::full().await;
-    let request = KeyRequest { name: "short", role: Role::Member, expires_at: None };
-    let (id, key) = issue(&world.app, world.tenant.id, &request).await.unwrap();
+    let world = TestApp::full().await;
+    let request = SetupKey { name: "short", role: Role::Member, expires_at: None };
+    let (id, key) = create_setup_key(&world.app, world.tenant.id, &request).await.unwrap();
     let caller = with_key(&world, &key);
     caller.get("/sessions").await.expect(200);
-    assert!(revoke(&world.app, world.tenant.id, id).await.unwrap());
+    assert!(revoke_setup_key(&world.app, world.tenant.id, id).await.unwrap());
     is_refused(&caller).await;
-    assert!(!revoke(&world.app, world.tenant.id, id).await.unwrap(), "it was revoked before");
+    assert!(!revoke_setup_key(&world.app, world.tenant.id, id).await.unwrap(), "it was revoked before");
     let theirs = world.another_tenant().await;
-    assert!(!revoke(&world.app, theirs.id, world.tenant.key_id(Role::Lead)).await.unwrap(), "not theirs to revoke");
+    assert!(
+        !revoke_setup_key(&world.app, theirs.id, world.tenant.key_id(Role::Lead)).await.unwrap(),
+        "not theirs to revoke"
+    );
     world.caller(Role::Lead).get("/sessions").await.expect(200);
 }
 
 #[tokio::test]
 async fn an_expired_key_stops_working_at_its_time() {
-    let clock = shared::clock::Clock::fixed(shared::clock::Clock::System.now());
-    let world = World::idle(Options { clock: clock.clone(), ..Options::default() }).await;
+    let clock = shared::kernel::clock::Clock::fixed(shared::kernel::clock::Clock::System.now());
+    let world = TestApp::idle(Options { clock: clock.clone(), ..Options::default() }).await;
     let expires_at = Some(clock.now() + TimeDelta::seconds(10));
-    let request = KeyRequest { name: "short", role: Role::Member, expires_at };
-    let (_, key) = issue(&world.app, world.tenant.id, &request).await.unwrap();
+    let request = SetupKey { name: "short", role: Role::Member, expires_at };
+    let (_, key) = create_setup_key(&world.app, world.tenant.id, &request).await.unwrap();
     let caller = with_key(&world, &key);
     clock.advance(TimeDelta::microseconds(9_999_999));
     caller.get("/sessions").await.expect(200);
@@ -98,8 +98,8 @@ const CREATING: [&str; 2] = ["/sessions", "/sessions/{id}/fork"];
 
 #[tokio::test]
 async fn a_creating_request_must_name_its_tenant_and_no_other() {
-    let world = World::full().await;
-    let owner = world.owner().await;
+    let world = TestApp::full().await;
+    let owner = world.superuser().await;
     let id = world.caller(Role::Member).new_session(json!({})).await;
     let other = world.another_tenant().await;
     let body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});
@@ -129,7 +129,7 @@ async fn a_creating_request_must_name_its_tenant_and_no_other() {
 
 #[tokio::test]
 async fn a_request_that_creates_nothing_needs_no_tenant_but_a_wrong_one_is_refused() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let other = world.another_tenant().await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({})).await;
@@ -140,7 +140,7 @@ async fn a_request_that_creates_nothing_needs_no_tenant_but_a_wrong_one_is_refus
 
 #[tokio::test]
 async fn only_an_admin_may_act_for_another_tenant() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let other = world.another_tenant().await;
     let body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});
     for role in [Role::Viewer, Role::Member, Role::Lead] {
@@ -160,10 +160,10 @@ async fn only_an_admin_may_act_for_another_tenant() {
 }
 
 #[tokio::test]
-async fn nobody_calls_for_a_tenant_that_is_deactivated() {
-    let world = World::full().await;
+async fn nobody_may_call_for_a_deactivated_tenant() {
+    let world = TestApp::full().await;
     let other = world.another_tenant().await;
-    let owner = world.owner().await;
+    let owner = world.superuser().await;
     owner.run(&format!("update tenants set is_active = false where id = '{}'", other.id)).await;
     for role in Role::ALL {
         let caller = world.caller_of(&other, role);
@@ -177,10 +177,10 @@ async fn nobody_calls_for_a_tenant_that_is_deactivated() {
 }
 
 #[tokio::test]
-async fn a_secret_stands_nowhere_in_the_database() {
-    let world = World::full().await;
+async fn no_secret_is_stored_in_the_database_in_the_clear() {
+    let world = TestApp::full().await;
     world.caller(Role::Member).new_session(json!({})).await;
-    let dump = world.owner().await.dump().await;
+    let dump = world.superuser().await.dump().await;
     for role in Role::ALL {
         let (_, secret) = world.tenant.key(role).rsplit_once('_').unwrap();
         for (table, rows) in &dump {

@@ -1,13 +1,57 @@
 //! One tenant's rows do not exist for another: not through the API, and not for the role that the functions connect as.
 
-use harness::{World, owner::Owner};
+use harness::{TestApp, superuser::Superuser};
 use serde_json::json;
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
-/// A world with two tenants, each with rows in every table that belongs to one.
-async fn two_tenants() -> (World, Owner, [String; 2]) {
-    let world = World::full().await;
-    let owner = world.owner().await;
+/// A row in every table of tenants: of a tenant and its session, with `:id` as the id of all else.
+const EVERY_TABLE: &str = "
+    insert into session_files select tenant_id, id, 'a', 'added', 1, 0, '' from sessions where id = ':session';
+    insert into session_artifacts select tenant_id, id, ':id', 'a', 'text/plain', 1, repeat('0', 64), now() from sessions where id = ':session';
+    insert into tenant_usage values (':tenant', '2030-01-01', 1, 1);
+    insert into agents (id, tenant_id, name, kind, created_at, updated_at)
+    values (':id', ':tenant', 'own', 'manual', now(), now());
+    insert into agent_tokens values (':tenant', ':id', ':id', 'test', sha256('a'), null, now());
+    insert into agent_shares values (':tenant', ':id', ':id', '{}', now(), 'somebody');
+    insert into agent_enablements values (':tenant', ':id', '{}', now());
+    insert into agent_results values (':tenant', ':session', 1, ':id', 1, null, 1, 1, 1, null, '{}', now());
+    insert into agent_tenant_stats (tenant_id, agent_id) values (':tenant', ':id');
+    insert into agent_tasks values (':tenant', ':id', ':session', 1, ':id', 'pull', 'waiting', '{}', false, 0, null, null, 0, 0, 0, 0, 0, null, null, now(), now());
+    insert into agent_task_reports values (':tenant', ':id', 1, 1, 1, '{}', now());
+    insert into agent_task_messages values (':tenant', ':id', 1, ':id', '{}', now());
+    insert into training_jobs (tenant_id, id, base_model, target_model_name, provider, parameters, recipe, status,
+    status_changed_at, created_by, created_at, updated_at)
+    values (':tenant', ':id', 'tiny', 'reviewer', 'simulated', '{}', '{}', 'pending', now(), '{}', now(), now());
+    insert into training_events values (':tenant', ':id', 1, ':id', 'training.created', '{}', now(), '{}');
+    insert into training_points values (':tenant', ':id', 1, 0, 1, null, null);
+    insert into training_providers values (':tenant', 'openai', null, null, '{}', now());
+    insert into simulated_trainings values (':tenant', ':id', 1, now(), 1, null, 0);
+    insert into tenant_events values (':tenant', 'agents', '1', ':id', 'agent.registered', '{}', now(), '{}');
+    insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
+    values (':tenant', ':id', 'a@example.org', 'A', 'member', now(), now());
+    insert into models values (':tenant', 'one', '{}', now(), now());
+    insert into model_versions (tenant_id, id, name, major, minor, patch, base_model, parameters, metrics, created_by, created_at)
+    values (':tenant', ':id', 'one', 1, 0, 0, 'base', '{}', '{}', '{}', now());
+    insert into model_aliases values (':tenant', 'one', 'champion', ':id', '{}', now());
+    insert into model_alias_moves values (':tenant', 'one', 'champion', 1, 'move', null, ':id', false, '{}', now());
+    insert into base_models values (':tenant', 'base', '2030-01-01', null, '{}', now());
+    insert into experiments (tenant_id, id, name, salt, guardrails, status, created_by, created_at)
+    values (':tenant', ':id', 'one', repeat('a', 16), '[]', 'draft', '{}', now());
+    insert into experiment_arms values (':tenant', ':id', 'a', 0, 'a/b', 1, null, null, null);
+    insert into experiment_assignments values (':tenant', ':id', ':session', ':session', 'a', now());
+    insert into experiment_results values (':tenant', ':id', ':session', ':session', 'a', 1, 1, 1, 1, now());
+    insert into workspace_releases values (':tenant', ':id', ':id', 1, now(), '{}', now(), 0, now());
+    insert into datasets values (':tenant', ':id', ':id', 0, '{}', repeat('0', 64), 'a', repeat('0', 64), 1, 1, null, null, null, null, '{}', now());
+    insert into dataset_sessions values (':tenant', ':id', ':session', 'training', null);
+    insert into audit_anchors values (':tenant', '2020-01-01', 1, 1, '', '', now());
+    insert into tenant_storage values (':tenant', 0, 0, '0', now());
+    insert into session_storage values (':tenant', ':session', 0, 0);
+    insert into idempotency_keys values (':tenant', 'key:1', 'a', sha256('a'), 200, 'a', now())";
+
+/// A test app with two tenants, each with rows in every table of tenants.
+async fn two_tenants() -> (TestApp, Superuser, [String; 2]) {
+    let world = TestApp::full().await;
+    let owner = world.superuser().await;
     let other = world.another_tenant().await;
     for tenant in [&world.tenant, &other] {
         let caller = world.caller_of(tenant, Role::Member);
@@ -15,55 +59,17 @@ async fn two_tenants() -> (World, Owner, [String; 2]) {
         caller.post(&format!("/sessions/{id}/messages"), json!({"text": "Go on."})).await.expect(202);
         caller.post(&format!("/sessions/{id}/checkpoints"), json!({})).await.expect(201);
         let artifact = uuid::Uuid::parse_str(&id).unwrap();
-        owner
-            .run(&format!(
-                "insert into session_files select tenant_id, id, 'a', 'added', 1, 0, '' from sessions where id = '{id}';
-                 insert into session_artifacts select tenant_id, id, '{artifact}', 'a', 'text/plain', 1, repeat('0', 64), now() from sessions where id = '{id}';
-                 insert into tenant_usage values ('{0}', '2030-01-01', 1, 1);
-                 insert into agents (id, tenant_id, name, kind, created_at, updated_at)
-                 values ('{artifact}', '{0}', 'own', 'manual', now(), now());
-                 insert into agent_tokens values ('{0}', '{artifact}', '{artifact}', 'test', sha256('a'), null, now());
-                 insert into agent_shares values ('{0}', '{artifact}', '{artifact}', '{{}}', now(), 'somebody');
-                 insert into agent_enablements values ('{0}', '{artifact}', '{{}}', now());
-                 insert into agent_results values ('{0}', '{id}', 1, '{artifact}', 1, null, 1, 1, 1, null, '{{}}', now());
-                 insert into external_tasks values ('{0}', '{artifact}', '{id}', 1, '{artifact}', 'pull', 'waiting', '{{}}', false, 0, null, null, 0, 0, 0, 0, 0, null, null, now(), now());
-                 insert into external_reports values ('{0}', '{artifact}', 1, 1, 1, '{{}}', now());
-                 insert into external_messages values ('{0}', '{artifact}', 1, '{artifact}', '{{}}', now());
-                 insert into training_jobs (tenant_id, id, base_model, target_model_name, provider, parameters, recipe, status,
-                                            status_changed_at, created_by, created_at, updated_at)
-                 values ('{0}', '{artifact}', 'tiny', 'reviewer', 'simulated', '{{}}', '{{}}', 'pending', now(), '{{}}', now(), now());
-                 insert into training_events values ('{0}', '{artifact}', 1, '{artifact}', 'training.created', '{{}}', now(), '{{}}');
-                 insert into training_points values ('{0}', '{artifact}', 1, 0, 1, null, null);
-                 insert into training_providers values ('{0}', 'openai', null, null, '{{}}', now());
-                 insert into simulated_trainings values ('{0}', '{artifact}', 1, now(), 1, null, 0);
-                 insert into tenant_events values ('{0}', 'agents', '1', '{artifact}', 'agent.registered', '{{}}', now(), '{{}}');
-                 insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
-                 values ('{0}', '{artifact}', 'a@example.org', 'A', 'member', now(), now());
-                 insert into models values ('{0}', 'one', '{{}}', now(), now());
-                 insert into model_versions (tenant_id, id, name, major, minor, patch, base_model, parameters, metrics, created_by, created_at)
-                 values ('{0}', '{artifact}', 'one', 1, 0, 0, 'base', '{{}}', '{{}}', '{{}}', now());
-                 insert into model_aliases values ('{0}', 'one', 'champion', '{artifact}', '{{}}', now());
-                 insert into model_alias_moves values ('{0}', 'one', 'champion', 1, 'move', null, '{artifact}', false, '{{}}', now());
-                 insert into base_models values ('{0}', 'base', '2030-01-01', null, '{{}}', now());
-                 insert into experiments (tenant_id, id, name, salt, guardrails, status, created_by, created_at)
-                 values ('{0}', '{artifact}', 'one', repeat('a', 16), '[]', 'draft', '{{}}', now());
-                 insert into experiment_arms values ('{0}', '{artifact}', 'a', 0, 'a/b', 1, null, null, null);
-                 insert into experiment_assignments values ('{0}', '{artifact}', '{id}', '{id}', 'a', now());
-                 insert into experiment_results values ('{0}', '{artifact}', '{id}', '{id}', 'a', 1, 1, 1, 1, now());
-                 insert into workspaces_left values ('{0}', '{artifact}', '{artifact}', 1, now(), '{{}}', now(), 0, now());
-                 insert into datasets values ('{0}', '{artifact}', '{artifact}', 0, '{{}}', repeat('0', 64), 'a', repeat('0', 64), 1, 1, null, null, null, null, '{{}}', now());
-                 insert into dataset_sessions values ('{0}', '{artifact}', '{id}', 'training', null);
-                 insert into idempotency_keys values ('{0}', 'key:1', 'a', sha256('a'), 200, 'a', now())",
-                tenant.id
-            ))
-            .await;
+        let sql = [(":tenant", tenant.id.to_string()), (":session", id.clone()), (":id", artifact.to_string())]
+            .iter()
+            .fold(EVERY_TABLE.to_owned(), |sql, (name, value)| sql.replace(name, value));
+        owner.run(&sql).await;
     }
     let ids = [world.tenant.id.to_string(), other.id.to_string()];
     (world, owner, ids)
 }
 
 /// The columns of a table that can be written, each in quotes.
-async fn columns(owner: &Owner, table: &str) -> String {
+async fn columns(owner: &Superuser, table: &str) -> String {
     let sql = format!(
         "select quote_ident(column_name) from information_schema.columns
          where table_schema = 'public' and table_name = '{table}' and is_generated = 'NEVER' order by ordinal_position"
@@ -72,7 +78,7 @@ async fn columns(owner: &Owner, table: &str) -> String {
     names.iter().map(|name| format!("\"{}\"", name.trim_matches('"'))).collect::<Vec<_>>().join(", ")
 }
 
-async fn tables_of_tenants(owner: &Owner) -> Vec<(String, String)> {
+async fn tables_of_tenants(owner: &Superuser) -> Vec<(String, String)> {
     let sql = "select table_name || ':' || column_name from information_schema.columns
                where table_schema = 'public' and (column_name = 'tenant_id' or (table_name = 'tenants' and column_name = 'id')) order by 1";
     let found = owner.texts(sql).await;
@@ -98,9 +104,9 @@ async fn every_table_of_tenants_has_row_level_security_enabled_and_forced() {
 }
 
 #[tokio::test]
-async fn with_one_tenant_set_nothing_of_another_can_be_read_or_written_in_any_table() {
+async fn with_one_tenant_set_no_row_of_another_can_be_read_or_written() {
     let (world, owner, [mine, theirs]) = two_tenants().await;
-    let app = Owner::of(&world.database.url).await;
+    let app = Superuser::of(&world.database.url).await;
     let before = owner.dump().await;
     app.run(&format!("set app.tenant_id = '{mine}'")).await;
     for (table, column) in tables_of_tenants(&owner).await {
@@ -125,9 +131,9 @@ async fn with_one_tenant_set_nothing_of_another_can_be_read_or_written_in_any_ta
 }
 
 #[tokio::test]
-async fn with_no_tenant_set_there_is_nothing_in_any_table() {
+async fn with_no_tenant_set_every_table_is_empty() {
     let (world, owner, [mine, _]) = two_tenants().await;
-    let app = Owner::of(&world.database.url).await;
+    let app = Superuser::of(&world.database.url).await;
     let before = owner.dump().await;
     for unset in ["reset app.tenant_id", "set app.tenant_id = ''"] {
         app.run(unset).await;
@@ -146,18 +152,20 @@ async fn with_no_tenant_set_there_is_nothing_in_any_table() {
 }
 
 #[tokio::test]
-async fn the_role_of_the_functions_owns_nothing_and_cannot_change_the_rules() {
+async fn the_database_role_of_the_functions_owns_nothing_and_cannot_change_policies() {
     let (world, owner, [mine, _]) = two_tenants().await;
-    let app = Owner::of(&world.database.url).await;
+    let app = Superuser::of(&world.database.url).await;
     let possessions = "select count(*) from pg_class c join pg_roles r on r.oid = c.relowner where r.rolname in ('ioc_app', 'ioc_directory')";
     assert_eq!(owner.number(possessions).await, 0);
     let possessions =
         "select count(*) from pg_proc p join pg_roles r on r.oid = p.proowner where r.rolname = 'ioc_app'";
     assert_eq!(owner.number(possessions).await, 0);
-    let powers = "select count(*) from pg_roles where rolname in ('ioc_app', 'ioc_directory')
+    let powers =
+        "select count(*) from pg_roles where rolname in ('ioc_app', 'ioc_directory', 'ioc_audit', 'ioc_partitions')
                   and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)";
     assert_eq!(owner.number(powers).await, 0);
-    let member = "select pg_has_role('ioc_app', 'ioc_directory', 'member')::int::bigint";
+    let member = "select count(*) from unnest(array['ioc_directory', 'ioc_audit', 'ioc_partitions']) as r(name)
+                  where pg_has_role('ioc_app', r.name, 'member')";
     assert_eq!(owner.number(member).await, 0);
     let before = owner.dump().await;
     app.run(&format!("set app.tenant_id = '{mine}'")).await;
@@ -170,8 +178,8 @@ async fn the_role_of_the_functions_owns_nothing_and_cannot_change_the_rules() {
         "drop policy tenant on sessions",
         "drop table session_events",
         "truncate session_events",
-        "alter function session_may_go(text, text) owner to ioc_app",
-        "create or replace function session_may_go(was text, goes text) returns boolean language sql return true",
+        "alter function session_transition_allowed(text, text) owner to ioc_app",
+        "create or replace function session_transition_allowed(was text, goes text) returns boolean language sql return true",
         "update session_events set payload = '{}'",
         "delete from session_events",
         "set role ioc_directory",
@@ -186,7 +194,7 @@ async fn the_role_of_the_functions_owns_nothing_and_cannot_change_the_rules() {
 }
 
 #[tokio::test]
-async fn a_list_a_tree_and_the_figures_hold_only_the_callers_own() {
+async fn a_list_a_tree_and_statistics_hold_only_the_callers_tenant() {
     let (world, _, _) = two_tenants().await;
     let caller = world.caller(Role::Viewer);
     let list = caller.get("/sessions").await.expect(200);
@@ -196,7 +204,7 @@ async fn a_list_a_tree_and_the_figures_hold_only_the_callers_own() {
 }
 
 #[tokio::test]
-async fn no_unique_key_and_no_reference_crosses_tenants_so_that_neither_tells_what_another_has() {
+async fn no_unique_key_and_no_foreign_key_crosses_tenants() {
     let (_world, owner, _) = two_tenants().await;
     let with_tenant =
         "select attrelid from pg_attribute where attname = 'tenant_id' and attnum > 0 and not attisdropped";
@@ -206,7 +214,7 @@ async fn no_unique_key_and_no_reference_crosses_tenants_so_that_neither_tells_wh
          where x.indisunique and x.indrelid in ({with_tenant})
            and not exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and a.attnum = any(x.indkey))"
     );
-    // The platform's own agents have no tenant; ids of agents are minted by us and never chosen by a caller.
+    // The platform's own agents have no tenant; ids of agents are generated and never chosen by a caller.
     assert_eq!(owner.texts(&unique).await, ["agents.agents_pkey"]);
     let references = format!(
         "select c.conrelid::regclass || ' -> ' || c.confrelid::regclass from pg_constraint c
@@ -214,17 +222,24 @@ async fn no_unique_key_and_no_reference_crosses_tenants_so_that_neither_tells_wh
            and not exists (select 1 from pg_attribute a where a.attrelid = c.conrelid and a.attname = 'tenant_id' and a.attnum = any(c.conkey))
          order by 1"
     );
-    let to_agents =
-        ["agent_enablements", "agent_results", "agent_shares", "agent_tokens", "external_tasks", "sessions"];
+    let to_agents = [
+        "agent_enablements",
+        "agent_results",
+        "agent_shares",
+        "agent_tasks",
+        "agent_tenant_stats",
+        "agent_tokens",
+        "sessions",
+    ];
     assert_eq!(owner.texts(&references).await, to_agents.map(|table| format!("{table} -> agents")));
     let views = "select count(*) from pg_views where schemaname = 'public'";
     assert_eq!(owner.number(views).await, 0, "a view must be made with security_invoker, and be looked at here");
 }
 
 #[tokio::test]
-async fn what_names_another_tenants_rows_is_refused_as_what_names_none() {
+async fn a_reference_to_another_tenants_row_is_refused_like_one_to_nothing() {
     let (world, owner, [mine, theirs]) = two_tenants().await;
-    let app = Owner::of(&world.database.url).await;
+    let app = Superuser::of(&world.database.url).await;
     app.run(&format!("set app.tenant_id = '{mine}'")).await;
     let session = owner.texts(&format!("select id::text from sessions where tenant_id = '{theirs}'")).await.remove(0);
     let child =
@@ -241,8 +256,8 @@ async fn what_names_another_tenants_rows_is_refused_as_what_names_none() {
 }
 
 #[tokio::test]
-async fn what_redis_holds_names_the_tenant_that_it_belongs_to() {
-    let world = World::new().await;
+async fn every_redis_key_of_a_tenant_names_the_tenant() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id = caller.run_script(json!([{"do": "say", "text": "One."}])).await;
     caller.reaches(&id, &["completed"]).await;

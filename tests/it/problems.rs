@@ -1,25 +1,26 @@
 //! Bad input, at every endpoint: each the right problem, none a 500, and no row changed.
 
 use harness::{
-    Caller, Reply, World,
-    external::External,
+    Caller, Reply, TestApp,
+    eap_agent::EapAgent,
+    merged,
     openapi::{Operation, guarded, operations},
 };
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
 
-/// A world with one session in it, which has a checkpoint.
-async fn with_session() -> (World, String) {
-    let world = World::full().await;
+/// A test app with one session that has a checkpoint.
+async fn with_session() -> (TestApp, String) {
+    let world = TestApp::full().await;
     let id = world.caller(Role::Member).new_session(json!({})).await;
-    world.owner().await.place(&id, "pending").await;
+    world.superuser().await.place(&id, "pending").await;
     (world, id)
 }
 
 fn with_bodies() -> Vec<Operation> {
-    operations().into_iter().filter(|one| one.described.get("requestBody").is_some()).collect()
+    operations().into_iter().filter(|one| one.described.get("requestBody").is_some() && !one.is_json_rpc()).collect()
 }
 
 /// Whether an operation may be called without a body.
@@ -29,7 +30,7 @@ fn is_optional(operation: &Operation) -> bool {
 
 /// Sends a body as an admin, or as an agent what is for agents.
 async fn send(
-    (caller, agent): (&Caller, &External),
+    (caller, agent): (&Caller, &EapAgent),
     operation: &Operation,
     id: &str,
     body: impl Into<Vec<u8>>,
@@ -39,9 +40,9 @@ async fn send(
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_malformed_at_every_endpoint_that_takes_a_body() {
+async fn a_body_that_is_not_json_is_malformed_at_every_endpoint() {
     let (world, id) = with_session().await;
-    let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.owner().await);
+    let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.superuser().await);
     let before = owner.dump().await;
     let deep = "[".repeat(100_000);
     let bodies: Vec<Vec<u8>> = vec![
@@ -72,9 +73,9 @@ async fn what_is_no_json_is_malformed_at_every_endpoint_that_takes_a_body() {
 }
 
 #[tokio::test]
-async fn a_text_of_bytes_that_are_no_utf8_or_of_lone_surrogates_is_malformed() {
+async fn invalid_utf8_and_lone_surrogates_are_malformed() {
     let (world, _) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Admin), world.superuser().await);
     let before = owner.dump().await;
     for wrong in [&b"\xff\xfe"[..], b"\xc3\x28", b"\xed\xa0\x80", br"\ud800", br"\ud83d\u0041", br"\udc00"] {
         for field in ["title", "description", "initial_prompt", "model_identifier", "session_type", "parent_id"] {
@@ -92,31 +93,32 @@ async fn a_text_of_bytes_that_are_no_utf8_or_of_lone_surrogates_is_malformed() {
     assert_eq!(owner.dump().await, before);
 }
 
-#[tokio::test]
-async fn no_text_anywhere_may_hold_a_nul() {
-    let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
+/// The fields of a new session, each with a NUL.
+fn new_session_with_nul() -> Vec<Value> {
+    let fields = [
+        json!({"title": "a\0b"}),
+        json!({"initial_prompt": "b\0"}),
+        json!({"description": "\0"}),
+        json!({"model_identifier": "a/\0"}),
+        json!({"session_type": "\0"}),
+        json!({"priority": "\0"}),
+        json!({"parent_id": "\0"}),
+        json!({"tags": ["\0"]}),
+        json!({"metadata": {"\0": 1}}),
+        json!({"metadata": {"a": [{"b": "\0"}]}}),
+        json!({"agent_config": {"a": "\0"}}),
+        json!({"agent_config": {"agent": "\0"}}),
+        json!({"workspace": {"repository": "https://h/\0"}}),
+        json!({"workspace": {"directory": "/\0"}}),
+        json!({"workspace": {"repository": "https://h/r", "ref": "\0"}}),
+    ];
+    fields.map(|fields| merged(json!({"title": "a", "initial_prompt": "b"}), fields)).to_vec()
+}
+
+/// The bodies of operations on a session, each with a NUL.
+fn changes_with_nul() -> Vec<(&'static str, &'static str, Value)> {
     let question = json!({"question_id": "a\0", "text": "x"});
-    let cases = [
-        ("POST", "", json!({"title": "a\0b", "initial_prompt": "b"})),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b\0"})),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b", "description": "\0"})),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b", "model_identifier": "a/\0"})),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b", "session_type": "\0"})),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b", "priority": "\0"})),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b", "parent_id": "\0"})),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b", "tags": ["\0"]})),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b", "metadata": {"\0": 1}})),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b", "metadata": {"a": [{"b": "\0"}]}})),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b", "agent_config": {"a": "\0"}})),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b", "agent_config": {"agent": "\0"}})),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b", "workspace": {"repository": "https://h/\0"}})),
-        (
-            "POST",
-            "",
-            json!({"title": "a", "initial_prompt": "b", "workspace": {"repository": "https://h/r", "ref": "\0"}}),
-        ),
-        ("POST", "", json!({"title": "a", "initial_prompt": "b", "workspace": {"directory": "/\0"}})),
+    vec![
         ("PATCH", "/{id}", json!({"title": "\0a"})),
         ("PATCH", "/{id}", json!({"description": "\0"})),
         ("PATCH", "/{id}", json!({"tags": ["a\0"]})),
@@ -134,9 +136,16 @@ async fn no_text_anywhere_may_hold_a_nul() {
         ("POST", "/{id}/messages", json!({"answer": {"question_id": "a", "choices": ["\0"]}})),
         ("POST", "/{id}/checkpoints", json!({"note": "\0"})),
         ("POST", "/{id}/checkpoints", json!({"data": {"a": "\0"}})),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn no_text_field_may_contain_nul() {
+    let (world, id) = with_session().await;
+    let (caller, owner) = (world.caller(Role::Admin), world.superuser().await);
     let before = owner.dump().await;
-    for (method, path, body) in cases {
+    let new = new_session_with_nul().into_iter().map(|body| ("POST", "", body));
+    for (method, path, body) in new.chain(changes_with_nul()) {
         let path = format!("/sessions{}", path.replace("{id}", &id));
         caller.send(method, &path, Some(body.to_string().into_bytes())).await.problem(422, "VALIDATION_FAILED");
     }
@@ -147,9 +156,9 @@ async fn no_text_anywhere_may_hold_a_nul() {
 }
 
 #[tokio::test]
-async fn unknown_fields_are_refused_and_named_at_every_endpoint_that_takes_a_body() {
+async fn unknown_fields_are_refused_and_named_at_every_endpoint() {
     let (world, id) = with_session().await;
-    let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.owner().await);
+    let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.superuser().await);
     let before = owner.dump().await;
     for operation in with_bodies().into_iter().filter(|operation| !operation.speaks_a2a()) {
         let mut body: Value = serde_json::from_slice(&operation.body().unwrap()).unwrap();
@@ -189,9 +198,9 @@ async fn unknown_fields_are_refused_and_named_at_every_endpoint_that_takes_a_bod
 }
 
 #[tokio::test]
-async fn a_field_sent_twice_and_json_of_another_shape_are_refused() {
+async fn a_repeated_field_and_json_of_another_shape_are_refused() {
     let (world, id) = with_session().await;
-    let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.owner().await);
+    let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.superuser().await);
     let before = owner.dump().await;
     let twice = br#"{"title": "a", "initial_prompt": "b", "title": "c"}"#.to_vec();
     let problem = caller.send("POST", "/sessions", Some(twice)).await.problem(422, "VALIDATION_FAILED");
@@ -207,13 +216,13 @@ async fn a_field_sent_twice_and_json_of_another_shape_are_refused() {
 #[tokio::test]
 async fn a_body_must_be_declared_as_json() {
     let (world, id) = with_session().await;
-    let (agent, owner) = (world.puller("AGENT").await, world.owner().await);
+    let (agent, owner) = (world.puller("AGENT").await, world.superuser().await);
     let before = owner.dump().await;
     for operation in with_bodies() {
         let body = operation.body().unwrap();
         for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json", ""] {
             let caller = world.caller(Role::Admin).with("content-type", kind);
-            let agent = External { caller: agent.caller.with("content-type", kind), ..agent.clone() };
+            let agent = EapAgent { caller: agent.caller.with("content-type", kind), ..agent.clone() };
             send((&caller, &agent), &operation, &id, body.clone()).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
         }
     }
@@ -228,7 +237,7 @@ async fn a_body_must_be_declared_as_json() {
 #[tokio::test]
 async fn a_body_of_more_than_one_mebibyte_is_too_large() {
     let (world, id) = with_session().await;
-    let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.owner().await);
+    let (caller, agent, owner) = (world.caller(Role::Admin), world.puller("AGENT").await, world.superuser().await);
     let before = owner.dump().await;
     for operation in with_bodies() {
         let most = if operation.path.ends_with("/result") { 10 } else { 1 };
@@ -243,9 +252,9 @@ async fn a_body_of_more_than_one_mebibyte_is_too_large() {
 }
 
 #[tokio::test]
-async fn json_that_is_deeper_than_the_rules_allow_is_refused_and_what_is_taken_can_be_read_again() {
+async fn json_nested_too_deeply_is_refused_and_accepted_json_can_be_read_back() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Admin), world.superuser().await);
     let deep = |depth: usize| (1..depth).fold(json!({}), |inner, _| json!({"k": inner}));
     for depth in [33, 64, 120, 125, 126] {
         let before = owner.dump().await;
@@ -268,16 +277,16 @@ async fn json_that_is_deeper_than_the_rules_allow_is_refused_and_what_is_taken_c
 }
 
 #[tokio::test]
-async fn an_id_that_is_no_uuid_is_refused_and_named() {
+async fn an_id_that_is_not_a_uuid_is_refused_and_named() {
     let (world, id) = with_session().await;
-    let (caller, owner) = (world.caller(Role::Admin), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Admin), world.superuser().await);
     let before = owner.dump().await;
     for operation in guarded().into_iter().filter(Operation::names_a_session) {
         for wrong in ["7", "me", "%00", "%ff", "..%2f..", "' or 1=1 --", &format!("{id}0"), &id[1..], "null"] {
             let path = operation.path_of(&wrong.replace(' ', "%20"), UNKNOWN);
             let problem =
                 caller.send(&operation.method, &path, operation.body()).await.problem(422, "VALIDATION_FAILED");
-            // What cannot be decoded names the last part of the path.
+            // An id that cannot be decoded is named by the last part of the path.
             assert!(wrong == "%ff" || problem["errors"][0]["field"] == "id", "{} {wrong} {problem}", operation.path);
         }
     }
@@ -303,12 +312,12 @@ async fn an_id_that_is_no_uuid_is_refused_and_named() {
 }
 
 #[tokio::test]
-async fn a_foreign_id_and_an_unknown_one_are_answered_with_the_same_words_by_every_operation() {
-    let world = World::full().await;
+async fn every_operation_answers_foreign_and_unknown_ids_with_the_same_problem() {
+    let world = TestApp::full().await;
     let (mine, theirs) = (world.caller(Role::Member), world.another_tenant().await);
     let lead = world.caller_of(&theirs, Role::Lead);
     let id = mine.new_session(json!({})).await;
-    let owner = world.owner().await;
+    let owner = world.superuser().await;
     owner.place(&id, "pending").await;
     let artifact = uuid::Uuid::from_u128(8).to_string();
     owner
@@ -319,15 +328,15 @@ async fn a_foreign_id_and_an_unknown_one_are_answered_with_the_same_words_by_eve
     let before = owner.dump().await;
     let mut checked = 0;
     for operation in guarded().into_iter().filter(Operation::names_a_session) {
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for id in [id.as_str(), UNKNOWN] {
             let lead = lead.with("x-request-id", "same");
             let reply = lead.send(&operation.method, &operation.path_of(id, &artifact), operation.body()).await;
             let headers: Vec<_> = reply.headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
             let problem = reply.problem(404, "SESSION_NOT_FOUND");
-            told.push((headers, problem.to_string().replace(id, "ID")));
+            reported.push((headers, problem.to_string().replace(id, "ID")));
         }
-        assert_eq!(told[0], told[1], "{} {}", operation.method, operation.path);
+        assert_eq!(reported[0], reported[1], "{} {}", operation.method, operation.path);
         checked += 1;
     }
     assert!(checked >= 20, "only {checked} operations");
@@ -337,8 +346,8 @@ async fn a_foreign_id_and_an_unknown_one_are_answered_with_the_same_words_by_eve
 }
 
 #[tokio::test]
-async fn an_unknown_route_is_a_problem_and_so_is_a_method_that_a_route_does_not_take() {
-    let world = World::full().await;
+async fn an_unknown_route_and_an_unsupported_method_are_answered_with_a_problem() {
+    let world = TestApp::full().await;
     let nobody = world.nobody();
     for path in [
         "/",
@@ -371,8 +380,8 @@ async fn an_unknown_route_is_a_problem_and_so_is_a_method_that_a_route_does_not_
 }
 
 #[tokio::test]
-async fn a_request_id_is_taken_or_made_and_stands_in_answers_and_problems() {
-    let world = World::full().await;
+async fn a_request_id_is_accepted_or_generated_and_returned_in_every_response() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member).with("x-request-id", "build-42");
     let reply = caller.get("/sessions").await;
     assert_eq!(reply.headers["x-request-id"], "build-42");

@@ -4,29 +4,40 @@ use std::time::{Duration, Instant};
 
 use chrono::{Datelike, Months, NaiveDate};
 use futures_util::future::join_all;
-use harness::{Caller, Options, World};
+use harness::{Caller, Options, TestApp};
 use serde_json::{Value, json};
 use shared::{
-    auth::Role,
-    job::Job,
-    sweep::sweep,
-    tenant::{Admission, Limits, set_limits},
+    app::reconciler::reconcile,
+    engine::tenant_update::set_tenant_limits,
+    identity::{
+        auth::Role,
+        tenants::{Admission, TenantLimits},
+    },
+    platform::queue::job::Job,
 };
 
-fn slots(most: i32) -> Limits {
-    Limits { max_concurrent_sessions: most, ..Limits::default() }
+fn slots(most: i32) -> TenantLimits {
+    TenantLimits { max_concurrent_sessions: most, ..TenantLimits::default() }
 }
 
-async fn idle(limits: Limits) -> World {
-    World::idle(Options { limits, ..Options::default() }).await
+async fn idle(limits: TenantLimits) -> TestApp {
+    TestApp::idle(Options { limits, ..Options::default() }).await
 }
 
 fn manual() -> Value {
     json!({"agent_config": {"agent": "manual"}})
 }
 
+/// The status of a session, or `offered` while it is queued and takes up a slot already.
 async fn status(caller: &Caller, id: &str) -> String {
-    caller.session(id).await["status"].as_str().unwrap().to_owned()
+    let session = caller.session(id).await;
+    let is_offered = session["queue"]["until"].is_string() && session["queue"]["waiting_for"] == "agent";
+    if is_offered { "offered".to_owned() } else { session["status"].as_str().unwrap().to_owned() }
+}
+
+/// Hands an offered session to its agent.
+async fn hand_over(world: &TestApp, id: &str) {
+    world.run(Job::dispatch(world.tenant.id, id.parse().unwrap())).await;
 }
 
 /// Starts a session; again where the answer is that a service had no time, as it says that this may be tried again.
@@ -42,16 +53,16 @@ async fn start_surely(caller: &Caller, id: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_starts_at_once_never_take_more_than_the_slots_and_all_finish() {
-    let world = World::limited(slots(10)).await;
-    let (caller, owner) = (&world.caller(Role::Member), world.owner().await);
+async fn two_hundred_concurrent_starts_never_exceed_the_slots_and_all_finish() {
+    let world = TestApp::limited(slots(10)).await;
+    let (caller, owner) = (&world.caller(Role::Member), world.superuser().await);
     let script = json!({"agent_config": {"script": [{"do": "say", "text": "Done."}]}});
     let ids: Vec<String> = join_all((0..200).map(|_| caller.new_session(script.clone()))).await;
     let sample = async {
         let (mut most, mut samples) = (0, 0);
         loop {
             let counts = owner
-                .texts("select (count(*) filter (where status in ('running', 'degraded')))::text || ' ' || count(*) filter (where ended_at is null) from sessions")
+                .texts("select (count(*) filter (where occupies_slot(status, offered_until)))::text || ' ' || count(*) filter (where ended_at is null) from sessions")
                 .await;
             let (active, open) = counts[0].split_once(' ').unwrap();
             most = most.max(active.parse::<i64>().unwrap());
@@ -69,13 +80,13 @@ async fn two_hundred_starts_at_once_never_take_more_than_the_slots_and_all_finis
     println!("200 sessions on 10 slots: {} ms, most at once {most}, {samples} samples", began.elapsed().as_millis());
     assert!((1..=10).contains(&most), "{most} at once");
     assert_eq!(owner.number("select count(*) from sessions where status = 'completed'").await, 200);
-    let told =
+    let reported =
         "select count(*) from session_events where type = 'session.status_changed' and payload->>'to' = 'running'";
-    assert_eq!(owner.number(told).await, 200, "each ran once");
+    assert_eq!(owner.number(reported).await, 200, "each ran once");
 }
 
 #[tokio::test]
-async fn a_slot_that_frees_starts_the_next_at_once_without_sweep_or_worker() {
+async fn a_freed_slot_starts_the_next_session_at_once_without_the_reconciler() {
     let world = idle(slots(1)).await;
     let caller = world.caller(Role::Member);
     let mut ids = Vec::new();
@@ -91,13 +102,14 @@ async fn a_slot_that_frees_starts_the_next_at_once_without_sweep_or_worker() {
         );
         let body = if end == "fail" { json!({"message": "It broke."}) } else { json!({"result": 1}) };
         caller.post(&format!("/sessions/{}/{end}", pair[0]), body).await.expect(200);
-        assert_eq!(status(&caller, &pair[1]).await, "running");
+        assert_eq!(status(&caller, &pair[1]).await, "offered");
+        hand_over(&world, &pair[1]).await;
     }
 }
 
 #[tokio::test]
 async fn with_workers_each_start_follows_the_end_before_it() {
-    let world = World::limited(slots(1)).await;
+    let world = TestApp::limited(slots(1)).await;
     let caller = world.caller(Role::Member);
     let mut ids = Vec::new();
     for _ in 0..10 {
@@ -120,9 +132,9 @@ async fn with_workers_each_start_follows_the_end_before_it() {
 }
 
 #[tokio::test]
-async fn the_queue_takes_no_more_than_it_may_hold_however_many_come_at_once() {
-    let world = idle(Limits { max_queued_sessions: 5, ..slots(0) }).await;
-    let (caller, owner) = (&world.caller(Role::Member), world.owner().await);
+async fn the_queue_limit_holds_under_concurrent_starts() {
+    let world = idle(TenantLimits { max_queued_sessions: 5, ..slots(0) }).await;
+    let (caller, owner) = (&world.caller(Role::Member), world.superuser().await);
     let ids: Vec<String> = join_all((0..20).map(|_| caller.new_session(json!({})))).await;
     let replies =
         join_all(ids.iter().map(|id| async move { caller.act(&format!("/sessions/{id}/start")).await })).await;
@@ -135,30 +147,30 @@ async fn the_queue_takes_no_more_than_it_may_hold_however_many_come_at_once() {
     let body = json!({"title": "One more", "initial_prompt": "Do it.", "start": true});
     caller.post("/sessions", body).await.problem(429, "QUOTA_EXCEEDED");
     assert_eq!(owner.dump().await, before, "nothing is made that cannot start");
-    set_limits(&world.app, world.tenant.id, Limits { max_queued_sessions: 6, ..slots(0) }).await.unwrap();
+    set_tenant_limits(&world.app, world.tenant.id, TenantLimits { max_queued_sessions: 6, ..slots(0) }).await.unwrap();
     caller.start_session(json!({})).await;
 }
 
 #[tokio::test]
-async fn who_goes_on_by_hand_takes_no_place_in_a_queue_that_is_full() {
-    let world = idle(Limits { max_queued_sessions: 1, ..slots(0) }).await;
-    let (caller, owner) = (&world.caller(Role::Member), world.owner().await);
+async fn a_resumed_session_does_not_count_against_a_full_queue() {
+    let world = idle(TenantLimits { max_queued_sessions: 1, ..slots(0) }).await;
+    let (caller, owner) = (&world.caller(Role::Member), world.superuser().await);
     let held = caller.new_session(json!({})).await;
     owner.place(&held, "paused").await;
     caller.start_session(json!({})).await;
     let before = owner.dump().await;
     caller.act(&format!("/sessions/{held}/resume")).await.problem(429, "QUOTA_EXCEEDED");
     assert_eq!(owner.dump().await, before);
-    set_limits(&world.app, world.tenant.id, Limits { max_queued_sessions: 2, ..slots(0) }).await.unwrap();
+    set_tenant_limits(&world.app, world.tenant.id, TenantLimits { max_queued_sessions: 2, ..slots(0) }).await.unwrap();
     caller.act(&format!("/sessions/{held}/resume")).await.expect(202);
-    // What is said to one that waits already takes no further place.
+    // A message to a queued session takes no further slot of the queue.
     caller.post(&format!("/sessions/{held}/messages"), json!({"text": "And then?"})).await.expect(202);
 }
 
 #[tokio::test]
-async fn a_tenant_that_rejects_answers_429_over_its_limit_instead_of_queueing() {
-    let world = idle(Limits { admission: Admission::Reject, ..slots(3) }).await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn a_tenant_that_rejects_answers_429_beyond_its_limit_instead_of_queueing() {
+    let world = idle(TenantLimits { admission: Admission::Reject, ..slots(3) }).await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let waiting = caller.new_session(json!({})).await;
     let body = json!({"title": "At once", "initial_prompt": "Do it.", "start": true});
     let replies = join_all((0..20).map(|_| caller.post("/sessions", body.clone()))).await;
@@ -176,33 +188,36 @@ async fn a_tenant_that_rejects_answers_429_over_its_limit_instead_of_queueing() 
 }
 
 #[tokio::test]
-async fn a_raised_limit_takes_effect_with_the_next_sweep_and_a_lowered_one_stops_nobody() {
+async fn a_raised_limit_applies_at_the_next_reconciliation_and_a_lowered_one_stops_nobody() {
     let world = idle(slots(1)).await;
     let caller = world.caller(Role::Member);
     let first = caller.start_session(manual()).await;
     let second = caller.start_session(manual()).await;
-    sweep(&world.app).await.unwrap();
+    reconcile(&world.app).await.unwrap();
+    assert_eq!(status(&caller, &first).await, "offered");
+    hand_over(&world, &first).await;
     assert_eq!(status(&caller, &first).await, "running");
-    let queued = caller.session(&second).await;
-    assert_eq!(queued["queue"], json!({"place": 1, "waiting_for": "slot"}));
-    set_limits(&world.app, world.tenant.id, slots(2)).await.unwrap();
-    sweep(&world.app).await.unwrap();
-    assert_eq!(status(&caller, &second).await, "running");
-    set_limits(&world.app, world.tenant.id, slots(0)).await.unwrap();
-    sweep(&world.app).await.unwrap();
+    let queue = caller.session(&second).await["queue"].clone();
+    assert_eq!((&queue["place"], &queue["waiting_for"]), (&json!(1), &json!("slot")));
+    set_tenant_limits(&world.app, world.tenant.id, slots(2)).await.unwrap();
+    reconcile(&world.app).await.unwrap();
+    assert_eq!(status(&caller, &second).await, "offered");
+    hand_over(&world, &second).await;
+    set_tenant_limits(&world.app, world.tenant.id, slots(0)).await.unwrap();
+    reconcile(&world.app).await.unwrap();
     assert_eq!((status(&caller, &first).await, status(&caller, &second).await), ("running".into(), "running".into()));
 }
 
 fn month_end() -> String {
-    let today = shared::clock::Clock::System.now().date_naive();
+    let today = shared::kernel::clock::Clock::System.now().date_naive();
     let first = NaiveDate::from_ymd_opt(today.year(), today.month(), 1).unwrap();
     format!("{}T00:00:00Z", first.checked_add_months(Months::new(1)).unwrap())
 }
 
 #[tokio::test]
-async fn spent_tokens_pause_what_runs_until_the_months_end_and_a_raised_limit_resumes_it() {
-    let limits = Limits { max_tokens_per_month: 1000, ..Limits::default() };
-    let world = World::limited(limits).await;
+async fn exhausted_tokens_pause_sessions_until_the_month_ends_or_the_limit_is_raised() {
+    let limits = TenantLimits { max_tokens_per_month: 1000, ..TenantLimits::default() };
+    let world = TestApp::limited(limits).await;
     let caller = world.caller(Role::Member);
     let script = json!([{"do": "spend", "tokens_input": 900, "tokens_output": 100}, {"do": "wait", "ms": 600_000}]);
     let id = caller.run_script(script).await;
@@ -211,10 +226,12 @@ async fn spent_tokens_pause_what_runs_until_the_months_end_and_a_raised_limit_re
     assert_eq!(paused["pause"]["resume_at"], month_end());
     let waits = caller.start_session(json!({})).await;
     assert_eq!(caller.session(&waits).await["queue"]["waiting_for"], "tokens");
-    sweep(&world.app).await.unwrap();
+    reconcile(&world.app).await.unwrap();
     assert_eq!((status(&caller, &id).await, status(&caller, &waits).await), ("paused".into(), "queued".into()));
-    set_limits(&world.app, world.tenant.id, Limits { max_tokens_per_month: 2000, ..limits }).await.unwrap();
-    sweep(&world.app).await.unwrap();
+    set_tenant_limits(&world.app, world.tenant.id, TenantLimits { max_tokens_per_month: 2000, ..limits })
+        .await
+        .unwrap();
+    reconcile(&world.app).await.unwrap();
     caller.reaches(&id, &["running"]).await;
     caller.reaches(&waits, &["completed"]).await;
     caller.post(&format!("/sessions/{id}/complete"), json!({"result": 1})).await.expect(200);
@@ -223,10 +240,10 @@ async fn spent_tokens_pause_what_runs_until_the_months_end_and_a_raised_limit_re
 }
 
 #[tokio::test]
-async fn without_tokens_a_tenant_that_rejects_answers_429_and_one_without_limit_goes_on() {
-    let limits = Limits { max_tokens_per_month: 1000, admission: Admission::Reject, ..Limits::default() };
+async fn without_tokens_a_rejecting_tenant_answers_429_and_an_unlimited_one_continues() {
+    let limits = TenantLimits { max_tokens_per_month: 1000, admission: Admission::Reject, ..TenantLimits::default() };
     let world = idle(limits).await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let id = caller.new_session(json!({})).await;
     let spend =
         "insert into tenant_usage select id, date_trunc('month', now() at time zone 'UTC')::date, 1000, 0 from tenants";
@@ -234,33 +251,39 @@ async fn without_tokens_a_tenant_that_rejects_answers_429_and_one_without_limit_
     let before = owner.dump().await;
     caller.act(&format!("/sessions/{id}/start")).await.problem(429, "TOKEN_QUOTA_EXCEEDED");
     assert_eq!(owner.dump().await, before);
-    set_limits(&world.app, world.tenant.id, Limits { max_tokens_per_month: 0, ..limits }).await.unwrap();
+    set_tenant_limits(&world.app, world.tenant.id, TenantLimits { max_tokens_per_month: 0, ..limits }).await.unwrap();
     caller.act(&format!("/sessions/{id}/start")).await.expect(202);
 }
 
 #[tokio::test]
 async fn two_sessions_never_run_at_once_in_one_workspace() {
-    let world = idle(Limits::default()).await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let world = idle(TenantLimits::default()).await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let there = |directory: &str| json!({"agent_config": {"agent": "manual"}, "workspace": {"directory": directory}});
     let first = caller.start_session(there("/srv/app")).await;
     let second = caller.start_session(there("/srv/app/")).await;
     let elsewhere = caller.start_session(there("/srv/other")).await;
     let anywhere = caller.start_session(manual()).await;
-    sweep(&world.app).await.unwrap();
+    reconcile(&world.app).await.unwrap();
     for id in [&first, &elsewhere, &anywhere] {
+        assert_eq!(status(&caller, id).await, "offered");
+        hand_over(&world, id).await;
         assert_eq!(status(&caller, id).await, "running");
     }
-    assert_eq!(caller.session(&second).await["queue"], json!({"place": 1, "waiting_for": "workspace"}));
+    let queue = caller.session(&second).await["queue"].clone();
+    let detail = "Another session works in the same workspace.";
+    assert_eq!(queue, json!({"place": 1, "waiting_for": "workspace", "detail": detail}));
+    let offer = format!("update sessions set offered_until = now() where id = '{second}'");
+    assert_eq!(owner.refusal(&offer).await.as_deref(), Some("sessions_workspace_taken"));
     let force =
         format!("update sessions set status = 'running', queued_at = null, active_since = now() where id = '{second}'");
     assert_eq!(owner.refusal(&force).await.as_deref(), Some("sessions_workspace_in_use"));
     caller.post(&format!("/sessions/{first}/complete"), json!({"result": 1})).await.expect(200);
-    assert_eq!(status(&caller, &second).await, "running");
+    assert_eq!(status(&caller, &second).await, "offered");
 }
 
 #[tokio::test]
-async fn whoever_waits_for_a_workspace_does_not_keep_a_slot_from_the_next() {
+async fn a_session_that_waits_for_its_workspace_does_not_block_the_next_one() {
     let world = idle(slots(0)).await;
     let caller = world.caller(Role::Member);
     let shared = json!({"agent_config": {"agent": "manual"}, "workspace": {"directory": "/srv/app"}});
@@ -268,13 +291,13 @@ async fn whoever_waits_for_a_workspace_does_not_keep_a_slot_from_the_next() {
     for fields in [shared.clone(), shared.clone(), shared, manual()] {
         ids.push(caller.start_session(fields).await);
     }
-    set_limits(&world.app, world.tenant.id, slots(2)).await.unwrap();
-    sweep(&world.app).await.unwrap();
+    set_tenant_limits(&world.app, world.tenant.id, slots(2)).await.unwrap();
+    reconcile(&world.app).await.unwrap();
     let mut states = Vec::new();
     for id in &ids {
         states.push(status(&caller, id).await);
     }
-    assert_eq!(states, ["running", "queued", "queued", "running"]);
+    assert_eq!(states, ["offered", "queued", "queued", "offered"]);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { client, take } from "./client";
+import { client, unwrap } from "./client";
 import { credential } from "./credential";
-import { Refused, Unreachable, worthRetrying } from "./problem";
+import { ApiError, isRetryable, UnreachableError } from "./problem";
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -20,20 +20,21 @@ function answers(status: number, body: unknown, headers: Record<string, string> 
 
 const at = "http://127.0.0.1";
 
-test("a call says who calls, and for whom an admin looks", async () => {
+test("a call carries the credential and the tenant that was switched to", async () => {
   const fetch = answers(200, { items: [] });
   credential.signIn("ioc_key");
   credential.switchTenant("research");
-  await take(client.GET("/api/v1/agents", { baseUrl: at }));
+  await unwrap(client.GET("/api/v1/agents", { baseUrl: at }));
   const request = fetch.mock.calls[0]?.[0];
   expect(request?.headers.get("Authorization")).toBe("Bearer ioc_key");
   expect(request?.headers.get("X-Tenant-ID")).toBe("research");
   expect(request?.headers.has("Idempotency-Key")).toBe(false);
 });
 
-test("each write has a key of its own, so that sent twice it is done once", async () => {
+test("each write has its own idempotency key", async () => {
   const fetch = answers(200, {});
-  const start = () => take(client.POST("/api/v1/sessions/{id}/start", { baseUrl: at, params: { path: { id: "1" } } }));
+  const start = () =>
+    unwrap(client.POST("/api/v1/sessions/{id}/start", { baseUrl: at, params: { path: { id: "1" } } }));
   await start();
   await start();
   const keys = fetch.mock.calls.map(([request]) => request.headers.get("Idempotency-Key"));
@@ -41,28 +42,28 @@ test("each write has a key of its own, so that sent twice it is done once", asyn
   expect(keys[0]).not.toBe(keys[1]);
 });
 
-test("a refusal carries its code, its remedy and when to come again", async () => {
+test("an API error has its code, remedy and retry delay", async () => {
   answers(
     429,
     { code: "RATE_LIMITED", detail: "Too fast.", remedy: "Wait.", errors: [{ field: "q", message: "is long" }] },
     { "Retry-After": "3" },
   );
-  const refused = await take(client.GET("/api/v1/agents", { baseUrl: at })).catch((error) => error);
-  expect(refused).toBeInstanceOf(Refused);
+  const refused = await unwrap(client.GET("/api/v1/agents", { baseUrl: at })).catch((error) => error);
+  expect(refused).toBeInstanceOf(ApiError);
   expect(refused).toMatchObject({ code: "RATE_LIMITED", remedy: "Wait.", retryAfter: 3, message: "Too fast." });
   expect(refused.field("q")).toBe("is long");
-  expect(worthRetrying(refused)).toBe(true);
+  expect(isRetryable(refused)).toBe(true);
 });
 
-test("a key that is no longer good signs out", async () => {
+test("a key that is no longer valid signs the user out", async () => {
   answers(401, { code: "UNAUTHENTICATED" });
   credential.signIn("old");
-  await expect(take(client.GET("/api/v1/me", { baseUrl: at }))).rejects.toBeInstanceOf(Refused);
+  await expect(unwrap(client.GET("/api/v1/me", { baseUrl: at }))).rejects.toBeInstanceOf(ApiError);
   expect(credential.get()).toBeNull();
   expect(credential.reason()).toContain("not accepted");
 });
 
-test("no answer at all is told apart from a refusal", async () => {
+test("a missing response is distinguished from an API error", async () => {
   vi.stubGlobal("fetch", vi.fn().mockRejectedValue(new TypeError("Failed to fetch")));
-  await expect(take(client.GET("/api/v1/me", { baseUrl: at }))).rejects.toBeInstanceOf(Unreachable);
+  await expect(unwrap(client.GET("/api/v1/me", { baseUrl: at }))).rejects.toBeInstanceOf(UnreachableError);
 });

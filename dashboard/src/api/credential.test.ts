@@ -1,25 +1,25 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { credential, takeFromAddress } from "./credential";
+import { credential, takeKeyFromAddress } from "./credential";
 
 afterEach(() => credential.signOut());
 
-test("the key in the address is taken, and gone from it", () => {
+test("the key is taken from the address and removed from it", () => {
   const replaceState = vi.fn();
   const location = { hash: "#key=ioc_a_1_b", pathname: "/sessions/", search: "?q=x" } as Location;
-  expect(takeFromAddress(location, { state: null, replaceState } as unknown as History)).toBe("ioc_a_1_b");
+  expect(takeKeyFromAddress(location, { state: null, replaceState } as unknown as History)).toBe("ioc_a_1_b");
   expect(replaceState).toHaveBeenCalledExactlyOnceWith(null, "", "/sessions/?q=x");
   expect(
-    takeFromAddress({ ...location, hash: "#file-a" } as Location, { replaceState } as unknown as History),
+    takeKeyFromAddress({ ...location, hash: "#file-a" } as Location, { replaceState } as unknown as History),
   ).toBeNull();
 });
 
-test("it is kept nowhere that outlives the page", () => {
+test("the key is stored nowhere that outlives the page", () => {
   credential.signIn("ioc_secret");
   expect(credential.get()).toMatchObject({ key: "ioc_secret" });
   expect(JSON.stringify({ ...localStorage, ...sessionStorage }) + document.cookie).not.toContain("ioc_secret");
 });
 
-test("signing out forgets the key and the tenant, and says why", () => {
+test("signing out clears the key and the tenant, and keeps the reason", () => {
   credential.signIn("a");
   credential.switchTenant("research");
   expect(credential.get()).toMatchObject({ key: "a", tenant: "research" });
@@ -27,7 +27,7 @@ test("signing out forgets the key and the tenant, and says why", () => {
   expect([credential.get(), credential.reason()]).toEqual([null, "It was revoked."]);
 });
 
-test("a second sign-in is another one, also with the same key", () => {
+test("a second sign-in has a new serial, even with the same key", () => {
   credential.signIn("a");
   const first = credential.get()?.serial;
   credential.signOut();
@@ -35,7 +35,7 @@ test("a second sign-in is another one, also with the same key", () => {
   expect(credential.get()?.serial).not.toBe(first);
 });
 
-test("what is refused is told by what it is: a key, or a login at an issuer", () => {
+test("a refused key and a refused login have different messages", () => {
   credential.signIn("a");
   credential.refused("The key is not accepted.");
   expect(credential.reason()).toBe("The key is not accepted.");

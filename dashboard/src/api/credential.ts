@@ -1,101 +1,101 @@
 /**
- * Who we call as. It lives in this module's memory alone: no storage, no cookie, nothing that another page or a later
- * visitor of this browser could read. A reload asks for it again.
+ * The credential for calls to the API. It is kept in the memory of this module only, and in no storage or cookie that
+ * another page or a later user of this browser could read. A reload asks for it again.
  */
 
-/** What keeps a credential good that an issuer gave: a key has none of it. */
-export interface Login {
-  /** What people call the issuer. */
+/** Renews a credential that an issuer gave. An API key has none. */
+export interface LoginSession {
+  /** The display name of the issuer. */
   readonly issuer: string;
-  /** Renews the token where it is about to end and can be renewed. */
+  /** Renews the token if it is about to expire and can be renewed. */
   fresh(): Promise<void>;
-  /** Ends the login at the issuer too; true where the page is left for that. */
+  /** Ends the login at the issuer too. Returns true if the browser leaves the page for that. */
   end(): Promise<boolean>;
-  /** It is no longer ours to renew. */
+  /** Stops the renewal. */
   stop(): void;
 }
 
 export interface Credential {
   /** An API key, or a token of an issuer. */
   readonly key: string;
-  /** Which sign-in this is: a renewed token belongs to the same one. */
+  /** The number of the sign-in. A renewed token keeps it. */
   readonly serial: number;
-  /** The tenant that an admin has switched to: its slug or id. Absent: the credential's own. */
+  /** The slug or id of the tenant that an admin has switched to. Absent for the credential's own. */
   readonly tenant?: string;
-  readonly login?: Login;
+  readonly login?: LoginSession;
 }
 
 type Listener = () => void;
 
-let current: Credential | null = null;
-let lost: string | null = null;
+let currentCredential: Credential | null = null;
+let signOutReason: string | null = null;
 let serial = 0;
 const listeners = new Set<Listener>();
 
-function tell() {
+function notifyListeners() {
   for (const listener of listeners) listener();
 }
 
 export const credential = {
-  get: () => current,
-  /** The same, with a token that does not end just now. */
+  get: () => currentCredential,
+  /** The credential, with its token renewed if it is about to expire. */
   async fresh(): Promise<Credential | null> {
-    await current?.login?.fresh();
-    return current;
+    await currentCredential?.login?.fresh();
+    return currentCredential;
   },
-  /** Why the last one was given up, for the sign-in page to say. */
-  reason: () => lost,
+  /** Why the last sign-in ended, for the sign-in page. */
+  reason: () => signOutReason,
   subscribe(listener: Listener) {
     listeners.add(listener);
     return () => {
       listeners.delete(listener);
     };
   },
-  signIn(key: string, login?: Login) {
-    current?.login?.stop();
+  signIn(key: string, login?: LoginSession) {
+    currentCredential?.login?.stop();
     serial += 1;
-    current = { key, serial, ...(login && { login }) };
-    lost = null;
-    tell();
+    currentCredential = { key, serial, ...(login && { login }) };
+    signOutReason = null;
+    notifyListeners();
   },
-  /** Puts a new token in the place of the last one of the same login. */
-  renew(login: Login, key: string) {
-    if (current?.login !== login) return;
-    current = { ...current, key };
-    tell();
+  /** Replaces the token of the current login. */
+  renew(login: LoginSession, key: string) {
+    if (currentCredential?.login !== login) return;
+    currentCredential = { ...currentCredential, key };
+    notifyListeners();
   },
   switchTenant(tenant: string | undefined) {
-    if (!current) return;
-    const { tenant: _last, ...own } = current;
-    current = tenant ? { ...own, tenant } : own;
-    tell();
+    if (!currentCredential) return;
+    const { tenant: _last, ...own } = currentCredential;
+    currentCredential = tenant ? { ...own, tenant } : own;
+    notifyListeners();
   },
   signOut(reason: string | null = null) {
-    if (!current) return;
-    current.login?.stop();
-    current = null;
-    lost = reason;
-    tell();
+    if (!currentCredential) return;
+    currentCredential.login?.stop();
+    currentCredential = null;
+    signOutReason = reason;
+    notifyListeners();
   },
-  /** The API takes it no more; of a key the words say why. */
+  /** Signs out because the API rejected the credential. `words` is the reason in the case of a key. */
   refused(words: string) {
-    const issuer = current?.login?.issuer;
+    const issuer = currentCredential?.login?.issuer;
     this.signOut(
       issuer
         ? `Your login at ${issuer} is no longer accepted: it has ended, or you or your tenant were deactivated.`
         : words,
     );
   },
-  /** Nobody is signed in, and the sign-in page says why. */
+  /** Sets the reason that the sign-in page shows, unless somebody is signed in. */
   ask(reason: string) {
-    if (current) return;
-    lost = reason;
-    tell();
+    if (currentCredential) return;
+    signOutReason = reason;
+    notifyListeners();
   },
 };
 
-/** Takes the key out of an address such as `/#key=ioc_...`, as `make up` prints it, and out of the history at once. */
-export function takeFromAddress(location: Location, history: History): string | null {
+/** Removes the key from an address such as `/#key=ioc_...`, which `make up` prints, and from the history. */
+export function takeKeyFromAddress(location: Location, history: History): string | null {
   const key = new URLSearchParams(location.hash.replace(/^#/, "")).get("key");
   if (!key) return null;
   history.replaceState(history.state, "", location.pathname + location.search);

@@ -1,14 +1,14 @@
 import type { Problem } from "./schema";
 
-/** An answer of the API that is no success: what went wrong, and what to do about it. */
-export class Refused extends Error {
+/** An error response of the API, with its code and remedy. */
+export class ApiError extends Error {
   constructor(
     readonly status: number,
     readonly problem: Partial<Problem>,
     readonly retryAfter: number | null = null,
   ) {
     super(problem.detail ?? problem.title ?? `The server answered ${status}.`);
-    this.name = "Refused";
+    this.name = "ApiError";
   }
 
   get code(): string {
@@ -19,31 +19,38 @@ export class Refused extends Error {
     return this.problem.remedy;
   }
 
-  /** What is wrong with a field of the request, by its name. */
+  /** The message for a field of the request, by its name. */
   field(name: string): string | undefined {
     return this.problem.errors?.find((error) => error.field === name)?.message;
   }
 }
 
-/** Something that went wrong on this side of the API, told as the API tells: what, and what to do about it. */
-export abstract class Explained extends Error {
+/** An error in the dashboard itself, with a code and a remedy like an error of the API. */
+export abstract class ExplainedError extends Error {
   abstract readonly code: string;
   abstract readonly remedy: string;
 }
 
-/** There was no answer at all. */
-export class Unreachable extends Explained {
+/** There was no response. */
+export class UnreachableError extends ExplainedError {
   readonly code = "UNREACHABLE";
-  readonly remedy = "Check the network and that the server runs; the page tries again by itself.";
+  readonly remedy = "Check the network and whether the server runs. The page retries automatically.";
 
   constructor(cause: unknown) {
-    super("The server does not answer.", { cause });
-    this.name = "Unreachable";
+    super("The server does not respond.", { cause });
+    this.name = "UnreachableError";
   }
 }
 
-/** Whether asking again by itself can help. */
-export function worthRetrying(error: unknown): boolean {
-  if (error instanceof Unreachable) return true;
-  return error instanceof Refused && (error.status >= 500 || error.status === 429);
+/** Whether repeating the call can help. */
+export function isRetryable(error: unknown): boolean {
+  if (error instanceof UnreachableError) return true;
+  return error instanceof ApiError && (error.status >= 500 || error.status === 429);
+}
+
+/** Finds the message for a field of a request that the API rejected, by the field's name. */
+export type FieldErrors = (name: string) => string | undefined;
+
+export function fieldErrors(error: unknown): FieldErrors {
+  return (name) => (error instanceof ApiError ? error.field(name) : undefined);
 }

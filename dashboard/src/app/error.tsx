@@ -1,7 +1,7 @@
 "use client";
 
-import { Failure } from "@/components/states";
+import { ErrorAlert } from "@/components/content-states";
 
-export default function Broken({ error, reset }: { error: Error; reset(): void }) {
-  return <Failure error={error} retry={reset} />;
+export default function ErrorPage({ error, reset }: { error: Error; reset(): void }) {
+  return <ErrorAlert error={error} retry={reset} />;
 }

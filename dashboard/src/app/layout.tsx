@@ -1,6 +1,6 @@
 import type { Metadata, Viewport } from "next";
 import type { ReactNode } from "react";
-import { Application } from "@/modules/shell/application";
+import { ApplicationRoot } from "@/modules/shell/application-root";
 import "./globals.css";
 
 export const metadata: Metadata = {
@@ -19,7 +19,7 @@ export default function RootLayout({ children }: { children: ReactNode }) {
         <script src="/theme.js" />
       </head>
       <body>
-        <Application>{children}</Application>
+        <ApplicationRoot>{children}</ApplicationRoot>
       </body>
     </html>
   );

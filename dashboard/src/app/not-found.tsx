@@ -1,12 +1,12 @@
 import Link from "next/link";
-import { Empty } from "@/components/states";
+import { EmptyState } from "@/components/content-states";
 
-export default function NotFound() {
+export default function NotFoundPage() {
   return (
-    <Empty title="There is no such page.">
+    <EmptyState title="There is no such page.">
       <Link href="/" className="underline">
         To the overview
       </Link>
-    </Empty>
+    </EmptyState>
   );
 }

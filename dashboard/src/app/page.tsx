@@ -1,7 +1,7 @@
-import { Overview } from "./overview";
+import { OverviewLoader } from "./overview-loader";
 
 export const metadata = { title: "Overview · ioc" };
 
-export default function Page() {
-  return <Overview />;
+export default function OverviewPage() {
+  return <OverviewLoader />;
 }

@@ -2,7 +2,7 @@ import Link from "next/link";
 import type { ComponentProps } from "react";
 import { cx } from "./class-names";
 
-/** A link that leads to what is done, where a button would do it here. */
+/** A link that looks like a button. */
 export function ButtonLink({ primary, className, ...rest }: ComponentProps<typeof Link> & { primary?: boolean }) {
   return (
     <Link

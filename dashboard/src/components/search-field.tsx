@@ -8,19 +8,19 @@ interface SearchFieldProps {
   label: string;
   placeholder: string;
   value: string;
-  onRest(value: string): void;
+  onSettled(value: string): void;
   className?: string;
 }
 
-/** Text to look for, told once it has rested. */
-export function SearchField({ label, placeholder, value, onRest, className }: SearchFieldProps) {
+/** A search input that reports its text once typing pauses. */
+export function SearchField({ label, placeholder, value, onSettled, className }: SearchFieldProps) {
   const [typed, setTyped] = useState(value);
   useEffect(() => setTyped(value), [value]);
   useEffect(() => {
     if (typed.trim() === value) return;
-    const timer = setTimeout(() => onRest(typed.trim()), 250);
+    const timer = setTimeout(() => onSettled(typed.trim()), 250);
     return () => clearTimeout(timer);
-  }, [typed, value, onRest]);
+  }, [typed, value, onSettled]);
   return (
     <div className={cx("relative w-64 max-sm:w-full", className)}>
       <Search aria-hidden className="absolute top-2.5 left-2.5 size-3.5 text-muted" />

@@ -13,23 +13,23 @@ let toasts: Toast[] = [];
 let next = 1;
 const listeners = new Set<() => void>();
 
-function set(all: Toast[]) {
+function setToasts(all: Toast[]) {
   toasts = all;
   for (const listener of listeners) listener();
 }
 
-/** Says something in passing. What went wrong stays until it is closed. */
-export function toast(text: string, bad = false) {
+/** Shows a message that disappears by itself. An error stays until it is dismissed. */
+export function showToast(text: string, bad = false) {
   const id = next++;
-  set([...toasts.slice(-3), { id, text, bad }]);
-  if (!bad) setTimeout(() => dismiss(id), 4000);
+  setToasts([...toasts.slice(-3), { id, text, bad }]);
+  if (!bad) setTimeout(() => dismissToast(id), 4000);
 }
 
-function dismiss(id: number) {
-  set(toasts.filter((one) => one.id !== id));
+function dismissToast(id: number) {
+  setToasts(toasts.filter((one) => one.id !== id));
 }
 
-export function Toasts() {
+export function ToastRegion() {
   const all = useSyncExternalStore(
     (listener) => {
       listeners.add(listener);
@@ -55,7 +55,7 @@ export function Toasts() {
           <button
             type="button"
             aria-label="Dismiss"
-            onClick={() => dismiss(one.id)}
+            onClick={() => dismissToast(one.id)}
             className="text-muted hover:text-text"
           >
             <X aria-hidden className="size-3.5" />

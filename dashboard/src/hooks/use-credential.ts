@@ -7,7 +7,7 @@ export function useCredential() {
   return useSyncExternalStore(credential.subscribe, credential.get, () => null);
 }
 
-/** Why nobody is signed in any more. */
-export function useReason() {
+/** Why the last sign-in ended. */
+export function useSignOutReason() {
   return useSyncExternalStore(credential.subscribe, credential.reason, () => null);
 }

@@ -3,7 +3,7 @@
 import { usePathname, useRouter, useSearchParams } from "next/navigation";
 import { useCallback } from "react";
 
-/** The part of the page's state that stands in its address, so that a link shows the same. */
+/** The part of a page's state that is in its address, so that a link reproduces it. */
 export function useQueryState() {
   const search = useSearchParams();
   const path = usePathname();

@@ -3,7 +3,7 @@ import { userEvent } from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
 import { useShortcuts } from "./use-shortcuts";
 
-test("a pair of keys is never taken for the single key of a list", async () => {
+test("a key pair takes precedence over a single key", async () => {
   const [go, select] = [vi.fn(), vi.fn()];
   const list = { x: select };
   const shell = { "g x": go };

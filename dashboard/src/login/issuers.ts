@@ -1,7 +1,7 @@
-import { client, take } from "@/api/client";
+import { client, unwrap } from "@/api/client";
 import type { LoginIssuer } from "@/api/schema";
 
-/** Where people may log in, as it is configured. */
-export async function issuers(): Promise<readonly LoginIssuer[]> {
-  return (await take(client.GET("/api/v1/login"))).issuers;
+/** The issuers that people can log in at. */
+export async function fetchIssuers(): Promise<readonly LoginIssuer[]> {
+  return (await unwrap(client.GET("/api/v1/login"))).issuers;
 }

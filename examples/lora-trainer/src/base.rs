@@ -1,5 +1,5 @@
-//! The base model: made here, from a text that is built in, so that nothing has to be fetched. It takes some seconds and
-//! knows little more than how words are spelt and that an answer follows a question.
+//! The base model. It is trained here from an embedded text, so that nothing has to be downloaded. That takes a few
+//! seconds, and the result knows little more than spelling, and that an answer follows a question.
 
 use std::{collections::HashMap, path::Path};
 
@@ -7,27 +7,27 @@ use anyhow::{Context, Result};
 use candle_core::{Device, Tensor, Var};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 
-use crate::model::{Batch, CONTEXT, Chance, Model, encode};
+use crate::model::{Batch, CONTEXT, Model, SeededRandom, encode};
 
 const TEXT: &str = include_str!("base.txt");
 const STEPS: usize = 400;
 const ROWS: usize = 8;
 const SEED: u64 = 20_260_101;
 
-/// The base model, from the folder where it was left, or made and left there.
-pub fn model(folder: &Path) -> Result<Model> {
+/// Loads the base model from a folder, or trains it and stores it there.
+pub fn load_or_train(folder: &Path) -> Result<Model> {
     let file = folder.join("base.safetensors");
     let mut model = Model::new(SEED)?;
     if file.exists() {
         model.weights = load(&file)?;
         return Ok(model);
     }
-    let (text, mut chance) = (encode(TEXT), Chance::new(SEED));
+    let (text, mut random) = (encode(TEXT), SeededRandom::new(SEED));
     let settings = ParamsAdamW { lr: 0.01, ..ParamsAdamW::default() };
     let mut optimizer = AdamW::new(ordered(&model.weights), settings)?;
     for step in 0..STEPS {
         let row = |at: usize| (text[at..=at + CONTEXT].to_vec(), vec![true; CONTEXT + 1]);
-        let rows: Vec<_> = (0..ROWS).map(|_| row(chance.below(text.len() - CONTEXT - 1))).collect();
+        let rows: Vec<_> = (0..ROWS).map(|_| row(random.below(text.len() - CONTEXT - 1))).collect();
         optimizer.set_learning_rate(0.01 * (1.0 - step as f64 / STEPS as f64));
         optimizer.backward_step(&model.loss(&Batch::new(&rows)?)?)?;
     }
@@ -35,14 +35,14 @@ pub fn model(folder: &Path) -> Result<Model> {
     Ok(model)
 }
 
-/// Always in the same order, so that the same steps give the same model.
+/// The weights in a fixed order, so that the same steps produce the same model.
 pub fn ordered(weights: &HashMap<String, Var>) -> Vec<Var> {
     let mut named: Vec<_> = weights.iter().collect();
     named.sort_by_key(|(name, _)| *name);
     named.into_iter().map(|(_, weight)| weight.clone()).collect()
 }
 
-/// Whole or not at all: whoever finds the file may use it.
+/// Writes the weights atomically: a file that exists is complete.
 pub fn save(weights: &HashMap<String, Var>, file: &Path) -> Result<()> {
     let tensors: HashMap<String, Tensor> =
         weights.iter().map(|(name, weight)| (name.clone(), weight.as_tensor().clone())).collect();

@@ -1,4 +1,4 @@
-//! A tiny language model of characters: a decoder-only transformer whose linear layers can carry LoRA adapters.
+//! A tiny character-level language model: a decoder-only transformer whose linear layers can have LoRA adapters.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,14 @@ use anyhow::{Context, Result};
 use candle_core::{D, DType, Device, Tensor, Var};
 use candle_nn::ops::{log_softmax, softmax};
 
-/// How many characters it sees at once.
+/// The context length in characters.
 pub const CONTEXT: usize = 64;
 const WIDTH: usize = 48;
 const HEADS: usize = 2;
 const LAYERS: usize = 2;
-/// Printable ASCII; everything else is a line's end.
+/// Printable ASCII; every other character counts as a line end.
 pub const VOCABULARY: usize = 96;
-/// The linear layers of a block, with what goes in and what comes out.
+/// The linear layers of a block, with their numbers of inputs and outputs.
 const MODULES: [(&str, usize, usize); 6] = [
     ("q_proj", WIDTH, WIDTH),
     ("k_proj", WIDTH, WIDTH),
@@ -31,10 +31,10 @@ pub fn decode(token: u32) -> char {
     if token == 0 { '\n' } else { char::from_u32(token + 31).unwrap_or('?') }
 }
 
-/// Chance that is the same each time: candle cannot be given a seed on the CPU.
-pub struct Chance(u64);
+/// A reproducible random generator (xorshift), because candle accepts no seed on the CPU.
+pub struct SeededRandom(u64);
 
-impl Chance {
+impl SeededRandom {
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
@@ -46,16 +46,17 @@ impl Chance {
         (self.0 >> 11) as usize % bound
     }
 
-    /// Weights around zero, about as far from it as a layer of so many inputs wants them.
+    /// Uniform weights around zero, scaled by the number of inputs of the layer.
     fn weights(&mut self, shape: (usize, usize), inputs: usize) -> Result<Tensor> {
         let reach = (3.0 / inputs as f32).sqrt();
-        let one = |chance: &mut Self| (chance.below(20_001) as f32 / 10_000.0 - 1.0) * reach;
+        let one = |random: &mut Self| (random.below(20_001) as f32 / 10_000.0 - 1.0) * reach;
         let values: Vec<f32> = (0..shape.0 * shape.1).map(|_| one(self)).collect();
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
     }
 }
 
-/// What a LoRA adapter adds to the chosen layers: `scale * B A`, with B zero at first, so that it begins as nothing.
+/// The addition of a LoRA adapter to the chosen layers: `scale * B A`. B starts at zero, so a new adapter changes
+/// nothing.
 pub struct Adapter {
     pub scale: f64,
     pub weights: HashMap<String, Var>,
@@ -63,10 +64,10 @@ pub struct Adapter {
 
 impl Adapter {
     pub fn new(modules: &[String], rank: usize, alpha: f64, seed: u64) -> Result<Self> {
-        let (mut chance, mut weights) = (Chance::new(seed), HashMap::new());
+        let (mut random, mut weights) = (SeededRandom::new(seed), HashMap::new());
         for layer in 0..LAYERS {
             for (name, inputs, outputs) in MODULES.into_iter().filter(|(name, ..)| modules.iter().any(|m| m == name)) {
-                let down = chance.weights((inputs, rank), inputs)?;
+                let down = random.weights((inputs, rank), inputs)?;
                 let up = Tensor::zeros((rank, outputs), DType::F32, &Device::Cpu)?;
                 weights.insert(format!("{layer}.{name}.lora_a"), Var::from_tensor(&down)?);
                 weights.insert(format!("{layer}.{name}.lora_b"), Var::from_tensor(&up)?);
@@ -87,36 +88,36 @@ pub struct Model {
 }
 
 impl Model {
-    /// One that has learnt nothing yet.
+    /// An untrained model.
     pub fn new(seed: u64) -> Result<Self> {
-        let (mut chance, mut weights) = (Chance::new(seed), HashMap::new());
+        let (mut random, mut weights) = (SeededRandom::new(seed), HashMap::new());
         let mut add = |name: String, tensor: Tensor| -> Result<()> {
             weights.insert(name, Var::from_tensor(&tensor)?);
             Ok(())
         };
-        add("characters".to_owned(), chance.weights((VOCABULARY, WIDTH), WIDTH)?)?;
-        add("places".to_owned(), chance.weights((CONTEXT, WIDTH), WIDTH)?)?;
+        add("characters".to_owned(), random.weights((VOCABULARY, WIDTH), WIDTH)?)?;
+        add("positions".to_owned(), random.weights((CONTEXT, WIDTH), WIDTH)?)?;
         for layer in 0..LAYERS {
             for (name, inputs, outputs) in MODULES {
-                add(format!("{layer}.{name}"), chance.weights((inputs, outputs), inputs)?)?;
+                add(format!("{layer}.{name}"), random.weights((inputs, outputs), inputs)?)?;
             }
         }
-        add("head".to_owned(), chance.weights((WIDTH, VOCABULARY), WIDTH)?)?;
+        add("head".to_owned(), random.weights((WIDTH, VOCABULARY), WIDTH)?)?;
         Ok(Self { weights, adapter: None })
     }
 
-    /// For each place of each row, how likely each character is to come next. Rows lie one below the other.
+    /// The logits of the next character at each position of each row, with the rows stacked.
     pub fn forward(&self, tokens: &Tensor) -> Result<Tensor> {
         let (rows, length) = tokens.dims2()?;
         let characters = self.weight("characters")?.embedding(&tokens.flatten_all()?)?;
-        let places = self.weight("places")?.narrow(0, 0, length)?;
-        let mut x = characters.reshape((rows, length, WIDTH))?.broadcast_add(&places)?.flatten_to(1)?;
+        let positions = self.weight("positions")?.narrow(0, 0, length)?;
+        let mut x = characters.reshape((rows, length, WIDTH))?.broadcast_add(&positions)?.flatten_to(1)?;
         for layer in 0..LAYERS {
-            x = (&x + self.attention(layer, &normed(&x)?, (rows, length))?)?;
-            let inner = self.linear(layer, "up_proj", &normed(&x)?)?.relu()?;
+            x = (&x + self.attention(layer, &rms_norm(&x)?, (rows, length))?)?;
+            let inner = self.linear(layer, "up_proj", &rms_norm(&x)?)?.relu()?;
             x = (&x + self.linear(layer, "down_proj", &inner)?)?;
         }
-        Ok(normed(&x)?.matmul(self.weight("head")?)?)
+        Ok(rms_norm(&x)?.matmul(self.weight("head")?)?)
     }
 
     fn attention(&self, layer: usize, x: &Tensor, (rows, length): (usize, usize)) -> Result<Tensor> {
@@ -126,7 +127,7 @@ impl Model {
         };
         let (q, k, v) = (heads("q_proj")?, heads("k_proj")?, heads("v_proj")?);
         let scores = (q.matmul(&k.transpose(2, 3)?.contiguous()?)? / ((WIDTH / HEADS) as f64).sqrt())?;
-        // Nobody looks into the future.
+        // Causal mask: no position attends to a later one.
         let hidden = |at: usize| if at % length > at / length { -1e9_f32 } else { 0.0 };
         let hidden = Tensor::from_iter((0..length * length).map(hidden), x.device())?.reshape((length, length))?;
         let seen = softmax(&scores.broadcast_add(&hidden)?, D::Minus1)?.matmul(&v)?;
@@ -145,17 +146,17 @@ impl Model {
         self.weights.get(name).with_context(|| format!("the model has no weights {name}"))
     }
 
-    /// The mean loss over the characters that count.
+    /// The mean loss over the characters that are to be learned.
     pub fn loss(&self, batch: &Batch) -> Result<Tensor> {
         let likely = log_softmax(&self.forward(&batch.tokens)?, D::Minus1)?;
         let chosen = likely.gather(&batch.next.unsqueeze(1)?, 1)?.squeeze(1)?;
         Ok(((chosen * &batch.counts)?.sum_all()? / -batch.counts.sum_all()?.to_scalar::<f32>()?.max(1.0) as f64)?)
     }
 
-    /// What it says after a text, up to the end of the line, always the likeliest character.
-    pub fn answer(&self, text: &str, most: usize) -> Result<String> {
-        let (mut tokens, mut said) = (encode(text), String::new());
-        while said.len() < most {
+    /// Continues a text up to the end of the line, always with the most likely character.
+    pub fn answer(&self, text: &str, max_length: usize) -> Result<String> {
+        let (mut tokens, mut answer) = (encode(text), String::new());
+        while answer.len() < max_length {
             let from = tokens.len().saturating_sub(CONTEXT);
             let seen = Tensor::new(&tokens[from..], &Device::Cpu)?.unsqueeze(0)?;
             let likely = self.forward(&seen)?;
@@ -163,19 +164,19 @@ impl Model {
             if decode(next) == '\n' {
                 break;
             }
-            said.push(decode(next));
+            answer.push(decode(next));
             tokens.push(next);
         }
-        Ok(said)
+        Ok(answer)
     }
 }
 
-fn normed(x: &Tensor) -> Result<Tensor> {
+fn rms_norm(x: &Tensor) -> Result<Tensor> {
     let mean_square = x.sqr()?.mean_keepdim(D::Minus1)?;
     Ok(x.broadcast_div(&(mean_square + 1e-5)?.sqrt()?)?)
 }
 
-/// Rows of characters, which come next, and which of those count.
+/// Rows of characters, their next characters, and which of those are to be learned.
 pub struct Batch {
     tokens: Tensor,
     next: Tensor,
@@ -183,16 +184,16 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Rows of one length each; of every pair the second says which characters are to be learnt.
+    /// Pads the rows to one length. The second element of each pair states which characters are to be learned.
     pub fn new(rows: &[(Vec<u32>, Vec<bool>)]) -> Result<Self> {
         let length = rows.iter().map(|(row, _)| row.len()).max().unwrap_or(2).max(2) - 1;
         let (mut tokens, mut next, mut counts) = (Vec::new(), Vec::new(), Vec::new());
-        for (row, learnt) in rows {
-            let at = |place: usize| row.get(place).copied().unwrap_or(0);
-            for place in 0..length {
-                tokens.push(at(place));
-                next.push(at(place + 1));
-                counts.push(if learnt.get(place + 1) == Some(&true) { 1_f32 } else { 0.0 });
+        for (row, learned) in rows {
+            let at = |position: usize| row.get(position).copied().unwrap_or(0);
+            for position in 0..length {
+                tokens.push(at(position));
+                next.push(at(position + 1));
+                counts.push(if learned.get(position + 1) == Some(&true) { 1_f32 } else { 0.0 });
             }
         }
         let (shape, cpu) = ((rows.len(), length), &Device::Cpu);

@@ -1,4 +1,4 @@
-//! The report that ioc reads: a line of JSON each time, whole and at once.
+//! The report that ioc reads: lines of JSON, each written at once.
 
 use std::{fs::File, io::Write, path::Path};
 
@@ -13,7 +13,7 @@ impl Report {
         Ok(Self(file.with_context(|| format!("{} cannot be written", path.display()))?))
     }
 
-    pub fn say(&mut self, line: &Value) -> Result<()> {
+    pub fn write_line(&mut self, line: &Value) -> Result<()> {
         Ok(self.0.write_all(format!("{line}\n").as_bytes())?)
     }
 }

@@ -1,4 +1,4 @@
-//! A dataset as rows of characters, of which only the answers are to be learnt.
+//! A dataset as rows of characters, of which only the answers are to be learned.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::model::{CONTEXT, encode};
 
-/// The characters of a sample, and for each whether it is to be learnt.
+/// The characters of a sample, and for each whether it is to be learned.
 pub type Sample = (Vec<u32>, Vec<bool>);
 
 #[derive(Deserialize)]
@@ -30,8 +30,8 @@ struct Message {
     content: String,
 }
 
-/// A question as the model is used to see it.
-pub fn asked(question: &str) -> String {
+/// Formats a question as in the training text.
+pub fn format_question(question: &str) -> String {
     format!("user: {question}\nassistant: ")
 }
 
@@ -44,12 +44,12 @@ pub fn read(file: &Path) -> Result<Vec<Sample>> {
 }
 
 fn sample(line: &str) -> Result<Sample> {
-    let (mut text, mut learnt) = (String::new(), Vec::new());
+    let (mut text, mut learned) = (String::new(), Vec::new());
     let mut add = |more: &str, counts| {
         text.push_str(more);
-        learnt.extend(more.chars().map(|_| counts));
+        learned.extend(more.chars().map(|_| counts));
     };
-    match serde_json::from_str(line).context("a line of the dataset is no sample")? {
+    match serde_json::from_str(line).context("a line of the dataset is not a sample")? {
         Line::Messages { messages } => {
             for Message { role, content } in messages {
                 add(&format!("{role}: "), false);
@@ -57,12 +57,12 @@ fn sample(line: &str) -> Result<Sample> {
             }
         }
         Line::Instruction { instruction, input, output } => {
-            add(&asked(format!("{instruction} {input}").trim()), false);
+            add(&format_question(format!("{instruction} {input}").trim()), false);
             add(&format!("{output}\n"), true);
         }
     }
-    // The end of a long one matters most: that is where the answer is.
+    // Keep the end of a long sample, because the answer is there.
     let mut tokens = encode(&text);
     let from = tokens.len().saturating_sub(CONTEXT + 1);
-    Ok((tokens.split_off(from), learnt.split_off(from)))
+    Ok((tokens.split_off(from), learned.split_off(from)))
 }

@@ -1,4 +1,4 @@
-//! The calls that the agent makes.
+//! The agent's requests to the control plane.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-/// The control plane, as this agent calls it.
+/// A client of the control plane.
 pub(crate) struct Control {
     http: Client,
     base: String,
@@ -14,43 +14,47 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Registers with a key; from then on the agent calls with a token of its own.
-    pub(crate) async fn register(
-        url: &str,
-        key: &str,
-        tenant: &str,
-        name: &str,
-        endpoint: &str,
-    ) -> Result<(Self, Value)> {
-        let http = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+    /// Registers with an API key. All further requests carry the agent's own token, which the response contains.
+    pub(crate) async fn register(url: &str, key: &str, tenant: &str, name: &str, endpoint: &str) -> Result<Value> {
         let body = json!({
             "protocol_version": "1.0", "name": name, "version": "1.0.0", "agent_type": "implementer",
             "capabilities": ["code_generation"], "capacity": 1, "endpoint_url": endpoint,
         });
-        let place = format!("{url}/api/v1/agents/external");
-        let request = http.post(format!("{place}/register")).bearer_auth(key).header("x-tenant-id", tenant).json(&body);
-        let answer = request.send().await.context("the control plane does not answer")?;
-        let status = answer.status();
-        let made: Value = answer.json().await?;
-        ensure!(status == 201, "not registered: {made}");
-        let text = |field: &str| made[field].as_str().unwrap_or_default().to_owned();
-        Ok((Self { http, base: format!("{place}/{}", text("agent_id")), token: text("auth_token") }, made))
+        let request = new_client()?.post(format!("{url}/api/v1/agents/external/register")).bearer_auth(key);
+        let response = request.header("x-tenant-id", tenant).json(&body).send().await;
+        let response = response.context("the control plane does not respond")?;
+        let status = response.status();
+        let registration: Value = response.json().await?;
+        ensure!(status == 201, "registration failed: {registration}");
+        Ok(registration)
     }
 
-    /// One call, made again with the same body while the server fails; everything here may be repeated.
-    pub(crate) async fn call(&self, path: &str, body: &Value) -> (u16, Value) {
-        let mut pause = Duration::from_millis(200);
+    /// A client with the token of a registration.
+    pub(crate) fn new(url: &str, registration: &Value) -> Result<Self> {
+        let text = |field: &str| registration[field].as_str().unwrap_or_default().to_owned();
+        let base = format!("{url}/api/v1/agents/external/{}", text("agent_id"));
+        Ok(Self { http: new_client()?, base, token: text("auth_token") })
+    }
+
+    /// Sends one request and returns status and body. Repeats it with the same body while the server is unreachable or
+    /// fails; every call is idempotent.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let mut delay = Duration::from_millis(200);
         loop {
             let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.base) };
             let sent = self.http.post(url).header("x-agent-token", &self.token).json(body).send().await;
-            if let Ok(answer) = sent {
-                let status = answer.status().as_u16();
+            if let Ok(response) = sent {
+                let status = response.status().as_u16();
                 if status < 500 && status != 429 {
-                    return (status, answer.json().await.unwrap_or_default());
+                    return (status, response.json().await.unwrap_or_default());
                 }
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(10));
+            tokio::time::sleep(delay).await;
+            delay = (delay * 2).min(Duration::from_secs(10));
         }
     }
+}
+
+fn new_client() -> Result<Client> {
+    Ok(Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?)
 }

@@ -1,4 +1,4 @@
-//! What the operations of A2A are given: a caller at its own tenant's agent, a task's id, a body, where we are reached.
+//! The extractors of A2A: a caller of its own tenant's agent, the id of a task, a body, and the base URL.
 
 use std::ops::Deref;
 
@@ -8,43 +8,74 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use shared::{
-    a2a::service::tenant,
+    a2a::{proto_json::normalize, service::find_active_tenant},
     app::App,
-    auth::Caller as Person,
-    error::{Code, Error},
+    identity::auth::{Caller as AuthenticatedCaller, CallerIdentity},
+    kernel::error::{Code, Error},
 };
 
-use super::refusal::Refused;
-use crate::request::{AtLeast, Caller, Json};
+use super::refusal::A2aError;
+use crate::http::request::{Caller, Json, MinimumRole, identify_caller};
 
 /// A caller whose tenant the path names; another's is answered as an unknown one.
 pub(super) struct At<R>(Caller<R>);
 
 impl<R> Deref for At<R> {
-    type Target = Person;
+    type Target = AuthenticatedCaller;
 
-    fn deref(&self) -> &Person {
+    fn deref(&self) -> &AuthenticatedCaller {
         &self.0
     }
 }
 
-impl<R: AtLeast + Send> FromRequestParts<App> for At<R> {
-    type Rejection = Refused;
+impl<R: MinimumRole + Send> FromRequestParts<App> for At<R> {
+    type Rejection = A2aError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
-        let caller = Caller::<R>::from_request_parts(parts, app).await.map_err(|failed| Refused::from(failed.0))?;
-        let named = segment(parts, app, "tenant").await;
-        let (id, _) = tenant(app, &named).await?;
-        if id != caller.tenant_id {
-            return Err(Error::new(Code::TenantNotFound, "There is no such tenant.").into());
-        }
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, A2aError> {
+        let caller = Caller::<R>::from_request_parts(parts, app).await.map_err(|failed| A2aError::from(failed.0))?;
+        check_tenant(parts, app, &caller).await?;
         check_version(&parts.headers)?;
         Ok(Self(caller))
     }
 }
 
+/// As [`At`], of the JSON-RPC binding, whose body says which rights and which version the call needs.
+pub(super) struct RpcCaller(AuthenticatedCaller);
+
+impl Deref for RpcCaller {
+    type Target = AuthenticatedCaller;
+
+    fn deref(&self) -> &AuthenticatedCaller {
+        &self.0
+    }
+}
+
+impl FromRequestParts<App> for RpcCaller {
+    type Rejection = A2aError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, A2aError> {
+        let caller = match identify_caller(parts, app).await? {
+            CallerIdentity::Caller(caller) => caller,
+            CallerIdentity::Agent(_) => {
+                return Err(
+                    Error::new(Code::Forbidden, "The token of an agent is valid for agent endpoints only.").into()
+                );
+            }
+        };
+        check_tenant(parts, app, &caller).await?;
+        Ok(Self(caller))
+    }
+}
+
+/// Refuses a caller whose tenant the path does not name.
+async fn check_tenant(parts: &mut Parts, app: &App, caller: &AuthenticatedCaller) -> Result<(), Error> {
+    let named = segment(parts, app, "tenant").await;
+    let (id, _) = find_active_tenant(app, &named).await?;
+    if id == caller.tenant_id { Ok(()) } else { Err(Error::new(Code::TenantNotFound, "There is no such tenant.")) }
+}
+
 /// Who says which version it speaks must speak ours.
-fn check_version(headers: &HeaderMap) -> Result<(), A2AError> {
+pub(super) fn check_version(headers: &HeaderMap) -> Result<(), A2AError> {
     let named = headers.get(SVC_PARAM_VERSION).map(|value| value.to_str().unwrap_or("?").trim());
     match named {
         None | Some("") => Ok(()),
@@ -63,9 +94,9 @@ pub(super) async fn segment(parts: &mut Parts, app: &App, name: &str) -> String 
 pub(super) struct TaskId(pub String);
 
 impl FromRequestParts<App> for TaskId {
-    type Rejection = Refused;
+    type Rejection = A2aError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, A2aError> {
         let named = segment(parts, app, "id").await;
         let id = named.strip_suffix(":cancel").or_else(|| named.strip_suffix(":subscribe")).unwrap_or(&named);
         Ok(Self(id.to_owned()))
@@ -73,18 +104,16 @@ impl FromRequestParts<App> for TaskId {
 }
 
 /// A message with how it is to be answered.
-pub(super) struct Said(pub SendMessageRequest);
+pub(super) struct SendRequest(pub SendMessageRequest);
 
-impl FromRequest<App> for Said {
-    type Rejection = Refused;
+impl FromRequest<App> for SendRequest {
+    type Rejection = A2aError;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Refused> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, A2aError> {
         let Json(body) =
-            Json::<serde_json::Value>::from_request(request, app).await.map_err(|failed| Refused::from(failed.0))?;
-        let said: SendMessageRequest =
-            serde_json::from_value(body).map_err(|error| A2AError::invalid_params(error.to_string()))?;
-        // Clients send what is empty as an empty text too.
-        Ok(Self(said))
+            Json::<serde_json::Value>::from_request(request, app).await.map_err(|failed| A2aError::from(failed.0))?;
+        let said = serde_json::from_value(normalize(body)?);
+        Ok(Self(said.map_err(|error| A2AError::invalid_params(error.to_string()))?))
     }
 }
 
@@ -92,9 +121,9 @@ impl FromRequest<App> for Said {
 pub(super) struct Base(pub String);
 
 impl FromRequestParts<App> for Base {
-    type Rejection = Refused;
+    type Rejection = A2aError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, A2aError> {
         if let Some(url) = &app.settings.public_url {
             return Ok(Self(url.to_string()));
         }

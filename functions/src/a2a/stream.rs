@@ -1,139 +1,188 @@
-//! `POST /message:stream`: as `message:send`, answered by the task and then by all that comes, until it rests.
+//! `POST /message:stream`: as `message:send`, with the task and its updates as a stream until it ends or needs input.
 
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
-use a2a::{A2AError, StreamResponse, TaskArtifactUpdateEvent, TaskState, TaskStatus, TaskStatusUpdateEvent};
+use a2a::{
+    A2AError, JsonRpcId, JsonRpcResponse, SendMessageRequest, StreamResponse, TaskArtifactUpdateEvent, TaskState,
+    TaskStatus, TaskStatusUpdateEvent,
+};
 use axum::{
     extract::State,
-    response::{
-        IntoResponse, Response,
-        sse::{Event as Frame, KeepAlive, Sse},
-    },
+    response::{Response, sse::Event as SseFrame},
 };
 use futures_util::Stream;
+use serde_json::json;
 use shared::{
     a2a::{
-        context, rests,
-        service::{self, Shown},
+        allowance::Allowance,
+        context_id, is_idle,
+        service::{self, RenderOptions},
         state_of, task,
     },
     app::App,
-    auth::Caller as Identity,
-    error::Result,
-    event::Event,
-    session::{self, Session, service::Log, store::Found},
+    events::stream::{
+        ConnectionHub, Cursor, Subscriber, Topic,
+        frame::StreamEvent,
+        hub::feed::{FeedItem, TopicFeed},
+    },
+    identity::auth::Caller as AuthenticatedCaller,
+    kernel::error::Result,
+    sessions::{self, Session, store::FoundSession},
 };
-use tokio::sync::broadcast::error::RecvError;
 
 use super::{
-    refusal::{Answer, Refusals},
-    request::{At, Base, Said},
+    refusal::HandlerResult,
+    request::{At, Base, SendRequest},
+    send::check_configuration,
 };
-use crate::request::Member;
+use crate::http::{request::Member, sse};
 
+/// Send a message and stream the task
+///
+/// Sends a message as `message:send` does and streams the task with its updates until it ends or needs input. Not
+/// supported behind API Gateway.
 #[utoipa::path(post, path = "/api/v1/a2a/{tenant}/message:stream", operation_id = "a2a_stream_message", tag = "a2a",
     params(("tenant" = String, Path, description = "The slug of the tenant.")), request_body = Object,
-    responses((status = 200, description = "The task, then its updates until it rests.", body = String, content_type = "text/event-stream"), Refusals))]
+    responses((status = 200, description = "The task and its updates as Server-Sent Events.", body = String, content_type = "text/event-stream")))]
 pub(super) async fn stream(
     State(app): State<App>,
     caller: At<Member>,
     Base(base): Base,
-    Said(said): Said,
-) -> Answer<Response> {
-    check_open(&app)?;
-    let id = service::take(&app, &caller, &said.message).await?;
-    let found = session::service::get(&app, &caller, id).await?;
-    frames(app, (*caller).clone(), found, base).await
+    SendRequest(said): SendRequest,
+) -> HandlerResult<Response> {
+    stream_message(app, (*caller).clone(), &base, &said, Envelope::Plain).await
 }
 
-/// Behind API Gateway no answer stays open.
-fn check_open(app: &App) -> Result<(), A2AError> {
-    if app.settings.streams { Ok(()) } else { Err(A2AError::unsupported_operation("Nothing is streamed here.")) }
+/// Accepts a message and streams its task.
+pub(super) async fn stream_message(
+    app: App,
+    caller: AuthenticatedCaller,
+    base: &str,
+    said: &SendMessageRequest,
+    envelope: Envelope,
+) -> HandlerResult<Response> {
+    check_open(&app)?;
+    check_configuration(said)?;
+    let id = service::accept_message(&app, &caller, &said.message).await?;
+    let found = sessions::service::get(&app, &caller, id).await?;
+    frames(app, caller, found, base, envelope).await
+}
+
+/// What each update of a stream is wrapped in.
+pub(super) enum Envelope {
+    Plain,
+    /// An answer to the call with this id.
+    JsonRpc(JsonRpcId),
+}
+
+impl Envelope {
+    fn frame(&self, update: &StreamResponse) -> SseFrame {
+        let update = serde_json::to_value(update).unwrap_or_default();
+        let text = match self {
+            Self::Plain => update.to_string(),
+            Self::JsonRpc(id) => json!(JsonRpcResponse::success(id.clone(), update)).to_string(),
+        };
+        SseFrame::default().data(text)
+    }
+}
+
+/// The hub that keeps a stream open. Behind API Gateway no answer stays open.
+fn check_open(app: &App) -> Result<&ConnectionHub, A2AError> {
+    let hub = app.backend.hub().filter(|_| app.settings.streams);
+    hub.ok_or_else(|| A2AError::unsupported_operation("Nothing is streamed here."))
 }
 
 /// A task as it stands, then what comes.
-pub(super) async fn frames(app: App, caller: Identity, found: Found, base: String) -> Answer<Response> {
-    check_open(&app)?;
-    let shown = Shown { history: None, artifacts: true, base: &base };
-    let first = StreamResponse::Task(service::show(&app, &caller, &found, shown).await?);
-    let frames = follow(app, caller, found, first, base);
-    Ok(Sse::new(frames).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())
+pub(super) async fn frames(
+    app: App,
+    caller: AuthenticatedCaller,
+    found: FoundSession,
+    base: &str,
+    envelope: Envelope,
+) -> HandlerResult<Response> {
+    let place = (Topic::Session(found.session.id), Cursor::Seq(found.session.last_event_seq));
+    let feed = check_open(&app)?.follow(&app, Subscriber::from(&caller), place, app.stream_limits)?;
+    let shown = RenderOptions { history: None, artifacts: true, base };
+    let first =
+        StreamResponse::Task(service::render_task(&app, &caller, &found, shown, &mut Allowance::default()).await?);
+    let viewer = TaskViewer { app, caller, base: base.to_owned(), envelope };
+    Ok(sse::respond(follow(viewer, found, first, feed)))
 }
 
-fn frame(update: &StreamResponse) -> Frame {
-    Frame::default().data(serde_json::to_string(update).unwrap_or_default())
+/// Who follows a task, and how its updates are written.
+struct TaskViewer {
+    app: App,
+    caller: AuthenticatedCaller,
+    base: String,
+    envelope: Envelope,
 }
 
 fn follow(
-    app: App,
-    caller: Identity,
-    mut found: Found,
+    viewer: TaskViewer,
+    mut found: FoundSession,
     first: StreamResponse,
-    base: String,
-) -> impl Stream<Item = Result<Frame, Infallible>> {
+    mut feed: TopicFeed,
+) -> impl Stream<Item = Result<SseFrame, Infallible>> {
     async_stream::stream! {
-        let (id, mut after) = (found.session.id, found.session.last_event_seq);
-        let mut news = app.news.listen();
-        yield Ok(frame(&first));
-        while !rests(&found.session) {
-            let Ok(Log { events, last_seq }) = session::service::events(&app, &caller, id, after, 200).await else { break };
-            let changed = events.iter().any(|event| event.kind == "session.status_changed");
-            for event in &events {
-                after = event.seq;
-                if let Some(update) = update(&app, &caller, &found.session, event, &base).await {
-                    yield Ok(frame(&update));
-                }
+        let id = found.session.id;
+        let (mut seen, mut changed) = (found.session.last_event_seq, false);
+        yield Ok(viewer.envelope.frame(&first));
+        loop {
+            // What was recorded together with a change of state comes before it.
+            if changed && seen >= found.session.last_event_seq {
+                changed = false;
+                let status = task::task_status(&found.session);
+                yield Ok(viewer.envelope.frame(&StreamResponse::StatusUpdate(status_update(&found.session, status))));
             }
-            if changed {
-                let Ok(now) = session::service::get(&app, &caller, id).await else { break };
-                found = now;
-                yield Ok(frame(&StreamResponse::StatusUpdate(told(&found.session, task::status(&found.session)))));
+            if !changed && is_idle(&found.session) {
+                break;
             }
-            if after < last_seq || changed {
-                continue;
+            let FeedItem::Event(event) = feed.next().await else { break };
+            seen = event.seq.unwrap_or(seen);
+            if event.kind == "session.status_changed" {
+                let Ok(now) = sessions::service::get(&viewer.app, &viewer.caller, id).await else { break };
+                (found, changed) = (now, true);
+            } else if let Some(update) = viewer.update(&found.session, &event).await {
+                yield Ok(viewer.envelope.frame(&update));
             }
-            // A hint may be missed, or come to another process: look again after a second at the latest.
-            let hinted = async {
-                loop {
-                    match news.recv().await {
-                        Ok(told) if told == (caller.tenant_id, id) => break,
-                        Ok(_) => {}
-                        Err(RecvError::Lagged(_) | RecvError::Closed) => break,
-                    }
-                }
-            };
-            let _ = tokio::time::timeout(Duration::from_secs(1), hinted).await;
         }
     }
 }
 
-fn told(session: &Session, status: TaskStatus) -> TaskStatusUpdateEvent {
-    TaskStatusUpdateEvent { task_id: session.id.to_string(), context_id: context(session), status, metadata: None }
+fn status_update(session: &Session, status: TaskStatus) -> TaskStatusUpdateEvent {
+    TaskStatusUpdateEvent { task_id: session.id.to_string(), context_id: context_id(session), status, metadata: None }
 }
 
-/// What an event is to the client: words of the agent, a file, or nothing. The end is told with its state.
-async fn update(app: &App, caller: &Identity, session: &Session, event: &Event, base: &str) -> Option<StreamResponse> {
-    match event.kind.as_str() {
-        "session.message" if event.payload["role"] == "assistant" => {
-            let message = task::message(session, event);
-            // Words come with the state that was told last; the agent works while it speaks.
-            let state = Some(state_of(session)).filter(|state| !state.is_terminal()).unwrap_or(TaskState::Working);
-            let status = TaskStatus { state, message, timestamp: Some(event.at) };
-            Some(StreamResponse::StatusUpdate(told(session, status)))
+impl TaskViewer {
+    /// The update that an event is to the client: a message of the agent, a file, or none. The end follows from the
+    /// status.
+    async fn update(&self, session: &Session, event: &StreamEvent) -> Option<StreamResponse> {
+        match event.kind.as_str() {
+            "session.message" if event.payload["role"] == "assistant" => {
+                let message = task::message_of_event(session, event.id, &event.payload);
+                // A message carries the last reported state; the agent is working while it writes.
+                let state = Some(state_of(session)).filter(|state| !state.is_terminal()).unwrap_or(TaskState::Working);
+                let status = TaskStatus { state, message, timestamp: Some(event.at) };
+                Some(StreamResponse::StatusUpdate(status_update(session, status)))
+            }
+            "session.artifact" => {
+                let kept = serde_json::from_value(event.payload["id"].clone()).ok()?;
+                let kept = sessions::service::get_artifact(&self.app, &self.caller, session.id, kept).await.ok()?;
+                let mut allowance = Allowance::default();
+                let made =
+                    service::read_artifact(&self.app, &self.caller, session.id, &kept, &mut allowance, &self.base)
+                        .await
+                        .ok()?;
+                Some(StreamResponse::ArtifactUpdate(TaskArtifactUpdateEvent {
+                    task_id: session.id.to_string(),
+                    context_id: context_id(session),
+                    artifact: made,
+                    append: None,
+                    last_chunk: Some(true),
+                    metadata: None,
+                }))
+            }
+            _ => None,
         }
-        "session.artifact" => {
-            let kept = serde_json::from_value(event.payload["id"].clone()).ok()?;
-            let kept = session::service::artifact(app, caller, session.id, kept).await.ok()?;
-            let made = service::artifact(app, caller, session.id, &kept, &mut i64::from(i32::MAX), base).await.ok()?;
-            Some(StreamResponse::ArtifactUpdate(TaskArtifactUpdateEvent {
-                task_id: session.id.to_string(),
-                context_id: context(session),
-                artifact: made,
-                append: None,
-                last_chunk: Some(true),
-                metadata: None,
-            }))
-        }
-        _ => None,
     }
 }

@@ -1,22 +1,27 @@
 //! `GET /agents/{id}`: one agent.
 
 use axum::extract::State;
-use shared::{agent::service, app::App, id::AgentId};
+use shared::{agents::registry::service, app::App, kernel::id::AgentId};
 
 use crate::{
     agents::view::AgentView,
-    problem::{Answer, Problems},
-    request::{Caller, Named, Viewer},
-    version::One,
+    http::{
+        problem::HandlerResult,
+        request::{Caller, PathId, Viewer},
+        version::VersionedJson,
+    },
 };
 
-#[utoipa::path(get, path = "/api/v1/agents/{id}", operation_id = "get_agent", tag = "agents", params(("id" = uuid::Uuid, Path)),
+/// Get an agent
+///
+/// Returns one agent that the tenant can use.
+#[utoipa::path(get, path = "/api/v1/agents/{id}", operation_id = "get_agent", tag = "agents", params(("id" = uuid::Uuid, Path, description = "The id of the agent.")),
     responses((status = 200, description = "The agent.", body = AgentView,
-        headers(("ETag" = String, description = "Its version."))), Problems))]
+        headers(("ETag" = String, description = "The version of the object.")))))]
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller<Viewer>,
-    Named(id): Named<AgentId>,
-) -> Answer<One<AgentView>> {
-    Ok(One(service::get(&app, &caller, id).await?.into()))
+    PathId(id): PathId<AgentId>,
+) -> HandlerResult<VersionedJson<AgentView>> {
+    Ok(VersionedJson(service::get(&app, &caller, id).await?.into()))
 }

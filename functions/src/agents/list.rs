@@ -3,75 +3,81 @@
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use shared::{
-    agent::{
+    agents::registry::{
         AgentType, Capability, Kind, Status,
         capability::is_skill,
-        service::{self, Filter},
-        standing::Tier,
-        store,
+        performance::Tier,
+        service::{self, AgentListFilter},
+        store::AgentFilter,
     },
     app::App,
-    error::Refusals,
+    kernel::error::ValidationErrors,
 };
 use utoipa::IntoParams;
 
 use crate::{
     agents::view::AgentView,
-    problem::{Answer, Problems},
-    query::{fragment, limit, one, words},
-    reply::Items,
-    request::{Caller, Query, Viewer},
+    http::{
+        problem::HandlerResult,
+        query::{parse_fragment, parse_limit, parse_list, parse_one},
+        request::{Caller, Query, Viewer},
+        response::Items,
+    },
 };
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct AgentsQuery {
-    /// One or more, separated by commas: healthy, degraded, busy, offline.
+    /// Only these statuses, separated by commas.
     status: Option<String>,
-    /// One or more, separated by commas.
+    /// Only these kinds, separated by commas.
     kind: Option<String>,
-    /// One or more, separated by commas.
+    /// Only these types, separated by commas.
     agent_type: Option<String>,
-    /// One or more, separated by commas; an agent that has any of them.
+    /// Only agents with any of these capabilities, separated by commas.
     capability: Option<String>,
-    /// One or more, separated by commas; an agent that has any of them.
+    /// Only agents with any of these skills, separated by commas.
     skill: Option<String>,
-    /// One or more, separated by commas.
+    /// Only these tiers, separated by commas.
     tier: Option<String>,
-    /// A fragment of the id, the name or the description.
+    /// A part of the id, the name or the description.
     #[param(max_length = 200)]
     q: Option<String>,
-    /// How many at most, 50 when absent.
+    /// The largest number of items in the page. Default: 50.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
     limit: Option<String>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     #[param(format = Uuid)]
     cursor: Option<String>,
 }
 
+/// List agents
+///
+/// Returns the agents that the tenant can use: its own, those of the platform, and those that it enabled in the
+/// marketplace. The newest come first.
 #[utoipa::path(get, path = "/api/v1/agents", operation_id = "list_agents", tag = "agents", params(AgentsQuery),
-    responses((status = 200, description = "A page of them.", body = Items<AgentView>), Problems))]
+    responses((status = 200, description = "A page of agents.", body = Items<AgentView>)))]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller<Viewer>,
     Query(query): Query<AgentsQuery>,
-) -> Answer<Json<Items<AgentView>>> {
-    let mut refusals = Refusals::default();
+) -> HandlerResult<Json<Items<AgentView>>> {
+    let mut refusals = ValidationErrors::default();
     let refused = &mut refusals;
-    let rows = store::Filter {
-        kind: words(refused, "kind", query.kind.as_deref(), Kind::parse),
-        agent_type: words(refused, "agent_type", query.agent_type.as_deref(), AgentType::parse),
-        capability: words(refused, "capability", query.capability.as_deref(), capability),
-        skill: words(refused, "skill", query.skill.as_deref(), skill),
-        q: fragment(refused, query.q),
+    let rows = AgentFilter {
+        kind: parse_list(refused, "kind", query.kind.as_deref(), Kind::parse),
+        agent_type: parse_list(refused, "agent_type", query.agent_type.as_deref(), AgentType::parse),
+        capability: parse_list(refused, "capability", query.capability.as_deref(), capability),
+        skill: parse_list(refused, "skill", query.skill.as_deref(), skill),
+        q: parse_fragment(refused, query.q),
     };
-    let status = words(refused, "status", query.status.as_deref(), Status::parse);
-    let tier = words(refused, "tier", query.tier.as_deref(), Tier::parse);
-    let limit = limit(refused, query.limit);
-    let before = one(refused, "cursor", query.cursor, "is not a cursor of this list");
-    refusals.finish()?;
-    let found = service::list(&app, &caller, &Filter { rows, status, tier }, before, limit + 1).await?;
+    let status = parse_list(refused, "status", query.status.as_deref(), Status::parse);
+    let tier = parse_list(refused, "tier", query.tier.as_deref(), Tier::parse);
+    let limit = parse_limit(refused, query.limit);
+    let before = parse_one(refused, "cursor", query.cursor, "is not a cursor of this list");
+    refusals.into_result()?;
+    let found = service::list(&app, &caller, &AgentListFilter { rows, status, tier }, before, limit + 1).await?;
     let views = found.into_iter().map(AgentView::from).collect();
     Ok(Json(Items::page(views, limit, |last| last.id.to_string())))
 }

@@ -1,4 +1,4 @@
-//! The agents that a tenant sees: its own, which leads make and change, the platform's, and those that it enabled.
+//! The agents that a tenant sees: its own, those of the platform, and those that it enabled in the marketplace.
 
 mod create;
 mod delete;
@@ -9,6 +9,8 @@ pub(crate) mod performance;
 mod route;
 mod shares;
 mod stats;
+mod token;
+mod tokens;
 pub(crate) mod view;
 
 use shared::app::App;
@@ -22,6 +24,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(route::route))
         .routes(routes!(get::get, patch::patch, delete::delete))
         .routes(routes!(performance::performance))
+        .routes(routes!(token::issue))
         .routes(routes!(shares::list))
         .routes(routes!(shares::put, shares::delete))
+        .routes(routes!(tokens::list))
+        .routes(routes!(tokens::revoke))
 }

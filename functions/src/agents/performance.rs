@@ -1,76 +1,89 @@
-//! `GET /agents/{id}/performance`: what came of an agent's work.
+//! `GET /agents/{id}/performance`: the results of the runs on an agent.
 
 use axum::{Json, extract::State};
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use shared::{
-    agent::{
+    agents::registry::{
+        performance::confidence_interval,
         service,
-        standing::confidence_interval,
-        store::{After, InFigures, Outcome},
+        store::{OutcomeCursor, RunOutcome, StatsByCapability},
     },
     app::App,
-    clock::Time,
-    error::Refusals,
-    id::{AgentId, SessionId},
-    session::usage::usd,
+    kernel::{
+        clock::Time,
+        error::ValidationErrors,
+        id::{AgentId, SessionId},
+        usage::format_usd,
+    },
 };
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     agents::view::dollars,
-    problem::{Answer, Problems},
-    query::{limit, time},
-    reply::Items,
-    request::{Caller, Named, Query, Viewer},
+    http::{
+        problem::HandlerResult,
+        query::{parse_limit, parse_time},
+        request::{Caller, PathId, Query, Viewer},
+        response::Items,
+    },
 };
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PerformanceQuery {
-    /// Only what came since then.
+    /// Only results at this time or later (RFC 3339).
     #[param(format = DateTime)]
     since: Option<String>,
-    /// How many results at most, 50 when absent.
+    /// The largest number of items in the page. Default: 50.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
     limit: Option<String>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
-/// What came of an agent's work: the results, newest first, and all of them in figures.
+/// The performance of an agent.
 #[derive(Serialize, ToSchema)]
 pub(super) struct PerformanceView {
+    /// A summary of all results.
     summary: Summary,
-    /// The same of the results of sessions that asked for a capability.
+    /// A summary for each required capability.
     by_capability: Vec<OfCapability>,
+    /// The results, newest first.
     items: Vec<ResultView>,
-    /// Where the next page begins; null on the last.
+    /// The `cursor` of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// Results in figures; null where nothing is known.
+/// A summary of results. Values are null while unknown.
 #[derive(Default, Serialize, ToSchema)]
 #[schema(as = PerformanceSummary)]
 struct Summary {
+    /// The number of finished tasks.
     finished: i64,
-    /// 0..1; a partial success is half of one.
+    /// The success rate, 0 to 1; a partial success counts half.
     success_rate: Option<f64>,
+    /// The confidence interval of the success rate.
     success_interval: Option<Interval>,
-    /// 0..1.
+    /// The mean quality, 0 to 1.
     quality: Option<f64>,
+    /// The mean duration of a task in milliseconds.
     mean_duration_ms: Option<f64>,
+    /// The median duration of a task in milliseconds.
     p50_duration_ms: Option<f64>,
+    /// The 95th percentile of the duration of a task in milliseconds.
     p95_duration_ms: Option<f64>,
-    /// In dollars, as decimal text.
+    /// The cost per success in US dollars, as decimal text.
     cost_per_success_usd: Option<String>,
 }
 
-/// Where the share of successes lies with a confidence of 95 % (Wilson's score interval).
+/// The 95 % confidence interval of a success rate (Wilson score interval).
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Interval {
+    /// The lower end of the interval.
     low: f64,
+    /// The upper end of the interval.
     high: f64,
 }
 
@@ -80,38 +93,47 @@ impl Interval {
     }
 }
 
+/// The results of sessions that required a capability.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PerformanceOfCapability)]
 struct OfCapability {
+    /// The capability.
     capability: String,
     #[serde(flatten)]
     summary: Summary,
 }
 
-/// What came of one run.
+/// The result of one run.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AgentResult)]
 struct ResultView {
-    /// Null when it was a session of another tenant.
+    /// The session; null if it belongs to another tenant.
     session_id: Option<SessionId>,
+    /// The number of the run within the session.
     run: Option<i32>,
-    /// 1, 0.5 when part of the work stands, 0.
+    /// 1 for success, 0.5 for partial success, 0 for failure.
     success: f64,
+    /// The quality of the result, 0 to 1; null if unknown.
     quality: Option<f64>,
+    /// The duration of the run in milliseconds.
     duration_ms: i64,
+    /// The cost in US dollars, as decimal text.
     cost_usd: String,
+    /// The number of tokens that the run used.
     tokens: i64,
+    /// The code of the error; null without one.
     error_code: Option<String>,
-    /// What was asked for.
+    /// The capabilities that the session required.
     capabilities: Vec<String>,
+    /// When the run ended.
     #[schema(value_type = String, format = DateTime)]
     at: Time,
 }
 
-impl From<&InFigures> for Summary {
+impl From<&StatsByCapability> for Summary {
     #[expect(clippy::cast_precision_loss, reason = "counts of sessions")]
-    fn from(figures: &InFigures) -> Self {
-        let InFigures { finished, succeeded, quality, mean_ms, p50_ms, p95_ms, cost_micros, .. } = *figures;
+    fn from(figures: &StatsByCapability) -> Self {
+        let StatsByCapability { finished, succeeded, quality, mean_ms, p50_ms, p95_ms, cost_micros, .. } = *figures;
         Self {
             finished,
             success_rate: (finished > 0).then(|| succeeded / finished as f64),
@@ -125,8 +147,8 @@ impl From<&InFigures> for Summary {
     }
 }
 
-impl From<Outcome> for ResultView {
-    fn from(outcome: Outcome) -> Self {
+impl From<RunOutcome> for ResultView {
+    fn from(outcome: RunOutcome) -> Self {
         let (session_id, run) = outcome.session.unzip();
         Self {
             session_id,
@@ -134,7 +156,7 @@ impl From<Outcome> for ResultView {
             success: outcome.success,
             quality: outcome.quality,
             duration_ms: outcome.duration_ms,
-            cost_usd: usd(outcome.cost_micros),
+            cost_usd: format_usd(outcome.cost_micros),
             tokens: outcome.tokens,
             error_code: outcome.error_code,
             capabilities: outcome.capabilities,
@@ -143,23 +165,27 @@ impl From<Outcome> for ResultView {
     }
 }
 
+/// Get the performance of an agent
+///
+/// Returns the results of an agent, newest first, with summaries. For the tenant's own agents they cover the work of
+/// all tenants, for other agents the sessions of the tenant.
 #[utoipa::path(get, path = "/api/v1/agents/{id}/performance", operation_id = "agent_performance", tag = "agents",
-    params(("id" = uuid::Uuid, Path), PerformanceQuery),
-    responses((status = 200, description = "Of the tenant's own agent all results, else those of the tenant's own sessions.",
-        body = PerformanceView), Problems))]
+    params(("id" = uuid::Uuid, Path, description = "The id of the agent."), PerformanceQuery),
+    responses((status = 200, description = "The results and their summaries.",
+        body = PerformanceView)))]
 pub(super) async fn performance(
     State(app): State<App>,
     caller: Caller<Viewer>,
-    Named(id): Named<AgentId>,
+    PathId(id): PathId<AgentId>,
     Query(query): Query<PerformanceQuery>,
-) -> Answer<Json<PerformanceView>> {
-    let mut refusals = Refusals::default();
-    let since = time(&mut refusals, "since", query.since);
-    let limit = limit(&mut refusals, query.limit);
-    let after = query.cursor.and_then(|text| refusals.take("cursor", read_cursor(&text)));
-    refusals.finish()?;
-    let found = service::performance(&app, &caller, id, since, after, limit + 1).await?;
-    let page = Items::page(found.outcomes, limit, cursor);
+) -> HandlerResult<Json<PerformanceView>> {
+    let mut refusals = ValidationErrors::default();
+    let since = parse_time(&mut refusals, "since", query.since);
+    let limit = parse_limit(&mut refusals, query.limit);
+    let after = query.cursor.and_then(|text| refusals.check("cursor", read_cursor(&text)));
+    refusals.into_result()?;
+    let found = service::agent_performance(&app, &caller, id, since, after, limit + 1).await?;
+    let page = Items::rows(found.outcomes, limit, cursor);
     let (all, each): (Vec<_>, Vec<_>) = found.figures.iter().partition(|one| one.capability.is_none());
     let each = each.into_iter().filter_map(|one| Some((one.capability.clone()?, one)));
     Ok(Json(PerformanceView {
@@ -170,11 +196,11 @@ pub(super) async fn performance(
     }))
 }
 
-fn cursor(last: &Outcome) -> String {
+fn cursor(last: &RunOutcome) -> String {
     format!("{}_{}", last.at.timestamp_micros(), last.id)
 }
 
-fn read_cursor(text: &str) -> Result<After, String> {
+fn read_cursor(text: &str) -> Result<OutcomeCursor, String> {
     let read = || {
         let (at, id) = text.split_once('_')?;
         // Up to the year 9999, which Postgres can compare with.

@@ -1,4 +1,4 @@
-//! `GET /audit/export`: the whole log, oldest first, a JSON document per line.
+//! `GET /audit/export`: the whole log, oldest first, as one JSON document per line.
 
 use axum::{
     body::Body,
@@ -11,15 +11,17 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use shared::{
     app::App,
-    audit::{service, store::Recorded},
-    auth::Caller as Person,
-    error::{Error, Refusals, Result},
+    identity::{
+        audit::{service, store::AuditRecord},
+        auth::Caller as AuthenticatedCaller,
+    },
+    kernel::error::{Error, Result, ValidationErrors},
 };
 use utoipa::IntoParams;
 
-use crate::{
-    problem::{Answer, Problems},
-    query::one,
+use crate::http::{
+    problem::HandlerResult,
+    query::parse_one,
     request::{Caller, Lead, Query},
 };
 
@@ -33,22 +35,26 @@ const MOST_UNSTREAMED: i64 = 3000;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ExportQuery {
-    /// Only entries with a higher number: where an earlier export ended.
+    /// Only entries with a higher number, to continue an export.
     #[param(value_type = Option<i64>, minimum = 0)]
     after: Option<String>,
 }
 
+/// Export the audit log
+///
+/// Returns the audit log of the tenant, oldest first, with one JSON document per line. Behind API Gateway an export
+/// holds at most 3000 entries; continue with `after`. Requires the role lead.
 #[utoipa::path(get, path = "/api/v1/audit/export", operation_id = "export_audit", tag = "audit", params(ExportQuery),
-    responses((status = 200, description = "An entry per line. Behind API Gateway at most 3000: ask again with `after`.",
-        body = Recorded, content_type = "application/x-ndjson"), Problems))]
+    responses((status = 200, description = "The entries, one per line.",
+        body = AuditRecord, content_type = "application/x-ndjson")))]
 pub(super) async fn export(
     State(app): State<App>,
     caller: Caller<Lead>,
     Query(query): Query<ExportQuery>,
-) -> Answer<Response> {
-    let mut refusals = Refusals::default();
-    let after: i64 = one(&mut refusals, "after", query.after, "is not the number of an entry").unwrap_or(0);
-    refusals.finish()?;
+) -> HandlerResult<Response> {
+    let mut refusals = ValidationErrors::default();
+    let after: i64 = parse_one(&mut refusals, "after", query.after, "is not the number of an entry").unwrap_or(0);
+    refusals.into_result()?;
     let most = if app.settings.streams { i64::MAX } else { MOST_UNSTREAMED };
     let pages = pages(app, (*caller).clone(), after, most);
     let headers = [
@@ -58,12 +64,17 @@ pub(super) async fn export(
     Ok((headers, Body::from_stream(pages)).into_response())
 }
 
-fn pages(app: App, caller: Person, after: i64, most: i64) -> impl futures_util::Stream<Item = Result<Bytes>> {
+fn pages(
+    app: App,
+    caller: AuthenticatedCaller,
+    after: i64,
+    most: i64,
+) -> impl futures_util::Stream<Item = Result<Bytes>> {
     let first = (after, most);
     stream::try_unfold(first, move |(after, left)| {
         let (app, caller) = (app.clone(), caller.clone());
         async move {
-            let page = service::after(&app, &caller, after, PAGE.min(left)).await?;
+            let page = service::list_after(&app, &caller, after, PAGE.min(left)).await?;
             let Some(last) = page.last().map(|entry| entry.seq) else { return Ok(None) };
             let left = left - i64::try_from(page.len()).unwrap_or(left);
             Ok(Some((lines(&page)?, (last, left))))
@@ -73,7 +84,7 @@ fn pages(app: App, caller: Person, after: i64, most: i64) -> impl futures_util::
     .boxed()
 }
 
-fn lines(page: &[Recorded]) -> Result<Bytes> {
+fn lines(page: &[AuditRecord]) -> Result<Bytes> {
     let mut text = Vec::new();
     for entry in page {
         serde_json::to_writer(&mut text, entry)?;

@@ -1,4 +1,4 @@
-//! The audit log: reading it, checking it, taking it away.
+//! The audit log: list, export and verification.
 
 mod export;
 mod list;

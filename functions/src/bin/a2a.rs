@@ -1,10 +1,10 @@
-//! The Lambda of the tenants' agents, for clients that speak A2A, and of the doorbells of agents that we call.
+//! The Lambda function of the tenants' A2A agents, and of push notifications from A2A agents.
 
 use functions::{a2a, host, serve};
-use shared::runtime::carried;
+use shared::app::runtimes;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    let app = host::start(carried::none)?;
-    host::requests(serve(a2a::routes(), app)).await
+async fn main() -> host::HostResult {
+    let app = host::build_app(runtimes::no_runtimes)?;
+    host::serve_http(serve(a2a::routes(), app)).await
 }

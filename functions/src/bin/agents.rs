@@ -1,10 +1,10 @@
-//! The Lambda of agents: those of a tenant, and those that tenants offer to each other.
+//! The Lambda function of agents and the marketplace.
 
-use functions::{fleet, host, serve};
-use shared::runtime::carried;
+use functions::{agents_api, host, serve};
+use shared::app::runtimes;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    let app = host::start(carried::none)?;
-    host::requests(serve(fleet(), app)).await
+async fn main() -> host::HostResult {
+    let app = host::build_app(runtimes::no_runtimes)?;
+    host::serve_http(serve(agents_api(), app)).await
 }

@@ -1,10 +1,10 @@
-//! The Lambda that API Gateway may ask before it lets a request through to another function.
+//! The Lambda function that API Gateway may call before it forwards a request.
 
 use functions::host;
-use shared::runtime::carried;
+use shared::app::runtimes;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    let app = host::start(carried::none)?;
-    host::authorizations(app).await
+async fn main() -> host::HostResult {
+    let app = host::build_app(runtimes::no_runtimes)?;
+    host::serve_authorizer(app).await
 }

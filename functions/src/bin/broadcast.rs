@@ -1,9 +1,9 @@
-//! The Lambda of the lane `broadcast`: tells those who watch what is new.
+//! The Lambda function of the queue `broadcast`: sends new events to subscribers.
 
 use functions::host;
-use shared::{job::Lane, runtime::carried};
+use shared::{app::runtimes, platform::queue::job::QueueName};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    host::messages(Lane::Broadcast, host::start(carried::none)?).await
+async fn main() -> host::HostResult {
+    host::serve_queue(QueueName::Broadcast, host::build_app(runtimes::no_runtimes)?).await
 }

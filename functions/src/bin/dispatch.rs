@@ -1,9 +1,9 @@
-//! The Lambda of the lane `dispatch`: finds a slot, a workspace and an agent for sessions, and hands them over.
+//! The Lambda function of the queue `dispatch`: admits sessions and hands them to their agents.
 
 use functions::host;
-use shared::{job::Lane, runtime::carried};
+use shared::{app::runtimes, platform::queue::job::QueueName};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    host::messages(Lane::Dispatch, host::start(carried::all)?).await
+async fn main() -> host::HostResult {
+    host::serve_queue(QueueName::Dispatch, host::build_app(runtimes::all_runtimes)?).await
 }

@@ -1,10 +1,10 @@
-//! The Lambda of `/health`, `/ready`, the documents of the API, and of every path that is no route.
+//! The Lambda function of `/health`, `/ready`, the documentation of the API, and unknown paths.
 
-use functions::{health, host, serve};
-use shared::runtime::carried;
+use functions::{documentation, health, host, serve};
+use shared::app::runtimes;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    let app = host::start(carried::none)?;
-    host::requests(serve(health::routes().merge(health::documents().into()), app)).await
+async fn main() -> host::HostResult {
+    let app = host::build_app(runtimes::no_runtimes)?;
+    host::serve_http(serve(health::routes().merge(documentation().into()), app)).await
 }

@@ -1,10 +1,10 @@
-//! The Lambda of the live stream: API Gateway calls it when a connection is opened, says something, and is gone.
+//! The Lambda function of the live stream's WebSocket: connections, disconnections and messages of clients.
 
 use functions::host;
-use shared::runtime::carried;
+use shared::app::runtimes;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    let app = host::start(carried::none)?;
-    host::sockets(app).await
+async fn main() -> host::HostResult {
+    let app = host::build_app(runtimes::no_runtimes)?;
+    host::serve_websocket_events(app).await
 }

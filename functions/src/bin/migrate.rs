@@ -1,10 +1,10 @@
-//! The Lambda that is called once after each deployment: brings the database up to date and makes the agents known.
+//! The Lambda function that is invoked after each deployment: migrates the database, registers the platform's agents.
 
-use functions::{host, work};
-use shared::runtime::carried;
+use functions::{host, jobs};
+use shared::app::runtimes;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    let app = host::start(carried::none)?;
-    host::calls(|| work::migrate(&app)).await
+async fn main() -> host::HostResult {
+    let app = host::build_app(runtimes::no_runtimes)?;
+    host::serve_invocations(|| jobs::migrate(&app)).await
 }

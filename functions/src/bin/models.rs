@@ -1,10 +1,10 @@
-//! The Lambda of the registry: models, and experiments with them.
+//! The Lambda function of the model registry and experiments.
 
-use functions::{host, registry, serve};
-use shared::runtime::carried;
+use functions::{host, models_api, serve};
+use shared::app::runtimes;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    let app = host::start(carried::none)?;
-    host::requests(serve(registry(), app)).await
+async fn main() -> host::HostResult {
+    let app = host::build_app(runtimes::no_runtimes)?;
+    host::serve_http(serve(models_api(), app)).await
 }

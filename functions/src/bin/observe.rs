@@ -1,9 +1,9 @@
-//! The Lambda of the lane `observe`: looks how agents do, and writes down what they did.
+//! The Lambda function of the queue `observe`: observes running sessions and records what their agents did.
 
 use functions::host;
-use shared::{job::Lane, runtime::carried};
+use shared::{app::runtimes, platform::queue::job::QueueName};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    host::messages(Lane::Observe, host::start(carried::all)?).await
+async fn main() -> host::HostResult {
+    host::serve_queue(QueueName::Observe, host::build_app(runtimes::all_runtimes)?).await
 }

@@ -1,9 +1,13 @@
-//! The Lambda of the lane `poll`: looks how far providers of training are.
+//! The Lambda function of the queue `poll`: polls the providers of training jobs.
 
 use functions::host;
-use shared::{job::Lane, runtime, trainer::carried};
+use shared::{
+    app::{runtimes, trainers},
+    platform::queue::job::QueueName,
+};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    host::messages(Lane::Poll, host::start_to_train(runtime::carried::none, carried::remote)?).await
+async fn main() -> host::HostResult {
+    host::serve_queue(QueueName::Poll, host::build_training_app(runtimes::no_runtimes, trainers::remote_trainers)?)
+        .await
 }

@@ -1,10 +1,10 @@
-//! The Lambda of everything under `/api/v1/sessions` and `/api/v1/live`.
+//! The Lambda function of `/api/v1/sessions` and `/api/v1/live`.
 
-use functions::{host, serve, work_and_watch};
-use shared::runtime::carried;
+use functions::{host, serve, sessions_api};
+use shared::app::runtimes;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    let app = host::start(carried::none)?;
-    host::requests(serve(work_and_watch(), app)).await
+async fn main() -> host::HostResult {
+    let app = host::build_app(runtimes::no_runtimes)?;
+    host::serve_http(serve(sessions_api(), app)).await
 }

@@ -1,10 +1,10 @@
-//! The Lambda of tenants and all that belongs to them beside their work: people, keys, quotas, the audit log.
+//! The Lambda function of tenants, users, API keys and the audit log.
 
-use functions::{host, serve, tenancy};
-use shared::runtime::carried;
+use functions::{host, serve, tenants_api};
+use shared::app::runtimes;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    let app = host::start(carried::none)?;
-    host::requests(serve(tenancy(), app)).await
+async fn main() -> host::HostResult {
+    let app = host::build_app(runtimes::no_runtimes)?;
+    host::serve_http(serve(tenants_api(), app)).await
 }

@@ -1,9 +1,13 @@
-//! The Lambda of the lane `train`: curates datasets, hands them to providers of training, measures and registers results.
+//! The Lambda function of the queue `train`: curates datasets, submits training jobs, registers the results.
 
 use functions::host;
-use shared::{job::Lane, runtime, trainer::carried};
+use shared::{
+    app::{runtimes, trainers},
+    platform::queue::job::QueueName,
+};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> host::Ended {
-    host::messages(Lane::Train, host::start_to_train(runtime::carried::none, carried::remote)?).await
+async fn main() -> host::HostResult {
+    host::serve_queue(QueueName::Train, host::build_training_app(runtimes::no_runtimes, trainers::remote_trainers)?)
+        .await
 }

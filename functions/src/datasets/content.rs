@@ -1,4 +1,4 @@
-//! `GET /fine-tuning/datasets/{id}/content`: one file of a dataset, as it lies in the file store.
+//! `GET /fine-tuning/datasets/{id}/content`: one file of a dataset, as it is stored.
 
 use axum::{
     body::Body,
@@ -9,48 +9,51 @@ use axum::{
 use serde::Deserialize;
 use shared::{
     app::App,
-    dataset::{Split, service},
-    error::Error,
-    id::DatasetId,
-    trainer::TrainingFile,
+    kernel::{error::Error, id::DatasetId},
+    training::{
+        datasets::{Split, service},
+        trainers::TrainingFile,
+    },
 };
 use utoipa::IntoParams;
 
-use crate::{
-    problem::{Answer, Problems},
-    reply::PLACE_VALID,
-    request::{Caller, Named, Query, Viewer},
+use crate::http::{
+    problem::HandlerResult,
+    request::{Caller, PathId, Query, Viewer},
+    response::DOWNLOAD_URL_LIFETIME,
 };
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ContentQuery {
-    /// training when absent.
+    /// The part of the dataset.
     #[param(value_type = Option<Split>)]
     split: Option<String>,
 }
 
+/// Download a dataset
+///
+/// Returns one file of a dataset as JSON lines. Behind API Gateway the answer is a redirect to the file store.
 #[utoipa::path(get, path = "/api/v1/fine-tuning/datasets/{id}/content", operation_id = "get_dataset_content", tag = "fine-tuning",
-    params(("id" = uuid::Uuid, Path), ContentQuery,
-        ("If-None-Match" = Option<String>, Header, description = "The hash that the caller has already.")),
+    params(("id" = uuid::Uuid, Path, description = "The id of the dataset."), ContentQuery,
+        ("If-None-Match" = Option<String>, Header, description = "The hash of the file that the caller has.")),
     responses(
-        (status = 200, description = "JSON lines; empty when nothing is held out.", content_type = "application/jsonl", body = String,
+        (status = 200, description = "The samples, one per line; empty if there are no held-out samples.", content_type = "application/jsonl", body = String,
             headers(("ETag" = String, description = "The SHA-256 of the file."))),
-        (status = 304, description = "The caller has it."),
-        (status = 307, description = "Behind API Gateway: where to fetch it within five minutes, without a credential.",
-            headers(("Location" = String, description = "A place of the file store."))),
-        Problems))]
+        (status = 304, description = "The file has the hash that the caller named."),
+        (status = 307, description = "The file is at `Location`, without a credential, for five minutes.",
+            headers(("Location" = String, description = "A URL of the file store.")))))]
 pub(super) async fn content(
     State(app): State<App>,
     caller: Caller<Viewer>,
-    Named(id): Named<DatasetId>,
+    PathId(id): PathId<DatasetId>,
     Query(query): Query<ContentQuery>,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> HandlerResult<Response> {
     let split = query.split.as_deref().unwrap_or(Split::Training.name());
-    let split = Split::parse(split).ok_or_else(|| Error::field("split", "must be training or held_out"))?;
-    let Some(file) = service::file(&app, &caller, id, split).await? else {
+    let split = Split::parse(split).ok_or_else(|| Error::invalid_field("split", "must be training or held_out"))?;
+    let Some(file) = service::find_file(&app, &caller, id, split).await? else {
         return Ok(([(header::CONTENT_TYPE, JSON_LINES)], Body::empty()).into_response());
     };
     let etag = format!("\"{}\"", file.sha256);
@@ -59,7 +62,7 @@ pub(super) async fn content(
     }
     // An answer in one piece has a limit, and a dataset has none.
     if !app.settings.streams
-        && let Some(place) = app.files.signed_url(&file.key, PLACE_VALID).await?
+        && let Some(place) = app.files.signed_url(&file.key, DOWNLOAD_URL_LIFETIME).await?
     {
         return Ok(Redirect::temporary(&place).into_response());
     }
@@ -69,8 +72,8 @@ pub(super) async fn content(
 
 const JSON_LINES: HeaderValue = HeaderValue::from_static("application/jsonl");
 
-async fn streamed(app: &App, file: &TrainingFile, etag: &str, name: &str) -> Answer<Response> {
-    let body = Body::from_stream(service::content(app, file).await?);
+async fn streamed(app: &App, file: &TrainingFile, etag: &str, name: &str) -> HandlerResult<Response> {
+    let body = Body::from_stream(service::read_content(app, file).await?);
     let headers = [
         (header::CONTENT_TYPE, "application/jsonl".to_owned()),
         (header::CONTENT_LENGTH, file.bytes.to_string()),

@@ -1,20 +1,25 @@
 //! `GET /fine-tuning/datasets/{id}`: one dataset.
 
 use axum::{Json, extract::State};
-use shared::{app::App, dataset::service, id::DatasetId};
+use shared::{app::App, kernel::id::DatasetId, training::datasets::service};
 
 use crate::{
     datasets::view::DatasetView,
-    problem::{Answer, Problems},
-    request::{Caller, Named, Viewer},
+    http::{
+        problem::HandlerResult,
+        request::{Caller, PathId, Viewer},
+    },
 };
 
-#[utoipa::path(get, path = "/api/v1/fine-tuning/datasets/{id}", operation_id = "get_dataset", tag = "fine-tuning", params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, description = "The dataset.", body = DatasetView), Problems))]
+/// Get a dataset
+///
+/// Returns one dataset with its recipe and figures.
+#[utoipa::path(get, path = "/api/v1/fine-tuning/datasets/{id}", operation_id = "get_dataset", tag = "fine-tuning", params(("id" = uuid::Uuid, Path, description = "The id of the dataset.")),
+    responses((status = 200, description = "The dataset.", body = DatasetView)))]
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller<Viewer>,
-    Named(id): Named<DatasetId>,
-) -> Answer<Json<DatasetView>> {
+    PathId(id): PathId<DatasetId>,
+) -> HandlerResult<Json<DatasetView>> {
     Ok(Json(service::get(&app, &caller, id).await?.into()))
 }

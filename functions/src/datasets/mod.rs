@@ -1,4 +1,4 @@
-//! Datasets: what training is done with, made of a tenant's own sessions by its jobs.
+//! Datasets: training samples made from a tenant's own sessions.
 
 mod content;
 mod get;

@@ -1,26 +1,30 @@
-//! `POST /fine-tuning/datasets/preview`: what a recipe would give; nothing is written.
+//! `POST /fine-tuning/datasets/preview`: the result of a recipe, without storing it.
 
 use axum::extract::State;
 use shared::{
     app::App,
-    dataset::{
-        recipe::{Raw, Recipe},
+    training::datasets::{
+        recipe::{Recipe, RecipeInput},
         service::{self, Preview},
     },
 };
 
-use crate::{
-    problem::{Answer, Problems},
+use crate::http::{
+    problem::HandlerResult,
     request::{Caller, Json, Lead},
 };
 
-#[utoipa::path(post, path = "/api/v1/fine-tuning/datasets/preview", operation_id = "preview_dataset", tag = "fine-tuning", request_body = Raw,
-    responses((status = 200, description = "What it would give, of the newest 2000 completed sessions at most.", body = Preview), Problems))]
+/// Preview a dataset
+///
+/// Returns the dataset that a recipe would make from the newest 2000 completed sessions at most. Stores nothing.
+/// Requires the role lead.
+#[utoipa::path(post, path = "/api/v1/fine-tuning/datasets/preview", operation_id = "preview_dataset", tag = "fine-tuning", request_body = RecipeInput,
+    responses((status = 200, description = "The preview.", body = Preview)))]
 pub(super) async fn preview(
     State(app): State<App>,
     caller: Caller<Lead>,
-    Json(raw): Json<Raw>,
-) -> Answer<axum::Json<Preview>> {
+    Json(raw): Json<RecipeInput>,
+) -> HandlerResult<axum::Json<Preview>> {
     let recipe = Recipe::parse(raw)?;
-    Ok(axum::Json(service::preview(&app, &caller, &recipe).await?))
+    Ok(axum::Json(service::preview_recipe(&app, &caller, &recipe).await?))
 }

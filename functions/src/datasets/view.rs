@@ -1,44 +1,56 @@
-//! A dataset as it is shown.
+//! The representation of a dataset.
 
 use serde::Serialize;
 use shared::{
-    clock::Time,
-    dataset::{Dataset, Recipe, Tally},
-    id::{DatasetId, TrainingJobId},
-    trainer::TrainingFile,
+    kernel::{
+        clock::Time,
+        id::{DatasetId, TrainingJobId},
+    },
+    training::{
+        datasets::{Dataset, DatasetTally, Recipe},
+        trainers::TrainingFile,
+    },
 };
 use utoipa::ToSchema;
 
-/// Samples made of sessions. Never changed.
+/// A dataset of samples from sessions. It never changes.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Dataset)]
 pub(crate) struct DatasetView {
+    /// The id of the dataset.
     pub id: DatasetId,
-    /// The job that it was made for, and in which of its attempts.
+    /// The training job that the dataset was made for.
     job_id: TrainingJobId,
+    /// The attempt of the job that the dataset was made in.
     attempt: i32,
+    /// The recipe of the dataset.
     recipe: Recipe,
-    /// Of both files: the SHA-256 of their hashes, each followed by a line feed.
+    /// The SHA-256 over the hashes of both files, each followed by a line feed, in hexadecimal.
     sha256: String,
-    /// On both sides of the split.
+    /// The number of samples in both files.
     samples: u64,
+    /// The file of training samples.
     training: FileView,
-    /// Null when every sample fell on one side of the split.
+    /// The file of held-out samples; null if there are none.
     held_out: Option<FileView>,
-    tally: Tally,
-    /// How many of its sessions were deleted after it was made. It still holds what they said: make a new one, and train anew,
-    /// where that may not be.
+    /// The figures of the curation.
+    tally: DatasetTally,
+    /// The number of source sessions that were deleted later. The dataset still contains their text.
     deleted_sessions: i64,
+    /// When the dataset was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Time,
 }
 
-/// One side of the split: JSON lines.
+/// A file of samples, as JSON lines.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DatasetFile)]
 struct FileView {
+    /// The SHA-256 of the file, in hexadecimal.
     sha256: String,
+    /// The size of the file in bytes.
     bytes: u64,
+    /// The number of samples in the file.
     samples: u64,
 }
 

@@ -1,72 +1,81 @@
-//! `POST /experiments`: makes an experiment, not started yet.
+//! `POST /experiments`: creates an experiment, which is started later.
 
 use axum::extract::State;
 use serde::Deserialize;
 use shared::{
     app::App,
-    experiment::{
+    kernel::session_type::SessionType,
+    models::experiments::{
         Guardrail,
-        draft::{Draft, Raw, RawArm},
+        draft::{ArmInput, ExperimentDraft, ExperimentInput},
         service,
     },
-    session::SessionType,
 };
 use utoipa::ToSchema;
 
 use crate::{
     experiments::view::ExperimentView,
-    problem::{Answer, Problems},
-    request::{Creator, Json, Lead},
-    version::Created,
+    http::{
+        problem::HandlerResult,
+        request::{Creator, Json, Lead},
+        version::Created,
+    },
 };
 
-/// An experiment to be made.
+/// An experiment to be created.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewExperiment {
-    /// Unique in the tenant. Sessions may name `experiment/<name>` as their model.
+    /// The name, unique in the tenant. Sessions may name `experiment/<name>` as their model.
     #[schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     name: String,
+    /// A description for people.
     #[schema(max_length = 1000)]
     description: Option<String>,
-    /// `registry/<name>@<alias>`: sessions that name it take part while the experiment runs.
+    /// A model, as `registry/<name>@<alias>`. Sessions that name it take part while the experiment runs.
     #[schema(max_length = 200)]
     target: Option<String>,
-    /// Of the sessions that name the target only those of this type.
+    /// Only sessions of this type take part through `target`. Default: all types.
     session_type: Option<SessionType>,
+    /// The models to be compared.
     #[schema(min_items = 2, max_items = 8)]
     arms: Vec<NewArm>,
+    /// The limits that stop an arm.
     #[schema(max_items = 10)]
     #[serde(default)]
     guardrails: Vec<Guardrail>,
 }
 
-/// One of the models that are compared.
+/// An arm of an experiment: one of the models to be compared.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewExperimentArm)]
 struct NewArm {
+    /// The name of the arm, unique in the experiment.
     #[schema(min_length = 1, max_length = 50, pattern = "^[a-z][a-z0-9_-]*$")]
     name: String,
-    /// `registry/<name>@<alias or version>`, or `provider/model`.
+    /// The model: `registry/<name>@<alias or version>` or `provider/model`.
     #[schema(max_length = 200)]
     model: String,
-    /// Its share of the sessions, by the sum of all weights; 1 when absent.
+    /// The weight of the arm in the assignment. Default: 1.
     #[schema(minimum = 1, maximum = 1000)]
     weight: Option<i64>,
 }
 
+/// Create an experiment
+///
+/// Creates an experiment in the status `draft`. Requires the role lead.
 #[utoipa::path(post, path = "/api/v1/experiments", operation_id = "create_experiment", tag = "experiments", request_body = NewExperiment,
-    params(("X-Tenant-ID" = String, Header, description = "The caller's tenant: uuid or slug.")),
-    responses((status = 201, description = "It was made, as a draft.", body = ExperimentView,
-        headers(("Location" = String, description = "Its place."), ("ETag" = String, description = "Its version."))), Problems))]
+    params(("X-Tenant-ID" = String, Header, description = "The id or the slug of the tenant. Only an admin may name another than its own.")),
+    responses((status = 201, description = "The created experiment.", body = ExperimentView,
+        headers(("Location" = String, description = "The URL of the created object."), ("ETag" = String, description = "The version of the object.")))))]
 pub(super) async fn create(
     State(app): State<App>,
     caller: Creator<Lead>,
     Json(new): Json<NewExperiment>,
-) -> Answer<Created<ExperimentView>> {
-    let arm = |NewArm { name, model, weight }| RawArm { name, model, weight };
-    let raw = Raw {
+) -> HandlerResult<Created<ExperimentView>> {
+    let arm = |NewArm { name, model, weight }| ArmInput { name, model, weight };
+    let raw = ExperimentInput {
         name: new.name,
         description: new.description,
         target: new.target,
@@ -74,5 +83,5 @@ pub(super) async fn create(
         arms: new.arms.into_iter().map(arm).collect(),
         guardrails: new.guardrails,
     };
-    Ok(Created(service::create(&app, &caller, Draft::parse(raw)?).await?.into()))
+    Ok(Created(service::create(&app, &caller, ExperimentDraft::parse(raw)?).await?.into()))
 }

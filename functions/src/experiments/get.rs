@@ -1,23 +1,28 @@
 //! `GET /experiments/{id}`: one experiment.
 
 use axum::extract::State;
-use shared::{app::App, experiment::service, id::ExperimentId};
+use shared::{app::App, kernel::id::ExperimentId, models::experiments::service};
 
 use crate::{
     experiments::view::ExperimentView,
-    problem::{Answer, Problems},
-    request::{Caller, Named, Viewer},
-    version::One,
+    http::{
+        problem::HandlerResult,
+        request::{Caller, PathId, Viewer},
+        version::VersionedJson,
+    },
 };
 
+/// Get an experiment
+///
+/// Returns one experiment with its arms and guardrails.
 #[utoipa::path(get, path = "/api/v1/experiments/{id}", operation_id = "get_experiment", tag = "experiments",
-    params(("id" = uuid::Uuid, Path)),
+    params(("id" = uuid::Uuid, Path, description = "The id of the experiment.")),
     responses((status = 200, description = "The experiment.", body = ExperimentView,
-        headers(("ETag" = String, description = "Its version."))), Problems))]
+        headers(("ETag" = String, description = "The version of the object.")))))]
 pub(super) async fn get(
     State(app): State<App>,
     caller: Caller<Viewer>,
-    Named(id): Named<ExperimentId>,
-) -> Answer<One<ExperimentView>> {
-    Ok(One(service::get(&app, &caller, id).await?.into()))
+    PathId(id): PathId<ExperimentId>,
+) -> HandlerResult<VersionedJson<ExperimentView>> {
+    Ok(VersionedJson(service::get(&app, &caller, id).await?.into()))
 }

@@ -1,4 +1,4 @@
-//! Experiments: models compared on live sessions.
+//! Experiments: the comparison of models on live sessions.
 
 mod create;
 mod get;

@@ -1,63 +1,77 @@
-//! `GET /experiments/{id}/results`: what came of the arms, and what may be concluded from it.
+//! `GET /experiments/{id}/results`: the results of the arms and their comparison.
 
 use axum::{Json, extract::State};
 use serde::Serialize;
 use shared::{
     app::App,
-    experiment::{
-        Experiment, Metric, Status, service,
+    kernel::id::ExperimentId,
+    models::experiments::{
+        Experiment, ExperimentStatus, Metric, service,
         statistics::{ALPHA, Interval, per_pair},
-        verdict::{Comparison, Figures, Known, Verdict},
+        verdict::{ArmStats, ArmTallies, ArmVerdict, Comparison},
     },
-    id::ExperimentId,
 };
 use utoipa::ToSchema;
 
-use crate::{
-    problem::{Answer, Problems},
-    request::{Caller, Named, Viewer},
+use crate::http::{
+    problem::HandlerResult,
+    request::{Caller, PathId, Viewer},
 };
 
-/// What came of an experiment so far. Every interval holds at all times at once: looking often is no mistake.
+/// The results of an experiment so far. All intervals are valid at all times, however often they are read.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ExperimentResults)]
 pub(super) struct ResultsView {
+    /// The experiment.
     experiment_id: ExperimentId,
-    status: Status,
+    /// The status of the experiment.
+    status: ExperimentStatus,
+    /// The results of each arm.
     arms: Vec<ArmResults>,
+    /// The comparisons of all pairs of arms.
     comparisons: Vec<ComparisonView>,
-    /// The arm that is better than every other one: as it was first called, else as it shows now.
+    /// The arm that is better than all others, as first found; null while there is none.
     winner: Option<String>,
+    /// The check of the assignment.
     sample_ratio: SampleRatio,
+    /// Warnings about the validity of the results.
     warnings: Vec<String>,
 }
 
-/// What came of the sessions of an arm; null where nothing is known.
+/// The results of an arm. Values are null while unknown.
 #[derive(Serialize, ToSchema)]
 struct ArmResults {
+    /// The name of the arm.
     name: String,
+    /// The weight of the arm in the assignment.
     weight: i32,
+    /// Whether the arm gets no more sessions.
     stopped: bool,
-    /// Trees of sessions that were assigned to it.
+    /// The number of session trees that were assigned to the arm.
     trees: i64,
-    /// Sessions that ended and tell something.
+    /// The number of ended sessions that count.
     sessions: i64,
-    /// 0..1, of the first session of each tree; part of the work counts half.
+    /// The success rate of the first session of each tree, 0 to 1; a partial success counts half.
     success_rate: Option<f64>,
+    /// The confidence interval of the success rate.
     success_interval: IntervalView,
-    /// Means per session.
+    /// The mean cost of a session in US dollars.
     cost_usd: Option<f64>,
+    /// The mean duration of a session in seconds.
     duration_seconds: Option<f64>,
+    /// The mean number of tokens of a session.
     tokens: Option<f64>,
 }
 
-/// What is not ruled out.
+/// A confidence interval.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ConfidenceInterval)]
 struct IntervalView {
+    /// The lower end of the interval.
     low: f64,
+    /// The upper end of the interval.
     high: f64,
-    /// How sure it is, over all times and, of comparisons, for each of them.
+    /// The confidence of the interval, over all times and, for comparisons, for each of them.
     confidence: f64,
 }
 
@@ -67,33 +81,36 @@ impl IntervalView {
     }
 }
 
-/// Two arms against each other.
+/// A comparison of two arms.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ArmComparison)]
 struct ComparisonView {
+    /// The name of the first arm.
     a: String,
+    /// The name of the second arm.
     b: String,
-    /// How many trees of each stand against each other.
+    /// The number of session trees of each arm that are compared.
     pairs: i64,
-    /// The success rate of b less that of a.
+    /// The success rate of `b` minus that of `a`; null if unknown.
     difference: Option<f64>,
+    /// The confidence interval of the difference.
     interval: IntervalView,
-    /// Known once the interval leaves zero out.
+    /// The better arm; null until the interval excludes zero.
     better: Option<String>,
 }
 
-/// Whether the trees are spread over the arms as the weights say.
+/// Whether the session trees are assigned as the weights demand.
 #[derive(Serialize, ToSchema)]
 struct SampleRatio {
-    /// Holds at all times at once.
+    /// The p-value of the assignment, valid at all times.
     p_value: f64,
-    /// Something is wrong with the assignment: nothing can be concluded.
+    /// Whether the assignment is wrong, so that no conclusion is possible.
     mismatch: bool,
 }
 
-fn arms(experiment: &Experiment, known: &Known) -> Vec<ArmResults> {
-    let none = Figures::default();
-    let of_arm = |arm: &shared::experiment::Arm| {
+fn arms(experiment: &Experiment, known: &ArmTallies) -> Vec<ArmResults> {
+    let none = ArmStats::default();
+    let of_arm = |arm: &shared::models::experiments::Arm| {
         let figures = known.arms.get(arm.name.as_str()).unwrap_or(&none);
         ArmResults {
             name: arm.name.to_string(),
@@ -123,17 +140,21 @@ fn compared(comparisons: Vec<Comparison>, alpha: f64) -> Vec<ComparisonView> {
     comparisons.into_iter().map(view).collect()
 }
 
+/// Get the results of an experiment
+///
+/// Returns the results of each arm and the comparisons between arms. All intervals are valid at all times, however
+/// often they are read.
 #[utoipa::path(get, path = "/api/v1/experiments/{id}/results", operation_id = "get_experiment_results", tag = "experiments",
-    params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, description = "What is known so far.", body = ResultsView), Problems))]
+    params(("id" = uuid::Uuid, Path, description = "The id of the experiment.")),
+    responses((status = 200, description = "The results so far.", body = ResultsView)))]
 pub(super) async fn results(
     State(app): State<App>,
     caller: Caller<Viewer>,
-    Named(id): Named<ExperimentId>,
-) -> Answer<Json<ResultsView>> {
-    let (experiment, known, verdict) = service::results(&app, &caller, id).await?;
-    let Verdict { comparisons, mismatch_p: p_value, mismatch, winner, .. } = verdict;
-    let told = "The sessions are not spread over the arms as the weights say: nothing can be concluded.";
+    PathId(id): PathId<ExperimentId>,
+) -> HandlerResult<Json<ResultsView>> {
+    let (experiment, known, verdict) = service::get_results(&app, &caller, id).await?;
+    let ArmVerdict { comparisons, mismatch_p: p_value, mismatch, winner, .. } = verdict;
+    let warning = "The sessions are not spread over the arms as the weights say: nothing can be concluded.";
     Ok(Json(ResultsView {
         experiment_id: id,
         status: experiment.status,
@@ -141,6 +162,6 @@ pub(super) async fn results(
         comparisons: compared(comparisons, per_pair(ALPHA, experiment.arms.len())),
         winner: experiment.winner.or(winner),
         sample_ratio: SampleRatio { p_value, mismatch },
-        warnings: mismatch.then(|| told.to_owned()).into_iter().collect(),
+        warnings: mismatch.then(|| warning.to_owned()).into_iter().collect(),
     }))
 }

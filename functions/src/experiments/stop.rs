@@ -1,38 +1,48 @@
-//! `POST /experiments/{id}/stop`: takes no more sessions.
+//! `POST /experiments/{id}/stop`: assigns no further sessions to the experiment.
 
 use axum::extract::State;
 use serde::Deserialize;
-use shared::{app::App, error::Error, experiment::service, id::ExperimentId};
+use shared::{
+    app::App,
+    kernel::{error::Error, id::ExperimentId},
+    models::experiments::service,
+};
 use utoipa::ToSchema;
 
 use crate::{
     experiments::view::ExperimentView,
-    problem::{Answer, Problems},
-    request::{Caller, Lead, Named, OptionalJson},
-    version::One,
+    http::{
+        problem::HandlerResult,
+        request::{Caller, Lead, OptionalJson, PathId},
+        version::VersionedJson,
+    },
 };
 
-/// Why it is stopped.
+/// The reason of a stop.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StopExperiment {
+    /// The reason, which is recorded.
     #[schema(max_length = 1000)]
     reason: Option<String>,
 }
 
+/// Stop an experiment
+///
+/// Ends the assignment of sessions. Running sessions continue on their arms. Requires the role lead.
 #[utoipa::path(post, path = "/api/v1/experiments/{id}/stop", operation_id = "stop_experiment", tag = "experiments",
-    request_body = Option<StopExperiment>, params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, description = "It is stopped. What runs on its arms ends as it would.", body = ExperimentView,
-        headers(("ETag" = String, description = "Its version."))), Problems))]
+    request_body = Option<StopExperiment>, params(("id" = uuid::Uuid, Path, description = "The id of the experiment.")),
+    responses((status = 200, description = "The stopped experiment.", body = ExperimentView,
+        headers(("ETag" = String, description = "The version of the object.")))))]
 pub(super) async fn stop(
     State(app): State<App>,
     caller: Caller<Lead>,
-    Named(id): Named<ExperimentId>,
+    PathId(id): PathId<ExperimentId>,
     OptionalJson(sent): OptionalJson<StopExperiment>,
-) -> Answer<One<ExperimentView>> {
+) -> HandlerResult<VersionedJson<ExperimentView>> {
     let fits = |text: &String| text.chars().count() <= 1000 && !text.contains('\0');
     if sent.reason.as_ref().is_some_and(|text| !fits(text)) {
-        return Err(Error::field("reason", "must have at most 1000 characters, none of them NUL").into());
+        return Err(Error::invalid_field("reason", "must have at most 1000 characters, none of them NUL").into());
     }
-    Ok(One(service::stop(&app, &caller, id, sent.reason).await?.into()))
+    Ok(VersionedJson(service::stop(&app, &caller, id, sent.reason).await?.into()))
 }

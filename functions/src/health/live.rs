@@ -1,4 +1,4 @@
-//! `GET /health`: the process answers. Asks nobody.
+//! `GET /health`: the process answers. It calls no dependency.
 
 use std::{
     sync::{LazyLock, OnceLock},
@@ -9,27 +9,33 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// When this was first asked for: the routes are made as the process starts.
+/// When this was first read: the routes are built at the start of the process.
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// What this process was built from, as far as it was told.
+/// The revision that this process was built from, if it is configured.
 pub(super) static COMMIT: OnceLock<String> = OnceLock::new();
 
-pub(super) fn started() {
+pub(super) fn start_clock() {
     LazyLock::force(&STARTED);
 }
 
+/// The state of the process.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
     /// Always `ok`.
     status: &'static str,
+    /// The version of the software.
     version: &'static str,
-    /// The revision that it was built from, or `unknown`.
+    /// The revision that the software was built from, or `unknown`.
     commit: &'static str,
+    /// The seconds since the process started.
     uptime_seconds: u64,
 }
 
-#[utoipa::path(get, path = "/health", tag = "health", security(()), responses((status = 200, description = "We are there.", body = Health)))]
+/// Check liveness
+///
+/// Answers while the process runs. Calls no other service.
+#[utoipa::path(get, path = "/health", operation_id = "get_health", tag = "health", security(()), responses((status = 200, description = "The process runs.", body = Health)))]
 pub(super) async fn health() -> Json<Health> {
     Json(Health {
         status: "ok",

@@ -1,37 +1,49 @@
-//! `GET /ready`: Postgres, Redis and the queue are really asked, each within a second.
+//! `GET /ready`: whether Postgres, Redis and the queue answer within a second each.
 
 use std::time::{Duration, Instant};
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
-use shared::{app::App, error::Result, limits::service::are_counted};
+use shared::{app::App, identity::rate_limits::service::is_shared, kernel::error::Result};
 use utoipa::ToSchema;
 
+/// The readiness of the process.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Readiness {
     /// `ready` or `unavailable`.
     status: &'static str,
+    /// The checks of the services.
     checks: Checks,
-    /// What does not work as it should meanwhile.
+    /// Functions that are degraded at present.
     notes: Vec<&'static str>,
 }
 
+/// The checks of all services.
 #[derive(Serialize, ToSchema)]
 struct Checks {
+    /// PostgreSQL.
     postgres: Check,
+    /// Redis.
     redis: Check,
+    /// The queue.
     queue: Check,
 }
 
+/// The check of one service.
 #[derive(Serialize, ToSchema)]
 struct Check {
+    /// Whether the service answered.
     ok: bool,
+    /// The duration of the check in milliseconds.
     latency_ms: u64,
 }
 
-#[utoipa::path(get, path = "/ready", tag = "health", security(()), responses(
-    (status = 200, description = "All that we need answers.", body = Readiness),
-    (status = 503, description = "Something that we need does not answer.", body = Readiness),
+/// Check readiness
+///
+/// Checks whether PostgreSQL, Redis and the queue answer within a second each.
+#[utoipa::path(get, path = "/ready", operation_id = "get_readiness", tag = "health", security(()), responses(
+    (status = 200, description = "All services answer.", body = Readiness),
+    (status = 503, description = "A service does not answer.", body = Readiness),
 ))]
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
     let (postgres, redis, queue) = tokio::join!(
@@ -43,8 +55,8 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if ok { "ready" } else { "unavailable" };
     let mut notes = Vec::new();
-    if !redis.ok || !are_counted(&app) {
-        notes.push("Redis does not answer: calls are let through without a limit.");
+    if !redis.ok || !is_shared(&app) {
+        notes.push("Redis does not answer: each process enforces the rate limits by its own count.");
     }
     (status, Json(Readiness { status: word, checks: Checks { postgres, redis, queue }, notes }))
 }

@@ -1,31 +1,31 @@
-//! The decision of API Gateway's authorizer: the same [`identify`] that every extractor asks, said as yes or no.
+//! The decision of API Gateway's authorizer, by the same [`identify_caller`] that every extractor calls.
 //!
-//! It keeps calls without a good credential away from the functions. No function believes it: what an extractor does not
-//! find out by itself is not known.
+//! The authorizer keeps requests without a valid credential away from the functions. No function trusts it: each
+//! identifies its callers again.
 
 use std::sync::Arc;
 
-use aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request as Event;
+use aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request as AuthorizerEvent;
 use serde::Serialize;
 use serde_json::Value;
 use shared::{
     app::App,
-    auth::service::{Call, Identity, identify},
-    error::Result,
+    identity::auth::{CallOrigin, CallerIdentity, identify_caller},
+    kernel::error::Result,
 };
 
-use crate::request::credentials;
+use crate::http::request::credentials;
 
-/// What API Gateway is told, in its simple form.
+/// The answer to API Gateway, in its simple format.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Verdict {
+pub struct AuthorizerDecision {
     pub is_authorized: bool,
-    /// Who it is, for the access log.
+    /// The caller, for the access log.
     pub context: Context,
 }
 
-/// Texts that an access log may show.
+/// Fields that an access log may show.
 #[derive(Debug, Default, Serialize)]
 pub struct Context {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,38 +34,37 @@ pub struct Context {
     pub principal: Option<String>,
 }
 
-/// Whether the request of an event (payload format 2.0) may go on. Whatever keeps us from knowing is a no. What a browser
-/// asks before a call from another origin (OPTIONS) comes without a credential, always: the functions answer it by
-/// `CORS_ORIGINS` alone, or with 405.
-pub async fn authorize(app: &App, event: Value) -> Verdict {
+/// Whether the request of an event (payload format 2.0) may proceed. An error counts as a denial. CORS preflight
+/// requests (OPTIONS) carry no credential and always proceed: the functions answer them by `CORS_ORIGINS`, or with 405.
+pub async fn authorize(app: &App, event: Value) -> AuthorizerDecision {
     if event.pointer("/requestContext/http/method").and_then(Value::as_str) == Some("OPTIONS") {
-        return Verdict { is_authorized: true, context: Context::default() };
+        return AuthorizerDecision { is_authorized: true, context: Context::default() };
     }
     match Box::pin(caller(app, event)).await {
-        Ok(identity) => Verdict { is_authorized: true, context: context(&identity) },
+        Ok(identity) => AuthorizerDecision { is_authorized: true, context: context(&identity) },
         Err(error) => {
             if error.code().retryable() {
-                tracing::error!(?error, "a request was not let through because nobody could say who it is from");
+                tracing::error!(?error, "a request was denied because its caller could not be identified");
             } else {
-                tracing::debug!(?error, "a request was not let through");
+                tracing::debug!(?error, "a request was denied");
             }
-            Verdict::default()
+            AuthorizerDecision::default()
         }
     }
 }
 
-async fn caller(app: &App, event: Value) -> Result<Identity> {
-    let event: Event = serde_json::from_value(event).map_err(shared::error::Error::internal)?;
+async fn caller(app: &App, event: Value) -> Result<CallerIdentity> {
+    let event: AuthorizerEvent = serde_json::from_value(event).map_err(shared::kernel::error::Error::internal)?;
     let context = &event.request_context;
     let request_id = Arc::from(context.request_id.as_deref().unwrap_or_default());
     let address = context.http.source_ip.as_deref().map(Arc::from);
-    identify(app, credentials(&event.headers)?, Call { request_id, address }).await
+    identify_caller(app, credentials(&event.headers)?, CallOrigin { request_id, address }).await
 }
 
-fn context(identity: &Identity) -> Context {
+fn context(identity: &CallerIdentity) -> Context {
     let (tenant_id, principal) = match identity {
-        Identity::Caller(caller) => (caller.tenant_id, caller.principal.key()),
-        Identity::Agent(agent) => (agent.tenant_id, format!("agent:{}", agent.agent_id)),
+        CallerIdentity::Caller(caller) => (caller.tenant_id, caller.principal.principal_key()),
+        CallerIdentity::Agent(agent) => (agent.tenant_id, format!("agent:{}", agent.agent_id)),
     };
     Context { tenant_id: Some(tenant_id.to_string()), principal: Some(principal) }
 }

@@ -1,66 +1,61 @@
-//! The ways we are called under Lambda: a request, a batch of messages, a call. Each binary in `src/bin` is one call into
-//! here.
+//! How Lambda calls us: a request, a batch of messages, an invocation. Each binary in `src/bin` is one call of a
+//! function here.
 //!
-//! Whatever is called is awaited to its end before we reply: Lambda freezes the process after the reply, and what was
-//! left running would go on hours later or never.
+//! All work is awaited before we return: Lambda freezes the process after the reply, and work that is still running
+//! would continue hours later or never.
 
 mod authorize;
 mod batch;
-mod settle;
-
-use std::time::Duration;
+mod message;
 
 use axum::Router;
-use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use shared::{
-    app::App,
-    clock::{Clock, Time},
-    config::Config,
-    error::Result,
-    job::{Lane, Verdict},
-    runtime::carried::Carried,
-    telemetry, trainer,
+    app::{App, config::Config, runtimes::RuntimeFactory, trainers},
+    kernel::{clock::Clock, error::Result, telemetry},
+    platform::queue::job::{JobOutcome, QueueName},
 };
 
-use crate::work;
+use crate::{http::deadline::time_left, jobs};
 
-pub use authorize::{Verdict as Allowed, authorize};
-pub use batch::{Batch, handle};
-pub use settle::{Settled, attempt, settle};
+pub use authorize::{AuthorizerDecision, authorize};
+pub use batch::{Batch, process_batch};
+pub use message::{MessageDisposition, run_with_timeout, settle_message};
 
-/// What is kept of an invocation's time to report what became of it.
-const MARGIN: Duration = Duration::from_millis(500);
+/// The result of the `main` of a binary. It serves until Lambda ends it, so only a failed start is ever returned.
+pub type HostResult = std::result::Result<(), Error>;
 
-/// What the `main` of a binary ends with: it serves until Lambda ends it, so only a failed start is ever seen.
-pub type Ended = std::result::Result<(), Error>;
-
-/// Puts the app of a function together, once, when its process starts, with the runtimes that it `carries`. Nothing is
-/// connected before it is needed.
-pub fn start(carries: Carried) -> std::result::Result<App, Error> {
-    start_to_train(carries, trainer::carried::none)
+/// Builds the app of a function when its process starts, with the agent runtimes that the function needs. Connections
+/// are opened at first use.
+pub fn build_app(runtimes: RuntimeFactory) -> std::result::Result<App, Error> {
+    build_training_app(runtimes, trainers::no_trainers)
 }
 
-/// The same, of a function that has models made by whom it `trains` with.
-pub fn start_to_train(carries: Carried, trains: trainer::carried::Carried) -> std::result::Result<App, Error> {
+/// Builds the app of a function that also needs trainers.
+pub fn build_training_app(
+    runtimes: RuntimeFactory,
+    trainers: trainers::TrainerFactory,
+) -> std::result::Result<App, Error> {
     let config = Config::from_env()?;
-    telemetry::start(config.log_format, &config.log_filter);
-    crate::health::built_from(&config.commit);
+    telemetry::start_logging(config.log_format, &config.log_filter);
+    crate::health::set_commit(&config.commit);
     if config.sqs.is_none() {
-        return Err(Error::from("DISPATCH_QUEUE_URL must be set: jobs in a function's memory would be frozen with it"));
+        let reason = "DISPATCH_QUEUE_URL must be set: Lambda would freeze jobs in the memory of a function";
+        return Err(Error::from(reason));
     }
-    Ok(config.build(Clock::System, carries, trains)?)
+    Ok(config.build(Clock::System, runtimes, trainers)?)
 }
 
 /// Serves the routes of one area to API Gateway.
 ///
-/// The stage is no part of our paths: the template sets `AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH`.
-pub async fn requests(routes: Router) -> Ended {
+/// The stage is not part of our paths: the template sets `AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH`.
+pub async fn serve_http(routes: Router) -> HostResult {
     lambda_http::run(routes).await
 }
 
-/// Answers API Gateway whether a request may reach its function. The function decides once more, and alone.
-pub async fn authorizations(app: App) -> Ended {
+/// Decides for API Gateway whether a request may reach its function. The function decides again by itself.
+pub async fn serve_authorizer(app: App) -> HostResult {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let app = &app;
         Box::pin(async move { Ok::<_, Error>(authorize(app, event.payload).await) })
@@ -68,74 +63,47 @@ pub async fn authorizations(app: App) -> Ended {
     .await
 }
 
-/// Answers what API Gateway tells of the connections that it holds.
-pub async fn sockets(app: App) -> Ended {
+/// Handles the connection events of API Gateway's WebSocket API.
+pub async fn serve_websocket_events(app: App) -> HostResult {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let app = &app;
-        Box::pin(async move { Ok::<_, Error>(crate::live::gateway::answer(app, event.payload).await) })
+        Box::pin(async move { Ok::<_, Error>(crate::live::gateway::handle_event(app, event.payload).await) })
     }))
     .await
 }
 
-/// Works off the messages of one lane that SQS hands over in batches.
-pub async fn messages(lane: Lane, app: App) -> Ended {
+/// Processes the messages of one queue, which SQS delivers in batches.
+pub async fn serve_queue(queue_name: QueueName, app: App) -> HostResult {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Batch>| {
         let time_left = time_left(&event.context, app.clock.now());
         let app = &app;
-        Box::pin(async move { handle(&app.queue, lane, event.payload, time_left, &|job| work::run(app, job)).await })
+        Box::pin(async move {
+            process_batch(&app.queue, queue_name, event.payload, time_left, &|job| jobs::run(app, job)).await
+        })
     }))
     .await
 }
 
-/// Does one thing each time it is called, by a schedule or by hand. What comes along with the call is not looked at.
-pub async fn calls<W, F>(work: W) -> Ended
+/// Runs `work` at each invocation, by a schedule or by hand. The payload of the invocation is ignored.
+pub async fn serve_invocations<W, F>(work: W) -> HostResult
 where
     W: Fn() -> F,
-    F: Future<Output = Result<Verdict>>,
+    F: Future<Output = Result<JobOutcome>>,
 {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let time_left = time_left(&event.context, Clock::System.now());
-        let work = attempt(work(), time_left);
+        let work = run_with_timeout(work(), time_left);
         Box::pin(async move {
             match work.await {
-                // The next call comes by itself, so there is nothing to put off.
-                Ok(Verdict::Done | Verdict::Later(_)) => Ok(json!({"verdict": "done"})),
-                Ok(Verdict::Never(error)) | Err(error) => {
-                    tracing::error!(?error, "the work failed");
-                    // Lambda counts it for the function's alarms, and shows it to whoever called.
+                // The next invocation comes by itself, so a delay needs no message.
+                Ok(JobOutcome::Complete | JobOutcome::Snooze(_)) => Ok(json!({"verdict": "done"})),
+                Ok(JobOutcome::Discard(error)) | Err(error) => {
+                    tracing::error!(?error, "the invocation failed");
+                    // Lambda counts the error for the function's alarms and returns it to the invoker.
                     Err(Error::from(error))
                 }
             }
         })
     }))
     .await
-}
-
-/// How long an invocation may still take. A deadline that is over before we began is none: `cargo lambda watch` always
-/// says that it is ten minutes past the beginning of 1970.
-pub(crate) fn time_left(context: &Context, now: Time) -> Option<Duration> {
-    let deadline = Duration::from_millis(context.deadline);
-    let now = Duration::from_millis(u64::try_from(now.timestamp_millis()).unwrap_or(0));
-    deadline.checked_sub(now).map(|left| left.saturating_sub(MARGIN))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_deadline_in_the_past_is_an_unknown_one() {
-        let now = Clock::System.now();
-        let due = |millis: i64| {
-            let mut context = Context::default();
-            context.deadline = u64::try_from(now.timestamp_millis() + millis).unwrap();
-            time_left(&context, now)
-        };
-        assert_eq!(due(10_000), Some(Duration::from_millis(9_500)));
-        assert_eq!(due(100), Some(Duration::ZERO));
-        assert_eq!(due(-1), None);
-        let mut watched = Context::default();
-        watched.deadline = 600_000;
-        assert_eq!(time_left(&watched, now), None);
-    }
 }

@@ -1,94 +1,94 @@
-//! `GET /live/events`: a topic of the live stream as a log, in the same order and with the same cursors.
+//! `GET /live/events`: a topic of the live stream as a log or as Server-Sent Events, in the same order and with the
+//! same cursors.
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
 use serde::{Deserialize, Serialize};
 use shared::{
     app::App,
-    auth::Actor,
-    clock::Time,
-    id::{EventId, SessionId},
-    live::{Topic, Who, frame::Item, message, service},
+    events::stream::{Cursor, Subscriber, Topic, message, service},
 };
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{
-    problem::{Answer, Problems},
-    query::limit,
-    request::{Caller, Query, Viewer},
+use super::{event_stream, topic_event::TopicEvent};
+use crate::http::{
+    problem::HandlerResult,
+    query::parse_limit,
+    request::{Query, StreamReader},
+    response::{MAX_BUFFERED_RESPONSE, count_fitting},
+    sse::{accepts_stream, last_event_id},
 };
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LogQuery {
-    /// `/ws/sessions`, which it is when absent, `/ws/sessions/{id}`, `/ws/agents`, `/ws/tuning` or `/ws/system`.
+    /// The topic: `/ws/sessions` (default), `/ws/sessions/{id}`, `/ws/agents`, `/ws/fine-tuning` or `/ws/system`.
     topic: Option<String>,
-    /// Only what came after this cursor. From the beginning of what is kept when absent.
+    /// Return events after this cursor. Default: the beginning of the topic, and for a stream new events.
     after: Option<String>,
-    /// How many at most, 50 when absent.
+    /// The largest number of items in the page. Default: 50.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
     limit: Option<String>,
+    /// A ticket of `POST /live/tickets`, in place of the Authorization header. It can be used once, within a minute.
+    #[serde(rename = "ticket")]
+    _ticket: Option<String>,
 }
 
-/// One event of a topic.
-#[derive(Serialize, ToSchema)]
-pub(super) struct TopicEvent {
-    id: EventId,
-    /// Such as `session.status_changed` or `agent.registered`.
-    #[serde(rename = "type")]
-    kind: String,
-    /// Of a session's event.
-    session_id: Option<SessionId>,
-    /// Of a session's event: its number in the session's log.
-    seq: Option<i64>,
-    actor: Actor,
-    #[schema(value_type = String, format = DateTime)]
-    at: Time,
-    #[schema(value_type = Object)]
-    payload: serde_json::Value,
-    /// Its place in the topic.
-    cursor: String,
-}
-
-/// A stretch of a topic.
+/// A part of a topic.
 #[derive(Serialize, ToSchema)]
 pub(super) struct TopicPage {
+    /// The events, oldest first.
     items: Vec<TopicEvent>,
-    /// The `after` of the next page; null when this is the end of the log so far.
+    /// The `after` of the next page; null at the end of the topic.
     next_cursor: Option<String>,
-    /// Up to where this page tells all: subscribe after it.
+    /// The position up to which the page is complete. A subscription may start after it.
     cursor: String,
 }
 
-#[utoipa::path(get, path = "/api/v1/live/events", operation_id = "list_live_events", tag = "live", params(LogQuery),
-    responses((status = 200, description = "A page of the topic's events, oldest first.", body = TopicPage), Problems))]
+/// List events of a topic
+///
+/// Returns a page of a topic's events, oldest first, in the order and with the cursors of the live stream. With
+/// `Accept: text/event-stream` new events are streamed as Server-Sent Events instead, with the cursor as the id of each
+/// frame, so that a client that reconnects misses nothing. A browser that cannot send headers authenticates with a
+/// ticket in the query.
+#[utoipa::path(get, path = "/api/v1/live/events", operation_id = "list_live_events", tag = "live",
+    params(LogQuery, ("Last-Event-ID" = Option<String>, Header, description = "For streams: the cursor of the last event received.")),
+    responses((status = 200, description = "A page of events, or a stream of them.", content(
+        (TopicPage = "application/json"), (TopicEvent = "text/event-stream")))))]
 pub(super) async fn events(
     State(app): State<App>,
-    caller: Caller<Viewer>,
+    caller: StreamReader,
+    headers: HeaderMap,
     Query(query): Query<LogQuery>,
-) -> Answer<Json<TopicPage>> {
-    let mut refusals = shared::error::Refusals::default();
-    let limit = limit(&mut refusals, query.limit);
-    refusals.finish()?;
-    let topic = query.topic.map_or(Ok(Topic::Sessions), |topic| message::topic(&topic))?;
-    let after = query.after.map(|after| message::after(topic, &after)).transpose()?;
-    let page = service::log(&app, &Who::from(&*caller), topic, after, limit).await?;
-    let cursor = page.end.to_string();
-    let next_cursor = page.more.then(|| cursor.clone());
-    Ok(Json(TopicPage { items: page.items.into_iter().map(TopicEvent::from).collect(), next_cursor, cursor }))
+) -> HandlerResult<Response> {
+    let mut refusals = shared::kernel::error::ValidationErrors::default();
+    let limit = parse_limit(&mut refusals, query.limit);
+    refusals.into_result()?;
+    let topic = query.topic.map_or(Ok(Topic::Sessions), |topic| message::parse_topic(&topic))?;
+    let after = query.after.map(|after| message::parse_cursor(topic, &after)).transpose()?;
+    let subscriber = Subscriber::from(&*caller);
+    if accepts_stream(&headers) {
+        // A browser gives up when its header is refused: one that is no cursor counts as none.
+        let last = last_event_id(&headers).and_then(|text| Cursor::parse(topic, text));
+        return event_stream::open(app, subscriber, topic, last.or(after)).await;
+    }
+    let page = service::read_topic_log(&app, &subscriber, topic, after, limit).await?;
+    let items = page.events.into_iter().map(TopicEvent::from).collect();
+    Ok(Json(TopicPage::of(items, page.end.to_string(), page.has_more)).into_response())
 }
 
-impl From<Item> for TopicEvent {
-    fn from(item: Item) -> Self {
-        Self {
-            id: item.id,
-            kind: item.kind,
-            session_id: item.session_id,
-            seq: item.seq,
-            actor: item.actor,
-            at: item.at,
-            payload: item.payload,
-            cursor: item.cursor.to_string(),
-        }
+impl TopicPage {
+    /// The events before `end`, as many as fit into a response.
+    fn of(mut items: Vec<TopicEvent>, end: String, has_more: bool) -> Self {
+        let fitting = count_fitting(&items, MAX_BUFFERED_RESPONSE);
+        let is_cut = fitting < items.len();
+        items.truncate(fitting);
+        let cursor = items.last().filter(|_| is_cut).map_or(end, |last| last.cursor.clone());
+        Self { next_cursor: (is_cut || has_more).then(|| cursor.clone()), items, cursor }
     }
 }

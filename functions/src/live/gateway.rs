@@ -1,4 +1,4 @@
-//! The events of API Gateway's WebSocket API: `$connect`, `$disconnect`, and what clients say.
+//! The events of API Gateway's WebSocket API: `$connect`, `$disconnect` and the messages of clients.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
     app::App,
-    auth::service::Call,
-    error::{Code, Error, Result},
-    live::{
-        Push,
-        gateway::{Gateway, connected, disconnected, heard},
-        service::Entry,
+    events::stream::{
+        ConnectionBackend,
+        gateway::{ApiGatewayClient, InitialSubscription, on_connect, on_disconnect, on_message},
+        service::StreamCredentials,
     },
+    identity::auth::CallOrigin,
+    kernel::error::{Code, Error, Result},
 };
 
-use crate::{problem::status, request::credentials};
+use crate::http::{problem::status, request::credentials};
 
 /// An event, as far as it is looked at.
 #[derive(Deserialize)]
@@ -57,7 +57,7 @@ pub struct Reply {
 }
 
 /// Answers one event.
-pub async fn answer(app: &App, event: Value) -> Reply {
+pub async fn handle_event(app: &App, event: Value) -> Reply {
     match Box::pin(heed(app, event)).await {
         Ok(()) => Reply { status_code: 200 },
         Err(error) => {
@@ -72,13 +72,13 @@ pub async fn answer(app: &App, event: Value) -> Reply {
 }
 
 async fn heed(app: &App, event: Value) -> Result<()> {
-    let Push::ApiGateway(gateway) = &app.push else {
+    let ConnectionBackend::ApiGateway(gateway) = &app.backend else {
         return Err(Error::new(Code::InternalError, "LIVE_ENDPOINT must be set: it says where the connections are."));
     };
     let event: Event = serde_json::from_value(event).map_err(Error::internal)?;
     match event.request_context.event_type.as_str() {
         "CONNECT" => connect(app, event).await,
-        "DISCONNECT" => disconnected(app, &event.request_context.connection_id).await,
+        "DISCONNECT" => on_disconnect(app, &event.request_context.connection_id).await,
         _ => say(app, gateway, &event).await,
     }
 }
@@ -93,15 +93,16 @@ async fn connect(app: &App, event: Event) -> Result<()> {
     let query = event.query_string_parameters.unwrap_or_default();
     let of = |name: &str| query.get(name).map(String::as_str);
     let context = event.request_context;
-    let call = Call {
+    let call = CallOrigin {
         request_id: Arc::from(context.request_id.unwrap_or_default()),
         address: context.identity.source_ip.map(Arc::from),
     };
-    let entry = Entry { ticket: of("ticket"), credentials: credentials(&headers)? };
-    connected(app, &context.connection_id, entry, call, (of("topic"), of("after"))).await
+    let initial = InitialSubscription { topic: of("topic"), after: of("after") };
+    let credentials = StreamCredentials { ticket: of("ticket"), credentials: credentials(&headers)? };
+    on_connect(app, &context.connection_id, credentials, call, initial).await
 }
 
-async fn say(app: &App, gateway: &Gateway, event: &Event) -> Result<()> {
+async fn say(app: &App, gateway: &ApiGatewayClient, event: &Event) -> Result<()> {
     let text = event.body.as_deref().unwrap_or_default();
-    heard(app, gateway, &event.request_context.connection_id, text).await
+    on_message(app, gateway, &event.request_context.connection_id, text).await
 }

@@ -1,9 +1,11 @@
-//! The live stream: tickets to open it with, a topic read as a log, and the socket itself where this process holds it.
+//! The live stream: its tickets, its topics as logs, and the WebSocket of a host that holds the connections itself.
 
+mod event_stream;
 mod events;
 pub mod gateway;
 pub mod socket;
 mod tickets;
+mod topic_event;
 
 use shared::app::App;
 use utoipa_axum::{router::OpenApiRouter, routes};

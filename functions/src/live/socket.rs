@@ -1,4 +1,4 @@
-//! `GET /ws/...`: the live stream, where this process holds the connections itself.
+//! `GET /ws/...`: the live stream of a host that holds the connections itself.
 
 use std::time::Duration;
 
@@ -19,31 +19,36 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::{
     app::App,
-    auth::service::Call,
-    error::{Code, Error, Result},
-    id::RequestId,
-    live::{
-        Topic, Who,
+    events::stream::{
+        Subscriber, Topic,
         connection::Connection,
         frame,
         hub::{
-            Seat,
-            mailbox::{Cut, Letter, Next},
+            ConnectionHandle,
+            outbox::{CloseReason, OutboxItem, QueuedFrame},
+            serve::handle_message,
         },
         message::{self, MAX_MESSAGE},
-        service::{Entry, admit},
+        service::{StreamCredentials, authenticate_subscriber},
+    },
+    identity::auth::CallOrigin,
+    kernel::{
+        error::{Code, Error, Result},
+        id::RequestId,
     },
 };
 
-use crate::{
-    problem::Answer,
-    request::{Address, Query, RequestText, credentials},
+use crate::http::{
+    problem::HandlerResult,
+    request::{ClientAddress, Query, RequestText, credentials},
 };
 
 /// How many frames are written at once.
 const AT_ONCE: usize = 64;
 /// How long a reader may keep one write waiting.
 const WRITE: Duration = Duration::from_mins(2);
+/// How long the end of a connection may take.
+const CLOSING: Duration = Duration::from_secs(1);
 /// How many messages a client may send in a burst, and how many a second after that.
 const BURST: f64 = 60.0;
 const PER_SECOND: f64 = 10.0;
@@ -60,25 +65,29 @@ struct Opening {
     after: Option<String>,
 }
 
-async fn open(State(app): State<App>, request: Request) -> Answer<Response> {
+async fn open(State(app): State<App>, request: Request) -> HandlerResult<Response> {
     let (mut parts, _) = request.into_parts();
     let topic: Topic = parts.uri.path().parse().map_err(|_| {
-        Error::new(Code::RouteNotFound, "There is no such topic: /ws/sessions, /ws/agents, /ws/tuning, /ws/system.")
+        Error::new(
+            Code::RouteNotFound,
+            "There is no such topic: /ws/sessions, /ws/agents, /ws/fine-tuning, /ws/system.",
+        )
     })?;
     let Query(opening) = Query::<Opening>::from_request_parts(&mut parts, &app).await?;
-    let after = opening.after.map(|after| message::after(topic, &after)).transpose()?;
-    let call = Call {
+    let after = opening.after.map(|after| message::parse_cursor(topic, &after)).transpose()?;
+    let call = CallOrigin {
         request_id: parts.extensions.get::<RequestText>().map(|id| id.0.clone()).unwrap_or_default(),
-        address: parts.extensions.get::<Address>().map(|address| address.0.clone()),
+        address: parts.extensions.get::<ClientAddress>().map(|address| address.0.clone()),
     };
-    let entry = Entry { ticket: opening.ticket.as_deref(), credentials: credentials(&parts.headers)? };
-    let who = Box::pin(admit(&app, entry, call)).await?;
-    who.may_watch(topic)?;
+    let entry = StreamCredentials { ticket: opening.ticket.as_deref(), credentials: credentials(&parts.headers)? };
+    let subscriber = Box::pin(authenticate_subscriber(&app, entry, call)).await?;
+    subscriber.check_topic_access(topic)?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(no_socket)?;
-    let seat = enter(&app, who)?;
+    let connection = enter(&app, subscriber)?;
     let first = json!({"action": "subscribe", "topic": topic, "after": after.map(|after| after.to_string())});
     let upgrade = upgrade.max_message_size(2 * MAX_MESSAGE).max_frame_size(2 * MAX_MESSAGE);
-    Ok(upgrade.on_upgrade(move |socket| async move { Box::pin(serve(app, seat, socket, first.to_string())).await }))
+    Ok(upgrade
+        .on_upgrade(move |socket| async move { Box::pin(serve(app, connection, socket, first.to_string())).await }))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
@@ -88,32 +97,34 @@ fn no_socket(rejection: WebSocketUpgradeRejection) -> Error {
 }
 
 /// Takes a place among the connections of this process, and says so first.
-fn enter(app: &App, who: Who) -> Result<Seat> {
+fn enter(app: &App, subscriber: Subscriber) -> Result<ConnectionHandle> {
     let hub =
-        app.push.hub().ok_or_else(|| Error::new(Code::RouteNotFound, "The live stream is at another address."))?;
-    let (id, tenant_id, now) = (RequestId::new().to_string(), who.tenant_id, app.clock.now());
-    let seat = hub.enter(Connection::new(id.clone(), who, now))?;
-    seat.mailbox.say(frame::established(&id, tenant_id, &app.settings.live, now));
-    Ok(seat)
+        app.backend.hub().ok_or_else(|| Error::new(Code::RouteNotFound, "The live stream is at another address."))?;
+    let (id, tenant_id, now) = (RequestId::new().to_string(), subscriber.tenant_id, app.clock.now());
+    let connection = hub.register(Connection::new(id.clone(), subscriber, now), app.stream_limits)?;
+    connection.outbox.push_control(frame::connection_established(&id, tenant_id, &app.settings.live, now));
+    Ok(connection)
 }
 
 /// Serves a connection until either side ends it.
-async fn serve(app: App, seat: Seat, socket: WebSocket, first: String) {
-    let (writes, reads) = socket.split();
-    seat.hear(&app, &first).await;
+async fn serve(app: App, connection: ConnectionHandle, socket: WebSocket, first: String) {
+    let (mut writes, reads) = socket.split();
+    handle_message(&connection, &app, &first).await;
     tokio::select! {
-        () = write(&app, &seat, writes) => {}
-        () = read(&app, &seat, reads) => {}
+        () = write(&app, &connection, &mut writes) => {}
+        () = read(&app, &connection, reads) => {}
     }
+    // A client that closes is answered with a close frame, which waits to be written.
+    let _ = tokio::time::timeout(CLOSING, writes.close()).await;
 }
 
-async fn write(app: &App, seat: &Seat, mut writes: SplitSink<WebSocket, Message>) {
+async fn write(app: &App, connection: &ConnectionHandle, writes: &mut SplitSink<WebSocket, Message>) {
     let mut pings = tokio::time::interval(app.settings.live.heartbeat);
     loop {
         let first = tokio::select! {
-            next = seat.mailbox.next() => match next {
-                Next::Letter(letter) => text(letter),
-                Next::Cut(why) => return close(writes, why).await,
+            next = connection.outbox.next_item() => match next {
+                OutboxItem::Frame(frame) => text(frame),
+                OutboxItem::Close(why) => return close(writes, why).await,
             },
             // Whoever is there answers by itself.
             _ = pings.tick() => Message::Ping(bytes::Bytes::new()),
@@ -121,29 +132,29 @@ async fn write(app: &App, seat: &Seat, mut writes: SplitSink<WebSocket, Message>
         let written = async {
             writes.feed(first).await?;
             for _ in 1..AT_ONCE {
-                let Some(Next::Letter(letter)) = seat.mailbox.try_next() else { break };
-                writes.feed(text(letter)).await?;
+                let Some(OutboxItem::Frame(frame)) = connection.outbox.try_next_item() else { break };
+                writes.feed(text(frame)).await?;
             }
             writes.flush().await
         };
         match tokio::time::timeout(WRITE, written).await {
-            Ok(Ok(())) => seat.drained(),
+            Ok(Ok(())) => connection.record_write(),
             Ok(Err(_)) | Err(_) => return,
         }
     }
 }
 
-fn text(letter: Letter) -> Message {
-    Message::Text(Utf8Bytes::try_from(letter.text).unwrap_or_default())
+fn text(frame: QueuedFrame) -> Message {
+    Message::Text(Utf8Bytes::try_from(frame.text).unwrap_or_default())
 }
 
-async fn close(mut writes: SplitSink<WebSocket, Message>, why: Cut) {
-    let (code, reason) = why.close();
+async fn close(writes: &mut SplitSink<WebSocket, Message>, why: CloseReason) {
+    let (code, reason) = why.close_frame();
     let frame = Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
-    let _ = tokio::time::timeout(Duration::from_secs(1), writes.send(frame)).await;
+    let _ = tokio::time::timeout(CLOSING, writes.send(frame)).await;
 }
 
-async fn read(app: &App, seat: &Seat, mut reads: SplitStream<WebSocket>) {
+async fn read(app: &App, connection: &ConnectionHandle, mut reads: SplitStream<WebSocket>) {
     let mut left = BURST;
     let mut last = tokio::time::Instant::now();
     while let Some(Ok(message)) = reads.next().await {
@@ -152,13 +163,13 @@ async fn read(app: &App, seat: &Seat, mut reads: SplitStream<WebSocket>) {
                 left = (left + last.elapsed().as_secs_f64() * PER_SECOND).min(BURST) - 1.0;
                 last = tokio::time::Instant::now();
                 if left < 0.0 {
-                    seat.mailbox.cut(Cut::Flooded);
+                    connection.outbox.close(CloseReason::Flooded);
                     continue;
                 }
-                seat.hear(app, &text).await;
+                handle_message(connection, app, &text).await;
             }
-            Message::Binary(_) => seat.hear(app, "").await,
-            Message::Ping(_) | Message::Pong(_) => seat.alive(),
+            Message::Binary(_) => handle_message(connection, app, "").await,
+            Message::Ping(_) | Message::Pong(_) => connection.record_activity(),
             Message::Close(_) => return,
         }
     }

@@ -1,22 +1,27 @@
-//! `PUT /marketplace/{id}`: the tenant uses an agent that is offered to it.
+//! `PUT /marketplace/{id}`: enables a shared agent for the tenant.
 
 use axum::{Json, extract::State};
-use shared::{agent::market, app::App, id::AgentId};
+use shared::{agents::marketplace::service, app::App, kernel::id::AgentId};
 
 use crate::{
+    http::{
+        problem::HandlerResult,
+        request::{Caller, Lead, PathId},
+    },
     marketplace::view::ListingView,
-    problem::{Answer, Problems},
-    request::{Caller, Lead, Named},
 };
 
+/// Enable a shared agent
+///
+/// Allows sessions of the tenant to run on a shared agent. Requires the role lead.
 #[utoipa::path(put, path = "/api/v1/marketplace/{id}", operation_id = "enable_listing", tag = "agents",
-    params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, description = "The tenant's sessions may go to it.", body = ListingView), Problems))]
+    params(("id" = uuid::Uuid, Path, description = "The id of the agent.")),
+    responses((status = 200, description = "The enabled agent.", body = ListingView)))]
 pub(super) async fn enable(
     State(app): State<App>,
     caller: Caller<Lead>,
-    Named(id): Named<AgentId>,
-) -> Answer<Json<ListingView>> {
-    let (listing, now) = market::enable(&app, &caller, id).await?;
+    PathId(id): PathId<AgentId>,
+) -> HandlerResult<Json<ListingView>> {
+    let (listing, now) = service::enable_agent(&app, &caller, id).await?;
     Ok(Json(ListingView::of(listing, now)))
 }

@@ -1,4 +1,4 @@
-//! What other tenants offer to the caller's: looked at, enabled, disabled.
+//! The marketplace: the agents that other tenants share with this one.
 
 mod disable;
 mod enable;

@@ -1,54 +1,71 @@
-//! What an offered agent looks like on the wire: what it can do and how it does, never where it is or for whom it works.
+//! The representation of a shared agent, without its endpoint and without the work of other tenants.
 
 use serde::Serialize;
 use shared::{
-    agent::{AgentType, Availability, Kind, standing::Tier, store::Listing},
-    clock::Time,
-    id::AgentId,
+    agents::{
+        marketplace::store::Listing,
+        registry::{AgentType, Availability, Kind, performance::Tier},
+    },
+    kernel::{clock::Time, id::AgentId},
 };
 use utoipa::ToSchema;
 
 use crate::agents::{performance::Interval, view::dollars};
 
-/// An agent that another tenant offers.
+/// An agent that another tenant shares.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Listing)]
 pub(super) struct ListingView {
+    /// The id of the agent.
     id: AgentId,
+    /// The name of the agent.
     name: String,
+    /// The tenant that shares the agent.
     publisher: Publisher,
+    /// The protocol that the agent speaks.
     kind: Kind,
+    /// The kind of work that the agent is made for.
     agent_type: AgentType,
+    /// A description for people.
     description: Option<String>,
+    /// The capabilities of the agent.
     capabilities: Vec<String>,
+    /// Further skills of the agent, as free words.
     skills: Vec<String>,
-    /// Of its software.
+    /// The version of the agent's software.
     version: Option<String>,
-    /// Measured, over the work of all tenants.
+    /// The measured success over the work of all tenants.
     success: Success,
-    /// In milliseconds, of its newest 200 results; null without any.
+    /// The median duration of the newest 200 results in milliseconds; null without results.
     p50_duration_ms: Option<f64>,
+    /// The 95th percentile of the duration of the newest 200 results in milliseconds; null without results.
     p95_duration_ms: Option<f64>,
-    /// In dollars, as decimal text; null without a success.
+    /// The cost per success in US dollars, as decimal text; null without a success.
     cost_per_success_usd: Option<String>,
+    /// The performance tier of the agent.
     tier: Tier,
+    /// Whether the agent accepts new work.
     availability: Availability,
-    /// Whether the caller's tenant uses it.
+    /// Whether the caller's tenant has enabled the agent.
     enabled: bool,
 }
 
+/// The tenant that shares an agent.
 #[derive(Serialize, ToSchema)]
 struct Publisher {
+    /// The name of the tenant.
     name: String,
 }
 
-/// How much of an agent's work succeeded; a partial success is half of one.
+/// The measured success of an agent.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MeasuredSuccess)]
 struct Success {
+    /// The number of finished tasks.
     finished: i64,
-    /// 0..1; null without a result.
+    /// The success rate, 0 to 1, in which a partial success counts half; null without results.
     rate: Option<f64>,
+    /// The confidence interval of the success rate; null without results.
     interval: Option<Interval>,
 }
 

@@ -1,50 +1,52 @@
-//! `GET /models/{name}/aliases/{alias}/history`: where an alias pointed, move by move.
+//! `GET /models/{name}/aliases/{alias}/history`: the versions that an alias pointed at.
 
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use shared::{
     app::App,
-    auth::Actor,
-    clock::Time,
-    error::Refusals,
-    model::{service, store::Move},
+    kernel::{actor::Actor, clock::Time, error::ValidationErrors},
+    models::registry::{service, store::Move},
 };
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    http::{
+        problem::HandlerResult,
+        query::{parse_limit, parse_one},
+        request::{Caller, Query, Viewer},
+        response::Items,
+    },
     models::named::OfAlias,
-    problem::{Answer, Problems},
-    query::{limit, one},
-    reply::Items,
-    request::{Caller, Query, Viewer},
 };
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct MovesQuery {
-    /// How many at most, 50 when absent.
+    /// The largest number of items in the page. Default: 50.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
     limit: Option<String>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
-/// One move of an alias.
+/// A move of an alias.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ModelAliasMove)]
 pub(super) struct MoveView {
-    /// From 1 without gaps.
+    /// The number of the move, from 1 without gaps.
     seq: i32,
-    /// move, remove or rollback.
+    /// `move`, `remove` or `rollback`.
     verb: String,
-    /// Null when it was nowhere before.
+    /// The version before the move; null if the alias did not exist.
     from: Option<String>,
-    /// Null when it was taken away.
+    /// The version after the move; null if the alias was removed.
     to: Option<String>,
-    /// A rollback undid it.
+    /// Whether a rollback undid the move.
     undone: bool,
+    /// The actor that moved the alias.
     actor: Actor,
+    /// When the alias was moved.
     #[schema(value_type = String, format = DateTime)]
     at: Time,
 }
@@ -56,20 +58,23 @@ impl From<Move> for MoveView {
     }
 }
 
+/// List moves of an alias
+///
+/// Returns the moves of an alias, newest first.
 #[utoipa::path(get, path = "/api/v1/models/{name}/aliases/{alias}/history", operation_id = "list_model_alias_moves", tag = "models",
-    params(("name" = String, Path), ("alias" = String, Path), MovesQuery),
-    responses((status = 200, description = "A page of its moves, newest first.", body = Items<MoveView>), Problems))]
+    params(("name" = String, Path, description = "The name of the model."), ("alias" = String, Path, description = "The alias, such as `champion`."), MovesQuery),
+    responses((status = 200, description = "A page of moves.", body = Items<MoveView>)))]
 pub(super) async fn history(
     State(app): State<App>,
     caller: Caller<Viewer>,
     OfAlias(name, alias): OfAlias,
     Query(query): Query<MovesQuery>,
-) -> Answer<Json<Items<MoveView>>> {
-    let mut refused = Refusals::default();
-    let limit = limit(&mut refused, query.limit);
-    let before = one(&mut refused, "cursor", query.cursor, "is not a cursor of this list");
-    refused.finish()?;
-    let found = service::history(&app, &caller, (&name, &alias), before, limit + 1).await?;
+) -> HandlerResult<Json<Items<MoveView>>> {
+    let mut refused = ValidationErrors::default();
+    let limit = parse_limit(&mut refused, query.limit);
+    let before = parse_one(&mut refused, "cursor", query.cursor, "is not a cursor of this list");
+    refused.into_result()?;
+    let found = service::list_moves(&app, &caller, (&name, &alias), before, limit + 1).await?;
     let views = found.into_iter().map(MoveView::from).collect();
     Ok(Json(Items::page(views, limit, |last| last.seq.to_string())))
 }

@@ -4,50 +4,55 @@ use axum::{Json, extract::State};
 use serde::Deserialize;
 use shared::{
     app::App,
-    error::Refusals,
-    model::{Name, service, store::Filter},
+    kernel::error::ValidationErrors,
+    models::registry::{Name, service, store::ModelFilter},
 };
 use utoipa::IntoParams;
 
 use crate::{
+    http::{
+        problem::HandlerResult,
+        query::{parse_fragment, parse_limit, parse_one},
+        request::{Caller, Query, Viewer},
+        response::Items,
+    },
     models::view::ModelView,
-    problem::{Answer, Problems},
-    query::{fragment, limit, one},
-    reply::Items,
-    request::{Caller, Query, Viewer},
 };
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ModelsQuery {
-    /// A fragment of the name.
+    /// A part of the name.
     #[param(max_length = 200)]
     q: Option<String>,
-    /// Models with a version that stands on it.
+    /// Only models with a version that is based on this model.
     #[param(max_length = 200)]
     base_model: Option<String>,
-    /// How many at most, 50 when absent.
+    /// The largest number of items in the page. Default: 50.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
     limit: Option<String>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
+/// List models
+///
+/// Returns the models of the registry, by name.
 #[utoipa::path(get, path = "/api/v1/models", operation_id = "list_models", tag = "models", params(ModelsQuery),
-    responses((status = 200, description = "A page of them.", body = Items<ModelView>), Problems))]
+    responses((status = 200, description = "A page of models.", body = Items<ModelView>)))]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller<Viewer>,
     Query(query): Query<ModelsQuery>,
-) -> Answer<Json<Items<ModelView>>> {
-    let mut refused = Refusals::default();
-    let q = fragment(&mut refused, query.q);
+) -> HandlerResult<Json<Items<ModelView>>> {
+    let mut refused = ValidationErrors::default();
+    let q = parse_fragment(&mut refused, query.q);
     let base_model = query.base_model.filter(|text| !text.contains('\0'));
-    let limit = limit(&mut refused, query.limit);
-    let after: Option<Name> = one(&mut refused, "cursor", query.cursor, "is not a cursor of this list");
-    refused.finish()?;
-    let filter = Filter { q, base_model };
+    let limit = parse_limit(&mut refused, query.limit);
+    let after: Option<Name> = parse_one(&mut refused, "cursor", query.cursor, "is not a cursor of this list");
+    refused.into_result()?;
+    let filter = ModelFilter { q, base_model };
     let found = service::list(&app, &caller, &filter, after.as_ref().map(Name::as_str), limit + 1).await?;
     let views = found.into_iter().map(ModelView::from).collect();
     Ok(Json(Items::page(views, limit, |last| last.name.clone())))

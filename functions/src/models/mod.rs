@@ -1,4 +1,4 @@
-//! The registry of models: versions, aliases, and what is known of the models that they stand on.
+//! The model registry: versions, aliases and base models.
 
 mod aliases;
 mod base;

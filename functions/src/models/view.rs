@@ -1,41 +1,48 @@
-//! What models, versions and aliases look like on the wire.
+//! The representation of models, versions and aliases.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 use shared::{
     app::App,
-    auth::Actor,
-    clock::Time,
-    error::{Error, Result},
-    id::{DatasetId, ModelVersionId, TrainingJobId},
-    model::{
-        ModelVersion, retirement,
-        service::Moved,
-        store::{Model, Pointed},
+    kernel::{
+        actor::Actor,
+        clock::Time,
+        error::{Error, Result},
+        id::{DatasetId, ModelVersionId, TrainingJobId},
+        usage::format_usd,
     },
-    session::usage::usd,
-    trainer::Metrics,
+    models::registry::{
+        ModelVersion,
+        metrics::Metrics,
+        retirement,
+        service::AliasChange,
+        store::{AliasPointer, Model},
+    },
 };
 use utoipa::ToSchema;
 
-use crate::version::Object;
+use crate::http::version::Versioned;
 
 /// A model of the registry.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Model)]
 pub(super) struct ModelView {
+    /// The name of the model.
     pub(super) name: String,
     /// The version with the highest number.
     newest_version: String,
-    /// What the newest version stands on.
+    /// The base model of the newest version.
     base_model: String,
-    /// How many versions it has.
+    /// The number of versions.
     versions: i64,
+    /// The aliases of the model.
     aliases: Vec<AliasView>,
+    /// The creator of the first version.
     created_by: Actor,
+    /// When the first version was registered.
     #[schema(value_type = String, format = DateTime)]
     created_at: Time,
-    /// When a version was last registered.
+    /// When the last version was registered.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Time,
 }
@@ -55,72 +62,90 @@ impl From<Model> for ModelView {
     }
 }
 
-/// Where an alias points.
+/// An alias of a model.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ModelAlias)]
 pub(super) struct AliasView {
+    /// The alias.
     alias: String,
+    /// The version that the alias points at.
     version: String,
+    /// The actor that last moved the alias.
     moved_by: Actor,
+    /// When the alias was last moved.
     #[schema(value_type = String, format = DateTime)]
     moved_at: Time,
 }
 
-impl From<Pointed> for AliasView {
-    fn from(pointed: Pointed) -> Self {
-        let Pointed { alias, version, moved_by, moved_at, .. } = pointed;
+impl From<AliasPointer> for AliasView {
+    fn from(pointed: AliasPointer) -> Self {
+        let AliasPointer { alias, version, moved_by, moved_at, .. } = pointed;
         Self { alias, version, moved_by, moved_at }
     }
 }
 
-/// A version of a model. It never changes but for its notes and whether it is archived.
+/// A version of a model. Only its notes and its archival can change.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ModelVersion)]
 pub(crate) struct VersionView {
+    /// The id of the version.
     id: ModelVersionId,
-    /// Of the model.
+    /// The name of the model.
     name: String,
-    /// `major.minor.patch[-build]`.
+    /// The version, as `major.minor.patch[-build]`.
     version: String,
-    /// The aliases that point at it.
+    /// The aliases that point at the version.
     aliases: Vec<String>,
+    /// The base model.
     base_model: String,
-    /// How agents name it; null while nobody serves it.
+    /// The model as agents name it, `provider/model`; null until a provider serves it.
     model_identifier: Option<String>,
-    /// Where the result of the training lies.
+    /// The location of the trained model.
     artifact: Option<String>,
+    /// The provider that trained the model; null if unknown.
     provider: Option<String>,
+    /// The parameters of the training.
     #[schema(value_type = Object)]
     parameters: Map<String, Value>,
+    /// The metrics of the training.
     metrics: Metrics,
-    /// What its training cost: decimal text with six places.
+    /// The cost of the training in US dollars, as decimal text with six places; null if unknown.
     cost_usd: Option<String>,
+    /// The origin of the version.
     lineage: Lineage,
+    /// Notes for people.
     notes: Option<String>,
-    /// No alias can point at an archived version, and no session runs on it.
+    /// Whether the version is archived. No alias can point at an archived version, and no session runs on it.
     archived: bool,
+    /// When the version was archived; null if it is not.
     #[schema(value_type = Option<String>, format = DateTime)]
     archived_at: Option<Time>,
-    /// What is to be minded, such as that its base model is retired.
+    /// Warnings, such as the retirement of the base model.
     warnings: Vec<String>,
+    /// The actor that registered the version.
     created_by: Actor,
+    /// When the version was registered.
     #[schema(value_type = String, format = DateTime)]
     created_at: Time,
 }
 
-/// Where a version came from; null where it was trained elsewhere.
+/// The origin of a model version. Values are null for models that were trained elsewhere.
 #[derive(Serialize, ToSchema)]
 struct Lineage {
+    /// The training job.
     job_id: Option<TrainingJobId>,
+    /// The dataset.
     dataset_id: Option<DatasetId>,
+    /// The SHA-256 of the dataset, in hexadecimal.
     dataset_sha256: Option<String>,
+    /// The hash of the recipe of the dataset.
     recipe_hash: Option<String>,
 }
 
 impl VersionView {
     pub(crate) fn of(app: &App, version: ModelVersion) -> Self {
         let now = app.clock.now();
-        let warning = retirement::warning(&version.base_model, version.base_model_retires_on, now);
+        let warning = retirement::retirement_warning(&version.base_model, version.base_model_retires_on, now);
         Self {
             id: version.id,
             name: version.name,
@@ -132,7 +157,7 @@ impl VersionView {
             provider: version.provider,
             parameters: version.parameters,
             metrics: version.metrics,
-            cost_usd: version.cost_micros.map(usd),
+            cost_usd: version.cost_micros.map(format_usd),
             lineage: Lineage {
                 job_id: version.job_id,
                 dataset_id: version.dataset_id,
@@ -161,8 +186,8 @@ impl VersionView {
     }
 }
 
-impl Object for VersionView {
-    fn place(&self) -> String {
+impl Versioned for VersionView {
+    fn location(&self) -> String {
         format!("/api/v1/models/{}/versions/{}", self.name, self.version)
     }
 
@@ -171,22 +196,23 @@ impl Object for VersionView {
     }
 }
 
-/// An alias that was moved.
+/// An alias after a move.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MovedModelAlias)]
 pub(super) struct MovedView {
+    /// The alias.
     alias: String,
-    /// Where it points now.
+    /// The version that the alias points at now.
     version: String,
-    /// Where it pointed before; null when it was new.
+    /// The version that the alias pointed at before; null if the alias is new.
     previous_version: Option<String>,
-    /// What is to be minded of the version that it points at now.
+    /// Warnings about the version that the alias points at now.
     warnings: Vec<String>,
 }
 
 impl MovedView {
     /// Of a move that leads to a version.
-    pub(super) fn of(app: &App, moved: Moved) -> Result<Self> {
+    pub(super) fn of(app: &App, moved: AliasChange) -> Result<Self> {
         let version =
             moved.version.ok_or_else(|| Error::internal("an alias that was pointed somewhere points nowhere"))?;
         let version = VersionView::of(app, version);

@@ -1,23 +1,29 @@
-//! `POST /sessions/{id}/cancel`: calls off what has not run, or is held.
+//! `POST /sessions/{id}/cancel`: cancels a session that has not run or is paused.
 
 use axum::extract::State;
-use shared::{app::App, session::service};
+use shared::{app::App, engine::commands};
 
 use crate::{
-    problem::{Answer, Problems},
-    reply::After,
-    request::{Caller, Id, Member, OptionalJson},
+    http::{
+        problem::HandlerResult,
+        request::{Caller, Member, OptionalJson, SessionPath},
+    },
+    sessions::command_response::CommandResponse,
     sessions::{reason::Reason, view::SessionView},
 };
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/cancel", operation_id = "cancel_session", tag = "sessions", params(("id" = uuid::Uuid, Path)),
-    request_body = Option<Reason>, responses((status = 200, description = "It is cancelled.", body = SessionView), Problems))]
+/// Cancel a session
+///
+/// Cancels a session that has not run yet or is paused. Requires the role member.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/cancel", operation_id = "cancel_session", tag = "sessions", params(("id" = uuid::Uuid, Path, description = "The id of the session.")),
+    request_body = Option<Reason>, responses((status = 200, description = "The cancelled session.", body = SessionView),
+        (status = 202, description = "The cancellation is requested; the agent that has the offered work is notified first.", body = SessionView)))]
 pub(super) async fn cancel(
     State(app): State<App>,
     caller: Caller<Member>,
-    Id(id): Id,
+    SessionPath(id): SessionPath,
     OptionalJson(reason): OptionalJson<Reason>,
-) -> Answer<After> {
+) -> HandlerResult<CommandResponse> {
     let reason = reason.checked()?;
-    Ok(After::of(&app, service::cancel(&app, &caller, id, reason).await?))
+    Ok(CommandResponse::of(&app, commands::cancel(&app, &caller, id, reason).await?))
 }

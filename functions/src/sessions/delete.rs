@@ -1,16 +1,23 @@
-//! `DELETE /sessions/{id}`: removes a session that is not active, with all that belongs to it.
+//! `DELETE /sessions/{id}`: deletes a session that is not active, with everything that belongs to it.
 
 use axum::{extract::State, http::StatusCode};
-use shared::{app::App, session::service};
+use shared::{app::App, engine::commands};
 
-use crate::{
-    problem::{Answer, Problems},
-    request::{Caller, Id, Member},
+use crate::http::{
+    problem::HandlerResult,
+    request::{Caller, Member, SessionPath},
 };
 
-#[utoipa::path(delete, path = "/api/v1/sessions/{id}", operation_id = "delete_session", tag = "sessions", params(("id" = uuid::Uuid, Path)),
-    responses((status = 204, description = "It is gone."), Problems))]
-pub(super) async fn delete(State(app): State<App>, caller: Caller<Member>, Id(id): Id) -> Answer<StatusCode> {
-    service::remove(&app, &caller, id).await?;
+/// Delete a session
+///
+/// Deletes a session that is not active, with its log, checkpoints and artifacts. Requires the role member.
+#[utoipa::path(delete, path = "/api/v1/sessions/{id}", operation_id = "delete_session", tag = "sessions", params(("id" = uuid::Uuid, Path, description = "The id of the session.")),
+    responses((status = 204, description = "The session was deleted.")))]
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller<Member>,
+    SessionPath(id): SessionPath,
+) -> HandlerResult<StatusCode> {
+    commands::delete(&app, &caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

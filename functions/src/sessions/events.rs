@@ -1,139 +1,151 @@
-//! `GET /sessions/{id}/events`: the log, as a page or (`Accept: text/event-stream`) as a stream that goes on where it
-//! broke off.
+//! `GET /sessions/{id}/events`: the log of a session, as a page or as a stream.
 
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, header},
-    response::{
-        IntoResponse, Response,
-        sse::{Event as Frame, KeepAlive, Sse},
-    },
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response, sse::Event as SseFrame},
 };
 use futures_util::Stream;
-use serde::{Deserialize, Serialize};
 use shared::{
     app::App,
-    auth::Caller as Identity,
-    error::Error,
-    event::Event,
-    id::SessionId,
-    session::service::{self, Log},
+    events::{
+        log::Event,
+        stream::{
+            Cursor, Subscriber, Topic,
+            frame::StreamEvent,
+            hub::feed::{FeedItem, TopicFeed},
+        },
+    },
+    identity::auth::Caller as AuthenticatedCaller,
+    kernel::{
+        error::Result,
+        id::{SessionId, TenantId},
+    },
+    sessions::{service, status::Status, store::SessionLogPage},
 };
-use tokio::sync::broadcast::error::RecvError;
-use utoipa::{IntoParams, ToSchema};
 
-use crate::{
-    problem::{Answer, Problems},
-    reply::MOST_IN_ONE_PIECE,
-    request::{Caller, Id, Query, Viewer},
+use crate::http::{
+    problem::HandlerResult,
+    request::{Query, SessionPath, StreamReader},
+    sse::{self, LogEvent, LogPage, LogPart, LogQuery, LogRequest, LogSource, StreamEnd},
 };
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct EventsQuery {
-    /// Only what came after this seq. 0 when absent: from the beginning.
-    #[param(value_type = Option<i64>, minimum = 0)]
-    after: Option<String>,
-    /// How many at most, 50 when absent.
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
-    limit: Option<String>,
+impl LogEvent for Event {
+    fn seq(&self) -> i64 {
+        self.seq
+    }
+
+    fn kind(&self) -> &str {
+        &self.kind
+    }
 }
 
-/// A stretch of the log.
-#[derive(Serialize, ToSchema)]
-pub(super) struct EventPage {
-    items: Vec<Event>,
-    /// The `after` of the next page; null when this is the end of the log so far.
-    next_cursor: Option<String>,
-    /// The end of the log so far.
-    last_seq: i64,
-}
-
-#[utoipa::path(get, path = "/api/v1/sessions/{id}/events", operation_id = "list_session_events", tag = "sessions", params(("id" = uuid::Uuid, Path), EventsQuery,
-        ("Last-Event-ID" = Option<String>, Header, description = "For streams: the seq after which to go on.")),
-    responses((status = 200, description = "A page of the log; or a stream of it, with seq as the id of each frame.", content(
-        (EventPage = "application/json"), (String = "text/event-stream"))), Problems))]
+/// List session events
+///
+/// Returns a page of the session's log, oldest first. With `Accept: text/event-stream` the log is streamed as
+/// Server-Sent Events instead, with `seq` as the id of each frame, so that a client that reconnects misses nothing. The
+/// stream ends with the last event of a session that is over; `docs/live-stream.md` describes its frames. A browser
+/// that cannot send headers authenticates with a ticket in the query.
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/events", operation_id = "list_session_events", tag = "sessions",
+    params(("id" = uuid::Uuid, Path, description = "The id of the session."), LogQuery,
+        ("Last-Event-ID" = Option<String>, Header, description = "For streams: the `seq` of the last event received.")),
+    responses((status = 200, description = "A page of the log, or a stream of it.", content(
+        (LogPage<Event> = "application/json"), (Event = "text/event-stream"))),
+        (status = 204, description = "For streams that continue: the session is over and nothing follows.")))]
 pub(super) async fn events(
     State(app): State<App>,
-    caller: Caller<Viewer>,
-    Id(id): Id,
+    caller: StreamReader,
+    SessionPath(id): SessionPath,
     headers: HeaderMap,
-    Query(query): Query<EventsQuery>,
-) -> Answer<Response> {
-    let number = |field: &'static str, text: Option<String>, least: i64, most: i64, default: i64| match text {
-        None => Ok(default),
-        Some(text) => text.parse().ok().filter(|n| (least..=most).contains(n)).ok_or_else(|| {
-            let limits =
-                if most == i64::MAX { "is not a seq".to_owned() } else { format!("must be {least} to {most}") };
-            Error::field(field, limits)
-        }),
-    };
-    let limit = number("limit", query.limit, 1, 200, 50)?;
-    let streams =
-        headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/event-stream"));
-    let last =
-        headers.get("last-event-id").and_then(|value| value.to_str().ok()).filter(|_| streams).map(str::to_owned);
-    let after = number("after", last.or(query.after), 0, i64::MAX, 0)?;
-    let log = service::events(&app, &caller, id, after, limit).await?;
-    if streams {
-        return Ok(stream(app, (*caller).clone(), id, after));
+    Query(query): Query<LogQuery>,
+) -> HandlerResult<Response> {
+    let LogRequest { after, limit, streams, resumes } = LogRequest::parse(&headers, query)?;
+    let log = service::list_events(&app, &caller, id, after, limit).await?;
+    if !streams {
+        return Ok(Json(LogPage::of(after, log.events, log.last_seq)).into_response());
     }
-    let end = log.events.last().map_or(after, |event| event.seq);
-    let next_cursor = (end < log.last_seq).then(|| end.to_string());
-    Ok(Json(EventPage { items: log.events, next_cursor, last_seq: log.last_seq }).into_response())
+    if resumes && log.is_over && after >= log.last_seq {
+        // Any other answer would make a browser reconnect for ever.
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let source = SessionLog { app: app.clone(), caller: (*caller).clone(), id };
+    let Some(hub) = app.backend.hub().filter(|_| app.settings.streams) else {
+        return Ok(sse::respond(sse::frames(source, after, None)));
+    };
+    let place = (Topic::Session(id), Cursor::Seq(after));
+    let feed = hub.follow(&app, Subscriber::from(&*caller), place, app.stream_limits)?;
+    Ok(sse::respond(follow(source, after, (log.last_seq, log.is_over), feed)))
 }
 
-fn stream(app: App, caller: Identity, id: SessionId, after: i64) -> Response {
-    let keeps_open = app.settings.streams;
-    let frames = frames(app, caller, id, after, keeps_open);
-    Sse::new(frames).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
-}
-
-/// All events after `after`, as they come. A host that cannot keep a connection open ends after what is there, or as much
-/// of it as one answer holds; the client comes back with the last id.
-fn frames(
-    app: App,
-    caller: Identity,
-    id: SessionId,
+/// The events of a feed, until the session is over, which the log is asked for before the end.
+fn follow(
+    source: SessionLog,
     mut after: i64,
-    open: bool,
-) -> impl Stream<Item = Result<Frame, Infallible>> {
+    (mut last_seq, mut is_over): (i64, bool),
+    mut feed: TopicFeed,
+) -> impl Stream<Item = Result<SseFrame, Infallible>> {
     async_stream::stream! {
-        let mut news = app.news.listen();
-        let mut room = MOST_IN_ONE_PIECE;
-        yield Ok(Frame::default().retry(Duration::from_secs(1)));
+        yield Ok(sse::first_frame());
         loop {
-            let Ok(Log { events, last_seq }) = service::events(&app, &caller, id, after, 200).await else { break };
-            for event in events {
-                after = event.seq;
-                let data = serde_json::to_string(&event).unwrap_or_default();
-                room = room.saturating_sub(data.len());
-                yield Ok(Frame::default().id(event.seq.to_string()).event(event.kind.clone()).data(data));
-                if !open && room == 0 {
-                    return;
+            if is_over && after >= last_seq {
+                let Ok(log) = source.read(after, 0).await else { break };
+                (last_seq, is_over) = (log.last_seq, log.is_over);
+                if is_over && after >= last_seq {
+                    yield Ok(StreamEnd::Over.frame());
+                    break;
                 }
             }
-            if after < last_seq {
-                continue;
-            }
-            if !open {
-                break;
-            }
-            // A hint may be missed, or come to another process: look again after a second at the latest.
-            let hinted = async {
-                loop {
-                    match news.recv().await {
-                        Ok(told) if told == (caller.tenant_id, id) => break,
-                        Ok(_) => {}
-                        Err(RecvError::Lagged(_) | RecvError::Closed) => break,
-                    }
+            match feed.next().await {
+                FeedItem::Closed(why) => {
+                    yield Ok(StreamEnd::from(why).frame());
+                    break;
                 }
-            };
-            let _ = tokio::time::timeout(Duration::from_secs(1), hinted).await;
+                FeedItem::Event(event) => {
+                    after = event.seq.unwrap_or(after);
+                    is_over |= ends_session(&event);
+                    let id = after.to_string();
+                    yield Ok(sse::event_frame(id, &event.kind, &event_of(&event, source.caller.tenant_id, source.id)));
+                }
+            }
         }
+    }
+}
+
+/// Whether a session is over with an event.
+fn ends_session(event: &StreamEvent) -> bool {
+    let entered = event.payload["to"].as_str().filter(|_| event.kind == "session.status_changed");
+    entered.and_then(Status::parse).is_some_and(Status::is_over)
+}
+
+/// The event of a feed as the log shows it.
+fn event_of(event: &StreamEvent, tenant_id: TenantId, session_id: SessionId) -> Event {
+    Event {
+        id: event.id,
+        seq: event.seq.unwrap_or_default(),
+        kind: event.kind.clone(),
+        tenant_id,
+        session_id,
+        actor: event.actor.clone(),
+        at: event.at,
+        payload: event.payload.clone(),
+    }
+}
+
+struct SessionLog {
+    app: App,
+    caller: AuthenticatedCaller,
+    id: SessionId,
+}
+
+impl LogSource for SessionLog {
+    type Event = Event;
+
+    async fn read(&self, after: i64, limit: i64) -> Result<LogPart<Event>> {
+        let SessionLogPage { events, last_seq, is_over } =
+            service::list_events(&self.app, &self.caller, self.id, after, limit).await?;
+        Ok(LogPart { events, last_seq, is_over })
     }
 }

@@ -1,46 +1,51 @@
-//! `POST /sessions/{id}/fork`: a new session that goes on from a checkpoint; the source stays as it is.
+//! `POST /sessions/{id}/fork`: creates a session from a checkpoint of another one, which does not change.
 
 use axum::extract::State;
 use serde::Deserialize;
 use shared::{
     app::App,
-    error::{Error, Result},
-    session::service::{self, Fork},
+    kernel::error::{Error, Result},
+    sessions::service::{self, Fork},
 };
 use utoipa::ToSchema;
 
 use crate::{
-    problem::{Answer, Problems},
-    request::{Creator, Id, Member, OptionalJson},
+    http::{
+        problem::HandlerResult,
+        request::{Creator, Member, OptionalJson, SessionPath},
+        version::Created,
+    },
     sessions::view::SessionView,
-    version::Created,
 };
 
-/// From where.
+/// The checkpoint to fork from.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewFork {
-    /// The newest checkpoint when absent; the beginning when there is none.
+    /// The number of the checkpoint. Default: the newest one, or the beginning of the session if there is none.
     #[schema(minimum = 1)]
     checkpoint: Option<i64>,
 }
 
+/// Fork a session
+///
+/// Creates a session that continues from a checkpoint of another, which stays unchanged. Requires the role member.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/fork", operation_id = "fork_session", tag = "sessions",
-    params(("id" = uuid::Uuid, Path), ("X-Tenant-ID" = String, Header, description = "The caller's tenant: uuid or slug.")),
-    request_body = Option<NewFork>, responses((status = 201, description = "The new session.", body = SessionView,
-        headers(("Location" = String, description = "Its place."))), Problems))]
+    params(("id" = uuid::Uuid, Path, description = "The id of the session."), ("X-Tenant-ID" = String, Header, description = "The id or the slug of the tenant. Only an admin may name another than its own.")),
+    request_body = Option<NewFork>, responses((status = 201, description = "The created session.", body = SessionView,
+        headers(("Location" = String, description = "The URL of the created object.")))))]
 pub(super) async fn fork(
     State(app): State<App>,
     caller: Creator<Member>,
-    Id(source): Id,
+    SessionPath(source): SessionPath,
     OptionalJson(new): OptionalJson<NewFork>,
-) -> Answer<Created<SessionView>> {
+) -> HandlerResult<Created<SessionView>> {
     let checkpoint = new.checkpoint.map(sequence).transpose()?;
-    let found = service::fork(&app, &caller, &Fork { source, checkpoint }).await?;
+    let found = service::fork_session(&app, &caller, &Fork { source, checkpoint }).await?;
     Ok(Created(SessionView::of(&app, found)))
 }
 
 fn sequence(number: i64) -> Result<i32> {
     let number = i32::try_from(number).ok().filter(|number| *number >= 1);
-    number.ok_or_else(|| Error::field("checkpoint", "is not the number of a checkpoint"))
+    number.ok_or_else(|| Error::invalid_field("checkpoint", "is not the number of a checkpoint"))
 }

@@ -1,8 +1,9 @@
-//! Coding sessions: a file per verb.
+//! Coding sessions.
 
 mod artifacts;
 mod cancel;
 mod checkpoints;
+mod command_response;
 mod complete;
 mod create;
 mod delete;
@@ -19,7 +20,7 @@ mod reason;
 mod restore;
 mod resume;
 mod retry;
-mod say;
+mod send_message;
 mod start;
 mod stats;
 mod stop;
@@ -45,7 +46,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(retry::retry))
         .routes(routes!(complete::complete))
         .routes(routes!(fail::fail))
-        .routes(routes!(say::say))
+        .routes(routes!(send_message::send_message))
         .routes(routes!(checkpoints::list, checkpoints::take))
         .routes(routes!(restore::restore))
         .routes(routes!(fork::fork))

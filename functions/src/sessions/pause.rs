@@ -1,23 +1,28 @@
-//! `POST /sessions/{id}/pause`: holds a running session.
+//! `POST /sessions/{id}/pause`: pauses a running session.
 
 use axum::extract::State;
-use shared::{app::App, session::service};
+use shared::{app::App, engine::commands};
 
 use crate::{
-    problem::{Answer, Problems},
-    reply::After,
-    request::{Caller, Id, Member, OptionalJson},
+    http::{
+        problem::HandlerResult,
+        request::{Caller, Member, OptionalJson, SessionPath},
+    },
+    sessions::command_response::CommandResponse,
     sessions::{reason::Reason, view::SessionView},
 };
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/pause", operation_id = "pause_session", tag = "sessions", params(("id" = uuid::Uuid, Path)),
-    request_body = Option<Reason>, responses((status = 202, description = "The agent is brought to rest first.", body = SessionView), Problems))]
+/// Pause a session
+///
+/// Pauses a running session. It keeps its workspace and its log. Requires the role member.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/pause", operation_id = "pause_session", tag = "sessions", params(("id" = uuid::Uuid, Path, description = "The id of the session.")),
+    request_body = Option<Reason>, responses((status = 202, description = "The session; the agent is stopped first.", body = SessionView)))]
 pub(super) async fn pause(
     State(app): State<App>,
     caller: Caller<Member>,
-    Id(id): Id,
+    SessionPath(id): SessionPath,
     OptionalJson(reason): OptionalJson<Reason>,
-) -> Answer<After> {
+) -> HandlerResult<CommandResponse> {
     let reason = reason.checked()?;
-    Ok(After::of(&app, service::pause(&app, &caller, id, reason).await?))
+    Ok(CommandResponse::of(&app, commands::pause(&app, &caller, id, reason).await?))
 }

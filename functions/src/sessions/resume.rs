@@ -1,17 +1,26 @@
-//! `POST /sessions/{id}/resume`: lets a paused session go on.
+//! `POST /sessions/{id}/resume`: resumes a paused session.
 
 use axum::extract::State;
-use shared::{app::App, session::service};
+use shared::{app::App, engine::commands};
 
 use crate::{
-    problem::{Answer, Problems},
-    reply::After,
-    request::{Caller, Id, Member},
+    http::{
+        problem::HandlerResult,
+        request::{Caller, Member, SessionPath},
+    },
+    sessions::command_response::CommandResponse,
     sessions::view::SessionView,
 };
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/resume", operation_id = "resume_session", tag = "sessions", params(("id" = uuid::Uuid, Path)),
-    responses((status = 202, description = "It goes on at once, or waits for a slot.", body = SessionView), Problems))]
-pub(super) async fn resume(State(app): State<App>, caller: Caller<Member>, Id(id): Id) -> Answer<After> {
-    Ok(After::of(&app, service::resume(&app, &caller, id).await?))
+/// Resume a session
+///
+/// Resumes a paused session, at once or when a slot is free. Requires the role member.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/resume", operation_id = "resume_session", tag = "sessions", params(("id" = uuid::Uuid, Path, description = "The id of the session.")),
+    responses((status = 202, description = "The running or queued session.", body = SessionView)))]
+pub(super) async fn resume(
+    State(app): State<App>,
+    caller: Caller<Member>,
+    SessionPath(id): SessionPath,
+) -> HandlerResult<CommandResponse> {
+    Ok(CommandResponse::of(&app, commands::resume(&app, &caller, id).await?))
 }

@@ -1,17 +1,27 @@
-//! `POST /sessions/{id}/start`: asks a pending session to run.
+//! `POST /sessions/{id}/start`: queues a pending session.
 
 use axum::extract::State;
-use shared::{app::App, session::service};
+use shared::{app::App, engine::commands};
 
 use crate::{
-    problem::{Answer, Problems},
-    reply::After,
-    request::{Caller, Id, Member},
+    http::{
+        problem::HandlerResult,
+        request::{Caller, Member, SessionPath},
+    },
+    sessions::command_response::CommandResponse,
     sessions::view::SessionView,
 };
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/start", operation_id = "start_session", tag = "sessions", params(("id" = uuid::Uuid, Path)),
-    responses((status = 202, description = "It is queued, and runs when its turn comes.", body = SessionView), Problems))]
-pub(super) async fn start(State(app): State<App>, caller: Caller<Member>, Id(id): Id) -> Answer<After> {
-    Ok(After::of(&app, service::start(&app, &caller, id).await?))
+/// Start a session
+///
+/// Queues a pending session. It runs as soon as a slot, its workspace and an agent are free. Requires the role
+/// member.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/start", operation_id = "start_session", tag = "sessions", params(("id" = uuid::Uuid, Path, description = "The id of the session.")),
+    responses((status = 202, description = "The queued session.", body = SessionView)))]
+pub(super) async fn start(
+    State(app): State<App>,
+    caller: Caller<Member>,
+    SessionPath(id): SessionPath,
+) -> HandlerResult<CommandResponse> {
+    Ok(CommandResponse::of(&app, commands::start(&app, &caller, id).await?))
 }

@@ -1,18 +1,21 @@
-//! `GET /sessions/stats`: the tenant's sessions in figures.
+//! `GET /sessions/stats`: statistics of the tenant's sessions.
 
 use axum::{Json, extract::State};
 use shared::{
     app::App,
-    session::{service, store::Stats},
+    sessions::{service, store::Stats},
 };
 
-use crate::{
-    problem::{Answer, Problems},
+use crate::http::{
+    problem::HandlerResult,
     request::{Caller, Viewer},
 };
 
+/// Get session statistics
+///
+/// Returns counts, durations, the success rate and the cost of the tenant's sessions.
 #[utoipa::path(get, path = "/api/v1/sessions/stats", operation_id = "get_session_stats", tag = "sessions",
-    responses((status = 200, description = "Counts, durations, success and cost.", body = Stats), Problems))]
-pub(super) async fn stats(State(app): State<App>, caller: Caller<Viewer>) -> Answer<Json<Stats>> {
-    Ok(Json(service::stats(&app, &caller).await?))
+    responses((status = 200, description = "The statistics.", body = Stats)))]
+pub(super) async fn stats(State(app): State<App>, caller: Caller<Viewer>) -> HandlerResult<Json<Stats>> {
+    Ok(Json(service::get_stats(&app, &caller).await?))
 }

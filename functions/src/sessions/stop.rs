@@ -1,23 +1,28 @@
-//! `POST /sessions/{id}/stop`: ends what runs.
+//! `POST /sessions/{id}/stop`: stops a running session.
 
 use axum::extract::State;
-use shared::{app::App, session::service};
+use shared::{app::App, engine::commands};
 
 use crate::{
-    problem::{Answer, Problems},
-    reply::After,
-    request::{Caller, Id, Member, OptionalJson},
+    http::{
+        problem::HandlerResult,
+        request::{Caller, Member, OptionalJson, SessionPath},
+    },
+    sessions::command_response::CommandResponse,
     sessions::{reason::Reason, view::SessionView},
 };
 
-#[utoipa::path(post, path = "/api/v1/sessions/{id}/stop", operation_id = "stop_session", tag = "sessions", params(("id" = uuid::Uuid, Path)),
-    request_body = Option<Reason>, responses((status = 200, description = "It is stopped.", body = SessionView), (status = 202, description = "The agent is brought to rest first.", body = SessionView), Problems))]
+/// Stop a session
+///
+/// Stops a running or paused session for good; a retry is possible. Requires the role member.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/stop", operation_id = "stop_session", tag = "sessions", params(("id" = uuid::Uuid, Path, description = "The id of the session.")),
+    request_body = Option<Reason>, responses((status = 200, description = "The stopped session.", body = SessionView), (status = 202, description = "The session; the agent is stopped first.", body = SessionView)))]
 pub(super) async fn stop(
     State(app): State<App>,
     caller: Caller<Member>,
-    Id(id): Id,
+    SessionPath(id): SessionPath,
     OptionalJson(reason): OptionalJson<Reason>,
-) -> Answer<After> {
+) -> HandlerResult<CommandResponse> {
     let reason = reason.checked()?;
-    Ok(After::of(&app, service::stop(&app, &caller, id, reason).await?))
+    Ok(CommandResponse::of(&app, commands::stop(&app, &caller, id, reason).await?))
 }

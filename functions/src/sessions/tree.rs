@@ -1,18 +1,25 @@
-//! `GET /sessions/{id}/tree`: the session with all below it.
+//! `GET /sessions/{id}/tree`: a session with its descendants.
 
 use axum::{Json, extract::State};
 use shared::{
     app::App,
-    session::{service, store::TreeNode},
+    sessions::{service, store::TreeNode},
 };
 
-use crate::{
-    problem::{Answer, Problems},
-    request::{Caller, Id, Viewer},
+use crate::http::{
+    problem::HandlerResult,
+    request::{Caller, SessionPath, Viewer},
 };
 
-#[utoipa::path(get, path = "/api/v1/sessions/{id}/tree", operation_id = "get_session_tree", tag = "sessions", params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, description = "The session with its descendants.", body = TreeNode), Problems))]
-pub(super) async fn tree(State(app): State<App>, caller: Caller<Viewer>, Id(id): Id) -> Answer<Json<TreeNode>> {
-    Ok(Json(service::tree(&app, &caller, id).await?))
+/// Get the tree of a session
+///
+/// Returns a session with all its descendants, their status and their cost.
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/tree", operation_id = "get_session_tree", tag = "sessions", params(("id" = uuid::Uuid, Path, description = "The id of the session.")),
+    responses((status = 200, description = "The tree.", body = TreeNode)))]
+pub(super) async fn tree(
+    State(app): State<App>,
+    caller: Caller<Viewer>,
+    SessionPath(id): SessionPath,
+) -> HandlerResult<Json<TreeNode>> {
+    Ok(Json(service::get_tree(&app, &caller, id).await?))
 }

@@ -1,45 +1,51 @@
-//! `POST /users`: makes a person.
+//! `POST /users`: creates a user.
 
 use axum::extract::State;
 use serde::Deserialize;
 use shared::{
     app::App,
-    auth::Role,
-    user::{
-        User,
-        service::{self, NewUser as Wanted},
+    identity::{
+        auth::Role,
+        users::{
+            User,
+            service::{self, UserInput},
+        },
     },
 };
 use utoipa::ToSchema;
 
-use crate::{
-    problem::{Answer, Problems},
+use crate::http::{
+    problem::HandlerResult,
     request::{Creator, Json, Lead},
     version::Created,
 };
 
-/// A person to be made.
+/// A user to be created.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewUser {
-    /// Unique in the tenant; kept in lower case.
+    /// The e-mail address, unique in the tenant; stored in lower case.
     #[schema(format = Email, max_length = 254)]
     email: String,
+    /// The full name.
     #[schema(min_length = 1, max_length = 200)]
     full_name: String,
-    /// A lead makes viewers and members, an admin everybody.
+    /// The role. A lead can create viewers and members, an admin all roles.
     role: Role,
 }
 
+/// Create a user
+///
+/// Creates a user of the caller's tenant. Requires the role lead.
 #[utoipa::path(post, path = "/api/v1/users", operation_id = "create_user", tag = "users", request_body = NewUser,
-    params(("X-Tenant-ID" = String, Header, description = "The caller's tenant: uuid or slug.")),
-    responses((status = 201, description = "They were made.", body = User,
-        headers(("Location" = String, description = "Their place."), ("ETag" = String, description = "Their version."))), Problems))]
+    params(("X-Tenant-ID" = String, Header, description = "The id or the slug of the tenant. Only an admin may name another than its own.")),
+    responses((status = 201, description = "The created user.", body = User,
+        headers(("Location" = String, description = "The URL of the created object."), ("ETag" = String, description = "The version of the object.")))))]
 pub(super) async fn create(
     State(app): State<App>,
     caller: Creator<Lead>,
     Json(new): Json<NewUser>,
-) -> Answer<Created<User>> {
-    let wanted = Wanted { email: new.email, full_name: new.full_name, role: new.role };
+) -> HandlerResult<Created<User>> {
+    let wanted = UserInput { email: new.email, full_name: new.full_name, role: new.role };
     Ok(Created(service::create(&app, &caller, wanted).await?))
 }

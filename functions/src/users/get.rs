@@ -1,20 +1,27 @@
-//! `GET /users/{id}`: one person.
+//! `GET /users/{id}`: one user.
 
 use axum::extract::State;
 use shared::{
     app::App,
-    id::UserId,
-    user::{User, service},
+    identity::users::{User, service},
+    kernel::id::UserId,
 };
 
-use crate::{
-    problem::{Answer, Problems},
-    request::{Caller, Named, Viewer},
-    version::One,
+use crate::http::{
+    problem::HandlerResult,
+    request::{Caller, PathId, Viewer},
+    version::VersionedJson,
 };
 
-#[utoipa::path(get, path = "/api/v1/users/{id}", operation_id = "get_user", tag = "users", params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, description = "The person.", body = User, headers(("ETag" = String, description = "Their version."))), Problems))]
-pub(super) async fn get(State(app): State<App>, caller: Caller<Viewer>, Named(id): Named<UserId>) -> Answer<One<User>> {
-    Ok(One(service::get(&app, &caller, id).await?))
+/// Get a user
+///
+/// Returns one user of the tenant.
+#[utoipa::path(get, path = "/api/v1/users/{id}", operation_id = "get_user", tag = "users", params(("id" = uuid::Uuid, Path, description = "The id of the user.")),
+    responses((status = 200, description = "The user.", body = User, headers(("ETag" = String, description = "The version of the object.")))))]
+pub(super) async fn get(
+    State(app): State<App>,
+    caller: Caller<Viewer>,
+    PathId(id): PathId<UserId>,
+) -> HandlerResult<VersionedJson<User>> {
+    Ok(VersionedJson(service::get(&app, &caller, id).await?))
 }

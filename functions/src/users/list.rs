@@ -1,58 +1,63 @@
-//! `GET /users`: the tenant's people, newest first.
+//! `GET /users`: the users of the tenant, newest first.
 
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use shared::{
     app::App,
-    auth::Role,
-    error::Refusals,
-    user::{User, service, store::Filter},
+    identity::{
+        auth::Role,
+        users::{User, service, store::UserFilter},
+    },
+    kernel::error::ValidationErrors,
 };
 use utoipa::IntoParams;
 
-use crate::{
-    problem::{Answer, Problems},
-    query::{fragment, limit, one, words},
-    reply::Items,
+use crate::http::{
+    problem::HandlerResult,
+    query::{parse_fragment, parse_limit, parse_list, parse_one},
     request::{Caller, Query, Viewer},
+    response::Items,
 };
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct UsersQuery {
-    /// One or more roles, separated by commas.
+    /// Only these roles, separated by commas.
     role: Option<String>,
-    /// Only those who are active, or are not.
+    /// Only active (true) or inactive (false) objects.
     #[param(value_type = Option<bool>)]
     is_active: Option<String>,
-    /// A fragment of the e-mail or the name.
+    /// A part of the e-mail address or the name.
     #[param(max_length = 200)]
     q: Option<String>,
-    /// How many at most, 50 when absent.
+    /// The largest number of items in the page. Default: 50.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
     limit: Option<String>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     #[param(format = Uuid)]
     cursor: Option<String>,
 }
 
+/// List users
+///
+/// Returns the users of the tenant, newest first.
 #[utoipa::path(get, path = "/api/v1/users", operation_id = "list_users", tag = "users", params(UsersQuery),
-    responses((status = 200, description = "A page of them.", body = Items<User>), Problems))]
+    responses((status = 200, description = "A page of users.", body = Items<User>)))]
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller<Viewer>,
     Query(query): Query<UsersQuery>,
-) -> Answer<Json<Items<User>>> {
-    let mut refusals = Refusals::default();
-    let filter = Filter {
-        role: words(&mut refusals, "role", query.role.as_deref(), Role::parse),
-        is_active: one(&mut refusals, "is_active", query.is_active, "must be true or false"),
-        q: fragment(&mut refusals, query.q),
+) -> HandlerResult<Json<Items<User>>> {
+    let mut refusals = ValidationErrors::default();
+    let filter = UserFilter {
+        role: parse_list(&mut refusals, "role", query.role.as_deref(), Role::parse),
+        is_active: parse_one(&mut refusals, "is_active", query.is_active, "must be true or false"),
+        q: parse_fragment(&mut refusals, query.q),
     };
-    let limit = limit(&mut refusals, query.limit);
-    let before = one(&mut refusals, "cursor", query.cursor, "is not a cursor of this list");
-    refusals.finish()?;
+    let limit = parse_limit(&mut refusals, query.limit);
+    let before = parse_one(&mut refusals, "cursor", query.cursor, "is not a cursor of this list");
+    refusals.into_result()?;
     let found = service::list(&app, &caller, &filter, before, limit + 1).await?;
     Ok(Json(Items::page(found, limit, |last| last.id.to_string())))
 }

@@ -1,19 +1,20 @@
-//! The people of a tenant.
+//! The users of a tenant, and the caller itself.
 
 mod create;
 mod delete;
 mod get;
 mod list;
+mod me;
 mod patch;
+mod resource;
 
 use shared::app::App;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// Everything under `/api/v1/users`.
+/// `/api/v1/users` and `/api/v1/me`.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
-        get::get,
-        patch::patch,
-        delete::delete
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(get::get, patch::patch, delete::delete))
+        .routes(routes!(me::me))
 }

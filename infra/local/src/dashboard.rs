@@ -1,6 +1,7 @@
-//! The dashboard's files, beside the API on the same origin.
+//! The dashboard's files, served beside the API on the same origin.
 //!
-//! A path that names no file is the API's. Pages run scripts of their own origin alone: the export has no inline ones.
+//! A path that names no file goes to the API. Pages run only scripts of their own origin: the export has no inline
+//! ones.
 
 use std::{
     convert::Infallible,
@@ -18,8 +19,8 @@ use axum::{
 use tower::ServiceExt;
 use tower_http::services::{ServeDir, ServeFile};
 
-/// What pages may do. They call the API, and to log somebody in these `origins` of issuers. Styles are written into elements
-/// by the primitives that place menus and by the graph; scripts never are.
+/// The content security policy. Pages call the API and, to log somebody in, these `origins` of issuers. Styles are
+/// written into elements by the primitives that place menus and by the graph; scripts never are.
 pub fn policy(origins: &[String]) -> String {
     let called = ["'self'"].into_iter().chain(origins.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
     format!(
@@ -28,10 +29,10 @@ pub fn policy(origins: &[String]) -> String {
     )
 }
 
-/// What is never looked for among the files.
+/// Path prefixes that are never searched among the files.
 const API: [&str; 2] = ["/api/", "/ws/"];
 
-/// A dashboard that was built.
+/// A built dashboard.
 #[derive(Clone, Debug)]
 pub struct Dashboard {
     folder: PathBuf,
@@ -39,7 +40,7 @@ pub struct Dashboard {
 }
 
 impl Dashboard {
-    /// The one in a folder, where there is one.
+    /// The dashboard in a folder, if the folder has a build.
     pub fn built(folder: &Path) -> Option<Self> {
         let policy = policy_header(&[]);
         folder.join("index.html").is_file().then(|| Self { folder: folder.to_owned(), policy })
@@ -60,7 +61,7 @@ impl Dashboard {
         answered(ServeDir::new(&self.folder).precompressed_gzip().oneshot(asked).await)
     }
 
-    /// The page that says that there is none.
+    /// The page for paths that do not exist.
     async fn missing(&self) -> Response {
         let mut page = answered(ServeFile::new(self.folder.join("404.html")).oneshot(Request::<Body>::default()).await);
         *page.status_mut() = StatusCode::NOT_FOUND;
@@ -68,7 +69,7 @@ impl Dashboard {
     }
 
     fn secured(&self, mut response: Response, path: &str) -> Response {
-        // The name of what the build made changes with its content; a page does not, and must name what there is now.
+        // The name of a built asset changes with its content. The name of a page does not, so it must be revalidated.
         let forever = path.starts_with("/_next/static/") && response.status().is_success();
         let kept = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
         let headers = response.headers_mut();
@@ -84,12 +85,12 @@ impl Dashboard {
     }
 }
 
-/// Nothing is allowed where the origins are none that a header can name.
+/// Allows nothing if an origin cannot be put into a header.
 fn policy_header(origins: &[String]) -> HeaderValue {
     HeaderValue::try_from(policy(origins)).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
-/// A request without its body, which may still be wanted by the API.
+/// A copy of a request without its body, which the API may still need.
 fn head_of(request: &Request) -> Request {
     let mut head = Request::default();
     head.method_mut().clone_from(request.method());
@@ -139,7 +140,7 @@ mod tests {
 
     impl Site {
         fn new() -> Self {
-            let folder = crate::checkout::temporary("dashboard").unwrap();
+            let folder = crate::paths::temporary("dashboard").unwrap();
             fs::create_dir_all(folder.join("out/sessions")).unwrap();
             fs::create_dir_all(folder.join("out/_next/static")).unwrap();
             fs::write(folder.join("secret"), "not for you").unwrap();
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_names_no_file_is_the_apis() {
+    async fn a_path_that_names_no_file_goes_to_the_api() {
         let site = Site::new();
         assert_eq!(site.get("/health").await.1, "ok");
         assert_eq!(site.get("/api/v1/me").await.1, "me");
@@ -219,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_folder_without_a_build_is_none() {
-        let folder = crate::checkout::temporary("unbuilt").unwrap();
+        let folder = crate::paths::temporary("unbuilt").unwrap();
         assert!(Dashboard::built(&folder).is_none());
         fs::remove_dir_all(folder).unwrap();
     }

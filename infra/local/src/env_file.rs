@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::services::write_private;
 
-/// What the file says.
+/// The content of the file.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct EnvFile {
     pub url: String,
@@ -14,14 +14,14 @@ pub struct EnvFile {
     /// The key of a lead.
     pub key: String,
     pub admin_key: String,
-    /// `scripted`, or `own` where the user has a model of their own.
+    /// `scripted`, or `own` if the user has a model of their own.
     pub model: String,
 }
 
 impl EnvFile {
     pub fn read(file: &Path) -> Result<Self> {
         let text = fs::read_to_string(file)
-            .with_context(|| format!("{} is not there: run `make up` first", file.display()))?;
+            .with_context(|| format!("{} does not exist: run `make up` first", file.display()))?;
         let lines = text.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
         let values: BTreeMap<&str, &str> = lines.collect();
         let get = |name: &str| values.get(name).map(|value| (*value).to_owned()).unwrap_or_default();
@@ -34,7 +34,7 @@ impl EnvFile {
         })
     }
 
-    /// None of the values holds a character that a shell would take for something else.
+    /// Writes the file. No value contains a character that is special in a shell.
     pub fn write(&self, file: &Path) -> Result<()> {
         let lines = [
             ("IOC_URL", &self.url),
@@ -58,8 +58,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back_and_for_its_owner_alone() {
-        let folder = crate::checkout::temporary("env").unwrap();
+    fn a_written_file_reads_back_and_is_readable_only_by_its_owner() {
+        let folder = crate::paths::temporary("env").unwrap();
         let file = folder.join("env");
         let written = EnvFile { url: "http://127.0.0.1:8000".into(), key: "ioc_demo_1_2".into(), ..EnvFile::default() };
         written.write(&file).unwrap();

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use local::{audit, conformance, demo, services_for, supervise, up};
+use local::{audit, conformance, demo, supervise, up, with_services};
 
 /// The control plane for autonomous coding sessions, in one process.
 #[derive(Parser)]
@@ -16,17 +16,17 @@ struct Ioc {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Look after agents
+    /// Commands for agents
     Agent(conformance::Arguments),
-    /// Look after the audit log
+    /// Commands for the audit log
     Audit(audit::Arguments),
     /// Start everything, show the main job once, and serve the API until Ctrl-C
     Up(up::Arguments),
     /// Show the main job against the running ioc; succeeds only when it really completed
     Demo(demo::Arguments),
-    /// Run a command, such as tests, with a private Postgres and Valkey whose addresses stand in its environment
-    Services(services_for::Arguments),
-    /// Run a server that ends when its starter does
+    /// Run a command, such as tests, with a private Postgres and Valkey whose addresses are in its environment
+    Services(with_services::Arguments),
+    /// Run a server that ends with the process that started it
     #[command(hide = true)]
     Supervise(supervise::Supervision),
 }
@@ -48,7 +48,7 @@ async fn run(command: Command) -> Result<u8> {
         Command::Audit(arguments) => audit::run(arguments).await,
         Command::Up(arguments) => up::run(arguments).await.map(|()| 0),
         Command::Demo(arguments) => demo::run(arguments).await.map(|()| 0),
-        Command::Services(arguments) => services_for::run(arguments).await,
+        Command::Services(arguments) => with_services::run(arguments).await,
         Command::Supervise(supervision) => supervise::run(supervision).await,
     }
 }

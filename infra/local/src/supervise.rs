@@ -1,8 +1,8 @@
-//! `ioc supervise`: a small process between us and each server that we start, so that no server outlives us.
+//! `ioc supervise`: a small process between this one and each server that it starts, so that no server outlives it.
 //!
-//! It holds the read end of a pipe whose write end only we hold. A line on the pipe is a signal for the server. When the
-//! pipe ends, we are gone, however that came about (also by SIGKILL): it stops the server, then everything that the
-//! server has started, also what had detached itself.
+//! It holds the read end of a pipe whose write end only its parent holds. A line on the pipe is a signal for the
+//! server. The pipe closes when the parent ends, even by SIGKILL. The supervisor then stops the server and every
+//! process that the server has started, detached ones included.
 
 use std::{
     fs,
@@ -31,10 +31,10 @@ use tokio::{
 /// How one server is run.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Supervision {
-    /// The signal that asks the server to end well.
+    /// The signal for a graceful end of the server.
     #[arg(long, default_value = "SIGTERM")]
     pub stop: Signal,
-    /// How long it may take to end, in milliseconds, before it is killed.
+    /// How long a graceful end may take, in milliseconds, before the server is killed.
     #[arg(long, default_value_t = 5000)]
     pub grace: u64,
     /// The user to run it as, for servers that refuse to be run by root.
@@ -42,7 +42,7 @@ pub struct Supervision {
     pub uid: Option<u32>,
     #[arg(long)]
     pub gid: Option<u32>,
-    /// A folder to remove when the holder of the pipe is gone and the server has ended.
+    /// A folder to remove when the parent and the server have ended.
     #[arg(long)]
     pub remove: Option<PathBuf>,
     /// The program and its arguments.
@@ -51,16 +51,16 @@ pub struct Supervision {
 }
 
 enum Event {
-    /// The holder of the pipe has a signal for the server.
+    /// The parent sends the server a signal.
     Signal(Signal),
-    /// The holder of the pipe is gone, or wants the end.
+    /// The parent has ended, or asks for the end.
     End,
     Exited(ExitStatus),
 }
 
 /// Runs the server to its end and returns its exit code, or 128 and the signal that killed it.
 pub async fn run(supervision: Supervision) -> Result<u8> {
-    // Handlers, not a mask: a mask would be inherited by the server.
+    // Handlers, not a mask: the server would inherit a mask.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -98,7 +98,7 @@ pub async fn run(supervision: Supervision) -> Result<u8> {
     Ok(code(status))
 }
 
-/// The exit code of a process, or 128 and the signal that killed it, as shells say it.
+/// The exit code of a process, or 128 plus the signal that killed it, as in shells.
 pub(crate) fn code(status: ExitStatus) -> u8 {
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
     u8::try_from(code).unwrap_or(1)
@@ -121,7 +121,7 @@ fn pid(id: u32) -> Pid {
 /// Asks the server to end; returns the time from which it is killed.
 fn ask_to_end(server: Pid, supervision: &Supervision) -> Instant {
     _ = kill(server, supervision.stop);
-    // A stopped process sees no signal until it goes on.
+    // A suspended process receives no signal until it is resumed.
     _ = kill(server, Signal::SIGCONT);
     Instant::now() + Duration::from_millis(supervision.grace)
 }
@@ -133,7 +133,7 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-/// Tells of the lines on the pipe, and of its end.
+/// Sends an event for each line on the pipe, and for its end.
 fn listen(events: &UnboundedSender<Event>) {
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         if let Ok(signal) = line.trim().parse() {
@@ -143,7 +143,7 @@ fn listen(events: &UnboundedSender<Event>) {
     _ = events.send(Event::End);
 }
 
-/// Reaps the server and every process that was left to us.
+/// Reaps the server and every adopted process.
 fn reap(server: Pid, events: &UnboundedSender<Event>) {
     loop {
         let (ended, status) = match waitpid(None, None) {
@@ -158,7 +158,7 @@ fn reap(server: Pid, events: &UnboundedSender<Event>) {
     }
 }
 
-/// From now on what the server's children leave behind becomes our child, not that of init.
+/// Makes this process, instead of init, the parent of orphans of the server.
 fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     {
@@ -166,7 +166,7 @@ fn adopt_orphans() {
     }
 }
 
-/// Kills everything that the server has left, and waits until it is gone.
+/// Kills every remaining process of the server, and waits until all have ended.
 async fn end_the_rest(server: Pid) {
     let all_gone = async {
         loop {
@@ -184,7 +184,7 @@ async fn end_the_rest(server: Pid) {
     _ = timeout(Duration::from_secs(5), all_gone).await;
 }
 
-/// All processes below this one. Elsewhere than on Linux the server's process group has to do.
+/// All descendants of this process. On other systems than Linux only the server's process group is killed.
 fn descendants() -> Vec<Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     let parents: Vec<(u32, u32)> =
@@ -202,7 +202,7 @@ fn descendants() -> Vec<Pid> {
 /// A process with its parent.
 fn parent(process: u32) -> Option<(u32, u32)> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name, in parentheses, may itself hold spaces and parentheses: the fields begin after the last one.
+    // The name, in parentheses, may itself contain spaces and parentheses: the fields begin after the last one.
     let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
     Some((process, parent))
 }

@@ -1,165 +1,253 @@
-//! What a client of A2A says, as a session to be made or as something said to one. Pure.
+//! Converts messages of A2A clients to new sessions, and to messages for existing ones. Pure.
 
-use ::a2a::{A2AError, FieldViolation, Message, PartContent, TypedDetail};
+use ::a2a::{A2AError, Message, PartContent, error_code};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    error::Error,
-    runtime::{Answer, Decision, QuestionKind, Said},
-    session::{
+    agents::contract::UserMessage,
+    sessions::{
         Session,
-        draft::{Draft, Raw, prompt},
-        status::Status,
+        draft::{SessionDraft, SessionInput},
+        fields::parse_prompt,
+        transitions::answer,
     },
 };
 
-use super::Refusal;
+use super::{A2aRefusal, field_error::invalid_field, question::parse_answer};
 
-/// The longest id that a client may give, in characters.
+/// The longest id that a client may assign, in characters.
 const LONGEST_ID: usize = 255;
 
-/// The longest title that is made of a prompt, in characters.
+/// The longest title taken from a prompt, in characters.
 const TITLE: usize = 100;
 
-/// A field of the request that is refused.
-pub fn refused(field: &str, why: &str) -> A2AError {
-    let violation = FieldViolation { field: field.to_owned(), description: why.to_owned() };
-    A2AError::invalid_params(format!("{field} {why}")).with_details(vec![TypedDetail::bad_request(vec![violation])])
-}
-
-/// Refuses a message whose ids could not be kept.
-pub fn check(message: &Message) -> Result<(), A2AError> {
+/// Rejects a message whose ids cannot be stored.
+pub fn check_message(message: &Message) -> Result<(), A2AError> {
     let good = |id: &str| (1..=LONGEST_ID).contains(&id.chars().count()) && !id.chars().any(char::is_control);
     if !good(&message.message_id) {
-        return Err(refused("message.messageId", "must have 1 to 255 characters"));
+        return Err(invalid_field("message.messageId", "must have 1 to 255 characters"));
     }
     match &message.context_id {
         Some(context) if !context.is_empty() && !good(context) => {
-            Err(refused("message.contextId", "must have at most 255 characters"))
+            Err(invalid_field("message.contextId", "must have at most 255 characters"))
         }
         _ => Ok(()),
     }
 }
 
-/// The words of a message. Files are for the workspace, not for the prompt.
-pub fn text(message: &Message) -> Result<String, A2AError> {
+/// The text of a message: its texts, its data as JSON, and its text files under their names.
+pub fn message_text(message: &Message) -> Result<String, A2AError> {
+    let words = join_parts(message)?;
+    parse_prompt(&words).map_err(|why| invalid_field("message.parts", &format!("{why}, with the text files in it")))
+}
+
+fn join_parts(message: &Message) -> Result<String, A2AError> {
     let mut words = Vec::new();
-    for part in &message.parts {
-        match &part.content {
-            PartContent::Text(text) => words.push(text.clone()),
-            PartContent::Data(data) => words.push(data.to_string()),
-            PartContent::Raw(_) | PartContent::Url(_) => return Err(A2AError::content_type_not_supported()),
+    for (at, part) in message.parts.iter().enumerate() {
+        match (&part.content, &part.filename) {
+            (PartContent::Text(text), None) => words.push(text.clone()),
+            (PartContent::Text(text), Some(name)) => words.push(attach(name, text)),
+            (PartContent::Data(data), _) => words.push(data.to_string()),
+            (PartContent::Raw(content), name) => {
+                let kind = part.media_type.as_deref().unwrap_or("unknown");
+                let text = std::str::from_utf8(content).ok().filter(|text| !text.contains('\0'));
+                let why = || format!("is a file of the type {kind} and no text");
+                words.push(attach(name.as_deref().unwrap_or("file"), text.ok_or_else(|| refused_part(at, &why()))?));
+            }
+            (PartContent::Url(_), _) => return Err(refused_part(at, "is a URL, which is not fetched")),
         }
     }
-    let text = words.join("\n");
-    prompt(&text).map_err(|why| refused("message.parts", &why))
+    Ok(words.join("\n"))
 }
 
-/// The session that a message makes. What else it is to be may stand in the message's metadata under `ioc`, named as the
-/// fields of `POST /sessions`.
-pub fn draft(message: &Message) -> Result<Draft, Refusal> {
-    let prompt = text(message)?;
-    let named = message.metadata.as_ref().and_then(|metadata| metadata.get("ioc")).cloned().map(whole);
-    let named = match named {
-        Some(Value::Object(named)) => named,
-        _ => Map::new(),
-    };
-    let text = |field: &str| named.get(field).and_then(Value::as_str).map(str::to_owned);
-    let told = json!({"context_id": message.context_id.as_deref().filter(|id| !id.is_empty()), "message_id": message.message_id});
-    let workspace = named.get("workspace").filter(|value| !value.is_null()).cloned().map(serde_json::from_value);
-    let raw = Raw {
-        title: text("title").unwrap_or_else(|| title(&prompt)),
+fn refused_part(at: usize, why: &str) -> A2AError {
+    A2AError::new(error_code::CONTENT_TYPE_NOT_SUPPORTED, format!("message.parts[{at}] {why}."))
+}
+
+/// A text file as a part of a prompt. The fence is longer than any in the file.
+fn attach(name: &str, content: &str) -> String {
+    let longest = content.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let name: String = name.chars().filter(|c| !c.is_control() && *c != '`').take(LONGEST_ID).collect();
+    let end = if content.ends_with('\n') { "" } else { "\n" };
+    format!("\nThe attached file `{name}`:\n{fence}\n{content}{end}{fence}")
+}
+
+/// The session that a message creates. The message's metadata may hold further fields under `ioc`, named as those of
+/// `POST /sessions`.
+pub fn parse_draft(message: &Message) -> Result<SessionDraft, A2aRefusal> {
+    let prompt = message_text(message)?;
+    let named = SessionFields::of(message)?;
+    let a2a = json!({"context_id": message.context_id.as_deref().filter(|id| !id.is_empty()), "message_id": message.message_id});
+    let text = |field: &str| named.read(field, "must be a text", |value| value.as_str().map(str::to_owned));
+    let integer = |field: &str| named.read(field, "must be a whole number", Value::as_i64);
+    let input = SessionInput {
+        title: text("title")?.unwrap_or_else(|| title_of(&prompt)),
         initial_prompt: prompt,
-        description: text("description"),
-        session_type: text("session_type"),
-        priority: named.get("priority").filter(|value| !value.is_null()).cloned(),
-        model_identifier: text("model_identifier"),
-        agent_config: named.get("agent_config").and_then(Value::as_object).cloned(),
-        workspace: workspace
-            .transpose()
-            .map_err(|_| refused("message.metadata.ioc.workspace", "is not a workspace"))?,
-        max_duration_seconds: named.get("max_duration_seconds").and_then(Value::as_i64),
-        cpu_limit: named.get("cpu_limit").and_then(Value::as_f64),
-        memory_limit_mb: named.get("memory_limit_mb").and_then(Value::as_i64),
-        tags: named.get("tags").and_then(|tags| serde_json::from_value(tags.clone()).ok()),
+        description: text("description")?,
+        session_type: text("session_type")?,
+        priority: named.read("priority", "is not a priority", |value| Some(value.clone()))?,
+        model_identifier: text("model_identifier")?,
+        agent_config: named.read("agent_config", "must be an object", |value| value.as_object().cloned())?,
+        workspace: named.read("workspace", "is not a workspace", |value| serde_json::from_value(value.clone()).ok())?,
+        max_duration_seconds: integer("max_duration_seconds")?,
+        cpu_limit: named.read("cpu_limit", "must be a number", Value::as_f64)?,
+        memory_limit_mb: integer("memory_limit_mb")?,
+        tags: named.read("tags", "must be a list of texts", |value| serde_json::from_value(value.clone()).ok())?,
         parent_id: None,
-        metadata: Some(Map::from_iter([("a2a".to_owned(), told)])),
+        metadata: Some(Map::from_iter([("a2a".to_owned(), a2a)])),
+        start: true,
     };
-    Draft::parse(raw).map_err(Refusal::from)
+    SessionDraft::parse(input).map_err(A2aRefusal::from)
 }
 
-/// Protobuf knows no whole numbers in free JSON: what comes as 300.0 was a 300.
-fn whole(value: Value) -> Value {
+/// The names of the fields that a message may give to a new session.
+const SESSION_FIELDS: [&str; 11] = [
+    "agent_config",
+    "cpu_limit",
+    "description",
+    "max_duration_seconds",
+    "memory_limit_mb",
+    "model_identifier",
+    "priority",
+    "session_type",
+    "tags",
+    "title",
+    "workspace",
+];
+
+/// The fields of a new session in the metadata of a message.
+struct SessionFields(Map<String, Value>);
+
+impl SessionFields {
+    /// Refuses what is no object, and a name that is none of the fields.
+    fn of(message: &Message) -> Result<Self, A2AError> {
+        let sent = message.metadata.as_ref().and_then(|metadata| metadata.get("ioc"));
+        let fields = match sent.cloned().map(integers_of) {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(fields)) => fields,
+            Some(_) => return Err(invalid_field("message.metadata.ioc", "must be an object")),
+        };
+        match fields.keys().find(|name| !SESSION_FIELDS.contains(&name.as_str())) {
+            Some(name) => {
+                let name: String = name.chars().take(60).collect();
+                let why = format!("is not one of {}", SESSION_FIELDS.join(", "));
+                Err(invalid_field(&format!("message.metadata.ioc.{name}"), &why))
+            }
+            None => Ok(Self(fields)),
+        }
+    }
+
+    fn read<T>(&self, field: &str, why: &str, read: impl Fn(&Value) -> Option<T>) -> Result<Option<T>, A2AError> {
+        let sent = self.0.get(field).filter(|value| !value.is_null());
+        let refusal = || invalid_field(&format!("message.metadata.ioc.{field}"), why);
+        sent.map(|value| read(value).ok_or_else(refusal)).transpose()
+    }
+}
+
+/// Protobuf JSON has no integers in free-form values, so 300 may arrive as 300.0.
+fn integers_of(value: Value) -> Value {
     match value {
         Value::Number(number) => {
             #[expect(clippy::cast_possible_truncation, reason = "it is whole and fits")]
             let exact = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9e15).map(|n| n as i64);
             exact.map_or(Value::Number(number), Value::from)
         }
-        Value::Array(values) => values.into_iter().map(whole).collect(),
-        Value::Object(map) => map.into_iter().map(|(key, value)| (key, whole(value))).collect(),
+        Value::Array(values) => values.into_iter().map(integers_of).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, integers_of(value))).collect(),
         other => other,
     }
 }
 
-/// The first line of a prompt that says something, as a title.
-fn title(prompt: &str) -> String {
+/// The first non-empty line of a prompt, as a title.
+fn title_of(prompt: &str) -> String {
     let printable =
         |line: &str| line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TITLE).collect::<String>();
     let lines = prompt.lines().map(printable).map(|line| line.trim().to_owned());
     let first = lines.into_iter().find(|line| !line.is_empty()).unwrap_or_default();
-    let good = Draft::parse(Raw { title: first.clone(), initial_prompt: "x".to_owned(), ..Raw::default() }).is_ok();
+    let input = SessionInput { title: first.clone(), initial_prompt: "x".to_owned(), ..SessionInput::default() };
+    let good = SessionDraft::parse(input).is_ok();
     if good { first } else { format!("A task by A2A: {first}") }
 }
 
-/// What a message says to a session that is there: the answer to what it asks, or something further.
-pub fn said(session: &Session, message: &Message) -> Result<Said, Refusal> {
-    let text = text(message)?;
+/// The message for an existing session. If the session waits for an answer, a data part with it is the answer, or else
+/// the text.
+pub fn parse_user_message(session: &Session, message: &Message) -> Result<UserMessage, A2aRefusal> {
     if let Some(context) = message.context_id.as_deref().filter(|id| !id.is_empty())
-        && context != super::context(session)
+        && context != super::context_id(session)
     {
-        return Err(refused("message.contextId", "is not the context of the task").into());
+        return Err(invalid_field("message.contextId", "is not the context of the task").into());
     }
-    let question = session.pause_question.as_ref().filter(|_| session.status == Status::Paused);
-    let Some(question) = question else { return Ok(Said::Text { text }) };
-    let decision = match question.kind {
-        QuestionKind::Approval => Some(decision(&text)?),
-        QuestionKind::Input | QuestionKind::Auth => None,
-    };
-    let answer = Answer { question_id: question.question_id.clone(), decision, choices: None, text: Some(text) };
-    Ok(Said::Answer { answer })
-}
-
-/// Whether it is a yes or a no; nothing is approved by words that may mean either.
-fn decision(text: &str) -> Result<Decision, Error> {
-    let word = text.trim().trim_end_matches(['.', '!']).to_lowercase();
-    match word.as_str() {
-        "approve" | "approved" | "yes" | "allow" => Ok(Decision::Approve),
-        "deny" | "denied" | "no" | "reject" => Ok(Decision::Deny),
-        _ => Err(Error::field("message.parts", "must be approve or deny: the task asks for an approval")),
+    if let Some(question) = &session.pause.question
+        && let Some(answer) = parse_answer(question, message)?
+    {
+        return Ok(UserMessage::Answer { answer });
     }
+    let text = message_text(message)?;
+    if answer::is_ambiguous(session, &text) {
+        return Err(invalid_field("message.parts", "must be approve or deny: the task asks for an approval").into());
+    }
+    Ok(UserMessage::Text { text })
 }
 
 #[cfg(test)]
 mod tests {
+    use ::a2a::{Part, Role};
+
     use super::*;
 
     #[test]
     fn a_title_is_the_first_line_that_says_something() {
-        assert_eq!(title("\n  Fix the parser\nIt loops."), "Fix the parser");
-        assert_eq!(title("untitled"), "A task by A2A: untitled");
-        assert_eq!(title(&"x".repeat(500)).chars().count(), TITLE);
+        assert_eq!(title_of("\n  Fix the parser\nIt loops."), "Fix the parser");
+        assert_eq!(title_of("untitled"), "A task by A2A: untitled");
+        assert_eq!(title_of(&"x".repeat(500)).chars().count(), TITLE);
     }
 
     #[test]
     fn whole_numbers_are_whole_however_they_come() {
-        assert_eq!(whole(json!({"a": [300.0, 0.5, 7]})), json!({"a": [300, 0.5, 7]}));
+        assert_eq!(integers_of(json!({"a": [300.0, 0.5, 7]})), json!({"a": [300, 0.5, 7]}));
     }
 
     #[test]
-    fn only_clear_words_approve() {
-        assert_eq!(decision(" Approve. ").unwrap(), Decision::Approve);
-        assert_eq!(decision("no").unwrap(), Decision::Deny);
-        decision("yes, but not the second").unwrap_err();
+    fn a_text_file_becomes_a_named_part_of_the_prompt() {
+        let part = |content: &[u8]| Part::raw(content.to_vec()).with_filename("notes/a.md");
+        let read = |parts: Vec<Part>| message_text(&Message::new(Role::User, parts));
+        let text = read(vec![Part::text("Read it."), part(b"one\n```\ntwo")]).unwrap();
+        assert_eq!(text, "Read it.\n\nThe attached file `notes/a.md`:\n````\none\n```\ntwo\n````");
+        for refused in [part(b"\xff\xfe"), part(b"a\0b"), Part::url("https://example.com/x")] {
+            let error = read(vec![Part::text("Read it."), refused]).unwrap_err();
+            assert!(error.message.starts_with("message.parts[1] is a "), "{}", error.message);
+            assert_eq!(error.code, error_code::CONTENT_TYPE_NOT_SUPPORTED);
+        }
+        read(vec![part("x".repeat(100_001).as_bytes())]).unwrap_err();
+    }
+
+    #[test]
+    fn a_wrong_field_of_a_new_session_is_refused_by_its_name() {
+        let refusal = |ioc: Value| {
+            let metadata = Some([("ioc".to_owned(), ioc)].into());
+            match parse_draft(&Message { metadata, ..Message::new(Role::User, vec![Part::text("Do it.")]) }) {
+                Err(A2aRefusal::Protocol(error)) => error.message,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(refusal(json!("x")), "message.metadata.ioc must be an object");
+        assert!(refusal(json!({"sandbox": true})).starts_with("message.metadata.ioc.sandbox is not one of"));
+        for (field, value) in [
+            ("title", json!(7)),
+            ("agent_config", json!([])),
+            ("tags", json!({"a": 1})),
+            ("tags", json!([1])),
+            ("max_duration_seconds", json!(1.5)),
+            ("max_duration_seconds", json!("60")),
+            ("cpu_limit", json!("1")),
+            ("workspace", json!("x")),
+        ] {
+            let words = refusal(json!({field: value}));
+            assert!(words.starts_with(&format!("message.metadata.ioc.{field} ")), "{words}");
+        }
+        let good = json!({"max_duration_seconds": 60.0, "tags": ["a"], "title": null});
+        let metadata = Some([("ioc".to_owned(), good)].into());
+        parse_draft(&Message { metadata, ..Message::new(Role::User, vec![Part::text("Do it.")]) }).unwrap();
     }
 }

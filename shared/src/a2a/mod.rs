@@ -1,8 +1,12 @@
-//! The sessions of a tenant as an agent of A2A 1.0 (`Agent2Agent`): a task is a session. The mapping here is pure; the other
-//! direction, in which we are the client, is `runtime::a2a`.
+//! The A2A 1.0 (`Agent2Agent`) server: a tenant is an agent, and its sessions are tasks. The mapping here is pure. The
+//! client is `agents::a2a_client`.
 
+pub mod allowance;
 pub mod card;
+pub mod field_error;
 pub mod message;
+pub mod proto_json;
+pub mod question;
 pub mod service;
 mod store;
 pub mod task;
@@ -10,39 +14,39 @@ pub mod task;
 use ::a2a::{A2AError, TaskState};
 
 use crate::{
-    error::Error,
-    session::{
+    kernel::error::Error,
+    sessions::{
         Session,
         status::{PauseReason, Status},
     },
 };
 
-/// Why something is refused: in a word that only the protocol has, or as everywhere.
+/// An error of the protocol, or an error of the API.
 #[derive(Debug)]
-pub enum Refusal {
-    Told(A2AError),
+pub enum A2aRefusal {
+    Protocol(A2AError),
     Failed(Error),
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for A2aRefusal {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<A2AError> for Refusal {
+impl From<A2AError> for A2aRefusal {
     fn from(error: A2AError) -> Self {
-        Self::Told(error)
+        Self::Protocol(error)
     }
 }
 
-/// The state of a task whose session stands so.
-pub fn state(status: Status, held: Option<PauseReason>) -> TaskState {
+/// The task state for a session status.
+pub fn task_state(status: Status, held: Option<PauseReason>) -> TaskState {
     match (status, held) {
         (Status::Pending | Status::Queued, _) => TaskState::Submitted,
         (Status::Paused, Some(PauseReason::Approval | PauseReason::Input)) => TaskState::InputRequired,
         (Status::Paused, Some(PauseReason::Auth)) => TaskState::AuthRequired,
-        // Held by a person or a limit: the protocol has no word for it, and the client can do nothing about it.
+        // Paused by a user or a limit: the protocol has no such state, and the client cannot change it.
         (Status::Running | Status::Degraded | Status::Paused, _) => TaskState::Working,
         (Status::Completed | Status::PartiallyCompleted, _) => TaskState::Completed,
         (Status::Failed | Status::Timeout | Status::Orphaned, _) => TaskState::Failed,
@@ -52,25 +56,25 @@ pub fn state(status: Status, held: Option<PauseReason>) -> TaskState {
 
 /// The state of a session's task.
 pub fn state_of(session: &Session) -> TaskState {
-    state(session.status, session.pause_reason)
+    task_state(session.status, session.pause.reason)
 }
 
-/// Whether a task does not go on without its client: it is over, or waits for a word.
-pub fn rests(session: &Session) -> bool {
+/// Whether a task waits for its client: it has ended, or needs input.
+pub fn is_idle(session: &Session) -> bool {
     let state = state_of(session);
     state.is_terminal() || matches!(state, TaskState::InputRequired | TaskState::AuthRequired)
 }
 
-/// The states of sessions whose task is in a state: those that have it however they are held, and why one that is paused
-/// has it.
-fn statuses(wanted: &TaskState) -> (Vec<&'static str>, Vec<&'static str>) {
-    let plain = Status::ALL.into_iter().filter(|one| *one != Status::Paused && state(*one, None) == *wanted);
-    let held = PauseReason::ALL.into_iter().filter(|why| state(Status::Paused, Some(*why)) == *wanted);
+/// The session statuses of a task state: those that have it in any case, and the pause reasons for which a paused
+/// session has it.
+fn statuses_of(wanted: &TaskState) -> (Vec<&'static str>, Vec<&'static str>) {
+    let plain = Status::ALL.into_iter().filter(|one| *one != Status::Paused && task_state(*one, None) == *wanted);
+    let held = PauseReason::ALL.into_iter().filter(|why| task_state(Status::Paused, Some(*why)) == *wanted);
     (plain.map(Status::name).collect(), held.map(PauseReason::name).collect())
 }
 
-/// The context of a session's task: the one that its client named, else its tree.
-pub fn context(session: &Session) -> String {
-    let named = session.metadata.get("a2a").and_then(|told| told["context_id"].as_str());
-    named.map_or_else(|| session.root_id.to_string(), str::to_owned)
+/// The context id of a task: the one that its client chose, else the id of its session tree.
+pub fn context_id(session: &Session) -> String {
+    let named = session.spec.metadata.get("a2a").and_then(|a2a| a2a["context_id"].as_str());
+    named.map_or_else(|| session.lineage.root_id.to_string(), str::to_owned)
 }

@@ -1,29 +1,35 @@
-//! SQL of tasks: lists of them, what was said, and a bell that makes a step due. Decides nothing.
+//! SQL of A2A tasks: lists, messages, and making a step due. Decides nothing.
 
 use tokio_postgres::types::Json;
 
 use crate::{
-    auth::Actor,
-    clock::Time,
-    db::Db,
-    error::Result,
-    event::Event,
-    id::{SessionId, TenantId},
+    events::log::Event,
+    kernel::{
+        actor::Actor,
+        clock::Time,
+        error::Result,
+        id::{SessionId, TenantId},
+    },
+    platform::postgres::Db,
 };
 
-/// Which tasks a list holds.
-pub(super) struct Wanted<'a> {
+/// The filter of a task list.
+pub(super) struct TaskFilter<'a> {
     pub context: Option<&'a str>,
-    /// The states of sessions, and why one that is paused is held; none = any.
+    /// The session statuses, and the pause reasons of paused sessions; empty = any.
     pub states: Option<(&'a [&'static str], &'a [&'static str])>,
     pub after: Option<Time>,
-    /// Where the page before ended.
+    /// The end of the previous page.
     pub below: Option<(Time, SessionId)>,
     pub limit: i64,
 }
 
-/// Ids, the last changed first, with the time of the change; and how many fit in all.
-pub(super) async fn list(db: &Db, tenant_id: TenantId, wanted: &Wanted<'_>) -> Result<(Vec<(SessionId, Time)>, i64)> {
+/// The ids with the times of their last change, the newest first, and the total count.
+pub(super) async fn list(
+    db: &Db,
+    tenant_id: TenantId,
+    wanted: &TaskFilter<'_>,
+) -> Result<(Vec<(SessionId, Time)>, i64)> {
     let sql = "
         with fitting as (
             select s.id, s.status_changed_at from sessions s
@@ -59,8 +65,8 @@ pub(super) async fn list(db: &Db, tenant_id: TenantId, wanted: &Wanted<'_>) -> R
     Ok((found, total))
 }
 
-/// What was said in a session last, oldest first.
-pub(super) async fn messages(db: &Db, tenant_id: TenantId, id: SessionId, most: i64) -> Result<Vec<Event>> {
+/// The last messages of a session, oldest first.
+pub(super) async fn list_messages(db: &Db, tenant_id: TenantId, id: SessionId, most: i64) -> Result<Vec<Event>> {
     let sql = "
         select id, seq, type, actor, at, payload from session_events
         where tenant_id = $1 and session_id = $2 and type = 'session.message' and payload->>'role' in ('assistant', 'user')
@@ -81,11 +87,11 @@ pub(super) async fn messages(db: &Db, tenant_id: TenantId, id: SessionId, most: 
     read.collect()
 }
 
-/// Makes the next look at a session's agent due at `at`, if it would come later. Answers whether it did.
-pub(super) async fn hurry(db: &Db, tenant_id: TenantId, id: SessionId, at: Time) -> Result<bool> {
+/// Makes the next observation of a session due at `at`, if it is due later. Returns whether it was.
+pub(super) async fn observe_now(db: &Db, tenant_id: TenantId, id: SessionId, at: Time) -> Result<bool> {
     let sql = "
         update sessions set next_step_at = $3
-        where tenant_id = $1 and id = $2 and status in ('running', 'degraded') and handover is null and next_step_at > $3
+        where tenant_id = $1 and id = $2 and holds_slot(status) and handover is null and next_step_at > $3
         returning id";
     let mut tx = db.tenant(tenant_id).await?;
     let hurried = tx.query_opt(sql, &[&tenant_id, &id, &at]).await?.is_some();

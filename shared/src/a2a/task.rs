@@ -1,4 +1,4 @@
-//! A session as a task of A2A. Pure.
+//! Converts a session to an A2A task. Pure.
 
 use std::collections::HashMap;
 
@@ -6,38 +6,37 @@ use ::a2a::{Message, Part, Role, Task, TaskState, TaskStatus};
 use serde_json::{Value, json};
 
 use crate::{
-    event::Event,
-    session::{Session, store::Found},
+    kernel::id::EventId,
+    sessions::{Session, store::FoundSession},
 };
 
-use super::{context, state_of};
+use super::{context_id, question::question_parts, state_of};
 
 /// A session as a task, without history and artifacts.
-pub fn task(found: &Found) -> Task {
+pub fn task_of_session(found: &FoundSession) -> Task {
     let session = &found.session;
     Task {
         id: session.id.to_string(),
-        context_id: context(session),
-        status: status(session),
+        context_id: context_id(session),
+        status: task_status(session),
         artifacts: None,
         history: None,
-        metadata: Some(HashMap::from([("ioc".to_owned(), told(found))])),
+        metadata: Some(HashMap::from([("ioc".to_owned(), session_facts(found))])),
     }
 }
 
-/// Where a task stands, with what it asks for or what came of it.
-pub fn status(session: &Session) -> TaskStatus {
-    let words = words(session);
-    let message = words
-        .map(|text| Message { message_id: format!("{}.{}", session.id, session.version), ..agent_says(session, text) });
-    TaskStatus { state: state_of(session), message, timestamp: Some(session.status_changed_at) }
+/// The status of a task, with its question or its result.
+pub fn task_status(session: &Session) -> TaskStatus {
+    let message = status_parts(session).map(|parts| Message {
+        message_id: format!("{}.{}", session.id, session.version),
+        ..agent_says(session, parts)
+    });
+    TaskStatus { state: state_of(session), message, timestamp: Some(session.clock.status_changed_at) }
 }
 
-fn words(session: &Session) -> Option<String> {
+fn status_parts(session: &Session) -> Option<Vec<Part>> {
     match state_of(session) {
-        TaskState::InputRequired | TaskState::AuthRequired => {
-            session.pause_question.as_ref().map(|question| question.text.clone())
-        }
+        TaskState::InputRequired | TaskState::AuthRequired => session.pause.question.as_ref().map(question_parts),
         state if state.is_terminal() => {
             let outcome = session.outcome.as_ref()?;
             let failed = outcome.error.as_ref().map(|error| format!("{} {}", error.message, error.remedy));
@@ -45,56 +44,60 @@ fn words(session: &Session) -> Option<String> {
                 Value::String(text) => text.clone(),
                 _ => result.to_string(),
             });
-            result.or(failed)
+            result.or(failed).map(|text| vec![Part::text(text)])
         }
         _ => None,
     }
 }
 
-/// What is known of the session beside what the protocol has words for.
-fn told(found: &Found) -> Value {
+/// Facts about the session that the protocol has no fields for.
+fn session_facts(found: &FoundSession) -> Value {
     let session = &found.session;
     json!({
         "status": session.status,
-        "pause_reason": session.pause_reason,
-        "title": session.title,
+        "pause_reason": session.pause.reason,
+        "title": session.spec.title,
         "agent": found.agent.as_ref().map(|(name, _)| name),
-        "queue_place": found.place.as_ref().map(|(place, _)| place),
+        "queue_place": found.queue.as_ref().map(|queue| queue.place),
         "error_code": session.outcome.as_ref().and_then(|outcome| outcome.error.as_ref()).map(|error| &error.code),
     })
 }
 
-fn agent_says(session: &Session, text: String) -> Message {
+fn agent_says(session: &Session, parts: Vec<Part>) -> Message {
     Message {
         message_id: String::new(),
-        context_id: Some(context(session)),
+        context_id: Some(context_id(session)),
         task_id: Some(session.id.to_string()),
         role: Role::Agent,
-        parts: vec![Part::text(text)],
+        parts,
         metadata: None,
         extensions: None,
         reference_task_ids: None,
     }
 }
 
-/// The message that an event tells of; none where it is not one of the two who speak.
-pub fn message(session: &Session, event: &Event) -> Option<Message> {
-    let role = match event.payload["role"].as_str()? {
+/// The message of an event; `None` unless it is of the user or the agent.
+pub fn message_of_event(session: &Session, event: EventId, payload: &Value) -> Option<Message> {
+    let role = match payload["role"].as_str()? {
         "assistant" => Role::Agent,
         "user" => Role::User,
         _ => return None,
     };
-    let answered = || event.payload["answer"]["decision"].as_str();
-    let text = event.payload["text"].as_str().or_else(answered)?.to_owned();
-    Some(Message { message_id: event.id.to_string(), role, ..agent_says(session, text) })
+    let decision = || payload["answer"]["decision"].as_str().map(str::to_owned);
+    let choices = || {
+        let labels: Vec<_> = payload["answer"]["choices"].as_array()?.iter().filter_map(Value::as_str).collect();
+        Some(labels.join(", "))
+    };
+    let text = payload["text"].as_str().map(str::to_owned).or_else(decision).or_else(choices)?;
+    Some(Message { message_id: event.to_string(), role, ..agent_says(session, vec![Part::text(text)]) })
 }
 
-/// The message that made the session.
-pub fn first(session: &Session) -> Message {
-    let named = session.metadata.get("a2a").and_then(|told| told["message_id"].as_str());
+/// The message that created the session.
+pub fn prompt_message(session: &Session) -> Message {
+    let named = session.spec.metadata.get("a2a").and_then(|a2a| a2a["message_id"].as_str());
     Message {
         message_id: named.map_or_else(|| session.id.to_string(), str::to_owned),
         role: Role::User,
-        ..agent_says(session, session.initial_prompt.clone())
+        ..agent_says(session, vec![Part::text(session.spec.initial_prompt.clone())])
     }
 }

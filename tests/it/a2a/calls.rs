@@ -1,18 +1,18 @@
 //! Sessions that an A2A agent works on.
 
-use harness::{Options, World, a2a};
+use harness::{Options, TestApp, a2a};
 use serde_json::{Value, json};
 use shared::{
-    auth::Role,
-    id::MessageId,
-    runtime::{AgentRuntime, Assignment, Continuation, Finish, Phase, Said},
+    agents::contract::{AgentRuntime, Assignment, Continuation, Finish, Phase, UserMessage},
+    identity::auth::Role,
+    kernel::id::MessageId,
 };
 
 use super::{prompt, runtime, settings, start, texts, world};
 use crate::ports::runtime::blank;
 
 #[tokio::test]
-async fn a_session_is_worked_on_to_its_end_and_what_was_made_is_kept() {
+async fn a_session_runs_to_its_end_and_its_output_is_stored() {
     let world = world().await;
     let member = world.caller(Role::Member);
     let id = start(&world, "write").await;
@@ -59,7 +59,7 @@ async fn an_agent_that_needs_a_credential_pauses_the_session_until_it_is_resumed
 }
 
 #[tokio::test]
-async fn every_other_end_of_a_task_is_told_as_it_is() {
+async fn every_other_end_of_a_task_is_reported_unchanged() {
     let world = world().await;
     let member = world.caller(Role::Member);
     for (wish, status, code, words) in [
@@ -98,7 +98,7 @@ async fn stopping_a_session_cancels_the_task() {
 }
 
 #[tokio::test]
-async fn a_handover_that_is_made_again_begins_nothing_new_and_a_paused_run_goes_on_in_its_context() {
+async fn a_repeated_handover_starts_no_second_task_and_a_resumed_run_keeps_its_context() {
     let runtime = runtime(&a2a::peer().place);
     let card = format!("{}/rpc/agent-card.json", a2a::peer().url);
     let assignment = Assignment { agent: a2a::contact(&card, None), prompt: prompt("sleep"), ..blank() };
@@ -122,22 +122,22 @@ async fn a_handover_that_is_made_again_begins_nothing_new_and_a_paused_run_goes_
     assert_eq!(runtime.dispatch(&resumed).await.unwrap(), second);
     assert_ne!(second, state);
     assert_eq!(begun().await, "2", "a further task in the same context");
-    let said = Said::Text { text: "And now?".to_owned() };
+    let said = UserMessage::Text { text: "And now?".to_owned() };
     harness::until(async || {
         let seen = runtime.observe(&resumed, &second).await.unwrap();
         matches!(seen.phase, Phase::Finished(Finish::Completed { .. }))
     })
     .await;
     let (id, third) = (MessageId::new(), second.clone());
-    let third = runtime.say(&resumed, &third, id, &said).await.unwrap();
-    assert_eq!(runtime.say(&resumed, &third, id, &said).await.unwrap(), third);
+    let third = runtime.send_message(&resumed, &third, id, &said).await.unwrap();
+    assert_eq!(runtime.send_message(&resumed, &third, id, &said).await.unwrap(), third);
     assert_ne!(third, second, "what is said after the end begins a further task");
 }
 
 #[tokio::test]
-async fn the_secret_of_an_agent_is_sent_as_its_card_asks_and_a_wrong_one_fails_for_good() {
+async fn an_agents_secret_is_sent_as_its_card_asks_and_a_wrong_one_fails_permanently() {
     let peer = a2a::peer();
-    let world = World::with(Options { settings: settings(&peer.place), ..Options::default() }).await;
+    let world = TestApp::with(Options { settings: settings(&peer.place), ..Options::default() }).await;
     let card = format!("{}/locked/agent-card.json", peer.url);
     world.a2a_agent(&world.tenant, "known", &card, Some("hush")).await;
     world.a2a_agent(&world.tenant, "stranger", &card, Some("wrong")).await;

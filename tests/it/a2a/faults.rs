@@ -9,14 +9,15 @@ use axum::{
     http::{Method, Request, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use harness::{Options, World, a2a};
+use harness::{Options, TestApp, a2a};
 use serde_json::{Value, json};
 use shared::{
-    auth::{Role, key::Pepper},
-    runtime::{
-        AgentRuntime,
-        a2a::{A2a, Settings},
+    agents::{
+        a2a_client::{A2a, A2aClientSettings},
+        contract::AgentRuntime,
     },
+    identity::auth::Role,
+    kernel::encryption::Pepper,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -34,10 +35,10 @@ type How = Arc<dyn Fn(&Method, u32) -> Response + Send + Sync>;
 impl Liar {
     /// Answers each call by its number.
     async fn new(how: impl Fn(u32) -> Response + Send + Sync + 'static) -> Self {
-        Self::telling(move |_, call| how(call)).await
+        Self::answering(move |_, call| how(call)).await
     }
 
-    async fn telling(how: impl Fn(&Method, u32) -> Response + Send + Sync + 'static) -> Self {
+    async fn answering(how: impl Fn(&Method, u32) -> Response + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let place = listener.local_addr().unwrap().to_string();
         let calls = Arc::new(std::sync::atomic::AtomicU32::new(0));
@@ -74,9 +75,9 @@ fn task(state: &str) -> Value {
     json!({"id": "t", "contextId": "c", "status": {"state": state}})
 }
 
-/// What becomes of a session on such an agent.
+/// The outcome of a session on such an agent.
 async fn end(liar: &Liar) -> Value {
-    let world = World::with(Options { settings: settings(&liar.place), ..Options::default() }).await;
+    let world = TestApp::with(Options { settings: settings(&liar.place), ..Options::default() }).await;
     world.a2a_agent(&world.tenant, "peer", &liar.card(), None).await;
     let member = world.caller(Role::Member);
     let fields = json!({"initial_prompt": prompt("write"), "agent_config": {"agent": "peer"}});
@@ -85,12 +86,12 @@ async fn end(liar: &Liar) -> Value {
 }
 
 #[tokio::test]
-async fn garbage_a_redirect_and_an_answer_without_end_fail_with_their_reason() {
+async fn garbage_a_redirect_and_an_endless_response_fail_with_their_reason() {
     let redirect = || (StatusCode::FOUND, [(header::LOCATION, "http://169.254.169.254/")]).into_response();
     let endless = || Body::from(vec![b'x'; 17 * 1024 * 1024]).into_response();
     let cases: [(Answer, &str); 5] = [
-        (|| "no JSON".into_response(), "AGENT_GARBAGE"),
-        (|| axum::Json(json!({"task": {"id": 7}})).into_response(), "AGENT_GARBAGE"),
+        (|| "no JSON".into_response(), "AGENT_PROTOCOL"),
+        (|| axum::Json(json!({"task": {"id": 7}})).into_response(), "AGENT_PROTOCOL"),
         (redirect, "REDIRECT_REFUSED"),
         (endless, "ANSWER_TOO_LARGE"),
         (|| StatusCode::IM_A_TEAPOT.into_response(), "AGENT_REFUSED"),
@@ -102,20 +103,31 @@ async fn garbage_a_redirect_and_an_answer_without_end_fail_with_their_reason() {
 }
 
 #[tokio::test]
-async fn an_agent_that_fails_for_the_moment_is_asked_again() {
-    let liar = Liar::new(|call| match call {
-        0 => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        1 => axum::Json(json!({"task": task("TASK_STATE_SUBMITTED")})).into_response(),
-        2 => StatusCode::BAD_GATEWAY.into_response(),
-        _ => axum::Json(task("TASK_STATE_COMPLETED")).into_response(),
+async fn a_transient_failure_of_an_agent_is_retried() {
+    let looks = std::sync::atomic::AtomicU32::new(0);
+    let liar = Liar::answering(move |method, call| {
+        if method == Method::POST {
+            return if call == 0 {
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            } else {
+                axum::Json(json!({"task": task("TASK_STATE_SUBMITTED")})).into_response()
+            };
+        }
+        if looks.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 {
+            return StatusCode::BAD_GATEWAY.into_response();
+        }
+        let mut completed = task("TASK_STATE_COMPLETED");
+        completed["artifacts"] = json!([{"artifactId": "a", "parts": [{"text": "Done."}]}]);
+        axum::Json(completed).into_response()
     });
-    assert_eq!(end(&liar.await).await["status"], "completed");
+    let ended = end(&liar.await).await;
+    assert_eq!(ended["status"], "completed", "{ended:#}");
 }
 
 #[tokio::test]
-async fn a_task_that_the_agent_forgot_is_tried_again_and_then_given_up() {
+async fn a_task_that_the_agent_forgot_is_retried_and_then_failed() {
     let begun = || axum::Json(json!({"task": task("TASK_STATE_SUBMITTED")})).into_response();
-    let liar = Liar::telling(
+    let liar = Liar::answering(
         move |method, _| if method == Method::POST { begun() } else { StatusCode::NOT_FOUND.into_response() },
     );
     let session = end(&liar.await).await;
@@ -123,12 +135,12 @@ async fn a_task_that_the_agent_forgot_is_tried_again_and_then_given_up() {
 }
 
 #[tokio::test]
-async fn an_agent_is_called_only_where_users_may_lead_us() {
+async fn an_agent_is_called_only_at_addresses_that_users_may_name() {
     let runtime = runtime("");
     for url in
         ["http://127.0.0.1:1/agent-card.json", "https://169.254.169.254/", "https://localhost/", "file:///etc/passwd"]
     {
-        let assignment = shared::runtime::Assignment { agent: a2a::contact(url, None), ..blank() };
+        let assignment = shared::agents::contract::Assignment { agent: a2a::contact(url, None), ..blank() };
         let failure = runtime.dispatch(&assignment).await.unwrap_err();
         assert_eq!(failure.code, "URL_REFUSED", "{url}");
     }
@@ -144,18 +156,18 @@ async fn an_agent_is_called_only_where_users_may_lead_us() {
     tasks.spawn(async move { _ = axum::serve(listener, inner).await });
     let runtime = super::runtime(&format!("{place}, {}", liar.place));
     let agent = a2a::contact(&format!("http://{place}/agent-card.json"), None);
-    let failure = runtime.dispatch(&shared::runtime::Assignment { agent, ..blank() }).await.unwrap_err();
+    let failure = runtime.dispatch(&shared::agents::contract::Assignment { agent, ..blank() }).await.unwrap_err();
     assert_eq!(failure.code, "URL_REFUSED");
 }
 
 #[tokio::test]
-async fn an_agent_that_never_answers_is_given_up_on_and_the_worker_is_free_again() {
+async fn an_agent_that_never_answers_times_out_and_frees_the_worker() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let place = listener.local_addr().unwrap().to_string();
-    let settings = Settings::new(place.parse().unwrap(), Pepper(Vec::new()), None);
-    let runtime = A2a::new(Settings { call_time: Duration::from_millis(200), ..settings });
+    let settings = A2aClientSettings::new(place.parse().unwrap(), Pepper(Vec::new()), None);
+    let runtime = A2a::new(A2aClientSettings { call_timeout: Duration::from_millis(200), ..settings });
     let agent = a2a::contact(&format!("http://{place}/agent-card.json"), None);
-    let assignment = shared::runtime::Assignment { agent, ..blank() };
+    let assignment = shared::agents::contract::Assignment { agent, ..blank() };
     let asked = tokio::time::timeout(Duration::from_mins(1), runtime.dispatch(&assignment)).await.expect("it ends");
     assert_eq!(asked.unwrap_err().code, "AGENT_UNREACHABLE");
 }

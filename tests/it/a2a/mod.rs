@@ -1,18 +1,21 @@
 //! A2A both ways, with the official Python SDK as the other side.
 
+mod bindings;
 mod calls;
+mod conversations;
 mod faults;
 mod served;
 
-use harness::{Options, PEPPER, World, a2a};
+use harness::{Options, PEPPER, TestApp, a2a};
 use serde_json::{Value, json};
 use shared::{
-    app::Settings,
-    auth::{Role, key::Pepper},
-    runtime::{
-        Assignment, QuestionKind,
-        a2a::{A2a, Settings as RuntimeSettings},
+    agents::{
+        a2a_client::{A2a, A2aClientSettings as RuntimeSettings},
+        contract::{Assignment, QuestionKind},
     },
+    app::Settings,
+    identity::auth::Role,
+    kernel::encryption::Pepper,
 };
 
 use crate::ports::runtime::{Member, Work, blank};
@@ -42,7 +45,7 @@ fn runtime(allowed: &str) -> A2a {
     A2a::new(RuntimeSettings::new(allowed.parse().unwrap(), Pepper(PEPPER.as_bytes().to_vec()), None))
 }
 
-/// What the agent of the tests understands.
+/// The prompts that the tests' agent understands.
 fn prompt(wish: &str) -> String {
     json!({"a2a": wish}).to_string()
 }
@@ -51,16 +54,16 @@ fn settings(allowed: &str) -> Settings {
     Settings { outbound: allowed.parse().unwrap(), ..Options::default().settings }
 }
 
-/// A world with the Python agent registered as `peer`.
-async fn world() -> World {
+/// A test app with the Python agent registered as `peer`.
+async fn world() -> TestApp {
     let peer = a2a::peer();
-    let world = World::with(Options { settings: settings(&peer.place), ..Options::default() }).await;
+    let world = TestApp::with(Options { settings: settings(&peer.place), ..Options::default() }).await;
     world.a2a_agent(&world.tenant, "peer", &format!("{}/http/agent-card.json", peer.url), None).await;
     world
 }
 
 /// Starts a session with the agent `peer`; answers its id.
-async fn start(world: &World, wish: &str) -> String {
+async fn start(world: &TestApp, wish: &str) -> String {
     let fields = json!({"initial_prompt": prompt(wish), "agent_config": {"agent": "peer"}});
     world.caller(Role::Member).start_session(fields).await
 }

@@ -1,15 +1,16 @@
-//! `docs/agents.md` tells what the code does: kinds, capabilities, load levels, tiers, the parts of a score.
+//! `docs/agents.md` describes what the code does: kinds, capabilities, load levels, tiers, the parts of a score.
 
 use std::collections::BTreeSet;
 
-use shared::agent::{
-    Capability, Kind, route,
-    standing::{ENOUGH_RESULTS, Figures, LoadLevel, Tier},
+use shared::agents::registry::{
+    Capability, Kind,
+    performance::{ENOUGH_RESULTS, LoadLevel, PerformanceStats, Tier},
+    route,
 };
 
 /// The rows of the table whose first column has this heading.
 fn table(heading: &str) -> Vec<Vec<String>> {
-    let path = harness::kept::root().join("docs/agents.md");
+    let path = harness::child_process::root().join("docs/agents.md");
     let text = std::fs::read_to_string(path).unwrap();
     let begins = format!("| {heading} |");
     let below = text.lines().skip_while(|line| !line.starts_with(&begins)).skip(2);
@@ -30,7 +31,7 @@ fn same(one: f64, other: f64) -> bool {
 }
 
 #[test]
-fn the_docs_list_the_kinds_and_the_capabilities_that_there_are() {
+fn the_docs_list_every_agent_kind_and_capability() {
     let kinds: Vec<_> = table("kind").iter().map(|row| Kind::parse(&row[0]).expect("a kind")).collect();
     assert_eq!(kinds, Kind::ALL);
     let listed: Vec<_> =
@@ -41,12 +42,12 @@ fn the_docs_list_the_kinds_and_the_capabilities_that_there_are() {
 }
 
 #[test]
-fn the_docs_tell_where_the_levels_of_load_end_and_what_they_are_worth() {
+fn the_docs_state_the_bounds_and_scores_of_the_load_levels() {
     let rows = table("load level");
     let levels: Vec<_> = rows.iter().map(|row| LoadLevel::parse(&row[0]).expect("a level")).collect();
     assert_eq!(levels, LoadLevel::ALL);
     for (level, row) in levels.iter().zip(&rows) {
-        assert!(same(level.worth(), number(&row[2]).unwrap()), "{row:?}");
+        assert!(same(level.score_share(), number(&row[2]).unwrap()), "{row:?}");
         let Some(end) = number(&row[1]) else { continue };
         assert_eq!(LoadLevel::of(end), *level);
         assert_ne!(LoadLevel::of(end + 1e-9), *level);
@@ -54,14 +55,20 @@ fn the_docs_tell_where_the_levels_of_load_end_and_what_they_are_worth() {
 }
 
 #[test]
-fn the_docs_tell_from_where_each_tier_is_reached_and_what_it_is_worth() {
+fn the_docs_state_the_bounds_of_the_tiers() {
     let rows = table("tier");
     let mut tiers: Vec<_> = rows.iter().map(|row| Tier::parse(&row[0]).expect("a tier")).collect();
     for (tier, row) in tiers.iter().zip(&rows) {
-        assert!(same(tier.worth(), number(&row[2]).unwrap()), "{row:?}");
         let Some(from) = number(&row[1]) else { continue };
         let of = |succeeded: f64| {
-            Figures { finished: 10_000, succeeded, quality_sum: 0.9, quality_count: 1, ..Figures::default() }.tier()
+            PerformanceStats {
+                finished: 10_000,
+                succeeded,
+                quality_sum: 0.9,
+                quality_count: 1,
+                ..PerformanceStats::default()
+            }
+            .tier()
         };
         assert_eq!(of(from * 10_000.0), *tier);
         assert!(same(from, 0.0) || of(from * 10_000.0 - 1.0) < *tier, "{row:?}");
@@ -72,9 +79,9 @@ fn the_docs_tell_from_where_each_tier_is_reached_and_what_it_is_worth() {
 }
 
 #[test]
-fn the_docs_tell_how_much_each_part_of_a_score_counts() {
+fn the_docs_state_the_weight_of_each_part_of_a_score() {
     let most: Vec<_> = table("part").iter().map(|row| number(&row[1]).unwrap()).collect();
     let parts =
-        [route::TIER, route::MATCHED, route::LOAD, route::AVAILABLE, route::PREFERRED_ID, route::PREFERRED_TYPE];
+        [route::SUCCESS, route::MATCHED, route::LOAD, route::AVAILABLE, route::PREFERRED_ID, route::PREFERRED_TYPE];
     assert!(most.len() == parts.len() && most.iter().zip(parts).all(|(one, other)| same(*one, other)), "{most:?}");
 }

@@ -1,12 +1,12 @@
 //! A lost agent: its work goes on elsewhere, once.
 
-use harness::{World, owner::Owner};
+use harness::{TestApp, superuser::Superuser};
 use serde_json::{Value, json};
-use shared::{auth::Role, dispatch};
+use shared::{engine::failover, identity::auth::Role};
 
-async fn two_agents() -> (World, Owner, [String; 2]) {
-    let world = World::new().await;
-    let owner = world.owner().await;
+async fn two_agents() -> (TestApp, Superuser, [String; 2]) {
+    let world = TestApp::new().await;
+    let owner = world.superuser().await;
     owner.without_the_platforms_agents().await;
     let first = world.agent(&owner, &world.tenant, "first", "agent_type = 'implementer'").await;
     let second = world.agent(&owner, &world.tenant, "second", "agent_type = 'reviewer'").await;
@@ -17,14 +17,14 @@ fn work() -> Value {
     json!([{"do": "write", "path": "a.txt", "content": "one"}, {"do": "wait", "ms": 600_000}])
 }
 
-/// Loses an agent as the sweep would.
-async fn lose(world: &World, owner: &Owner, agent: &str) {
+/// Loses an agent, as the reconciler does.
+async fn lose(world: &TestApp, owner: &Superuser, agent: &str) {
     owner.run(&format!("update agents set liveness = 'offline' where id = '{agent}'")).await;
-    dispatch::failover(&world.app, agent.parse().unwrap()).await.unwrap();
+    failover::fail_over(&world.app, agent.parse().unwrap()).await.unwrap();
 }
 
 #[tokio::test]
-async fn the_sessions_of_a_lost_agent_go_on_elsewhere_from_their_last_checkpoint() {
+async fn sessions_of_a_lost_agent_continue_elsewhere_from_their_last_checkpoint() {
     let (world, owner, [first, second]) = two_agents().await;
     let caller = world.caller(Role::Member);
     let id = caller.start_session(json!({"agent_config": {"script": work()}})).await;
@@ -42,7 +42,7 @@ async fn the_sessions_of_a_lost_agent_go_on_elsewhere_from_their_last_checkpoint
 }
 
 #[tokio::test]
-async fn a_session_that_is_lost_a_second_time_fails_for_the_moment() {
+async fn a_session_that_loses_its_agent_twice_fails_as_retryable() {
     let (world, owner, [first, second]) = two_agents().await;
     let caller = world.caller(Role::Member);
     let id = caller.start_session(json!({"agent_config": {"script": work()}})).await;
@@ -55,12 +55,11 @@ async fn a_session_that_is_lost_a_second_time_fails_for_the_moment() {
     assert_eq!((&session["outcome"]["error"]["code"], &session["recoverable"]), (&json!("AGENT_LOST"), &json!(true)));
     // A person may send it on its way once more.
     caller.act(&format!("/sessions/{id}/retry")).await.expect(202);
-    caller.act(&format!("/sessions/{id}/start")).await.expect(202);
     caller.reaches(&id, &["running"]).await;
 }
 
 #[tokio::test]
-async fn a_session_that_names_its_agent_or_finds_no_other_fails_for_the_moment() {
+async fn a_session_that_names_its_lost_agent_or_finds_no_other_fails_as_retryable() {
     let (world, owner, [first, second]) = two_agents().await;
     let caller = world.caller(Role::Member);
     let named = caller.start_session(json!({"agent_config": {"agent": "first", "script": work()}})).await;
@@ -73,7 +72,7 @@ async fn a_session_that_names_its_agent_or_finds_no_other_fails_for_the_moment()
         let session = caller.reaches(id, &["failed"]).await;
         assert_eq!(session["outcome"]["error"]["category"], "transient", "{session}");
     }
-    // The lost agent is told to let go once it answers, and the workspace is given back a day later.
+    // The lost agent is aborted once it answers, and the workspace is released a day later.
     let kept = "select count(*) from sessions where lease_until is null and next_step_at > now() + interval '1 hour'";
     harness::until(async || owner.number(kept).await == 2).await;
 }

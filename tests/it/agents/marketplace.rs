@@ -1,9 +1,9 @@
 //! The marketplace: what tenants offer to each other, and what becomes of work when an offer is withdrawn.
 
 use futures_util::future::join_all;
-use harness::{Caller, Tenant, World, owner::Owner};
+use harness::{Caller, Tenant, TestApp, superuser::Superuser};
 use serde_json::{Value, json};
-use shared::{agent::Liveness, auth::Role, job::Job};
+use shared::{agents::registry::Liveness, identity::auth::Role, platform::queue::job::Job};
 
 use super::registry::{AGENTS, UNKNOWN, all, id, place, waiting_for};
 
@@ -11,8 +11,8 @@ const MARKET: &str = "/api/v1/marketplace";
 
 /// A publisher, a consumer, and an agent of the publisher's that works.
 struct Setup {
-    world: World,
-    owner: Owner,
+    world: TestApp,
+    owner: Superuser,
     consumer: Tenant,
     publisher: Caller,
     lead: Caller,
@@ -21,8 +21,8 @@ struct Setup {
 
 impl Setup {
     async fn new() -> Self {
-        let world = World::new().await;
-        let owner = world.owner().await;
+        let world = TestApp::new().await;
+        let owner = world.superuser().await;
         let consumer = world.another_tenant().await;
         let agent = world.agent(&owner, &world.tenant, "offered", "").await;
         let (publisher, lead) = (world.caller(Role::Lead), world.caller_of(&consumer, Role::Lead));
@@ -60,7 +60,7 @@ fn waits(ms: i64) -> Value {
 }
 
 #[tokio::test]
-async fn an_agent_is_offered_enabled_and_gets_work_of_the_tenant_only_then() {
+async fn an_offered_agent_gets_sessions_only_after_the_tenant_enables_it() {
     let setup = Setup::new().await;
     let member = setup.member();
     setup.lead.get(&setup.listing()).await.problem(404, "AGENT_NOT_FOUND");
@@ -78,7 +78,11 @@ async fn an_agent_is_offered_enabled_and_gets_work_of_the_tenant_only_then() {
     for field in ["endpoint_url", "metadata", "created_by"] {
         assert!(shown.get(field).is_none(), "{field}");
     }
-    setup.lead.patch(&format!("{AGENTS}/{}", setup.agent), json!({"capacity": 1})).await.problem(403, "FORBIDDEN");
+    setup
+        .lead
+        .patch(&format!("{AGENTS}/{}", setup.agent), json!({"capacity": 1}))
+        .await
+        .problem(403, "AGENT_NOT_OWNED");
     let session = member.start_session(waits(0)).await;
     let done = member.reaches(&session, &["completed"]).await;
     assert_eq!(done["agent"]["id"], setup.agent);
@@ -89,7 +93,7 @@ async fn an_agent_is_offered_enabled_and_gets_work_of_the_tenant_only_then() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_offer_is_gone_at_once_and_what_runs_is_still_watched_and_finishes() {
+async fn a_withdrawn_offer_is_gone_at_once_while_running_sessions_finish() {
     let setup = Setup::new().await;
     let member = setup.member();
     setup.enable().await;
@@ -111,7 +115,7 @@ async fn a_withdrawn_offer_is_gone_at_once_and_what_runs_is_still_watched_and_fi
 }
 
 #[tokio::test]
-async fn who_waits_for_a_withdrawn_agent_by_name_is_told_and_never_starts_on_it() {
+async fn a_session_queued_for_a_withdrawn_agent_by_name_fails_and_never_starts() {
     let setup = Setup::new().await;
     let (member, theirs) = (setup.member(), setup.world.caller(Role::Member));
     setup.enable().await;
@@ -121,8 +125,8 @@ async fn who_waits_for_a_withdrawn_agent_by_name_is_told_and_never_starts_on_it(
     let named = member.start_session(waits(0)).await;
     member.reaches(&named, &["queued"]).await;
     setup.unshare(&setup.consumer.slug).await;
-    let told = member.reaches(&named, &["failed"]).await;
-    assert_eq!(told["outcome"]["error"]["code"], "AGENT_GONE");
+    let reported = member.reaches(&named, &["failed"]).await;
+    assert_eq!(reported["outcome"]["error"]["code"], "AGENT_GONE");
     assert_eq!(theirs.session(&working).await["status"], "running", "the publisher's own work goes on");
     // Also one that came to wait for it afterwards, such as one that is resumed.
     let late = waiting_for(&member, &setup.owner, &setup.agent, Some("offered")).await;
@@ -133,7 +137,7 @@ async fn who_waits_for_a_withdrawn_agent_by_name_is_told_and_never_starts_on_it(
             "update sessions set handover = '{{\"from\": \"resume\", \"ask\": true}}' where id = '{unnamed}'"
         ))
         .await;
-    setup.world.run(Job::sweep()).await;
+    setup.world.run(Job::reconcile()).await;
     assert_eq!(member.session(&late).await["outcome"]["error"]["code"], "AGENT_GONE");
     let went = member.reaches(&unnamed, &["completed", "running"]).await;
     assert_ne!(went["agent"]["id"], setup.agent, "it named none, and goes on elsewhere");
@@ -176,19 +180,19 @@ async fn an_agent_that_is_not_offered_cannot_be_enabled_and_is_answered_as_an_un
 }
 
 #[tokio::test]
-async fn what_is_said_of_a_share_is_the_same_whether_there_is_such_a_tenant_or_not() {
+async fn a_share_is_answered_alike_whether_or_not_the_tenant_exists() {
     let setup = Setup::new().await;
     let named = [setup.consumer.slug.as_str(), "nobody-at-all", UNKNOWN, "all"];
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for whom in named {
         let mut first = setup.publisher.send("PUT", &setup.share_of(whom), None).await.expect(200);
         assert_eq!(setup.publisher.send("PUT", &setup.share_of(whom), None).await.expect(200), first);
         assert_eq!(first["tenant"], whom);
         first["tenant"] = json!(null);
         first["created_at"] = json!(null);
-        told.push(first);
+        reported.push(first);
     }
-    assert!(told.windows(2).all(|two| two[0] == two[1]));
+    assert!(reported.windows(2).all(|two| two[0] == two[1]));
     let shares = setup.publisher.get(&format!("{AGENTS}/{}/shares", setup.agent)).await.expect(200);
     let mut expected = named.map(|whom| json!(whom)).to_vec();
     expected.sort_by_key(|whom| whom.as_str().unwrap().to_owned());
@@ -227,7 +231,7 @@ async fn an_offer_to_all_and_one_by_name_stand_beside_each_other() {
 }
 
 #[tokio::test]
-async fn however_enabling_and_withdrawing_meet_nothing_stays_enabled_that_is_not_offered() {
+async fn concurrent_enabling_and_withdrawing_never_leave_an_unoffered_agent_enabled() {
     let setup = Setup::new().await;
     for _ in 0..10 {
         setup.share(&setup.consumer.slug).await;
@@ -239,7 +243,7 @@ async fn however_enabling_and_withdrawing_meet_nothing_stays_enabled_that_is_not
 }
 
 #[tokio::test]
-async fn an_agent_that_leaves_takes_its_offers_along() {
+async fn a_deregistered_agent_takes_its_offers_along() {
     let setup = Setup::new().await;
     setup.enable().await;
     setup.share("all").await;
@@ -251,23 +255,18 @@ async fn an_agent_that_leaves_takes_its_offers_along() {
 }
 
 #[tokio::test]
-async fn a_listing_tells_what_was_measured_and_whether_it_is_there_and_never_where_it_is() {
+async fn a_listing_shows_measurements_and_availability_but_never_the_endpoint() {
     let setup = Setup::new().await;
     setup.share("all").await;
     let secret = "update agents set endpoint_url = 'https://secret.example.com/x', metadata = '{\"secret-team\": 1}', finished = 10,
-        succeeded = 8, cost_micros_sum = 4000000, quality_sum = 1, quality_count = 1 where name = 'offered'";
+        result_tenants = 2, succeeded = 8, cost_micros_sum = 4000000, quality_sum = 1, quality_count = 1 where name = 'offered'";
     setup.owner.run(secret).await;
     let results = "insert into agent_results (tenant_id, session_id, run, agent_id, success, duration_ms, cost_micros, tokens, capabilities, at)
         select s.tenant_id, s.id, n, a.id, 1, n * 100, 1, 1, '{}', now() from agents a, sessions s, generate_series(1, 100) n where a.name = 'offered'";
     setup.world.caller(Role::Member).new_session(json!({})).await;
     setup.owner.run(results).await;
     let listing = setup.lead.get(&setup.listing()).await.expect(200);
-    let expected = [
-        ("cost_per_success_usd", json!("0.500000")),
-        ("tier", json!("competent")),
-        ("availability", json!("available")),
-    ];
-    for (field, value) in expected {
+    for (field, value) in [("cost_per_success_usd", "0.500000"), ("tier", "competent"), ("availability", "available")] {
         assert_eq!(listing[field], value, "{field}");
     }
     assert_eq!((&listing["success"]["rate"], &listing["success"]["finished"]), (&json!(0.8), &json!(10)));
@@ -278,11 +277,8 @@ async fn a_listing_tells_what_was_measured_and_whether_it_is_there_and_never_whe
         (listing["p50_duration_ms"].as_f64(), listing["p95_duration_ms"].as_f64()),
         (Some(5050.0), Some(9505.0))
     );
-    let text = listing.to_string();
-    assert!(
-        !text.contains("secret") && listing.get("metadata").is_none() && listing.get("endpoint_url").is_none(),
-        "{text}"
-    );
+    assert!(!listing.to_string().contains("secret"), "{listing}");
+    assert!(listing.get("metadata").is_none() && listing.get("endpoint_url").is_none(), "{listing}");
     for (set, availability) in [
         ("capacity = 1, reported_status = 'busy'", "available"),
         ("reported_status = 'degraded'", "unavailable"),
@@ -296,7 +292,7 @@ async fn a_listing_tells_what_was_measured_and_whether_it_is_there_and_never_whe
 }
 
 #[tokio::test]
-async fn the_list_is_narrowed_and_put_in_order_and_pages_through_all_of_it() {
+async fn the_marketplace_list_can_be_filtered_sorted_and_paged_completely() {
     let setup = Setup::new().await;
     let mut places = vec![format!("{AGENTS}/{}", setup.agent)];
     for name in ["a", "b", "c", "d"] {
@@ -306,7 +302,7 @@ async fn the_list_is_narrowed_and_put_in_order_and_pages_through_all_of_it() {
         setup.publisher.send("PUT", &format!("{place}/shares/all"), None).await.expect(200);
         let (finished, cost) = (at * 10, (5 - at) * 1_000_000);
         let sql = format!(
-            "update agents set finished = {finished}, succeeded = {finished}, cost_micros_sum = {cost} where id = '{}'",
+            "update agents set result_tenants = 2, finished = {finished}, succeeded = {finished}, cost_micros_sum = {cost} where id = '{}'",
             id(place)
         );
         setup.owner.run(&sql).await;
@@ -322,19 +318,11 @@ async fn the_list_is_narrowed_and_put_in_order_and_pages_through_all_of_it() {
     setup.lead.send("PUT", &setup.listing(), None).await.expect(200);
     assert_eq!(names("enabled=true").await, ["offered"]);
     for sort in ["success", "cost", "p50"] {
-        let (mut paged, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let page = setup.lead.get(&format!("{MARKET}?limit=2&sort={sort}{cursor}")).await.expect(200);
-            paged.extend(all(&page, "name"));
-            let Some(next) = page["next_cursor"].as_str() else { break };
-            cursor = format!("&cursor={next}");
-        }
+        let paged = setup.lead.all_pages(&format!("{MARKET}?limit=2&sort={sort}"), "name").await;
         assert_eq!(paged, names(&format!("sort={sort}")).await, "{sort}");
         assert_eq!(paged.len(), 5);
     }
-    for query in
-        ["sort=best", "cursor=x", "cursor=1_x", "capability=x", "skill=A", "enabled=maybe", "limit=0", "a=b", "q=%00"]
-    {
-        setup.lead.get(&format!("{MARKET}?{query}")).await.problem(422, "VALIDATION_FAILED");
-    }
+    let wrong =
+        ["sort=best", "cursor=x", "cursor=1_x", "capability=x", "skill=A", "enabled=maybe", "limit=0", "a=b", "q=%00"];
+    setup.lead.cannot_query(MARKET, &wrong).await;
 }

@@ -1,9 +1,11 @@
 //! Agents: who gets the work, and what becomes of it.
 
+mod breakers;
 mod docs;
-pub(crate) mod external;
+pub(crate) mod eap;
 mod failover;
-mod figures;
 mod marketplace;
+mod performance;
 mod registry;
 mod routing;
+mod trust;

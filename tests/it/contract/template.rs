@@ -5,7 +5,7 @@ use std::{
     fs,
 };
 
-use harness::kept::root;
+use harness::child_process::root;
 use serde_yaml_ng::{Mapping, Value};
 
 pub(crate) struct Template(Value);
@@ -69,11 +69,16 @@ impl Template {
         }
     }
 
+    /// The function with this name in the template.
+    fn function_of(&self, name: &str) -> Function {
+        self.functions().into_iter().find(|function| function.name == name).expect(name)
+    }
+
     pub(crate) fn function(&self, binary: &str) -> Function {
         self.functions().into_iter().find(|function| function.binary == binary).expect(binary)
     }
 
-    /// What hands messages to a function.
+    /// The event source of a function.
     pub(crate) fn source(&self, function: &str) -> Source {
         let all = self.of_type("AWS::Lambda::EventSourceMapping");
         let (_, source) = all.into_iter().find(|(_, s)| target(&s["Properties"]["FunctionName"]) == function).unwrap();
@@ -143,7 +148,7 @@ impl Template {
             let key = text(&route["Properties"]["RouteKey"]);
             let target = text(&route["Properties"]["Target"]);
             let function = target.trim_start_matches("integrations/${").trim_end_matches("Integration}").to_owned();
-            (key.trim_start_matches("ANY ").to_owned(), self.function(&function.to_lowercase()).binary)
+            (key.trim_start_matches("ANY ").to_owned(), self.function_of(&function).binary)
         });
         routes.collect()
     }

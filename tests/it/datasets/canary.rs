@@ -1,7 +1,7 @@
 //! Secrets and personal data of many kinds, in everything that can be said in a session: none of it is in a sample.
 
 use serde_json::json;
-use shared::{auth::Role, dataset::Recipe};
+use shared::{identity::auth::Role, training::datasets::Recipe};
 
 use super::{DATASETS, with_samples};
 
@@ -36,7 +36,7 @@ fn canaries() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn none_of_them_escapes_from_prompts_messages_tools_questions_and_results() {
+async fn no_canary_escapes_from_prompts_messages_tools_questions_or_results() {
     let (world, owner, _) = with_samples(0).await;
     let (caller, lead) = (world.caller(Role::Member), world.caller(Role::Lead));
     let canaries = canaries();
@@ -52,22 +52,22 @@ async fn none_of_them_escapes_from_prompts_messages_tools_questions_and_results(
         ("session.message", json!({"role": "user", "text": format!("Yes, {all}")})),
         ("session.message", json!({"role": "assistant", "text": format!("Used {all}")})),
     ] {
-        owner.tell(&id, kind, &payload).await;
+        owner.record(&id, kind, &payload).await;
     }
-    let silent = caller.new_session(json!({"initial_prompt": "Tell me."})).await;
+    let silent = caller.new_session(json!({"initial_prompt": "Explain it."})).await;
     owner.place(&silent, "completed").await;
     let result = json!({"result": {"found": all}}).to_string();
     owner.run(&format!("update sessions set outcome = '{result}' where id = '{silent}'")).await;
     let dataset = world.dataset(&Recipe { system_prompt: Some(format!("Never say {all}")), ..Recipe::default() }).await;
     assert_eq!(dataset.samples(), 2);
-    let mut told = lead.post(&format!("{DATASETS}/preview"), json!({})).await.expect(200).to_string();
+    let mut reported = lead.post(&format!("{DATASETS}/preview"), json!({})).await.expect(200).to_string();
     for split in ["training", "held_out"] {
         let content = lead.get(&format!("{DATASETS}/{}/content?split={split}", dataset.id)).await;
-        told += std::str::from_utf8(&content.bytes).unwrap();
+        reported += std::str::from_utf8(&content.bytes).unwrap();
     }
     for canary in &canaries {
         for form in [canary.clone(), canary.replace('\n', "\\n"), canary.replace('\n', "\\\\n")] {
-            assert!(!told.contains(&form), "{form} in {told}");
+            assert!(!reported.contains(&form), "{form} in {reported}");
         }
     }
     for kind in ["ioc", "private_key", "email", "iban", "payment_card", "national_id", "phone", "ip_address"] {

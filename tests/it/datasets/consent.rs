@@ -1,18 +1,18 @@
 //! The switch of a tenant: without it nothing of its sessions becomes training data.
 
-use harness::{World, samples::prose};
+use harness::{TestApp, samples::prose};
 use serde_json::json;
 use shared::{
-    auth::Role,
-    dataset::{Curated, Recipe},
-    id::TrainingJobId,
+    identity::auth::Role,
+    kernel::id::TrainingJobId,
+    training::datasets::{CurationOutcome, Recipe},
 };
 
 use super::DATASETS;
 
 #[tokio::test]
-async fn it_is_off_until_a_lead_agrees_and_that_stands_on_record() {
-    let world = World::full().await;
+async fn training_consent_is_off_until_a_lead_gives_it_and_is_audited() {
+    let world = TestApp::full().await;
     let (member, lead) = (world.caller(Role::Member), world.caller(Role::Lead));
     assert_eq!(member.get("/api/v1/tenant").await.expect(200)["training_consent"], false);
     member.patch("/api/v1/tenant", json!({"training_consent": true})).await.problem(403, "FORBIDDEN");
@@ -28,8 +28,8 @@ async fn it_is_off_until_a_lead_agrees_and_that_stands_on_record() {
 }
 
 #[tokio::test]
-async fn an_admin_sees_and_sets_it_for_any_tenant() {
-    let world = World::full().await;
+async fn an_admin_reads_and_sets_training_consent_for_any_tenant() {
+    let world = TestApp::full().await;
     let admin = world.caller(Role::Admin);
     let body = json!({"name": "Another", "slug": "another", "training_consent": true});
     let made = admin.post("/api/v1/tenants", body).await.expect(201);
@@ -41,12 +41,12 @@ async fn an_admin_sees_and_sets_it_for_any_tenant() {
 }
 
 #[tokio::test]
-async fn without_it_nothing_is_curated_or_tried_out_and_that_is_a_reason_and_no_fault() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn without_consent_curation_is_refused_with_a_reason_and_not_as_a_fault() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     caller.answered(&owner, json!({}), &prose(1)).await;
     let refused = world.curated(TrainingJobId::new(), &Recipe::default()).await;
-    let Curated::Refused(failure) = refused else { panic!("{refused:?}") };
+    let CurationOutcome::Refused(failure) = refused else { panic!("{refused:?}") };
     assert_eq!((failure.code.as_str(), failure.retryable), ("NO_CONSENT", false));
     assert!(failure.remedy.contains("training_consent"));
     let problem =
@@ -56,7 +56,7 @@ async fn without_it_nothing_is_curated_or_tried_out_and_that_is_a_reason_and_no_
 }
 
 #[tokio::test]
-async fn what_is_withdrawn_while_it_is_made_holds() {
+async fn consent_withdrawn_during_curation_takes_effect() {
     let (world, owner, _) = super::with_samples(2).await;
     let waiting = super::deletion::held(&world, &owner).await;
     let recipe = Recipe::default();
@@ -67,9 +67,9 @@ async fn what_is_withdrawn_while_it_is_made_holds() {
         waiting.release().await;
     };
     let (made, ()) = tokio::join!(making, withdrawing);
-    let code = |curated: Curated| match curated {
-        Curated::Refused(failure) => failure.code,
-        Curated::Made(dataset) => panic!("{dataset:?}"),
+    let code = |curated: CurationOutcome| match curated {
+        CurationOutcome::Refused(failure) => failure.code,
+        CurationOutcome::Made(dataset) => panic!("{dataset:?}"),
     };
     assert_eq!(code(made), "NO_CONSENT");
     assert_eq!(owner.number("select count(*) from datasets").await, 0);

@@ -1,13 +1,13 @@
 //! `GET /fine-tuning/datasets`, one of them, its content and its sessions.
 
-use harness::{Options, World};
+use harness::{Options, TestApp};
 use serde_json::{Value, json};
 use shared::{
     app::Settings,
-    auth::Role,
-    dataset::{Recipe, digest},
-    files::Files,
-    id::TrainingJobId,
+    identity::auth::Role,
+    kernel::id::TrainingJobId,
+    platform::object_store::Files,
+    training::datasets::{Recipe, digest},
 };
 
 use super::{DATASETS, UNKNOWN, lines, with_samples};
@@ -30,7 +30,7 @@ async fn a_dataset_is_shown_with_its_recipe_figures_and_hashes() {
 }
 
 #[tokio::test]
-async fn lists_go_page_by_page_newest_first_and_by_job() {
+async fn dataset_lists_are_paged_newest_first_and_filtered_by_job() {
     let (world, _, _) = with_samples(2).await;
     let mut made = Vec::new();
     for _ in 0..3 {
@@ -55,7 +55,7 @@ async fn lists_go_page_by_page_newest_first_and_by_job() {
 }
 
 #[tokio::test]
-async fn the_content_is_the_file_under_its_hash_and_whoever_has_it_is_told_so() {
+async fn the_content_is_served_with_its_hash_as_etag_and_is_not_sent_twice() {
     let (world, _, _) = with_samples(3).await;
     let dataset = world.dataset(&Recipe::default()).await;
     let viewer = world.caller(Role::Viewer);
@@ -74,7 +74,7 @@ async fn the_content_is_the_file_under_its_hash_and_whoever_has_it_is_told_so() 
 }
 
 #[tokio::test]
-async fn when_nothing_is_held_out_that_side_is_empty() {
+async fn a_dataset_without_held_out_samples_has_an_empty_file_for_them() {
     let (world, _, _) = with_samples(1).await;
     let dataset = world.dataset(&Recipe::default()).await;
     assert!(dataset.held_out.is_none());
@@ -82,7 +82,7 @@ async fn when_nothing_is_held_out_that_side_is_empty() {
 }
 
 #[tokio::test]
-async fn lineage_names_each_session_with_its_side_page_by_page() {
+async fn lineage_pages_through_each_session_with_its_split() {
     let (world, _, ids) = with_samples(23).await;
     let dataset = world.dataset(&Recipe::default()).await;
     let viewer = world.caller(Role::Viewer);
@@ -107,7 +107,7 @@ async fn lineage_names_each_session_with_its_side_page_by_page() {
 }
 
 #[tokio::test]
-async fn another_tenants_dataset_is_answered_as_an_unknown_one() {
+async fn another_tenants_dataset_is_answered_like_an_unknown_one() {
     let (world, _, _) = with_samples(1).await;
     let dataset = world.dataset(&Recipe::default()).await;
     let other = world.caller_of(&world.another_tenant().await, Role::Admin);
@@ -119,15 +119,20 @@ async fn another_tenants_dataset_is_answered_as_an_unknown_one() {
 }
 
 #[tokio::test]
-async fn a_store_that_signs_no_places_streams_even_where_answers_come_in_one_piece() {
+async fn a_store_without_signed_urls_streams_even_where_responses_are_buffered() {
     let settings = Settings { streams: false, ..Options::default().settings };
-    let world = World::idle(Options { settings, ..Options::default() }).await;
+    let world = TestApp::idle(Options { settings, ..Options::default() }).await;
     world.agree().await;
-    let owner = world.owner().await;
+    let owner = world.superuser().await;
     world.caller(Role::Member).answered(&owner, json!({}), "Done.").await;
     let dataset = world.dataset(&Recipe::default()).await;
     assert_eq!(lines(&world, &dataset.id.to_string(), "training").await.len(), 1);
     assert!(
-        Files::open("memory:").unwrap().signed_url("a", std::time::Duration::from_secs(1)).await.unwrap().is_none()
+        Files::open_store("memory:")
+            .unwrap()
+            .signed_url("a", std::time::Duration::from_secs(1))
+            .await
+            .unwrap()
+            .is_none()
     );
 }

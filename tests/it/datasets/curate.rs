@@ -1,20 +1,20 @@
-//! What curating makes of sessions: the transcript, in order, the same each time.
+//! Curation: the transcripts of sessions, in order, the same each time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness::{World, samples::prose};
+use harness::{TestApp, samples::prose};
 use serde_json::{Value, json};
 use shared::{
-    auth::Role,
-    dataset::{Curated, Format, Recipe, Split, recipe::Raw},
-    id::TrainingJobId,
+    identity::auth::Role,
+    kernel::id::TrainingJobId,
+    training::datasets::{CurationOutcome, DatasetFormat, Recipe, Split, recipe::RecipeInput},
 };
 
 use super::{lines, sources, with_samples};
 
 #[tokio::test]
-async fn what_an_agent_and_people_really_said_becomes_the_messages_of_a_sample() {
-    let world = World::new().await;
+async fn the_real_conversation_becomes_the_messages_of_a_sample() {
+    let world = TestApp::new().await;
     world.agree().await;
     let caller = world.caller(Role::Member);
     let script = json!([
@@ -30,7 +30,7 @@ async fn what_an_agent_and_people_really_said_becomes_the_messages_of_a_sample()
     let dataset = world.dataset(&Recipe::default()).await;
     let line = lines(&world, &dataset.id.to_string(), "training").await.remove(0);
     let said: Vec<_> = line["messages"].as_array().unwrap().iter().map(|one| one["content"].clone()).collect();
-    // It says once more what it was told.
+    // It repeats its prompt.
     let done = "main, says [email]\n\nIt is done.";
     assert_eq!(said, ["Do it.", "I begin.\n\nWhich branch?", "main, says [email]", done], "{line:#}");
     assert_eq!(line["metadata"], json!({"session_id": id, "success_rate": 1.0, "session_type": "execution"}));
@@ -57,7 +57,7 @@ async fn the_same_recipe_on_the_same_sessions_gives_the_same_bytes_newest_first(
 }
 
 #[tokio::test]
-async fn a_limit_takes_the_newest_and_a_filter_what_it_asks_for() {
+async fn a_limit_keeps_the_newest_sessions_and_a_filter_the_matching_ones() {
     let (world, owner, ids) = with_samples(6).await;
     let tagged = world.caller(Role::Member).answered(&owner, json!({"tags": ["good"]}), &prose(50)).await;
     let newest = world.dataset(&Recipe { limit: 3, ..Recipe::default() }).await;
@@ -67,14 +67,14 @@ async fn a_limit_takes_the_newest_and_a_filter_what_it_asks_for() {
         from.extend(sources(&lines(&world, &newest.id.to_string(), split).await));
     }
     assert_eq!(BTreeSet::from_iter(from), BTreeSet::from([tagged.clone(), ids[5].clone(), ids[4].clone()]));
-    let recipe = Recipe::parse(Raw { tags: Some(vec!["good".to_owned()]), ..Raw::default() }).unwrap();
+    let recipe = Recipe::parse(RecipeInput { tags: Some(vec!["good".to_owned()]), ..RecipeInput::default() }).unwrap();
     let one = world.dataset(&recipe).await;
     assert_eq!(sources(&lines(&world, &one.id.to_string(), "training").await), [tagged]);
     assert_eq!(one.tally.left_out.values().sum::<u64>(), 6);
 }
 
 #[tokio::test]
-async fn no_tree_of_sessions_is_on_both_sides_and_a_tenth_is_held_out() {
+async fn no_session_tree_is_on_both_sides_of_the_split_and_a_tenth_is_held_out() {
     let (world, owner, _) = with_samples(0).await;
     let caller = world.caller(Role::Member);
     let mut roots = BTreeMap::new();
@@ -96,26 +96,26 @@ async fn no_tree_of_sessions_is_on_both_sides_and_a_tenth_is_held_out() {
 }
 
 #[tokio::test]
-async fn the_plain_form_has_the_prompt_what_was_said_besides_and_all_that_came_of_it() {
+async fn the_plain_format_has_the_prompt_the_later_messages_and_the_output() {
     let (world, owner, _) = with_samples(0).await;
     let id = world.caller(Role::Member).answered(&owner, json!({}), "First.").await;
-    owner.tell(&id, "session.message", &json!({"role": "user", "text": "And then?"})).await;
-    owner.tell(&id, "session.message", &json!({"role": "assistant", "text": "Second."})).await;
-    let dataset = world.dataset(&Recipe { format: Format::Instruction, ..Recipe::default() }).await;
+    owner.record(&id, "session.message", &json!({"role": "user", "text": "And then?"})).await;
+    owner.record(&id, "session.message", &json!({"role": "assistant", "text": "Second."})).await;
+    let dataset = world.dataset(&Recipe { format: DatasetFormat::Instruction, ..Recipe::default() }).await;
     let line = lines(&world, &dataset.id.to_string(), "training").await.remove(0);
     assert_eq!((&line["instruction"], &line["input"]), (&json!("Do it."), &json!("And then?")));
     assert_eq!((&line["output"], &line["messages"]), (&json!("First.\n\nSecond."), &Value::Null));
 }
 
 #[tokio::test]
-async fn without_samples_or_with_too_few_of_them_it_says_so_and_nothing_is_kept() {
+async fn too_few_samples_are_reported_and_no_dataset_is_kept() {
     let (world, owner, ids) = with_samples(1).await;
     let code = async |recipe: &Recipe| match world.curated(TrainingJobId::new(), recipe).await {
-        Curated::Refused(failure) => {
+        CurationOutcome::Refused(failure) => {
             assert!(!failure.retryable && failure.remedy.contains("preview"), "{failure:?}");
             (failure.code, failure.message)
         }
-        Curated::Made(dataset) => panic!("{dataset:?}"),
+        CurationOutcome::Made(dataset) => panic!("{dataset:?}"),
     };
     let (few, _) = code(&Recipe { min_samples: 2, ..Recipe::default() }).await;
     owner.rate(&ids[0], 0.2).await;
@@ -126,7 +126,7 @@ async fn without_samples_or_with_too_few_of_them_it_says_so_and_nothing_is_kept(
 }
 
 #[tokio::test]
-async fn one_sample_is_trained_with_on_whichever_side_its_tree_falls() {
+async fn a_single_sample_is_used_for_training_whatever_its_split() {
     let (world, owner, _) = with_samples(0).await;
     let caller = world.caller(Role::Member);
     for split in Split::ALL {
@@ -147,7 +147,7 @@ async fn one_sample_is_trained_with_on_whichever_side_its_tree_falls() {
 }
 
 #[tokio::test]
-async fn nothing_of_another_tenant_is_in_it() {
+async fn a_dataset_holds_nothing_of_another_tenant() {
     let (world, owner, ids) = with_samples(2).await;
     let other = world.another_tenant().await;
     world.caller_of(&other, Role::Member).answered(&owner, json!({}), &prose(7)).await;

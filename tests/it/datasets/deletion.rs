@@ -1,22 +1,22 @@
-//! Sessions that are deleted: not in a dataset that is being made, and told by those that hold them.
+//! Deleted sessions: left out of a dataset in the making, and reported by datasets that contain them.
 
 use std::collections::BTreeSet;
 
-use harness::{World, owner::Owner};
+use harness::{TestApp, superuser::Superuser};
 use serde_json::json;
 use shared::{
-    auth::Role,
-    dataset::{Curated, Recipe},
-    id::TrainingJobId,
+    identity::auth::Role,
+    kernel::id::TrainingJobId,
+    training::datasets::{CurationOutcome, Recipe},
 };
 
 use super::{DATASETS, lines, sources, with_samples};
 
 /// Holds every curation right before its row is written, when its files are there already.
-pub(super) struct Held<'a>(&'a Owner, Owner);
+pub(super) struct Held<'a>(&'a Superuser, Superuser);
 
-pub(super) async fn held<'a>(world: &World, owner: &'a Owner) -> Held<'a> {
-    let holder = world.owner().await;
+pub(super) async fn held<'a>(world: &TestApp, owner: &'a Superuser) -> Held<'a> {
+    let holder = world.superuser().await;
     holder.run("begin; lock table datasets in exclusive mode").await;
     Held(owner, holder)
 }
@@ -43,7 +43,7 @@ impl Held<'_> {
 }
 
 #[tokio::test]
-async fn what_is_deleted_while_it_is_made_is_not_in_it() {
+async fn a_session_deleted_during_curation_is_not_in_the_dataset() {
     let (world, owner, ids) = with_samples(5).await;
     let held = held(&world, &owner).await;
     let recipe = Recipe::default();
@@ -54,7 +54,7 @@ async fn what_is_deleted_while_it_is_made_is_not_in_it() {
         held.release().await;
     };
     let (made, ()) = tokio::join!(making, deleting);
-    let Curated::Made(dataset) = made else { panic!("{made:?}") };
+    let CurationOutcome::Made(dataset) = made else { panic!("{made:?}") };
     let mut from = BTreeSet::new();
     for split in ["training", "held_out"] {
         from.extend(sources(&lines(&world, &dataset.id.to_string(), split).await));
@@ -66,7 +66,7 @@ async fn what_is_deleted_while_it_is_made_is_not_in_it() {
 }
 
 #[tokio::test]
-async fn when_sessions_go_on_being_deleted_it_ends_and_says_so() {
+async fn curation_gives_up_with_a_reason_when_sessions_keep_being_deleted() {
     let (world, owner, ids) = with_samples(12).await;
     let held = held(&world, &owner).await;
     let recipe = Recipe::default();
@@ -82,7 +82,7 @@ async fn when_sessions_go_on_being_deleted_it_ends_and_says_so() {
         made = world.curated(TrainingJobId::new(), &recipe) => made,
         () = deleting => panic!("it goes on for as long as sessions are deleted"),
     };
-    let Curated::Made(dataset) = made else { panic!("{made:?}") };
+    let CurationOutcome::Made(dataset) = made else { panic!("{made:?}") };
     assert!(dataset.deleted_sessions > 0, "{dataset:?}");
     let place = format!("{DATASETS}/{}/sessions?deleted=true", dataset.id);
     let gone = world.caller(Role::Viewer).get(&place).await.expect(200);
@@ -94,7 +94,7 @@ async fn when_sessions_go_on_being_deleted_it_ends_and_says_so() {
 }
 
 #[tokio::test]
-async fn all_deleted_meanwhile_is_no_sample_and_no_crash() {
+async fn curation_without_any_remaining_session_reports_no_samples() {
     let (world, owner, ids) = with_samples(1).await;
     let held = held(&world, &owner).await;
     let recipe = Recipe::default();
@@ -105,12 +105,12 @@ async fn all_deleted_meanwhile_is_no_sample_and_no_crash() {
         held.release().await;
     };
     let (made, ()) = tokio::join!(making, deleting);
-    let Curated::Refused(failure) = made else { panic!("{made:?}") };
+    let CurationOutcome::Refused(failure) = made else { panic!("{made:?}") };
     assert_eq!(failure.code, "NO_SAMPLES");
 }
 
 #[tokio::test]
-async fn a_session_deleted_later_is_told_by_every_dataset_that_holds_it() {
+async fn every_dataset_that_holds_a_deleted_session_says_so() {
     let (world, owner, ids) = with_samples(3).await;
     let (first, second) = (world.dataset(&Recipe::default()).await, world.dataset(&Recipe::default()).await);
     world.caller(Role::Member).delete(&format!("/sessions/{}", ids[1])).await.expect(204);

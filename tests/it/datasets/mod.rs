@@ -8,20 +8,20 @@ mod deletion;
 mod preview;
 mod repetition;
 
-use harness::{World, owner::Owner, samples::prose};
+use harness::{TestApp, samples::prose, superuser::Superuser};
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 const DATASETS: &str = "/api/v1/fine-tuning/datasets";
 
 /// An id that nothing has.
 const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
 
-/// A world that agrees to training, with so many sessions that make good samples, oldest first.
-async fn with_samples(count: usize) -> (World, Owner, Vec<String>) {
-    let world = World::full().await;
+/// A test app whose tenant consents to training, with so many usable sessions, oldest first.
+async fn with_samples(count: usize) -> (TestApp, Superuser, Vec<String>) {
+    let world = TestApp::full().await;
     world.agree().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let mut ids = Vec::new();
     for number in 0..count {
         ids.push(caller.answered(&owner, json!({"initial_prompt": format!("Do {number}.")}), &prose(number)).await);
@@ -30,7 +30,7 @@ async fn with_samples(count: usize) -> (World, Owner, Vec<String>) {
 }
 
 /// The lines of one side of a dataset.
-async fn lines(world: &World, id: &str, split: &str) -> Vec<Value> {
+async fn lines(world: &TestApp, id: &str, split: &str) -> Vec<Value> {
     let reply = world.caller(Role::Viewer).get(&format!("{DATASETS}/{id}/content?split={split}")).await;
     assert_eq!(reply.status, 200);
     let text = String::from_utf8(reply.bytes.to_vec()).unwrap();

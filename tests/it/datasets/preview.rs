@@ -1,17 +1,17 @@
 //! `POST /fine-tuning/datasets/preview`: what a recipe would give and what it leaves out, without a trace.
 
-use harness::{World, samples::prose};
+use harness::{TestApp, samples::prose};
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::{DATASETS, with_samples};
 
-async fn preview(world: &World, recipe: Value) -> Value {
+async fn preview(world: &TestApp, recipe: Value) -> Value {
     world.caller(Role::Lead).post(&format!("{DATASETS}/preview"), recipe).await.expect(200)
 }
 
 #[tokio::test]
-async fn it_tells_how_many_samples_there_would_be_and_why_each_other_session_is_none() {
+async fn a_preview_counts_the_samples_and_the_reasons_for_every_excluded_session() {
     let (world, owner, ids) = with_samples(3).await;
     let caller = world.caller(Role::Member);
     owner.rate(&ids[0], 0.5).await;
@@ -24,48 +24,57 @@ async fn it_tells_how_many_samples_there_would_be_and_why_each_other_session_is_
     let long = "lorem ipsum ".repeat(25_000);
     caller.answered(&owner, json!({}), &long).await;
     caller.new_session(json!({})).await;
-    caller.answered(&owner, json!({"initial_prompt": "Ask ada@example.org."}), &prose(11)).await;
-    let told = preview(&world, json!({"session_type": "execution"})).await;
-    assert_eq!((&told["looked_at"], &told["samples"], &told["complete"]), (&json!(9), &json!(3), &json!(true)));
+    caller.answered(&owner, json!({"initial_prompt": "AcquireOptions ada@example.org."}), &prose(11)).await;
+    let reported = preview(&world, json!({"session_type": "execution"})).await;
+    assert_eq!(
+        (&reported["looked_at"], &reported["samples"], &reported["complete"]),
+        (&json!(9), &json!(3), &json!(true))
+    );
     let left_out = json!({
         "filtered": 1, "too_low_success": 1, "duplicate": 1, "near_duplicate": 1, "empty_transcript": 1, "too_long": 1,
     });
-    assert_eq!(told["left_out"], left_out, "{told:#}");
-    assert_eq!(told["redactions"], json!({"email": 1}));
-    let sides = told["training_samples"].as_i64().unwrap() + told["held_out_samples"].as_i64().unwrap();
-    assert_eq!((sides, told["examples"].as_array().unwrap().len()), (3, 3));
-    assert_eq!(told["examples"][0]["messages"][0], json!({"role": "user", "content": "Ask [email]."}));
-    assert!(told["tokens"].as_i64().unwrap() > 100 && told["limit_reached"] == json!(false));
+    assert_eq!(reported["left_out"], left_out, "{reported:#}");
+    assert_eq!(reported["redactions"], json!({"email": 1}));
+    let sides = reported["training_samples"].as_i64().unwrap() + reported["held_out_samples"].as_i64().unwrap();
+    assert_eq!((sides, reported["examples"].as_array().unwrap().len()), (3, 3));
+    assert_eq!(reported["examples"][0]["messages"][0], json!({"role": "user", "content": "AcquireOptions [email]."}));
+    assert!(reported["tokens"].as_i64().unwrap() > 100 && reported["limit_reached"] == json!(false));
 }
 
 #[tokio::test]
-async fn it_writes_nothing_and_an_empty_tenant_is_no_fault() {
+async fn a_preview_writes_nothing_and_accepts_an_empty_tenant() {
     let (world, owner, _) = with_samples(0).await;
     world.caller(Role::Lead).get(DATASETS).await.expect(200);
     let before = owner.dump().await;
-    let told = preview(&world, json!({})).await;
-    assert_eq!((&told["samples"], &told["examples"], &told["left_out"]), (&json!(0), &json!([]), &json!({})));
+    let reported = preview(&world, json!({})).await;
+    assert_eq!(
+        (&reported["samples"], &reported["examples"], &reported["left_out"]),
+        (&json!(0), &json!([]), &json!({}))
+    );
     assert_eq!(owner.dump().await, before);
 }
 
 #[tokio::test]
-async fn of_a_long_message_only_the_beginning_is_shown() {
+async fn a_preview_shows_only_the_beginning_of_a_long_message() {
     let (world, owner, _) = with_samples(0).await;
     let text = (0..1000).map(|number| format!("é{number}")).collect::<Vec<_>>().join(" ");
     world.caller(Role::Member).answered(&owner, json!({}), &text).await;
-    let told = preview(&world, json!({"format": "instruction"})).await;
-    let output = told["examples"][0]["output"].as_str().unwrap();
+    let reported = preview(&world, json!({"format": "instruction"})).await;
+    let output = reported["examples"][0]["output"].as_str().unwrap();
     assert!(output.len() < 2_100 && output.ends_with(" more bytes]"), "{output}");
-    assert_eq!(told["examples"][0]["instruction"], "Do it.");
+    assert_eq!(reported["examples"][0]["instruction"], "Do it.");
 }
 
 #[tokio::test]
-async fn of_many_sessions_the_newest_are_looked_at_and_it_says_so() {
+async fn a_preview_reads_only_the_newest_sessions_and_says_so() {
     let (world, owner, ids) = with_samples(1).await;
     owner.multiply(&ids[0], 2100).await;
-    let told = preview(&world, json!({})).await;
-    assert_eq!((&told["complete"], &told["looked_at"], &told["samples"]), (&json!(false), &json!(2000), &json!(0)));
-    assert_eq!(told["left_out"]["empty_transcript"], 2000, "the one that says something is the oldest");
+    let reported = preview(&world, json!({})).await;
+    assert_eq!(
+        (&reported["complete"], &reported["looked_at"], &reported["samples"]),
+        (&json!(false), &json!(2000), &json!(0))
+    );
+    assert_eq!(reported["left_out"]["empty_transcript"], 2000, "the one that says something is the oldest");
 }
 
 #[tokio::test]

@@ -5,22 +5,22 @@ use std::time::Duration;
 use harness::samples::prose;
 use serde_json::json;
 use shared::{
-    auth::Role,
-    dataset::{Curated, Recipe, service},
-    id::TrainingJobId,
+    identity::auth::Role,
+    kernel::id::TrainingJobId,
+    training::datasets::{CurationOutcome, Recipe, service},
 };
 
 use super::{DATASETS, lines, with_samples};
 
-fn made(curated: Curated) -> shared::dataset::Dataset {
+fn made(curated: CurationOutcome) -> shared::training::datasets::Dataset {
     match curated {
-        Curated::Made(dataset) => dataset,
-        Curated::Refused(failure) => panic!("{failure:?}"),
+        CurationOutcome::Made(dataset) => dataset,
+        CurationOutcome::Refused(failure) => panic!("{failure:?}"),
     }
 }
 
 #[tokio::test]
-async fn called_again_it_answers_what_it_made_whatever_happened_since() {
+async fn repeated_curation_returns_the_same_dataset_whatever_changed_since() {
     let (world, owner, _) = with_samples(3).await;
     let job = TrainingJobId::new();
     let first = made(world.curated(job, &Recipe::default()).await);
@@ -28,7 +28,7 @@ async fn called_again_it_answers_what_it_made_whatever_happened_since() {
     owner.run("update tenants set training_consent = false").await;
     assert_eq!(made(world.curated(job, &Recipe::default()).await), first);
     owner.run("update tenants set training_consent = true").await;
-    let again = service::curate(&world.app, world.tenant.id, job, 1, &Recipe::default()).await.unwrap();
+    let again = service::curate_dataset(&world.app, world.tenant.id, job, 1, &Recipe::default()).await.unwrap();
     assert_eq!(made(again).samples(), 4, "another attempt looks anew");
     let entries = world.caller(Role::Lead).get("/api/v1/audit?object_kind=dataset").await.expect(200);
     assert_eq!(entries["items"].as_array().unwrap().len(), 2);
@@ -36,7 +36,7 @@ async fn called_again_it_answers_what_it_made_whatever_happened_since() {
 }
 
 #[tokio::test]
-async fn several_at_once_make_one_dataset_whose_files_stay() {
+async fn concurrent_curations_create_one_dataset_and_keep_its_files() {
     let (world, owner, _) = with_samples(12).await;
     let (job, recipe) = (TrainingJobId::new(), Recipe::default());
     let run = || world.curated(job, &recipe);
@@ -51,7 +51,7 @@ async fn several_at_once_make_one_dataset_whose_files_stay() {
 }
 
 #[tokio::test]
-async fn given_up_anywhere_it_leaves_no_dataset_and_the_next_run_makes_it() {
+async fn curation_interrupted_anywhere_leaves_no_dataset_and_the_next_run_succeeds() {
     let (world, owner, _) = with_samples(20).await;
     let (job, recipe) = (TrainingJobId::new(), Recipe::default());
     let mut died = 0;
@@ -63,7 +63,7 @@ async fn given_up_anywhere_it_leaves_no_dataset_and_the_next_run_makes_it() {
         died += 1;
         let shown = world.caller(Role::Viewer).get(DATASETS).await.expect(200);
         for dataset in shown["items"].as_array().unwrap() {
-            // What is shown is whole: it died after it was recorded.
+            // A visible dataset is complete: the process died after it was recorded.
             let id = dataset["id"].as_str().unwrap();
             assert_eq!(lines(&world, id, "training").await.len(), dataset["training"]["samples"]);
         }

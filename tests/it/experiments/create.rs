@@ -1,14 +1,14 @@
 //! `POST /experiments`, `GET /experiments`, `GET /experiments/{id}`.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::{PATH, made, started, two_versions};
 
 #[tokio::test]
-async fn an_experiment_is_made_as_a_draft_listed_and_shown() {
-    let world = World::full().await;
+async fn an_experiment_is_created_as_a_draft_listed_and_shown() {
+    let world = TestApp::full().await;
     let (lead, viewer) = (world.caller(Role::Lead), world.caller(Role::Viewer));
     two_versions(&lead).await;
     let guardrails = json!([{"metric": "cost_usd", "limit": 0.5}]);
@@ -28,9 +28,9 @@ async fn an_experiment_is_made_as_a_draft_listed_and_shown() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_compared_is_refused_with_every_fault_and_makes_nothing() {
-    let world = World::full().await;
-    let (lead, owner) = (world.caller(Role::Lead), world.owner().await);
+async fn an_invalid_experiment_is_refused_with_every_fault_and_not_created() {
+    let world = TestApp::full().await;
+    let (lead, owner) = (world.caller(Role::Lead), world.superuser().await);
     two_versions(&lead).await;
     made(&lead, "taken", json!({})).await;
     let before = owner.dump().await;

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use harness::{Caller, World, owner::Owner};
+use harness::{Caller, TestApp, superuser::Superuser};
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::{PATH, started, two_versions};
 
 struct Setup {
-    world: World,
+    world: TestApp,
     caller: Caller,
     lead: Caller,
-    owner: Owner,
+    owner: Superuser,
 }
 
 async fn setup() -> Setup {
-    let world = World::new().await;
-    let (caller, lead, owner) = (world.caller(Role::Member), world.caller(Role::Lead), world.owner().await);
+    let world = TestApp::new().await;
+    let (caller, lead, owner) = (world.caller(Role::Member), world.caller(Role::Lead), world.superuser().await);
     two_versions(&lead).await;
     Setup { world, caller, lead, owner }
 }
@@ -121,7 +121,7 @@ async fn a_session_may_name_the_experiment_itself_while_it_runs() {
 }
 
 #[tokio::test]
-async fn only_sessions_of_the_type_that_it_is_for_take_part() {
+async fn only_sessions_of_the_experiments_type_take_part() {
     let setup = setup().await;
     started(&setup.lead, "reviews", json!({"session_type": "review"})).await;
     let config = json!({"agent": "scripted", "script": []});
@@ -134,7 +134,7 @@ async fn only_sessions_of_the_type_that_it_is_for_take_part() {
 }
 
 #[tokio::test]
-async fn only_the_first_end_of_a_session_counts_and_what_tells_nothing_of_the_model_does_not() {
+async fn only_the_first_end_of_a_session_counts_and_only_if_it_reflects_on_the_model() {
     let setup = setup().await;
     started(&setup.lead, "one", json!({})).await;
     let fail = |category: &str| json!({"do": "fail", "category": category, "message": "It broke."});
@@ -149,14 +149,13 @@ async fn only_the_first_end_of_a_session_counts_and_what_tells_nothing_of_the_mo
     assert_eq!(first.len(), 2);
     assert!(first[0].contains(" 0.5 ") && first[1].contains(" 0 "), "{first:?}");
     setup.caller.act(&format!("/sessions/{id}/retry")).await.expect(202);
-    setup.caller.act(&format!("/sessions/{id}/start")).await.expect(202);
     let retried = setup.caller.reaches(id, &["completed", "failed"]).await;
     assert_eq!(retried["resolved_model"]["experiment"]["arm"], failed["resolved_model"]["experiment"]["arm"]);
     assert_eq!(setup.rows().await, first);
 }
 
 #[tokio::test]
-async fn an_experiment_of_another_tenant_draws_nobody_elses_sessions() {
+async fn an_experiment_assigns_no_sessions_of_another_tenant() {
     let setup = setup().await;
     started(&setup.lead, "one", json!({})).await;
     let other = setup.world.another_tenant().await;

@@ -5,7 +5,7 @@ mod dispatch;
 mod results;
 mod verbs;
 
-use harness::{Caller, owner::Owner};
+use harness::{Caller, superuser::Superuser};
 use serde_json::{Value, json};
 
 use crate::models::version;
@@ -41,7 +41,7 @@ async fn started(lead: &Caller, name: &str, fields: Value) -> String {
 }
 
 /// Ends of so many trees on an arm, each a second after the other, of which so many were a success.
-async fn ends(owner: &Owner, id: &str, arm: &str, trees: i64, successes: i64) {
+async fn ends(owner: &Superuser, id: &str, arm: &str, trees: i64, successes: i64) {
     let row = "e.tenant_id, e.id, r.root, r.root, ";
     owner
         .run(&format!(

@@ -1,21 +1,21 @@
-//! `GET /experiments/{id}/results`, and what the sweep does about them: guardrails and winners.
+//! `GET /experiments/{id}/results`, and what the reconciler decides by them: guardrails and winners.
 
-use harness::{Caller, World, owner::Owner};
+use harness::{Caller, TestApp, superuser::Superuser};
 use serde_json::{Value, json};
-use shared::{auth::Role, sweep::sweep};
+use shared::{app::reconciler::reconcile, identity::auth::Role};
 
 use super::{PATH, ends, started, two_versions};
 
 struct Setup {
-    world: World,
+    world: TestApp,
     lead: Caller,
-    owner: Owner,
+    owner: Superuser,
     id: String,
 }
 
 async fn setup(fields: Value) -> Setup {
-    let world = World::full().await;
-    let (lead, owner) = (world.caller(Role::Lead), world.owner().await);
+    let world = TestApp::full().await;
+    let (lead, owner) = (world.caller(Role::Lead), world.superuser().await);
     two_versions(&lead).await;
     let id = started(&lead, "one", fields).await;
     Setup { world, lead, owner, id }
@@ -37,19 +37,19 @@ impl Setup {
 }
 
 #[tokio::test]
-async fn without_sessions_nothing_is_known_and_nothing_is_concluded() {
+async fn an_experiment_without_sessions_has_no_result_and_no_conclusion() {
     let setup = setup(json!({})).await;
     let results = setup.results().await;
     assert_eq!(results["arms"][0]["success_rate"], Value::Null);
     assert_eq!(results["arms"][0]["success_interval"], json!({"low": 0.0, "high": 1.0, "confidence": 0.95}));
     assert_eq!((&results["winner"], &results["comparisons"]), (&Value::Null, &json!([])));
     assert_eq!(results["sample_ratio"], json!({"p_value": 1.0, "mismatch": false}));
-    sweep(&setup.world.app).await.unwrap();
+    reconcile(&setup.world.app).await.unwrap();
     assert_eq!(setup.shown().await["version"], 2, "a look that shows nothing changes nothing");
 }
 
 #[tokio::test]
-async fn a_difference_is_found_the_winner_called_once_and_on_record() {
+async fn a_real_difference_yields_one_winner_once_and_is_audited() {
     let setup = setup(json!({})).await;
     ends(&setup.owner, &setup.id, "control", 400, 200).await;
     ends(&setup.owner, &setup.id, "treatment", 410, 328).await;
@@ -70,8 +70,8 @@ async fn a_difference_is_found_the_winner_called_once_and_on_record() {
     );
     assert_eq!((&compared["better"], &results["winner"]), (&json!("treatment"), &json!("treatment")));
     assert_eq!(setup.shown().await["winner"], Value::Null, "reading changes nothing");
-    sweep(&setup.world.app).await.unwrap();
-    sweep(&setup.world.app).await.unwrap();
+    reconcile(&setup.world.app).await.unwrap();
+    reconcile(&setup.world.app).await.unwrap();
     let shown = setup.shown().await;
     assert_eq!((&shown["winner"], &shown["status"]), (&json!("treatment"), &json!("running")));
     let entries = setup.audited("experiment.call_winner").await;
@@ -83,7 +83,7 @@ async fn a_difference_is_found_the_winner_called_once_and_on_record() {
 }
 
 #[tokio::test]
-async fn arms_that_do_not_differ_have_no_winner_and_an_uneven_spread_is_told() {
+async fn equal_arms_have_no_winner_and_an_uneven_split_is_reported() {
     let setup = setup(json!({})).await;
     ends(&setup.owner, &setup.id, "control", 300, 150).await;
     ends(&setup.owner, &setup.id, "treatment", 300, 155).await;
@@ -93,20 +93,20 @@ async fn arms_that_do_not_differ_have_no_winner_and_an_uneven_spread_is_told() {
     let results = setup.results().await;
     assert_eq!((&results["winner"], &results["sample_ratio"]["mismatch"]), (&Value::Null, &json!(true)));
     assert!(results["warnings"][0].as_str().unwrap().contains("nothing can be concluded"));
-    sweep(&setup.world.app).await.unwrap();
+    reconcile(&setup.world.app).await.unwrap();
     assert_eq!(setup.shown().await["winner"], Value::Null);
 }
 
 #[tokio::test]
-async fn an_arm_that_breaks_a_guardrail_is_stopped_and_its_share_goes_to_the_others() {
+async fn an_arm_that_breaks_a_guardrail_is_stopped_and_the_others_take_its_share() {
     let setup = setup(json!({"guardrails": [{"metric": "success_rate", "limit": 0.6, "min_sessions": 30}]})).await;
     ends(&setup.owner, &setup.id, "control", 29, 0).await;
     ends(&setup.owner, &setup.id, "treatment", 29, 25).await;
-    sweep(&setup.world.app).await.unwrap();
+    reconcile(&setup.world.app).await.unwrap();
     assert_eq!(setup.shown().await["arms"][0]["stopped_at"], Value::Null, "29 sessions are too few");
     ends(&setup.owner, &setup.id, "control", 1, 0).await;
-    sweep(&setup.world.app).await.unwrap();
-    sweep(&setup.world.app).await.unwrap();
+    reconcile(&setup.world.app).await.unwrap();
+    reconcile(&setup.world.app).await.unwrap();
     let shown = setup.shown().await;
     assert!(shown["arms"][0]["stopped_at"].is_string());
     assert_eq!(shown["arms"][0]["stopped_why"], "success_rate is 0.0000 after 30 sessions, below the limit of 0.6");
@@ -114,8 +114,8 @@ async fn an_arm_that_breaks_a_guardrail_is_stopped_and_its_share_goes_to_the_oth
     let entries = setup.audited("experiment.stop_arm").await;
     assert_eq!((entries.len(), &entries[0]["actor"]["kind"]), (1, &json!("system")));
     assert_eq!(setup.results().await["arms"][0]["stopped"], true);
-    let world = World::on(setup.world.database.clone(), harness::Options::default()).await;
-    let other = World::caller_of(&world, &setup.world.tenant, Role::Member);
+    let world = TestApp::on(setup.world.database.clone(), harness::Options::default()).await;
+    let other = TestApp::caller_of(&world, &setup.world.tenant, Role::Member);
     setup
         .owner
         .run(&format!("update tenants set max_concurrent_sessions = 10 where id = '{}'", setup.world.tenant.id))
@@ -136,7 +136,7 @@ async fn when_every_arm_breaks_a_guardrail_the_experiment_ends() {
     let setup = setup(json!({"guardrails": [{"metric": "cost_usd", "limit": 0.01, "min_sessions": 5}]})).await;
     ends(&setup.owner, &setup.id, "control", 6, 6).await;
     ends(&setup.owner, &setup.id, "treatment", 6, 6).await;
-    sweep(&setup.world.app).await.unwrap();
+    reconcile(&setup.world.app).await.unwrap();
     let shown = setup.shown().await;
     assert_eq!((&shown["status"], &shown["stop_reason"]), (&json!("stopped"), &json!("every arm broke a guardrail")));
     assert_eq!(setup.audited("experiment.stop").await.len(), 1);

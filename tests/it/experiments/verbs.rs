@@ -1,16 +1,16 @@
 //! `POST /experiments/{id}/start`, `/stop`, `/promote`.
 
 use futures_util::future::join_all;
-use harness::World;
+use harness::TestApp;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::{PATH, made, started, two_versions};
 use crate::models::{put, version};
 
 #[tokio::test]
-async fn a_start_pins_what_the_arms_lead_to() {
-    let world = World::full().await;
+async fn starting_an_experiment_pins_the_versions_of_its_arms() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     two_versions(&lead).await;
     let id = made(&lead, "one", json!({})).await;
@@ -25,8 +25,8 @@ async fn a_start_pins_what_the_arms_lead_to() {
 }
 
 #[tokio::test]
-async fn an_experiment_goes_from_draft_to_running_to_stopped_and_no_other_way() {
-    let world = World::full().await;
+async fn an_experiment_moves_only_from_draft_to_running_to_stopped() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     two_versions(&lead).await;
     let id = made(&lead, "one", json!({})).await;
@@ -49,8 +49,8 @@ async fn an_experiment_goes_from_draft_to_running_to_stopped_and_no_other_way() 
 }
 
 #[tokio::test]
-async fn two_experiments_do_not_run_on_one_target_but_on_types_of_session_apart() {
-    let world = World::full().await;
+async fn two_experiments_share_a_target_only_for_different_session_types() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     two_versions(&lead).await;
     started(&lead, "one", json!({})).await;
@@ -60,8 +60,8 @@ async fn two_experiments_do_not_run_on_one_target_but_on_types_of_session_apart(
 }
 
 #[tokio::test]
-async fn an_arm_that_leads_to_nothing_by_then_is_not_started() {
-    let world = World::full().await;
+async fn an_experiment_with_a_vanished_arm_is_not_started() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     two_versions(&lead).await;
     let id = made(&lead, "one", json!({})).await;
@@ -73,7 +73,7 @@ async fn an_arm_that_leads_to_nothing_by_then_is_not_started() {
 
 #[tokio::test]
 async fn a_promotion_points_the_alias_at_the_version_of_the_arm_and_ends_the_experiment() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     two_versions(&lead).await;
     let arms = json!([{"name": "control", "model": "registry/coder@champion"}, {"name": "treatment", "model": "registry/coder@1.1.0"}, {"name": "other", "model": "a/b"}]);

@@ -8,11 +8,12 @@ use std::{
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use shared::{
-    agent::{Kind, PlatformAgent},
-    clock::Clock,
-    id::MessageId,
-    runtime::{AgentRuntime, Assignment, Observation, RunState, Said, Work, scripted::Scripted},
-    session::outcome::Failure,
+    agents::{
+        contract::{AgentRuntime, Assignment, Observation, RunOutput, RunState, UserMessage},
+        registry::{Kind, PlatformAgent},
+        scripted::ScriptedAgent,
+    },
+    kernel::{clock::Clock, failure::Failure, id::MessageId},
 };
 
 /// One call, by what makes two calls the same to an agent.
@@ -21,7 +22,7 @@ pub(super) struct Call {
     pub(super) verb: String,
     pub(super) session: String,
     pub(super) run: i32,
-    /// What else tells two calls apart: the beginning of the run, or the id of a message.
+    /// What else distinguishes two calls: the beginning of the run, or the id of a message.
     pub(super) id: String,
 }
 
@@ -37,12 +38,12 @@ impl Call {
     }
 }
 
-/// What happens around a call. An error is what the caller hears instead of the answer.
+/// A hook around a call. Its error replaces the response.
 pub(super) type Hook = Box<dyn Fn(Call) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
 
 /// The agent `watched`.
 pub(super) struct Watched {
-    inner: Scripted,
+    inner: ScriptedAgent,
     before: Hook,
     after: Hook,
     calls: Mutex<Vec<Call>>,
@@ -54,7 +55,7 @@ pub(super) fn nothing() -> Hook {
 
 impl Watched {
     pub(super) fn new(before: Hook, after: Hook) -> Arc<Self> {
-        Arc::new(Self { inner: Scripted::new(Clock::System), before, after, calls: Mutex::default() })
+        Arc::new(Self { inner: ScriptedAgent::new(Clock::System), before, after, calls: Mutex::default() })
     }
 
     /// The calls that reached the agent.
@@ -101,25 +102,25 @@ impl AgentRuntime for Watched {
         self.around("observe", assignment, began(assignment), self.inner.observe(assignment, state)).await
     }
 
-    async fn say(
+    async fn send_message(
         &self,
         assignment: &Assignment,
         state: &RunState,
         id: MessageId,
-        said: &Said,
+        said: &UserMessage,
     ) -> Result<RunState, Failure> {
-        self.around("say", assignment, id.to_string(), self.inner.say(assignment, state, id, said)).await
+        self.around("say", assignment, id.to_string(), self.inner.send_message(assignment, state, id, said)).await
     }
 
     async fn abort(&self, assignment: &Assignment, state: &RunState) -> Result<(), Failure> {
         self.around("abort", assignment, began(assignment), self.inner.abort(assignment, state)).await
     }
 
-    async fn collect(&self, assignment: &Assignment, state: &RunState) -> Result<Work, Failure> {
-        self.inner.collect(assignment, state).await
+    async fn collect_output(&self, assignment: &Assignment, state: &RunState) -> Result<RunOutput, Failure> {
+        self.inner.collect_output(assignment, state).await
     }
 
-    async fn release(&self, assignment: &Assignment, state: &RunState) -> Result<(), Failure> {
-        self.around("release", assignment, began(assignment), self.inner.release(assignment, state)).await
+    async fn release_workspace(&self, assignment: &Assignment, state: &RunState) -> Result<(), Failure> {
+        self.around("release", assignment, began(assignment), self.inner.release_workspace(assignment, state)).await
     }
 }

@@ -9,9 +9,9 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use harness::{Caller, Options, PATIENCE, World};
+use harness::{Caller, Options, PATIENCE, TestApp};
 use serde_json::{Value, json};
-use shared::{auth::Role, job::Job, session::outcome::Failure};
+use shared::{identity::auth::Role, kernel::failure::Failure, platform::queue::job::Job};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep},
@@ -20,7 +20,7 @@ use tokio::{
 use super::{
     agent::{Hook, Watched, nothing, platform},
     messages::{taken, undelivered},
-    story,
+    scenario,
 };
 
 /// How long a step may be silent in these claims.
@@ -69,9 +69,9 @@ impl Door {
     }
 }
 
-async fn watched(before: Hook, after: Hook) -> (World, Caller, Arc<Watched>) {
+async fn watched(before: Hook, after: Hook) -> (TestApp, Caller, Arc<Watched>) {
     let agent = Watched::new(before, after);
-    let world = World::with(Options { agents: vec![platform(agent.clone())], ..Options::default() }).await;
+    let world = TestApp::with(Options { agents: vec![platform(agent.clone())], ..Options::default() }).await;
     let caller = world.caller(Role::Member);
     (world, caller, agent)
 }
@@ -89,40 +89,42 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn a_handover_whose_answer_is_lost_is_one_run_at_the_agent() {
+async fn a_lost_handover_response_still_leaves_one_run_at_the_agent() {
     let (world, caller, agent) = watched(nothing(), lose_answers("dispatch", 2)).await;
-    let id = start(&caller, story::one_of_many(3)).await;
+    let id = start(&caller, scenario::one_of_many(3)).await;
     caller.reaches(&id, &["completed"]).await;
     assert_eq!((agent.calls("dispatch").len(), agent.distinct("dispatch").len()), (3, 1));
-    assert_eq!(caller.states(&id).await, ["queued", "running", "degraded", "running", "completed"]);
-    story::right(&world, &caller, &id).await;
+    assert_eq!(caller.states(&id).await, ["queued", "running", "completed"]);
+    scenario::right(&world, &caller, &id).await;
 }
 
 #[tokio::test]
-async fn a_message_whose_answer_is_lost_is_told_once() {
+async fn a_message_whose_response_is_lost_is_delivered_once() {
     let (world, caller, agent) = watched(nothing(), lose_answers("say", 2)).await;
-    let id = start(&caller, story::asking()).await;
-    story::over(&caller, std::slice::from_ref(&id)).await;
+    let id = start(&caller, scenario::asking()).await;
+    scenario::over(&caller, std::slice::from_ref(&id)).await;
     assert_eq!((agent.calls("say").len(), agent.distinct("say").len()), (3, 1));
-    story::right(&world, &caller, &id).await;
+    scenario::right(&world, &caller, &id).await;
 }
 
 #[tokio::test]
-async fn a_stop_during_the_handover_is_carried_out_without_waiting_for_a_sweep() {
+async fn a_cancellation_during_the_handover_does_not_wait_for_the_reconciler() {
     let door = Arc::<Door>::default();
     let (world, caller, agent) = watched(door.at("dispatch"), nothing()).await;
     let id = start(&caller, json!([{"do": "wait", "ms": 60_000}])).await;
     door.reached.notified().await;
-    caller.act(&format!("/sessions/{id}/stop")).await.expect(202);
-    // The bell of the stop finds the step taken; it must not be thrown away.
+    caller.act(&format!("/sessions/{id}/unqueue")).await.problem(409, "INVALID_TRANSITION");
+    caller.delete(&format!("/sessions/{id}")).await.problem(409, "INVALID_TRANSITION");
+    caller.act(&format!("/sessions/{id}/cancel")).await.expect(202);
+    // The message of the cancellation finds the step claimed; it must not be discarded.
     door.open();
-    caller.reaches(&id, &["stopped"]).await;
+    caller.reaches(&id, &["cancelled"]).await;
     assert_eq!((agent.distinct("dispatch").len(), agent.distinct("abort").len()), (1, 1));
-    story::clean(&world, &id).await;
+    scenario::clean(&world, &id).await;
 }
 
 #[tokio::test]
-async fn a_stop_after_a_handover_that_nobody_wrote_down_still_brings_the_agent_to_rest() {
+async fn a_cancellation_after_an_unrecorded_handover_still_aborts_the_agent() {
     let door = Arc::<Door>::default();
     // The agent has the work; the process dies before it hears so.
     let (mut world, caller, agent) = watched(nothing(), door.at("dispatch")).await;
@@ -130,32 +132,32 @@ async fn a_stop_after_a_handover_that_nobody_wrote_down_still_brings_the_agent_t
     door.reached.notified().await;
     world.crash().await;
     door.open();
-    caller.act(&format!("/sessions/{id}/stop")).await.expect(202);
+    caller.act(&format!("/sessions/{id}/cancel")).await.expect(202);
     world.work();
-    until("stopped by another", async || {
-        functions::work::run(&world.app, Job::sweep()).await.unwrap();
-        caller.session(&id).await["status"] == "stopped"
+    until("cancelled by another", async || {
+        functions::jobs::run(&world.app, Job::reconcile()).await.unwrap();
+        caller.session(&id).await["status"] == "cancelled"
     })
     .await;
     assert_eq!((agent.distinct("dispatch").len(), agent.distinct("abort").len()), (1, 1), "the agent works on");
-    story::clean(&world, &id).await;
+    scenario::clean(&world, &id).await;
 }
 
 #[tokio::test]
-async fn a_session_that_was_completed_during_its_handover_stays_so_and_its_agent_lets_go() {
+async fn a_session_failed_during_its_handover_stays_failed_and_frees_its_agent() {
     let door = Arc::<Door>::default();
     let (world, caller, agent) = watched(door.at("dispatch"), nothing()).await;
     let id = start(&caller, json!([{"do": "wait", "ms": 60_000}])).await;
     door.reached.notified().await;
-    caller.post(&format!("/sessions/{id}/complete"), json!({"result": {"text": "Done by hand."}})).await.expect(200);
+    caller.post(&format!("/sessions/{id}/fail"), json!({"message": "Not needed."})).await.expect(200);
     door.open();
-    until("the agent was told to let go", async || agent.distinct("abort").len() == 1).await;
-    assert_eq!(caller.states(&id).await, ["queued", "running", "completed"]);
-    story::clean(&world, &id).await;
+    until("the agent was aborted", async || agent.distinct("abort").len() == 1).await;
+    assert_eq!(caller.states(&id).await, ["queued", "failed"]);
+    scenario::clean(&world, &id).await;
 }
 
 #[tokio::test]
-async fn what_is_said_during_the_last_look_reaches_the_agent_before_the_end() {
+async fn a_message_sent_during_the_last_observation_reaches_the_agent_before_the_end() {
     let door = Arc::<Door>::default();
     let (world, caller, agent) = watched(nothing(), door.at("observe")).await;
     let id = start(&caller, json!([{"do": "say", "text": "Done."}])).await;
@@ -164,14 +166,14 @@ async fn what_is_said_during_the_last_look_reaches_the_agent_before_the_end() {
     door.open();
     caller.reaches(&id, &["completed"]).await;
     assert_eq!(agent.distinct("say").len(), 1);
-    story::clean(&world, &id).await;
+    scenario::clean(&world, &id).await;
 }
 
 #[tokio::test]
-async fn a_step_that_was_silent_for_too_long_is_refused_by_the_fence() {
+async fn a_step_that_stalled_too_long_is_refused_by_the_fence() {
     let (world, memory) = undelivered(vec![platform(Watched::new(nothing(), nothing()))], LEASE).await;
     let caller = world.caller(Role::Member);
-    let id = start(&caller, story::one_of_many(3)).await;
+    let id = start(&caller, scenario::one_of_many(3)).await;
     let job = taken(&memory).pop().unwrap();
     // The first worker sleeps, thread and all, in the middle of its step: nothing renews its lease.
     let (database_url, opened) = (world.database.url.clone(), Arc::new(std::sync::Barrier::new(2)));
@@ -188,19 +190,16 @@ async fn a_step_that_was_silent_for_too_long_is_refused_by_the_fence() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let agents = vec![platform(Watched::new(nothing(), frozen))];
-            let app = harness::world::app(&database_url, &harness::redis_url(), Options { agents, ..short() });
-            functions::work::run(&app, job).await.map(|_| ()).map_err(|error| error.detail().to_owned())
+            let app = harness::test_app::app(&database_url, &harness::redis_url(), Options { agents, ..short() });
+            functions::jobs::run(&app, job).await.map(|_| ()).map_err(|error| error.detail().to_owned())
         })
     });
     until("asleep", async || asleep.load(Ordering::SeqCst)).await;
-    let mut second = World::on(
-        world.database.clone(),
-        Options { agents: vec![platform(Watched::new(nothing(), nothing()))], ..short() },
-    )
-    .await;
+    let agents = vec![platform(Watched::new(nothing(), nothing()))];
+    let mut second = TestApp::on(world.database.clone(), Options { agents, ..short() }).await;
     second.work();
     until("taken over", async || {
-        functions::work::run(&second.app, Job::sweep()).await.unwrap();
+        functions::jobs::run(&second.app, Job::reconcile()).await.unwrap();
         caller.session(&id).await["status"] == "completed"
     })
     .await;
@@ -209,7 +208,7 @@ async fn a_step_that_was_silent_for_too_long_is_refused_by_the_fence() {
     let refused = tokio::task::spawn_blocking(move || first.join().unwrap()).await.unwrap();
     assert!(refused.is_err(), "a step was written after it was taken over");
     assert_eq!(caller.events(&id).await, before);
-    story::right(&world, &caller, &id).await;
+    scenario::right(&world, &caller, &id).await;
 }
 
 fn short() -> Options {

@@ -10,14 +10,15 @@ use std::{
 
 use futures_util::FutureExt;
 use harness::{
-    Options, PATIENCE, until,
-    world::{app, work_off},
+    Options, PATIENCE,
+    test_app::{app, work_off},
+    until,
 };
 use nix::sys::signal::Signal;
 use shared::{
     app::App,
-    job::{Job, Lane},
-    session::outcome::Failure,
+    kernel::failure::Failure,
+    platform::queue::job::{Job, QueueName},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -29,10 +30,10 @@ use tokio::{
 
 use super::{
     agent::{Call, Hook, Watched, nothing, platform},
-    fuse::Fuse,
+    kill_points::Fuse,
 };
 
-/// Tells the process what it is to work on: the addresses of Postgres, Redis and the agent.
+/// The variable with the addresses of Postgres, Redis and the agent for the process.
 const PLACES: &str = "IOC_TEST_PLACES";
 
 /// How long a step may be silent before another process takes it over.
@@ -87,7 +88,7 @@ impl Agent {
 /// A running worker process.
 pub(crate) struct Host {
     process: Child,
-    bells: ChildStdin,
+    messages: ChildStdin,
 }
 
 impl Host {
@@ -95,24 +96,24 @@ impl Host {
         Self::play("faults::host::a_process_of_its_own", &format!("{database_url} {redis_url} {agent}"))
     }
 
-    /// Starts the test of this name as a process of its own, and tells it where everything is.
+    /// Starts the test of this name as a process of its own, with the addresses of everything.
     pub(crate) fn play(test: &str, places: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", test, "--ignored", "--nocapture"]);
         command.env(PLACES, places);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
         let mut process = command.spawn().unwrap();
-        let bells = process.stdin.take().unwrap();
-        Self { process, bells }
+        let messages = process.stdin.take().unwrap();
+        Self { process, messages }
     }
 
     pub(crate) fn id(&self) -> u32 {
         self.process.id().expect("a process that was not waited for")
     }
 
-    /// Rings, as the queue would. Nobody hears it where the process is dead.
-    pub(crate) async fn ring(&mut self, job: &Job) {
-        _ = self.bells.write_all(format!("{}\n", serde_json::to_string(job).unwrap()).as_bytes()).await;
+    /// Delivers a job, like the queue. A dead process does not receive it.
+    pub(crate) async fn enqueue(&mut self, job: &Job) {
+        _ = self.messages.write_all(format!("{}\n", serde_json::to_string(job).unwrap()).as_bytes()).await;
     }
 
     /// Waits until a killed process is gone.
@@ -124,7 +125,7 @@ impl Host {
     pub(crate) async fn thaw(mut self) {
         let id = nix::unistd::Pid::from_raw(self.id().cast_signed());
         nix::sys::signal::kill(id, Signal::SIGCONT).unwrap();
-        drop(self.bells);
+        drop(self.messages);
         timeout(PATIENCE, self.process.wait()).await.expect("it ends by itself").unwrap();
     }
 }
@@ -134,54 +135,55 @@ impl Host {
 async fn a_process_of_its_own() {
     let Some([database_url, redis_url, agent]) = places::<3>() else { return };
     let agent: SocketAddr = agent.parse().unwrap();
-    let watched = Watched::new(nothing(), tell(agent));
+    let watched = Watched::new(nothing(), report_calls(agent));
     let app = app(&database_url, &redis_url, Options { agents: vec![platform(watched)], ..options() });
-    work(&app, &[Lane::Dispatch, Lane::Observe, Lane::Observe, Lane::Sweep]).await;
+    work(&app, &[QueueName::Dispatch, QueueName::Observe, QueueName::Observe, QueueName::Reconcile]).await;
 }
 
-/// Where this process was told that everything is; nothing when nobody started it.
+/// The addresses that this process was given; nothing if no test started it.
 pub(crate) fn places<const N: usize>() -> Option<[String; N]> {
-    #[expect(clippy::disallowed_methods, reason = "how the one process tells the other")]
+    #[expect(clippy::disallowed_methods, reason = "passes the addresses to the other process")]
     let places = std::env::var(PLACES).ok()?;
     places.split(' ').map(str::to_owned).collect::<Vec<_>>().try_into().ok()
 }
 
-/// Works off lanes, with sweeps, until the end is asked for.
-pub(crate) async fn work(app: &App, lanes: &[Lane]) {
+/// Processes queues, and reconciles, until the end is requested.
+pub(crate) async fn work(app: &App, queues: &[QueueName]) {
     let mut workers = JoinSet::new();
-    for lane in lanes.iter().copied() {
+    for queue_name in queues.iter().copied() {
         let app = app.clone();
-        workers.spawn(async move { work_off(&app, lane).await });
+        workers.spawn(async move { work_off(&app, queue_name).await });
     }
     let queue = app.queue.clone();
     workers.spawn(async move {
-        let mut sweeps = interval(Duration::from_millis(150));
+        let mut reconciler = interval(Duration::from_millis(150));
         loop {
-            sweeps.tick().await;
-            queue.send(&Job::sweep()).await.unwrap();
+            reconciler.tick().await;
+            queue.send(&Job::reconcile()).await.unwrap();
         }
     });
-    let (heard, mut bells) = tokio::sync::mpsc::unbounded_channel();
+    let (heard, mut messages) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| heard.send(line)));
-    while let Some(line) = bells.recv().await {
+    while let Some(line) = messages.recv().await {
         app.queue.send(&serde_json::from_str(&line).unwrap()).await.unwrap();
     }
-    // The end was asked for: what is under way may end first. Looking at the depth is free of luck, as the work is ours.
-    for lane in lanes.iter().copied().filter(|lane| *lane != Lane::Sweep) {
-        until(async || app.queue.depth(lane).await.unwrap().in_flight == 0).await;
+    // The end was asked for: what is under way may end first. Looking at the depth is free of luck, as the work is
+    // ours.
+    for queue_name in queues.iter().copied().filter(|queue_name| *queue_name != QueueName::Reconcile) {
+        until(async || app.queue.depth(queue_name).await.unwrap().in_flight == 0).await;
     }
 }
 
-/// Tells the agent's side of a call and waits until it has heard.
-fn tell(agent: SocketAddr) -> Hook {
+/// Reports a call to the agent's side and waits for its response.
+fn report_calls(agent: SocketAddr) -> Hook {
     Box::new(move |call| {
         async move {
-            let told = async {
+            let reported = async {
                 let mut stream = BufReader::new(TcpStream::connect(agent).await?);
                 stream.get_mut().write_all(call.line().as_bytes()).await?;
                 stream.read_line(&mut String::new()).await
             };
-            told.await.map(|_| ()).map_err(|error| Failure::transient("AGENT_UNREACHABLE", error.to_string()))
+            reported.await.map(|_| ()).map_err(|error| Failure::transient("AGENT_UNREACHABLE", error.to_string()))
         }
         .boxed()
     })

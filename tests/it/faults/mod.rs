@@ -1,16 +1,17 @@
-//! What may go wrong while a session runs, each with the real parts: whatever dies, comes back, doubles or gets lost, the
-//! session ends once, in the right state, with all on record and nothing left behind.
+//! What may go wrong while a session runs, each with the real parts: whatever dies, comes back, doubles or gets lost,
+//! the session ends once, in the right state, with all on record and nothing left behind.
 
 mod agent;
-pub(crate) mod fuse;
+mod event_storm;
 mod handover;
 pub(crate) mod host;
+pub(crate) mod kill_points;
 mod killed;
-mod leftover;
 mod messages;
 mod opencode;
+mod poison;
 mod postgres;
 mod redis;
-mod story;
+mod scenario;
 mod waiting;
-mod watched;
+mod workspace_release;

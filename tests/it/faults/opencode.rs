@@ -3,23 +3,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use harness::{Caller, Options, World, until};
+use harness::{Caller, Options, TestApp, until};
 use local::{
     scripted_model::{self, ScriptedModel},
     services::{Model, OpenCode, OpenCodeOptions},
 };
 use serde_json::{Value, json};
 use shared::{
-    agent::{Kind, PlatformAgent},
-    auth::Role,
-    clock::Clock,
-    runtime::opencode::{OpenCode as Runtime, Settings},
+    agents::{
+        opencode::{OpenCode as Runtime, Settings},
+        registry::{Kind, PlatformAgent},
+    },
+    identity::auth::Role,
+    kernel::clock::Clock,
 };
 
-use super::{postgres::swept, story};
+use super::{postgres::swept, scenario};
 
 struct Stage {
-    world: World,
+    world: TestApp,
     caller: Caller,
     server: OpenCode,
     model: ScriptedModel,
@@ -31,7 +33,7 @@ impl Stage {
         let model = scripted_model::serve("127.0.0.1:0").await.unwrap();
         let options = OpenCodeOptions::new(Model::Scripted { base_url: model.base_url() });
         let server = OpenCode::start(&options).await.unwrap();
-        let work = local::checkout::temporary("work").unwrap();
+        let work = local::paths::temporary("work").unwrap();
         let mut settings = Settings::new(server.url(), server.password(), work.display().to_string());
         settings.grace = Duration::from_millis(500);
         settings.call_timeout = patience;
@@ -39,10 +41,10 @@ impl Stage {
         let name = "opencode".to_owned();
         let agent = PlatformAgent { name, kind: Kind::OpenCode, capacity: Some(5), runtime: Some(runtime) };
         let mut options = Options { agents: vec![agent], ..Options::default() };
-        options.settings.pace.shortest = Duration::from_millis(50);
-        options.settings.pace.agent_offline = offline;
-        options.settings.pace.retry_longest = Duration::from_secs(2);
-        let world = World::with(options).await;
+        options.settings.poll.interval_min = Duration::from_millis(50);
+        options.settings.poll.agent_offline = offline;
+        options.settings.retry.backoff_max = Duration::from_secs(2);
+        let world = TestApp::with(options).await;
         Self { caller: world.caller(Role::Member), world, server, model, work }
     }
 
@@ -72,7 +74,7 @@ impl Stage {
         let diff = self.caller.get(&format!("/sessions/{id}/diff")).await.expect(200);
         let paths: Vec<_> = diff["items"].as_array().unwrap().iter().map(|file| file["path"].clone()).collect();
         assert!(paths.contains(&json!("first.txt")), "{paths:?}");
-        story::clean(&self.world, id).await;
+        scenario::clean(&self.world, id).await;
         session
     }
 
@@ -97,7 +99,7 @@ async fn a_run_whose_server_was_killed_and_came_back_completes_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_whose_server_stays_away_fails_for_the_moment_and_a_retry_completes_it() {
+async fn a_run_whose_server_stays_away_fails_as_retryable_and_a_retry_completes_it() {
     // A killed server refuses at once; one that is slow on a busy machine is not away.
     let stage = Stage::new(Duration::from_secs(1), Duration::from_secs(30)).await;
     let id = stage.at_work().await;
@@ -106,12 +108,11 @@ async fn a_run_whose_server_stays_away_fails_for_the_moment_and_a_retry_complete
     assert_eq!(session["outcome"]["error"]["category"], "transient", "{session:#}");
     assert_eq!(session["outcome"]["error"]["code"], "AGENT_UNREACHABLE");
     assert_eq!(session["recoverable"], true, "{session:#}");
-    // A moment only, where the second look came late: what was told of it stays.
+    // Only briefly, if the second observation was late: its events stay.
     assert!(stage.caller.states(&id).await.contains(&"degraded".to_owned()));
-    story::clean(&stage.world, &id).await;
+    scenario::clean(&stage.world, &id).await;
     stage.server.restart().await.unwrap();
     stage.caller.act(&format!("/sessions/{id}/retry")).await.expect(202);
-    stage.caller.act(&format!("/sessions/{id}/start")).await.expect(202);
     stage.reaches(&id, "completed").await;
     assert_eq!(stage.right(&id).await["retry_count"], 1);
     stage.end().await;

@@ -2,37 +2,37 @@
 
 use std::time::Duration;
 
-use harness::{Options, PATIENCE, World, valkey::Valkey};
-use shared::{auth::Role, tenant};
+use harness::{Options, PATIENCE, TestApp, valkey::Valkey};
+use shared::identity::{auth::Role, tenants};
 use tokio::time::sleep;
 
-use super::story;
+use super::scenario;
 
 const SESSIONS: usize = 20;
 const AT_ONCE: usize = 5;
 
-async fn world(server: &Valkey) -> World {
-    let limits = tenant::Limits { max_concurrent_sessions: 5, ..tenant::Limits::default() };
-    World::with(Options { limits, redis_url: Some(server.url()), ..Options::default() }).await
+async fn world(server: &Valkey) -> TestApp {
+    let limits = tenants::TenantLimits { max_concurrent_sessions: 5, ..tenants::TenantLimits::default() };
+    TestApp::with(Options { limits, redis_url: Some(server.url()), ..Options::default() }).await
 }
 
-/// Starts the sessions and sweeps, as the schedule does, until all are over and right.
-async fn all_end_right(world: &World, trouble: impl Future<Output = ()>) {
+/// Starts the sessions and reconciles, like the schedule, until all have ended correctly.
+async fn all_end_right(world: &TestApp, trouble: impl Future<Output = ()>) {
     let caller = world.caller(Role::Member);
     let mut ids = Vec::new();
     for n in 0..SESSIONS {
-        ids.push(caller.run_script(story::one_of_many(n)).await);
+        ids.push(caller.run_script(scenario::one_of_many(n)).await);
     }
-    let (most, ()) = tokio::join!(super::postgres::swept(world, story::over(&caller, &ids)), trouble);
+    let (most, ()) = tokio::join!(super::postgres::swept(world, scenario::over(&caller, &ids)), trouble);
     assert!(most <= AT_ONCE, "{most} sessions ran at once");
     for id in &ids {
-        story::right(world, &caller, id).await;
+        scenario::right(world, &caller, id).await;
     }
-    story::counted(world, SESSIONS).await;
+    scenario::counted(world, SESSIONS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_end_right_while_redis_is_flushed_over_and_over() {
+async fn sessions_end_correctly_while_redis_is_flushed_repeatedly() {
     let server = Valkey::start(&[]).await;
     let world = world(&server).await;
     let flushes = async {
@@ -45,7 +45,7 @@ async fn sessions_end_right_while_redis_is_flushed_over_and_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_go_on_without_redis_and_with_it_again() {
+async fn sessions_continue_without_redis_and_after_its_return() {
     let mut server = Valkey::start(&[]).await;
     let world = world(&server).await;
     let nobody = world.nobody();
@@ -59,7 +59,7 @@ async fn sessions_go_on_without_redis_and_with_it_again() {
             (&false.into(), &true.into())
         );
         // Work goes on meanwhile: a session that is made now ends before Redis is back.
-        let id = caller.run_script(story::one_of_many(3)).await;
+        let id = caller.run_script(scenario::one_of_many(3)).await;
         caller.reaches(&id, &["completed"]).await;
         server.revive().await;
         let late = tokio::time::Instant::now() + PATIENCE;
@@ -71,12 +71,12 @@ async fn sessions_go_on_without_redis_and_with_it_again() {
     let caller = world.caller(Role::Member);
     let mut ids = Vec::new();
     for n in 0..SESSIONS {
-        ids.push(caller.run_script(story::one_of_many(n)).await);
+        ids.push(caller.run_script(scenario::one_of_many(n)).await);
     }
-    let (most, ()) = tokio::join!(super::postgres::swept(&world, story::over(&caller, &ids)), outage);
+    let (most, ()) = tokio::join!(super::postgres::swept(&world, scenario::over(&caller, &ids)), outage);
     assert!(most <= AT_ONCE, "{most} sessions ran at once");
     for id in &ids {
-        story::right(&world, &caller, id).await;
+        scenario::right(&world, &caller, id).await;
     }
-    story::counted(&world, SESSIONS + 1).await;
+    scenario::counted(&world, SESSIONS + 1).await;
 }

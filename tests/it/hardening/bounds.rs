@@ -7,15 +7,15 @@ use axum::{
     http::Request,
 };
 use futures_util::{StreamExt, stream};
-use harness::{Options, World};
+use harness::{Options, TestApp};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 use tower::ServiceExt;
 
 #[tokio::test]
 async fn headers_of_more_than_32_kib_in_all_are_too_large() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Viewer);
     caller.with("x-filling", &"x".repeat(31 * 1024)).get("/sessions").await.expect(200);
     caller.with("x-filling", &"x".repeat(32 * 1024)).get("/sessions").await.problem(431, "HEADERS_TOO_LARGE");
@@ -25,21 +25,21 @@ async fn headers_of_more_than_32_kib_in_all_are_too_large() {
 }
 
 #[tokio::test]
-async fn a_path_with_its_query_of_more_than_8_kib_is_too_long() {
-    let world = World::full().await;
+async fn a_path_and_query_of_more_than_8_kib_are_too_long() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Viewer);
     caller.get(&format!("/sessions?q={}", "x".repeat(8 * 1024))).await.problem(414, "URI_TOO_LONG");
     caller.get(&format!("/sessions/{}", "x".repeat(8 * 1024))).await.problem(414, "URI_TOO_LONG");
 }
 
 #[tokio::test]
-async fn what_takes_too_long_is_given_up_and_leaves_nothing_behind() {
+async fn a_request_that_takes_too_long_is_aborted_and_leaves_nothing_behind() {
     let mut options = Options::default();
     options.settings.request_time = Duration::from_millis(500);
-    let world = World::idle(options).await;
+    let world = TestApp::idle(options).await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({})).await;
-    let owner = world.owner().await;
+    let owner = world.superuser().await;
     let before = owner.dump().await;
     owner.run("begin; lock table session_events in exclusive mode").await;
     let path = format!("/sessions/{id}");
@@ -55,10 +55,10 @@ async fn what_takes_too_long_is_given_up_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_body_that_comes_too_slowly_is_not_waited_for() {
+async fn a_body_that_arrives_too_slowly_is_refused() {
     let mut options = Options::default();
     options.settings.body_time = Duration::from_millis(200);
-    let world = World::idle(options).await;
+    let world = TestApp::idle(options).await;
     for key in [None, Some("one")] {
         let begun = stream::once(async { Ok::<_, std::io::Error>(Bytes::from_static(b"{\"title\": ")) });
         let body = Body::from_stream(begun.chain(stream::pending()));
@@ -77,10 +77,10 @@ async fn a_body_that_comes_too_slowly_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_stream_of_events_goes_on_for_longer_than_a_request_may_take() {
+async fn an_event_stream_may_outlast_the_request_timeout() {
     let mut options = Options::default();
     options.settings.request_time = Duration::from_millis(1500);
-    let world = World::idle(options).await;
+    let world = TestApp::idle(options).await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({})).await;
     let request = Request::get(format!("/api/v1/sessions/{id}/events"))
@@ -88,13 +88,13 @@ async fn a_stream_of_events_goes_on_for_longer_than_a_request_may_take() {
         .header("accept", "text/event-stream");
     let response = world.api.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let mut frames = response.into_body().into_data_stream();
-    let mut told = String::new();
-    while !told.contains("session.created") {
-        told.push_str(&String::from_utf8_lossy(&frames.next().await.unwrap().unwrap()));
+    let mut reported = String::new();
+    while !reported.contains("session.created") {
+        reported.push_str(&String::from_utf8_lossy(&frames.next().await.unwrap().unwrap()));
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     caller.patch(&format!("/sessions/{id}"), json!({"title": "Another title"})).await.expect(200);
-    while !told.contains("session.updated") {
-        told.push_str(&String::from_utf8_lossy(&frames.next().await.unwrap().unwrap()));
+    while !reported.contains("session.updated") {
+        reported.push_str(&String::from_utf8_lossy(&frames.next().await.unwrap().unwrap()));
     }
 }

@@ -5,11 +5,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use harness::World;
+use harness::TestApp;
 use serde_json::json;
 use shared::{
-    auth::Role,
-    telemetry::{Format, subscriber},
+    identity::auth::Role,
+    kernel::telemetry::{LogFormat, build_subscriber},
 };
 
 /// One of each kind, put together here so that no scanner takes this file for a leak.
@@ -32,7 +32,7 @@ fn canaries() -> Vec<String> {
     ]
 }
 
-/// What is logged, to be looked at.
+/// The captured log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -46,48 +46,56 @@ impl Write for Log {
     }
 }
 
+fn assert_holds_none(canaries: &[String], place: &str, text: &str) {
+    assert!(!text.is_empty(), "{place} is not empty");
+    for canary in canaries {
+        let escaped = canary.replace('\n', "\\n");
+        assert!(!text.contains(canary) && !text.contains(&escaped), "{place} holds {canary}: {text}");
+    }
+    assert!(!text.contains("hunter2canary"), "{place} holds the password");
+}
+
+/// A session without its script, which stays as the person sent it.
+fn without_script(mut session: serde_json::Value) -> String {
+    session["agent_config"] = json!(null);
+    session.to_string()
+}
+
+/// A run whose every output holds all canaries.
+fn script(all: &str) -> serde_json::Value {
+    json!([
+        {"do": "say", "text": format!("I found {all} at postgres://app:hunter2canary@db/ioc")},
+        {"do": "log", "text": format!("printed {all}")},
+        {"do": "write", "path": "keys.txt", "content": format!("{all}\n")},
+        {"do": "ask", "question_id": "q", "kind": "input", "text": format!("May I use {all}?"), "details": {"command": all}},
+        {"do": "fail", "category": "user", "message": format!("cannot log in with {all}")},
+    ])
+}
+
 #[tokio::test]
-async fn no_secret_that_an_agent_prints_is_kept_in_events_audit_or_log_and_its_work_stays_exact() {
+async fn no_secret_printed_by_an_agent_is_kept_in_events_audit_or_log() {
     let log = Log::default();
     let writer = log.clone();
     // Everything of this test runs on this thread.
-    let _guard = tracing::subscriber::set_default(subscriber(Format::Json, "debug", move || writer.clone()));
-    let world = World::new().await;
+    let _guard = tracing::subscriber::set_default(build_subscriber(LogFormat::Json, "debug", move || writer.clone()));
+    let world = TestApp::new().await;
     let (member, lead) = (world.caller(Role::Member), world.caller(Role::Lead));
     let canaries = canaries();
     let all = canaries.join(" and ");
-    let url = "postgres://app:hunter2canary@db/ioc";
-    let question =
-        json!({"question_id": "q", "kind": "input", "text": format!("May I use {all}?"), "details": {"command": all}});
-    let mut ask = question;
-    ask["do"] = json!("ask");
-    let script = json!([
-        {"do": "say", "text": format!("I found {all} at {url}")},
-        {"do": "log", "text": format!("printed {all}")},
-        {"do": "write", "path": "keys.txt", "content": format!("{all}\n")},
-        ask,
-        {"do": "fail", "category": "user", "message": format!("cannot log in with {all}")},
-    ]);
-    let id = member.run_script(script).await;
+    let id = member.run_script(script(&all)).await;
     let held = member.reaches(&id, &["paused"]).await;
     let answer = json!({"answer": {"question_id": "q", "text": "No."}});
     member.post(&format!("/sessions/{id}/messages"), answer).await.expect(202);
     let failed = member.reaches(&id, &["failed"]).await;
-    tracing::error!(error = ?shared::error::Error::internal(all.clone()), "as if a cause held them");
-    let events = member.events(&id).await;
+    tracing::error!(error = ?shared::kernel::error::Error::internal(all.clone()), "as if a cause held them");
     let audit = lead.get("/api/v1/audit?limit=200").await.expect(200);
     let checkpoints = member.get(&format!("/sessions/{id}/checkpoints")).await.expect(200);
-    let owner = world.owner().await;
+    let owner = world.superuser().await;
     let kept = owner.texts("select summary from session_checkpoints").await.join("\n");
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let told = serde_json::to_string(&events).unwrap();
-    // What the person sent stays as it was sent, in the session itself: the script is theirs.
-    let without_script = |mut session: serde_json::Value| {
-        session["agent_config"] = json!(null);
-        session.to_string()
-    };
+    let reported = json!(member.events(&id).await).to_string();
     let places = [
-        ("events", told.clone()),
+        ("events", reported.clone()),
         ("audit", audit.to_string()),
         ("checkpoints", checkpoints.to_string()),
         ("summaries", kept),
@@ -96,18 +104,9 @@ async fn no_secret_that_an_agent_prints_is_kept_in_events_audit_or_log_and_its_w
         ("outcome", without_script(failed)),
     ];
     for (place, text) in places {
-        assert!(!text.is_empty(), "{place} holds something to be looked at");
-        for canary in &canaries {
-            let escaped = canary.replace('\n', "\\n");
-            assert!(!text.contains(canary) && !text.contains(&escaped), "{place} holds {canary}: {text}");
-        }
-        assert!(!text.contains("hunter2canary"), "{place} holds the password");
+        assert_holds_none(&canaries, place, &text);
     }
-    assert!(told.matches("[redacted]").count() >= canaries.len() && logged.contains("[redacted]"));
+    assert!(reported.matches("[redacted]").count() >= canaries.len() && logged.contains("[redacted]"));
     let diff = member.get(&format!("/sessions/{id}/diff")).await.expect(200).to_string();
-    for canary in &canaries {
-        for line in canary.lines() {
-            assert!(diff.contains(line), "the diff is exact");
-        }
-    }
+    assert!(canaries.iter().flat_map(|canary| canary.lines()).all(|line| diff.contains(line)), "the diff is exact");
 }

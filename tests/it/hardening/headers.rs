@@ -1,19 +1,16 @@
-//! What every answer tells a browser.
+//! The headers that every response sends to a browser.
 
-use harness::{Options, Reply, World};
+use harness::{Options, Reply, TestApp};
 use serde_json::json;
-use shared::{
-    auth::Role,
-    config::{Config, Variables},
-};
+use shared::{app::config::Config, identity::auth::Role, platform::variables::Variables};
 
 fn header<'a>(reply: &'a Reply, name: &str) -> &'a str {
     reply.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 #[tokio::test]
-async fn every_answer_carries_the_headers_that_keep_it_from_being_misused() {
-    let world = World::full().await;
+async fn every_response_carries_the_security_headers() {
+    let world = TestApp::full().await;
     let (nobody, caller) = (world.nobody(), world.caller(Role::Member));
     let replies = [
         nobody.get("/health").await,
@@ -44,18 +41,22 @@ async fn every_answer_carries_the_headers_that_keep_it_from_being_misused() {
 
 #[tokio::test]
 async fn the_page_of_the_documentation_may_run_its_own_scripts_and_no_others() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let page = world.nobody().get("/docs/").await;
     assert!(header(&page, "content-security-policy").contains("script-src 'self';"));
     let text = String::from_utf8_lossy(&page.bytes);
     assert!(!text.contains("<script>") && !text.contains("//unpkg") && !text.contains("https://"), "{text}");
 }
 
+/// The response headers that a page may read.
+const EXPOSED: [&str; 7] =
+    ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id", "idempotent-replay"];
+
 #[tokio::test]
-async fn pages_of_the_configured_origins_and_no_others_may_call_the_api() {
+async fn only_pages_of_the_configured_origins_may_call_the_api() {
     let mut options = Options::default();
     options.settings.cors_origins = ["https://app.example.com".to_owned(), "http://127.0.0.1:5173".to_owned()].into();
-    let world = World::idle(options).await;
+    let world = TestApp::idle(options).await;
     let asked = world
         .nobody()
         .with("origin", "https://app.example.com")
@@ -81,9 +82,7 @@ async fn pages_of_the_configured_origins_and_no_others_may_call_the_api() {
         assert_eq!(header(&reply, "access-control-allow-origin") == origin, allowed, "{origin}");
         assert!(header(&reply, "vary").contains("origin"));
         let exposed = header(&reply, "access-control-expose-headers").to_owned();
-        for name in
-            ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id", "idempotent-replay"]
-        {
+        for name in EXPOSED {
             assert!(exposed.split(',').any(|one| one.trim() == name), "{name}: {exposed}");
         }
         reply.expect(200);
@@ -95,10 +94,10 @@ async fn pages_of_the_configured_origins_and_no_others_may_call_the_api() {
 }
 
 #[test]
-fn an_origin_that_is_not_exact_ends_the_start() {
+fn an_inexact_cors_origin_prevents_the_start() {
     let read = |origins: &str| {
         let all = [("DATABASE_URL", "postgres://x"), ("REDIS_URL", "redis://x"), ("API_KEY_PEPPER", "x")];
-        Config::read(&Variables::from(all).with("CORS_ORIGINS", origins.to_owned())).map(|read| read.settings)
+        Config::read(&Variables::from(all).with_variable("CORS_ORIGINS", origins.to_owned())).map(|read| read.settings)
     };
     for wrong in
         ["*", "https://*.example.com", "app.example.com", "https://app.example.com/", "https://a,*", "null", "ftp://a"]

@@ -9,12 +9,12 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use harness::{Options, World};
+use harness::{Options, TestApp};
 use reqwest::Method;
 use serde_json::json;
 use shared::{
-    auth::Role,
-    outbound::{Lookup, Outbound},
+    identity::auth::Role,
+    platform::http_client::{Lookup, Outbound},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -74,24 +74,24 @@ fn causes(error: &dyn std::error::Error) -> String {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_elsewhere_when_it_is_called_than_when_it_was_checked_gains_nothing() {
+async fn dns_rebinding_between_check_and_call_reaches_no_closed_address() {
     let server = Server::start().await;
     let url = format!("https://agent.example.com:{}/task", server.port);
     let guarded = Outbound::new("".parse().unwrap(), Arc::new(Rebinding::default())).unwrap();
-    assert_eq!(guarded.verify(&url).await, Ok(()), "the name leads to a public address when it is checked");
+    assert_eq!(guarded.resolve_and_check(&url).await, Ok(()), "the name leads to a public address when it is checked");
     let error = guarded.request(Method::POST, &url).unwrap().send().await.unwrap_err();
     assert!(causes(&error).contains("not public"), "{}", causes(&error));
     assert_eq!(server.connections(), 0);
-    assert!(guarded.verify(&url).await.is_err());
+    assert!(guarded.resolve_and_check(&url).await.is_err());
     // The same call does arrive where the address is allowed: it was the address that was refused.
     let open = Outbound::new("127.0.0.0/8".parse().unwrap(), Arc::new(Rebinding::default())).unwrap();
-    open.verify(&url).await.unwrap();
+    open.resolve_and_check(&url).await.unwrap();
     open.request(Method::POST, &url).unwrap().send().await.unwrap_err();
     assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
-async fn a_place_that_is_named_may_be_called_by_plain_http_and_leads_nowhere_else() {
+async fn an_allowed_address_may_be_called_by_plain_http_and_opens_no_other() {
     let server = Server::start().await;
     let url = format!("http://127.0.0.1:{}/task", server.port);
     let closed = Outbound::new("".parse().unwrap(), Arc::new(Rebinding::default())).unwrap();
@@ -107,7 +107,7 @@ async fn a_place_that_is_named_may_be_called_by_plain_http_and_leads_nowhere_els
 async fn a_repository_at_an_address_that_is_not_public_is_refused_unless_it_is_allowed() {
     let mut options = Options::default();
     options.settings.outbound = "10.7.0.0/16".parse().unwrap();
-    let world = World::idle(options).await;
+    let world = TestApp::idle(options).await;
     let caller = world.caller(Role::Member);
     let body = |url: &str| json!({"title": "Fix it", "initial_prompt": "Do it.", "workspace": {"repository": url}});
     for url in ["https://127.0.0.1/a.git", "git@169.254.169.254:a.git", "ssh://git@[::1]/a.git", "https://0x7f.1/a.git"]

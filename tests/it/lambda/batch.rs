@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use functions::host::{Batch, handle};
+use functions::host::{Batch, process_batch};
 use harness::ministack::ministack;
 use serde_json::json;
 use shared::{
-    error::{Code, Error},
-    id::{SessionId, TenantId},
-    job::{Job, Lane, Verdict},
-    queue::{Queue, Settings, Sqs},
+    kernel::{
+        error::{Code, Error},
+        id::{SessionId, TenantId},
+    },
+    platform::queue::{
+        Queue, Sqs, SqsSettings,
+        job::{Job, JobOutcome, QueueName},
+    },
 };
 
 fn job() -> Job {
@@ -21,12 +25,12 @@ async fn only_the_messages_of_a_batch_that_failed_are_reported() {
     let server = ministack();
     let name = SessionId::new();
     let (observe_url, observe_dead_url) = server.queue(&format!("batch-{name}"), Duration::from_mins(1), 5).await;
-    let settings = Settings { observe_url: observe_url.clone(), observe_dead_url, ..Settings::default() };
+    let settings = SqsSettings { observe_url: observe_url.clone(), observe_dead_url, ..SqsSettings::default() };
     let queue = Queue::Sqs(Sqs::with_client(settings, server.sqs()));
     let [done, failed, never, panics] = [job(), job(), job(), job()];
     let all = [&done, &failed, &never, &panics].map(|job| (job.clone(), Duration::ZERO));
     queue.send_all(&all).await.unwrap();
-    queue.send_text(Lane::Observe, None, "not a job").await.unwrap();
+    queue.send_text(QueueName::Observe, None, "not a job").await.unwrap();
     let (batch, ids) = event(&observe_url, 5).await;
 
     let work = |job: Job| {
@@ -34,13 +38,13 @@ async fn only_the_messages_of_a_batch_that_failed_are_reported() {
         async move {
             match () {
                 () if failed => Err(Error::unavailable("Redis", "timed out")),
-                () if never => Ok(Verdict::Never(Error::new(Code::SessionNotFound, "gone"))),
+                () if never => Ok(JobOutcome::Discard(Error::new(Code::SessionNotFound, "gone"))),
                 () if panics => panic!("a bug"),
-                () => Ok(Verdict::Done),
+                () => Ok(JobOutcome::Complete),
             }
         }
     };
-    let answer = handle(&queue, Lane::Observe, batch, Some(Duration::from_secs(5)), &work).await.unwrap();
+    let answer = process_batch(&queue, QueueName::Observe, batch, Some(Duration::from_secs(5)), &work).await.unwrap();
 
     let mut reported: Vec<_> = answer.batch_item_failures.into_iter().map(|item| item.item_identifier).collect();
     reported.sort();
@@ -52,7 +56,7 @@ async fn only_the_messages_of_a_batch_that_failed_are_reported() {
     let mut expected = [id_of("not a job"), id_of(&session(&failed)), id_of(&session(&panics))];
     expected.sort();
     assert_eq!(reported, expected);
-    assert_eq!(queue.dead(Lane::Observe, 10).await.unwrap()[0].job, Ok(never));
+    assert_eq!(queue.list_dead_letters(QueueName::Observe, 10).await.unwrap()[0].job, Ok(never));
 }
 
 /// Receives messages as Lambda's poller does, and gives the event with their ids and bodies.

@@ -4,22 +4,22 @@
 use std::{fs, process::Command, time::Duration};
 
 use harness::{
-    becomes,
+    TestApp, becomes,
     cargo_lambda::Watch,
-    kept::{root, test_program},
+    child_process::{root, test_program},
     ministack::{ACCOUNT, Ministack, REGION, ministack},
-    watch,
+    until, websocket,
 };
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
-use shared::{auth::Role, id::SessionId, queue::Settings};
+use shared::{identity::auth::Role, kernel::id::SessionId, platform::queue::SqsSettings};
 
 use super::{Cloud, live_endpoint};
 
 /// Where the queues of a stack are, whose names end in `run`.
-fn queues(server: &Ministack, run: &str) -> Settings {
+fn queues(server: &Ministack, run: &str) -> SqsSettings {
     let url = |name: &str| format!("{}/{ACCOUNT}/{name}-{run}", server.endpoint);
-    Settings {
+    SqsSettings {
         dispatch_url: url("DispatchQueue"),
         dispatch_dead_url: url("DispatchDeadQueue"),
         observe_url: url("ObserveQueue"),
@@ -30,7 +30,7 @@ fn queues(server: &Ministack, run: &str) -> Settings {
         poll_dead_url: url("PollDeadQueue"),
         train_url: url("TrainQueue"),
         train_dead_url: url("TrainDeadQueue"),
-        ..Settings::default()
+        ..SqsSettings::default()
     }
 }
 
@@ -89,8 +89,8 @@ async fn deploy(cloud: &Cloud, run: &str) -> String {
         ("AgentSecretArn", &agent),
         ("AgentUrl", "http://127.0.0.1:1"),
     ];
-    let told = server.deploy(&format!("ioc-{run}"), &rewired(&cloud.watch, run), &parameters).await;
-    let (_, rest) = told.split_once("https://").expect("the output Url");
+    let reported = server.deploy(&format!("ioc-{run}"), &rewired(&cloud.watch, run), &parameters).await;
+    let (_, rest) = reported.split_once("https://").expect("the output Url");
     let (api, _) = rest.split_once('.').unwrap();
     format!("{}/_aws/execute-api/{api}/$default", server.endpoint)
 }
@@ -121,19 +121,33 @@ async fn a_session_runs_to_its_end_on_the_deployed_template() {
     assert_eq!(unknown["code"], "ROUTE_NOT_FOUND", "what is no route is refused as a problem");
 }
 
-/// Through API Gateway's WebSocket API: `$connect`, what is said, the job that broadcasts, its management API, `$disconnect`.
+async fn ticket(http: &reqwest::Client, api: &str, key: &str) -> String {
+    let ticket = http.post(format!("{api}/api/v1/live/tickets")).bearer_auth(key).send().await.unwrap();
+    let ticket: Value = ticket.json().await.unwrap();
+    ticket["ticket"].as_str().unwrap_or_else(|| panic!("{ticket}")).to_owned()
+}
+
+/// Creates a session of the scripted agent that says two sentences, and starts it. Answers its id.
+async fn start_session(http: &reqwest::Client, api: &str, world: &TestApp, key: &str) -> String {
+    let config = json!({"agent": "scripted", "script": [{"do": "say", "text": "One."}, {"do": "say", "text": "Two."}]});
+    let new = json!({"title": "Add a changelog", "initial_prompt": "Write it.", "start": true, "agent_config": config});
+    let request =
+        http.post(format!("{api}/api/v1/sessions")).bearer_auth(key).header("x-tenant-id", &world.tenant.slug);
+    let created: Value = request.json(&new).send().await.unwrap().json().await.unwrap();
+    created["id"].as_str().unwrap_or_else(|| panic!("{created}")).to_owned()
+}
+
+/// Through API Gateway's WebSocket API: `$connect`, what is said, the job that broadcasts, its management API,
+/// `$disconnect`.
 #[tokio::test]
-async fn who_watches_the_deployed_template_is_told_all_in_order_and_cut_when_the_key_is_revoked() {
+async fn a_subscriber_of_the_deployed_template_gets_all_events_until_its_key_is_revoked() {
     let run = SessionId::new().0.simple().to_string();
     let cloud = Cloud::on(queues(ministack(), &run), &live_id(&run)).await;
     let api = deploy(&cloud, &run).await;
     let http = reqwest::Client::new();
-    let key = cloud.world.tenant.key(Role::Viewer);
-    let ticket = http.post(format!("{api}/api/v1/live/tickets")).bearer_auth(key).send().await.unwrap();
-    let ticket: Value = ticket.json().await.unwrap();
-    let ticket = ticket["ticket"].as_str().unwrap_or_else(|| panic!("{ticket}"));
+    let ticket = ticket(&http, &api, cloud.world.tenant.key(Role::Viewer)).await;
     let live = live_endpoint(&ministack().endpoint, &live_id(&run)).replacen("http", "ws", 1);
-    let open = async |query: &str| watch::connect(&format!("{live}?{query}"), None).await;
+    let open = async |query: &str| websocket::connect(&format!("{live}?{query}"), None).await;
     assert!(open("ticket=none").await.is_err(), "no connection without a ticket");
     let mut socket = open(&format!("ticket={ticket}&topic=/ws/sessions")).await.expect("it is let in");
     assert!(open(&format!("ticket={ticket}")).await.is_err(), "the ticket was good once");
@@ -142,40 +156,28 @@ async fn who_watches_the_deployed_template_is_told_all_in_order_and_cut_when_the
     socket.until("subscription.confirmed").await;
 
     let member = cloud.world.tenant.key(Role::Member);
-    let config = json!({"agent": "scripted", "script": [{"do": "say", "text": "One."}, {"do": "say", "text": "Two."}]});
-    let new = json!({"title": "Add a changelog", "initial_prompt": "Write it.", "start": true, "agent_config": config});
-    let made =
-        http.post(format!("{api}/api/v1/sessions")).bearer_auth(member).header("x-tenant-id", &cloud.world.tenant.slug);
-    let made: Value = made.json(&new).send().await.unwrap().json().await.unwrap();
-    let id = made["id"].as_str().unwrap_or_else(|| panic!("{made}"));
-    let mut told = Vec::new();
-    while told.last().is_none_or(|frame: &Value| frame["type"] != "session.completed") {
-        told.push(socket.told().await);
+    let id = start_session(&http, &api, &cloud.world, member).await;
+    let mut reported = Vec::new();
+    while reported.last().is_none_or(|frame: &Value| frame["type"] != "session.completed") {
+        reported.push(socket.next_event().await);
     }
-    let log = cloud.world.caller(Role::Viewer).events(id).await;
-    let seqs: Vec<_> = told.iter().map(|frame| (frame["session_id"].clone(), frame["seq"].clone())).collect();
-    let written: Vec<_> = log[..told.len()].iter().map(|event| (json!(id), event["seq"].clone())).collect();
+    let log = cloud.world.caller(Role::Viewer).events(&id).await;
+    let seqs: Vec<_> = reported.iter().map(|frame| (frame["session_id"].clone(), frame["seq"].clone())).collect();
+    let written: Vec<_> = log[..reported.len()].iter().map(|event| (json!(id), event["seq"].clone())).collect();
     assert_eq!(seqs, written);
 
-    // From a cursor on, in the same connection: what was told is told again from there, in the same order.
+    // From a cursor on, in the same connection: the same events are sent again, in the same order.
     socket.send(json!({"action": "subscribe", "topic": format!("/ws/sessions/{id}"), "after": "2"})).await;
     socket.until("subscription.confirmed").await;
-    assert_eq!(socket.told().await["seq"], 3);
-    let owner = cloud.world.owner().await;
+    assert_eq!(socket.next_event().await["seq"], 3);
+    let owner = cloud.world.superuser().await;
     let id = cloud.world.tenant.key_id(Role::Viewer);
     owner.run(&format!("update api_keys set revoked_at = now() where id = '{id}'")).await;
     let begun = std::time::Instant::now();
     socket.cut().await;
     assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
     let tenant = format!("live:tenant:{}", cloud.world.tenant.id);
-    for _ in 0..100 {
-        let left: usize = cloud.world.app.cache.query(redis::cmd("ZCARD").arg(&tenant)).await.unwrap();
-        if left == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("a connection that is gone is still known");
+    until(async || cloud.world.app.cache.query::<usize>(redis::cmd("ZCARD").arg(&tenant)).await.unwrap() == 0).await;
 }
 
 #[test]

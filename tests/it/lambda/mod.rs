@@ -7,18 +7,17 @@ mod events;
 
 use std::time::Duration;
 
-use harness::{Options, World, cargo_lambda::Watch, ministack::ministack};
+use harness::{Options, TestApp, cargo_lambda::Watch, ministack::ministack};
 use shared::{
-    auth::Role,
-    id::SessionId,
-    job::Lane,
-    queue::{Queue, Settings, Sqs},
+    identity::auth::Role,
+    kernel::id::SessionId,
+    platform::queue::{Queue, Sqs, SqsSettings, job::QueueName},
 };
 
 /// One ioc whose functions run as binaries of their own, under `cargo lambda watch`.
 struct Cloud {
     /// The same database and Redis, seen from within the test.
-    world: World,
+    world: TestApp,
     queue: Queue,
     watch: Watch,
 }
@@ -31,13 +30,13 @@ impl Cloud {
     }
 
     /// With these queues, which need not be there before a message is sent, and a WebSocket API of this id.
-    async fn on(settings: Settings, live: &str) -> Self {
+    async fn on(settings: SqsSettings, live: &str) -> Self {
         let server = ministack();
         let queue = Queue::Sqs(Sqs::with_client(settings.clone(), server.sqs()));
-        let world = World::idle(Options { queue: Some(queue.clone()), ..Options::default() }).await;
+        let world = TestApp::idle(Options { queue: Some(queue.clone()), ..Options::default() }).await;
         let mut environment = environment(&world, &server.endpoint);
         environment.extend([
-            ("FILES", format!("s3://{}/artifacts", server.bucket().await)),
+            ("OBJECT_STORE_URL", format!("s3://{}/artifacts", server.bucket().await)),
             ("LIVE_ENDPOINT", live_endpoint(&server.endpoint, live)),
             ("DISPATCH_QUEUE_URL", settings.dispatch_url),
             ("DISPATCH_DEAD_QUEUE_URL", settings.dispatch_dead_url),
@@ -61,8 +60,8 @@ impl Cloud {
             .replace("$SESSION", session)
     }
 
-    async fn waiting(&self, lane: Lane) -> usize {
-        let depth = self.queue.depth(lane).await.unwrap();
+    async fn waiting(&self, queue_name: QueueName) -> usize {
+        let depth = self.queue.depth(queue_name).await.unwrap();
         depth.ready + depth.delayed
     }
 }
@@ -72,7 +71,7 @@ fn live_endpoint(server: &str, id: &str) -> String {
     format!("{server}/_aws/execute-api/{id}/live")
 }
 
-fn environment(world: &World, endpoint: &str) -> Vec<(&'static str, String)> {
+fn environment(world: &TestApp, endpoint: &str) -> Vec<(&'static str, String)> {
     let plain = [
         ("API_KEY_PEPPER", harness::PEPPER),
         ("AWS_ACCESS_KEY_ID", "test"),

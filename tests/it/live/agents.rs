@@ -1,82 +1,80 @@
-//! What agents do is told: that they come, how they stand, what they work on, that they go.
+//! The events of agents: registration, status, tasks, removal.
 
 use std::time::Duration;
 
-use harness::{Options, World, watch::Served};
+use harness::{Options, TestApp, eap_agent::registration, websocket::Served};
 use serde_json::{Value, json};
-use shared::{auth::Role, job::Job};
+use shared::{identity::auth::Role, platform::queue::job::Job};
 
 use super::options;
 
 const AGENTS: &str = "/api/v1/agents";
 
 #[tokio::test]
-async fn the_life_of_an_agent_is_told_as_it_happens() {
+async fn the_lifecycle_of_an_agent_is_published_as_it_happens() {
     let mut settings = options().settings;
-    settings.beat = Duration::from_millis(100);
-    let world = World::idle(Options { settings, ..options() }).await;
+    settings.heartbeat_interval = Duration::from_millis(100);
+    let world = TestApp::idle(Options { settings, ..options() }).await;
     let served = Served::of(&world).await;
     let mut socket = served.open(&world, "/ws/agents").await;
     socket.until("subscription.confirmed").await;
     let lead = world.caller(Role::Lead);
-    let new = json!({"protocol_version": "1.0", "name": "AGENT_1", "version": "1", "agent_type": "implementer",
-        "capabilities": ["testing"]});
-    let made = lead.post(&format!("{AGENTS}/external/register"), new).await.expect(201);
+    let made = lead.post(&format!("{AGENTS}/external/register"), registration("AGENT_1")).await.expect(201);
     let id = made["agent_id"].as_str().unwrap();
-    let told = socket.told().await;
-    assert_eq!((&told["type"], &told["payload"]["agent_id"]), (&json!("agent.registered"), &json!(id)));
+    let reported = socket.next_event().await;
+    assert_eq!((&reported["type"], &reported["payload"]["agent_id"]), (&json!("agent.registered"), &json!(id)));
 
     let agent = world.nobody().with("authorization", &format!("Bearer {}", made["auth_token"].as_str().unwrap()));
-    let beat = async |status: &str, load: f64| {
+    let heartbeat = async |status: &str, load: f64| {
         let body = json!({"status": status, "current_load": load, "tasks_in_progress": 1});
         agent.post(&format!("{AGENTS}/external/{id}/heartbeat"), body).await.expect(204);
     };
-    beat("healthy", 0.5).await;
-    assert_eq!(socket.told().await["type"], "agent.status_changed", "it had said nothing yet");
-    beat("healthy", 0.5).await;
-    beat("healthy", 0.51).await;
-    beat("healthy", 0.9).await;
-    let told = socket.told().await;
-    assert_eq!(
-        (&told["type"], &told["payload"]["load"]),
-        (&json!("agent.heartbeat"), &json!(0.9)),
-        "what is the same is told once"
-    );
-    beat("busy", 0.9).await;
-    let told = socket.told().await;
-    assert_eq!((&told["type"], &told["payload"]["status"]), (&json!("agent.status_changed"), &json!("busy")));
+    heartbeat("healthy", 0.5).await;
+    assert_eq!(socket.next_event().await["type"], "agent.status_changed", "it had said nothing yet");
+    heartbeat("healthy", 0.5).await;
+    heartbeat("healthy", 0.51).await;
+    heartbeat("healthy", 0.9).await;
+    let reported = socket.next_event().await;
+    let found = (&reported["type"], &reported["payload"]["load"]);
+    assert_eq!(found, (&json!("agent.heartbeat"), &json!(0.9)), "an unchanged status is published once");
+    heartbeat("busy", 0.9).await;
+    let reported = socket.next_event().await;
+    assert_eq!((&reported["type"], &reported["payload"]["status"]), (&json!("agent.status_changed"), &json!("busy")));
     tokio::time::sleep(Duration::from_millis(450)).await;
-    world.run(Job::sweep()).await;
-    let told = socket.told().await;
-    assert_eq!((&told["payload"]["liveness"], &told["actor"]["name"]), (&json!("offline"), &json!("liveness")));
+    world.run(Job::reconcile()).await;
+    let reported = socket.next_event().await;
+    assert_eq!((&reported["payload"]["liveness"], &reported["actor"]["name"]), (&json!("offline"), &json!("liveness")));
 
     lead.patch(&format!("{AGENTS}/{id}"), json!({"state": "maintenance"})).await.expect(200);
-    let told = socket.told().await;
-    assert_eq!((&told["payload"]["state"], &told["actor"]["kind"]), (&json!("maintenance"), &json!("key")));
+    let reported = socket.next_event().await;
+    assert_eq!((&reported["payload"]["state"], &reported["actor"]["kind"]), (&json!("maintenance"), &json!("key")));
     lead.delete(&format!("{AGENTS}/{id}?force=true")).await.expect(204);
-    assert_eq!(socket.told().await["type"], "agent.deregistered");
+    assert_eq!(socket.next_event().await["type"], "agent.deregistered");
 }
 
 #[tokio::test]
-async fn what_an_agent_is_given_and_finishes_is_told() {
-    let mut world = World::idle(options()).await;
+async fn tasks_assigned_to_and_finished_by_an_agent_are_published() {
+    let mut world = TestApp::idle(options()).await;
     world.work();
     let served = Served::of(&world).await;
     let mut socket = served.open(&world, "/ws/agents").await;
     socket.until("subscription.confirmed").await;
     let caller = world.caller(Role::Member);
     let id = caller.run_script(json!([{"do": "say", "text": "One."}])).await;
-    let told: [Value; 2] = [socket.told().await, socket.told().await];
-    assert_eq!((&told[0]["type"], &told[0]["payload"]["session_id"]), (&json!("agent.task_assigned"), &json!(id)));
+    let reported: [Value; 2] = [socket.next_event().await, socket.next_event().await];
     assert_eq!(
-        (&told[1]["type"], &told[1]["payload"]["status"]),
+        (&reported[0]["type"], &reported[0]["payload"]["session_id"]),
+        (&json!("agent.task_assigned"), &json!(id))
+    );
+    assert_eq!(
+        (&reported[1]["type"], &reported[1]["payload"]["status"]),
         (&json!("agent.task_completed"), &json!("completed"))
     );
 }
 
 #[tokio::test]
-async fn what_is_refused_or_undone_is_not_told() {
-    let world = World::idle(options()).await;
+async fn refused_or_rolled_back_changes_are_not_published() {
+    let world = TestApp::idle(options()).await;
     let served = Served::of(&world).await;
     let mut socket = served.open(&world, "/ws/agents").await;
     socket.until("subscription.confirmed").await;
@@ -85,9 +83,9 @@ async fn what_is_refused_or_undone_is_not_told() {
     lead.post(AGENTS, new("one")).await.expect(201);
     lead.post(AGENTS, new("one")).await.problem(409, "ALREADY_EXISTS");
     lead.with("idempotency-key", "again").post(AGENTS, new("two")).await.expect(201);
-    lead.with("idempotency-key", "again").post(AGENTS, new("two")).await.expect(201);
+    lead.with("idempotency-key", "again").post(AGENTS, new("two")).await.problem(409, "SECRET_SHOWN_ONCE");
     lead.post(AGENTS, new("three")).await.expect(201);
     for name in ["one", "two", "three"] {
-        assert_eq!(socket.told().await["payload"]["name"], name);
+        assert_eq!(socket.next_event().await["payload"]["name"], name);
     }
 }

@@ -1,7 +1,8 @@
-//! The live stream: what is told to whom, once and in order, whatever happens on the way.
+//! The live stream: which subscriber gets which event, once and in order, despite faults.
 
 mod agents;
-mod cut;
+mod close;
+mod event_streams;
 mod gateway;
 mod health;
 mod order;
@@ -12,32 +13,32 @@ mod topics;
 
 use std::time::Duration;
 
-use harness::{Caller, Options, World, owner::Owner, until};
+use harness::{Caller, Options, TestApp, superuser::Superuser, until};
 use serde_json::{Value, json};
-use shared::{auth::Role, live::Pace};
+use shared::{events::stream::StreamTimings, identity::auth::Role};
 
-/// A world whose stream does everything soon.
-pub(super) async fn world() -> World {
-    World::idle(options()).await
+/// A test app whose stream has short intervals.
+pub(super) async fn world() -> TestApp {
+    TestApp::idle(options()).await
 }
 
 pub(super) fn options() -> Options {
     let mut options = Options::default();
-    options.settings.live = Pace {
+    options.settings.live = StreamTimings {
         heartbeat: Duration::from_millis(500),
         recheck: Duration::from_millis(100),
         poll: Duration::from_millis(200),
-        ..Pace::default()
+        ..StreamTimings::default()
     };
     options
 }
 
-/// A session of the first tenant that nobody works on, and that has been told.
-pub(super) async fn session(world: &World) -> String {
+/// A session of the first tenant that nobody works on, and whose creation was published.
+pub(super) async fn session(world: &TestApp) -> String {
     session_of(&world.caller(Role::Member)).await
 }
 
-/// Other tests hold up what is told, for moments: who subscribes right after a write is told of it then.
+/// Open transactions of other tests delay events: a subscription right after a write may receive that write.
 pub(super) async fn session_of(caller: &Caller) -> String {
     let id = caller.new_session(json!({"agent_config": {"agent": "manual"}})).await;
     until(async || {
@@ -49,11 +50,11 @@ pub(super) async fn session_of(caller: &Caller) -> String {
 }
 
 /// Writes events of a session as many at once, as one transaction of the product would.
-pub(super) async fn write(owner: &Owner, session: &str, count: usize) {
+pub(super) async fn write(owner: &Superuser, session: &str, count: usize) {
     owner.run(&appending(session, count, "jsonb_build_object('level', 'info', 'message', g::text)")).await;
 }
 
-/// What writes them.
+/// SQL that writes them.
 pub(super) fn appending(session: &str, count: usize, payload: &str) -> String {
     format!(
         "with s as (

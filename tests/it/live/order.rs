@@ -1,36 +1,36 @@
 //! The order of events, whatever order transactions begin and commit in.
 
-use harness::{World, watch::Served};
+use harness::{TestApp, websocket::Served};
 use serde_json::json;
 use shared::{
-    auth::{Actor, Role},
-    db::Tx,
-    event::EventType,
-    id::SessionId,
-    session::{change::Change, store},
+    events::log::EventType,
+    identity::auth::Role,
+    kernel::{actor::Actor, id::SessionId},
+    platform::postgres::Tx,
+    sessions::{SessionKey, change::SessionChange, store},
 };
 
 use super::{place, session, world};
 
 /// A transaction that has a number already, and has done nothing yet.
-async fn begun(world: &World) -> Tx {
+async fn begun(world: &TestApp) -> Tx {
     let mut tx = world.app.db.tenant(world.tenant.id).await.unwrap();
     tx.query("select pg_current_xact_id()::text", &[]).await.unwrap();
     tx
 }
 
 /// Writes an event of a session as the product does, and commits.
-async fn log(world: &World, mut tx: Tx, session: &str) {
+async fn log(world: &TestApp, mut tx: Tx, session: &str) {
     let (tenant, id): (_, SessionId) = (world.tenant.id, session.parse().unwrap());
-    let found = store::lock(&mut tx, tenant, id).await.unwrap();
-    let mut change = Change::new(found, Actor::system("test"), world.app.clock.now());
-    change.event(EventType::Log, json!({"level": "info", "message": "One more."}));
-    store::save(tx, &change).await.unwrap();
-    world.app.tell(tenant, id).await;
+    let found = store::lock_session(&mut tx, SessionKey::new(tenant, id)).await.unwrap();
+    let mut change = SessionChange::new(found, Actor::system_part("test"), world.app.clock.now());
+    change.add_event(EventType::Log, json!({"level": "info", "message": "One more."}));
+    store::save_change(tx, &change).await.unwrap();
+    world.app.notify_session(tenant, id).await;
 }
 
 #[tokio::test]
-async fn what_commits_late_is_neither_lost_nor_told_before_what_it_follows() {
+async fn an_event_committed_late_is_neither_lost_nor_published_out_of_order() {
     let world = world().await;
     let (one, other) = (session(&world).await, session(&world).await);
     let served = Served::of(&world).await;
@@ -41,15 +41,15 @@ async fn what_commits_late_is_neither_lost_nor_told_before_what_it_follows() {
     let second = begun(&world).await;
     log(&world, second, &other).await;
     log(&world, first, &one).await;
-    let mut told = [place(&socket.told().await), place(&socket.told().await)];
-    told.sort();
+    let mut reported = [place(&socket.next_event().await), place(&socket.next_event().await)];
+    reported.sort();
     let mut written = [(one, 2), (other, 2)];
     written.sort();
-    assert_eq!(told, written);
+    assert_eq!(reported, written);
 }
 
 #[tokio::test]
-async fn a_sessions_events_are_told_in_their_order_also_when_the_later_transaction_began_first() {
+async fn a_sessions_events_keep_their_order_even_if_the_later_transaction_began_first() {
     let world = world().await;
     let id = session(&world).await;
     let served = Served::of(&world).await;
@@ -62,7 +62,7 @@ async fn a_sessions_events_are_told_in_their_order_also_when_the_later_transacti
         log(&world, early, &id).await;
     }
     for seq in 2..=7 {
-        assert_eq!(place(&socket.told().await), (id.clone(), seq));
+        assert_eq!(place(&socket.next_event().await), (id.clone(), seq));
     }
     let page = world.caller(Role::Viewer).get("/api/v1/live/events?topic=/ws/sessions").await.expect(200);
     let seqs: Vec<_> = page["items"].as_array().unwrap().iter().map(|item| item["seq"].as_i64().unwrap()).collect();
@@ -70,7 +70,7 @@ async fn a_sessions_events_are_told_in_their_order_also_when_the_later_transacti
 }
 
 #[tokio::test]
-async fn while_a_transaction_is_open_a_session_itself_is_told_without_waiting_for_it() {
+async fn an_open_transaction_does_not_delay_the_events_of_another_session() {
     let world = world().await;
     let id = session(&world).await;
     let served = Served::of(&world).await;
@@ -79,6 +79,6 @@ async fn while_a_transaction_is_open_a_session_itself_is_told_without_waiting_fo
     let open = begun(&world).await;
     let tx = world.app.db.tenant(world.tenant.id).await.unwrap();
     log(&world, tx, &id).await;
-    assert_eq!(place(&socket.told().await), (id, 2));
+    assert_eq!(place(&socket.next_event().await), (id, 2));
     open.commit().await.unwrap();
 }

@@ -1,28 +1,31 @@
 //! Coming back: from the last cursor on nothing is missing or doubled, or a resync says where to read.
 
 use harness::{
-    World, found,
-    watch::{Served, Socket},
+    TestApp, found,
+    websocket::{Served, Socket},
 };
 use serde_json::json;
 use shared::{
-    auth::{Actor, Role},
-    event::tenant::{KEPT_FOR, Kind, TenantEvent},
-    live::{Topic, cursor::Cursor},
+    events::{
+        log::tenant::{RETENTION, TenantEvent, TenantEventType},
+        stream::{Topic, cursor::Cursor},
+    },
+    identity::auth::Role,
+    kernel::actor::Actor,
 };
 
 use super::{cursor, place, session, world, write};
 
-async fn back(served: &Served, world: &World, topic: &str, after: &str) -> Socket {
+async fn back(served: &Served, world: &TestApp, topic: &str, after: &str) -> Socket {
     let mut socket = served.open(world, &format!("{topic}?after={after}")).await;
     socket.until("connection.established").await;
     socket
 }
 
 #[tokio::test]
-async fn who_comes_back_goes_on_after_the_last_that_it_got() {
+async fn a_reconnected_subscriber_continues_after_its_last_event() {
     let world = world().await;
-    let (served, owner, id) = (Served::of(&world).await, world.owner().await, session(&world).await);
+    let (served, owner, id) = (Served::of(&world).await, world.superuser().await, session(&world).await);
     let one = format!("/ws/sessions/{id}");
     for topic in ["/ws/sessions", one.as_str()] {
         let mut socket = served.open(&world, topic).await;
@@ -30,28 +33,32 @@ async fn who_comes_back_goes_on_after_the_last_that_it_got() {
         write(&owner, &id, 500).await;
         let mut last = json!(null);
         for _ in 0..123 {
-            last = socket.told().await;
+            last = socket.next_event().await;
         }
         drop(socket);
         write(&owner, &id, 500).await;
         let mut socket = back(&served, &world, topic, &cursor(&last)).await;
-        assert_eq!(cursor(&socket.told().await), cursor(&last), "the confirmation says from where");
+        assert_eq!(cursor(&socket.next_event().await), cursor(&last), "the confirmation says from where");
         for seq in 1..=877 {
-            assert_eq!(place(&socket.told().await), (id.clone(), last["seq"].as_i64().unwrap() + seq));
+            assert_eq!(place(&socket.next_event().await), (id.clone(), last["seq"].as_i64().unwrap() + seq));
         }
         let quiet = socket.until("heartbeat").await;
         let mut again = back(&served, &world, topic, quiet["payload"]["cursors"][topic].as_str().unwrap()).await;
         again.until("subscription.confirmed").await;
         write(&owner, &id, 1).await;
-        assert_eq!(place(&again.told().await), place(&socket.told().await), "a heartbeat's cursor is as good");
+        assert_eq!(
+            place(&again.next_event().await),
+            place(&socket.next_event().await),
+            "a heartbeat's cursor is as good"
+        );
     }
 }
 
 #[tokio::test]
-async fn from_the_beginning_is_a_place_too() {
+async fn a_subscriber_may_start_from_the_beginning() {
     let world = world().await;
     let (served, id) = (Served::of(&world).await, session(&world).await);
-    write(&world.owner().await, &id, 450).await;
+    write(&world.superuser().await, &id, 450).await;
     for (topic, beginning) in [
         ("/ws/sessions".to_owned(), Cursor::beginning(Topic::Sessions)),
         (format!("/ws/sessions/{id}"), Cursor::Seq(0)),
@@ -59,30 +66,30 @@ async fn from_the_beginning_is_a_place_too() {
         let mut socket = back(&served, &world, &topic, &beginning.to_string()).await;
         socket.until("subscription.confirmed").await;
         for seq in 1..=451 {
-            assert_eq!(place(&socket.told().await), (id.clone(), seq));
+            assert_eq!(place(&socket.next_event().await), (id.clone(), seq));
         }
     }
 }
 
 #[tokio::test]
-async fn what_is_no_longer_kept_is_not_passed_over_in_silence() {
+async fn a_cursor_before_the_retained_events_is_refused() {
     let world = world().await;
     let served = Served::of(&world).await;
     let now = world.app.clock.now();
-    let old = Cursor::Told { position: 5, id: uuid::Uuid::nil(), at: (now - KEPT_FOR).timestamp() - 1 };
+    let old = Cursor::TenantEvents { position: 5, id: uuid::Uuid::nil(), at: (now - RETENTION).timestamp() - 1 };
     let mut socket = back(&served, &world, "/ws/agents", &old.to_string()).await;
-    let told = socket.told().await;
-    assert_eq!((&told["type"], &told["payload"]["reason"]), (&json!("resync"), &json!("cursor_expired")));
-    assert_eq!(told["payload"]["read"], "/api/v1/live/events?topic=/ws/agents");
+    let reported = socket.next_event().await;
+    assert_eq!((&reported["type"], &reported["payload"]["reason"]), (&json!("resync"), &json!("cursor_expired")));
+    assert_eq!(reported["payload"]["read"], "/api/v1/live/events?topic=/ws/agents");
     let caller = world.caller(Role::Viewer);
     caller.get(&format!("/api/v1/live/events?topic=/ws/agents&after={old}")).await.problem(422, "VALIDATION_FAILED");
-    let page = caller.get(told["payload"]["read"].as_str().unwrap()).await.expect(200);
+    let page = caller.get(reported["payload"]["read"].as_str().unwrap()).await.expect(200);
     socket.subscribe("/ws/agents", page["cursor"].as_str()).await;
-    assert_eq!(socket.told().await["type"], "subscription.confirmed");
+    assert_eq!(socket.next_event().await["type"], "subscription.confirmed");
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_database_is_told_so() {
+async fn a_cursor_of_another_database_is_refused() {
     let world = world().await;
     let (served, id) = (Served::of(&world).await, session(&world).await);
     let far = Cursor::Sessions { position: u64::MAX / 2, session: uuid::Uuid::nil(), seq: 1 };
@@ -90,9 +97,9 @@ async fn a_cursor_of_another_database_is_told_so() {
         [("/ws/sessions".to_owned(), far.to_string()), (format!("/ws/sessions/{id}"), "999".to_owned())]
     {
         let mut socket = back(&served, &world, &topic, &after).await;
-        let told = socket.told().await;
+        let reported = socket.next_event().await;
         assert_eq!(
-            (&told["type"], &told["payload"]["reason"]),
+            (&reported["type"], &reported["payload"]["reason"]),
             (&json!("resync"), &json!("cursor_unknown")),
             "{topic}"
         );
@@ -100,29 +107,37 @@ async fn a_cursor_of_another_database_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_deleted_is_told_to_be_gone() {
+async fn the_deletion_of_a_session_is_published() {
     let world = world().await;
     let (served, id) = (Served::of(&world).await, session(&world).await);
     let mut socket = served.open(&world, &format!("/ws/sessions/{id}")).await;
     socket.until("subscription.confirmed").await;
     let caller = world.caller(Role::Member);
     caller.delete(&format!("/sessions/{id}")).await.expect(204);
-    let told = socket.told().await;
-    assert_eq!((&told["type"], &told["payload"]["reason"]), (&json!("resync"), &json!("gone")));
+    let reported = socket.next_event().await;
+    assert_eq!((&reported["type"], &reported["payload"]["reason"]), (&json!("resync"), &json!("gone")));
 }
 
 #[tokio::test]
-async fn old_events_of_no_session_are_forgotten_and_young_ones_kept() {
+async fn old_events_without_a_session_are_removed_and_recent_ones_kept() {
     let world = world().await;
     let now = world.app.clock.now();
     let mut tx = world.app.db.tenant(world.tenant.id).await.unwrap();
-    for (at, name) in [(now - KEPT_FOR - chrono::TimeDelta::minutes(1), "old"), (now, "young")] {
-        tx.tell(TenantEvent::new(Kind::SystemHealthChanged, Actor::system("test"), at, json!({"component": name})));
+    for (at, name) in [(now - RETENTION - chrono::TimeDelta::minutes(1), "old"), (now, "young")] {
+        shared::events::log::publish(
+            &mut tx,
+            TenantEvent::new(
+                TenantEventType::SystemHealthChanged,
+                Actor::system_part("test"),
+                at,
+                json!({"component": name}),
+            ),
+        );
     }
     tx.commit().await.unwrap();
-    world.run(shared::job::Job::sweep()).await;
+    world.run(shared::platform::queue::job::Job::reconcile()).await;
     let viewer = world.caller(Role::Viewer);
-    // Both were written in one transaction, which counts as told once no older one is open anywhere on the server.
+    // Both were written in one transaction, which is published once no older one is open anywhere on the server.
     let kept = found(async || {
         let page = viewer.get("/api/v1/live/events?topic=/ws/system").await.expect(200);
         let items = page["items"].as_array().unwrap();
@@ -134,17 +149,17 @@ async fn old_events_of_no_session_are_forgotten_and_young_ones_kept() {
 }
 
 #[tokio::test]
-async fn after_a_restore_all_that_was_there_counts_as_told() {
+async fn after_a_restore_all_existing_events_count_as_published() {
     let world = world().await;
-    let (owner, id) = (world.owner().await, session(&world).await);
+    let (owner, id) = (world.superuser().await, session(&world).await);
     // As a dump brings it to a server that has counted less far.
     owner
         .run("update session_events set position = '999999999'; update sessions set last_event_position = '999999999'")
         .await;
-    owner.run("select events_restored()").await;
+    owner.run("select reset_event_positions()").await;
     let served = Served::of(&world).await;
     let mut socket = served.open(&world, "/ws/sessions").await;
     socket.until("subscription.confirmed").await;
     write(&owner, &id, 1).await;
-    assert_eq!(place(&socket.told().await), (id, 2));
+    assert_eq!(place(&socket.next_event().await), (id, 2));
 }

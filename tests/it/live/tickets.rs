@@ -1,14 +1,14 @@
-//! Who is let in: by a ticket once, by a credential always, and nobody else.
+//! Admission to the stream: by a ticket once, by a credential always, and otherwise never.
 
 use chrono::TimeDelta;
 use harness::{
-    Options, World,
-    watch::{Served, ticket},
+    Options, TestApp,
+    websocket::{Served, ticket},
 };
 use serde_json::json;
 use shared::{
-    auth::{Role, service::revoke},
-    clock::Clock,
+    identity::auth::{Role, revoke_setup_key},
+    kernel::clock::Clock,
 };
 
 use super::{options, session, session_of, world, write};
@@ -19,16 +19,16 @@ async fn a_ticket_opens_the_stream_once() {
     let served = Served::of(&world).await;
     let path = format!("/ws/sessions?ticket={}", ticket(&world.caller(Role::Viewer)).await);
     let mut socket = served.connect(&path, None).await.expect("it is let in");
-    let hello = socket.told().await;
+    let hello = socket.next_event().await;
     assert_eq!(hello["type"], "connection.established");
     assert_eq!(hello["payload"]["tenant_id"], world.tenant.id.to_string());
     assert!(hello["payload"]["reconnect_after_ms"][1].as_i64() > hello["payload"]["reconnect_after_ms"][0].as_i64());
-    assert_eq!(socket.told().await["topic"], "/ws/sessions");
+    assert_eq!(socket.next_event().await["topic"], "/ws/sessions");
     assert_eq!(served.connect(&path, None).await.err().unwrap(), 401);
 }
 
 #[tokio::test]
-async fn of_many_who_come_with_one_ticket_at_once_one_is_let_in() {
+async fn only_one_of_many_concurrent_connections_with_one_ticket_is_accepted() {
     let world = world().await;
     let served = Served::of(&world).await;
     let path = format!("/ws/agents?ticket={}", ticket(&world.caller(Role::Viewer)).await);
@@ -37,9 +37,9 @@ async fn of_many_who_come_with_one_ticket_at_once_one_is_let_in() {
 }
 
 #[tokio::test]
-async fn a_ticket_is_good_for_a_minute() {
+async fn a_ticket_is_valid_for_one_minute() {
     let clock = Clock::fixed(Clock::System.now());
-    let world = World::idle(Options { clock: clock.clone(), ..options() }).await;
+    let world = TestApp::idle(Options { clock: clock.clone(), ..options() }).await;
     let served = Served::of(&world).await;
     let open = async |after| {
         let path = format!("/ws/sessions?ticket={}", ticket(&world.caller(Role::Viewer)).await);
@@ -55,21 +55,21 @@ async fn a_ticket_of_a_key_that_was_revoked_since_is_refused() {
     let world = world().await;
     let served = Served::of(&world).await;
     let path = format!("/ws/sessions?ticket={}", ticket(&world.caller(Role::Viewer)).await);
-    revoke(&world.app, world.tenant.id, world.tenant.key_id(Role::Viewer)).await.unwrap();
+    revoke_setup_key(&world.app, world.tenant.id, world.tenant.key_id(Role::Viewer)).await.unwrap();
     assert_eq!(served.connect(&path, None).await.err().unwrap(), 401);
 }
 
 #[tokio::test]
-async fn a_stream_is_of_the_tenant_that_its_ticket_is_for_and_of_no_other() {
+async fn a_stream_belongs_only_to_the_tenant_of_its_ticket() {
     let world = world().await;
-    let (served, owner, other) = (Served::of(&world).await, world.owner().await, world.another_tenant().await);
+    let (served, owner, other) = (Served::of(&world).await, world.superuser().await, world.another_tenant().await);
     let mine = session(&world).await;
     let theirs = session_of(&world.caller_of(&other, Role::Member)).await;
     let open = async |caller| {
         let path = format!("/ws/sessions?ticket={}", ticket(&caller).await);
         let mut socket = served.connect(&path, None).await.expect("it is let in");
-        let tenant = socket.told().await["payload"]["tenant_id"].as_str().unwrap().to_owned();
-        assert_eq!(socket.told().await["type"], "subscription.confirmed");
+        let tenant = socket.next_event().await["payload"]["tenant_id"].as_str().unwrap().to_owned();
+        assert_eq!(socket.next_event().await["type"], "subscription.confirmed");
         (tenant, socket)
     };
     let (tenant, mut at_home) = open(world.caller_of(&other, Role::Viewer)).await;
@@ -80,15 +80,15 @@ async fn a_stream_is_of_the_tenant_that_its_ticket_is_for_and_of_no_other() {
     write(&owner, &mine, 3).await;
     write(&owner, &theirs, 1).await;
     for socket in [&mut at_home, &mut abroad] {
-        assert_eq!(socket.told().await["session_id"], theirs);
+        assert_eq!(socket.next_event().await["session_id"], theirs);
         socket.subscribe(&format!("/ws/sessions/{mine}"), None).await;
-        let refused = socket.told().await;
+        let refused = socket.next_event().await;
         assert_eq!((&refused["type"], &refused["payload"]["code"]), (&json!("error"), &json!("SESSION_NOT_FOUND")));
     }
 }
 
 #[tokio::test]
-async fn redis_holds_no_ticket_that_could_be_used() {
+async fn redis_holds_no_usable_ticket() {
     let world = world().await;
     let text = ticket(&world.caller(Role::Viewer)).await;
     let keys: Vec<String> = world.app.cache.query(redis::cmd("KEYS").arg(format!("*{text}*"))).await.unwrap();
@@ -101,7 +101,7 @@ async fn redis_holds_no_ticket_that_could_be_used() {
 }
 
 #[tokio::test]
-async fn a_credential_opens_it_too_and_nothing_else_does() {
+async fn only_a_ticket_or_a_credential_opens_the_stream() {
     let world = world().await;
     let served = Served::of(&world).await;
     let lead = world.caller(Role::Lead);
@@ -123,7 +123,7 @@ async fn a_credential_opens_it_too_and_nothing_else_does() {
     let mut socket = served.connect("/ws/agents", Some(narrowed)).await.expect("it may watch agents");
     socket.until("subscription.confirmed").await;
     socket.subscribe("/ws/sessions", None).await;
-    assert_eq!(socket.told().await["payload"]["code"], "FORBIDDEN");
+    assert_eq!(socket.next_event().await["payload"]["code"], "FORBIDDEN");
     let agent = lead
         .post(
             "/api/v1/agents",
@@ -136,7 +136,7 @@ async fn a_credential_opens_it_too_and_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn what_is_no_websocket_is_told_where_to_read() {
+async fn a_plain_http_request_is_referred_to_the_log_endpoint() {
     let world = world().await;
     let refused = world.caller(Role::Viewer).get("/ws/sessions").await.problem(422, "VALIDATION_FAILED");
     assert!(refused["detail"].as_str().unwrap().contains("/api/v1/live/events"), "{refused}");

@@ -1,34 +1,38 @@
-//! What the topics tell, what filters leave out, and what is refused.
+//! The content of the topics, what filters leave out, and what is refused.
 
 use harness::{
-    World,
-    watch::{Served, Socket},
+    TestApp,
+    websocket::{Served, Socket},
 };
 use serde_json::{Value, json};
 use shared::{
-    auth::{Actor, Role},
-    event::tenant::{Kind, Subject, TenantEvent},
+    events::log::tenant::{TenantEvent, TenantEventType, TenantTopic},
+    identity::auth::Role,
+    kernel::actor::Actor,
 };
 
 use super::{appending, cursor, session, world, write};
 
-async fn open(world: &World, path: &str) -> (Served, Socket) {
+async fn open(world: &TestApp, path: &str) -> (Served, Socket) {
     let served = Served::of(world).await;
     let mut socket = served.open(world, path).await;
     socket.until("subscription.confirmed").await;
     (served, socket)
 }
 
-/// Tells something that belongs to no session.
-async fn tell(world: &World, kind: Kind, payload: Value) {
+/// Publishes an event without a session.
+async fn publish(world: &TestApp, kind: TenantEventType, payload: Value) {
     let mut tx = world.app.db.tenant(world.tenant.id).await.unwrap();
-    tx.tell(TenantEvent::new(kind, Actor::system("test"), world.app.clock.now(), payload));
+    shared::events::log::publish(
+        &mut tx,
+        TenantEvent::new(kind, Actor::system_part("test"), world.app.clock.now(), payload),
+    );
     tx.commit().await.unwrap();
-    world.app.tell_tenant(world.tenant.id).await;
+    world.app.notify_tenant(world.tenant.id).await;
 }
 
 #[tokio::test]
-async fn a_session_is_told_as_its_log_and_its_stream_tell_it() {
+async fn the_websocket_publishes_the_same_events_as_the_log_and_the_sse_stream() {
     let mut world = world().await;
     world.work();
     let served = Served::of(&world).await;
@@ -43,8 +47,8 @@ async fn a_session_is_told_as_its_log_and_its_stream_tell_it() {
     one.until("subscription.confirmed").await;
     let mut stream = caller.stream(&id).await;
     for event in &log {
-        for frame in [all.told().await, one.told().await] {
-            for (told, logged) in [
+        for frame in [all.next_event().await, one.next_event().await] {
+            for (reported, logged) in [
                 ("type", "type"),
                 ("payload", "payload"),
                 ("seq", "seq"),
@@ -53,7 +57,7 @@ async fn a_session_is_told_as_its_log_and_its_stream_tell_it() {
                 ("session_id", "session_id"),
                 ("actor", "actor"),
             ] {
-                assert_eq!(frame[told], event[logged], "{frame}");
+                assert_eq!(frame[reported], event[logged], "{frame}");
             }
         }
         assert_eq!(stream.next().await.unwrap().data, *event);
@@ -64,22 +68,24 @@ async fn a_session_is_told_as_its_log_and_its_stream_tell_it() {
 }
 
 #[tokio::test]
-async fn every_kind_of_event_is_told_to_those_who_watch_its_topic() {
-    for (subject, path) in
-        [(Subject::Agents, "/ws/agents"), (Subject::Tuning, "/ws/tuning"), (Subject::System, "/ws/system")]
-    {
-        // Each with a world of its own: what was told before may be told late, while other tests hold things up.
+async fn every_kind_of_event_reaches_the_subscribers_of_its_topic() {
+    for (subject, path) in [
+        (TenantTopic::Agents, "/ws/agents"),
+        (TenantTopic::FineTuning, "/ws/fine-tuning"),
+        (TenantTopic::System, "/ws/system"),
+    ] {
+        // Each with a test app of its own: earlier events may be published late while other tests delay them.
         let world = world().await;
         let served = Served::of(&world).await;
         let mut socket = served.open(&world, path).await;
         let from = cursor(&socket.until("subscription.confirmed").await);
-        for kind in Kind::ALL {
-            tell(&world, *kind, json!({"job_id": "1"})).await;
+        for kind in TenantEventType::ALL {
+            publish(&world, *kind, json!({"job_id": "1"})).await;
         }
-        let of_topic: Vec<_> = Kind::ALL.iter().filter(|kind| kind.subject() == subject).collect();
+        let of_topic: Vec<_> = TenantEventType::ALL.iter().filter(|kind| kind.topic() == subject).collect();
         let mut places = Vec::new();
         for kind in &of_topic {
-            let frame = socket.told().await;
+            let frame = socket.next_event().await;
             assert_eq!((&frame["type"], &frame["payload"]), (&json!(kind.name()), &json!({"job_id": "1"})));
             places.push(cursor(&frame));
         }
@@ -91,18 +97,18 @@ async fn every_kind_of_event_is_told_to_those_who_watch_its_topic() {
 }
 
 #[tokio::test]
-async fn filters_leave_out_what_is_not_wanted_and_nothing_else() {
+async fn filters_leave_out_only_unwanted_events() {
     let world = world().await;
     let (one, other) = (session(&world).await, session(&world).await);
     let (_served, mut socket) = open(&world, "/ws/agents").await;
-    let owner = world.owner().await;
+    let owner = world.superuser().await;
     let subscribe = |filter: Value| json!({"action": "subscribe", "topic": "/ws/sessions", "filter": filter});
     socket.send(subscribe(json!({"session_ids": [other]}))).await;
     socket.until("subscription.confirmed").await;
     write(&owner, &one, 300).await;
     write(&owner, &other, 2).await;
     for seq in [2, 3] {
-        let frame = socket.told().await;
+        let frame = socket.next_event().await;
         assert_eq!((&frame["session_id"], &frame["seq"]), (&json!(other), &json!(seq)));
     }
     socket.send(subscribe(json!({"types": ["session.updated", "task.*"]}))).await;
@@ -110,32 +116,32 @@ async fn filters_leave_out_what_is_not_wanted_and_nothing_else() {
     write(&owner, &one, 3).await;
     let caller = world.caller(Role::Member);
     caller.patch(&format!("/sessions/{one}"), json!({"title": "Fix the other parser"})).await.expect(200);
-    assert_eq!(socket.told().await["type"], "session.updated");
+    assert_eq!(socket.next_event().await["type"], "session.updated");
     socket.send(json!({"action": "unsubscribe", "topic": "/ws/sessions"})).await;
-    assert_eq!(socket.told().await["type"], "subscription.ended");
+    assert_eq!(socket.next_event().await["type"], "subscription.ended");
     caller.patch(&format!("/sessions/{one}"), json!({"title": "Fix the third parser"})).await.expect(200);
-    tell(&world, Kind::AgentHeartbeat, json!({"agent_id": "1"})).await;
-    assert_eq!(socket.told().await["type"], "agent.heartbeat", "nothing more of the sessions");
+    publish(&world, TenantEventType::AgentHeartbeat, json!({"agent_id": "1"})).await;
+    assert_eq!(socket.next_event().await["type"], "agent.heartbeat", "nothing more of the sessions");
 }
 
 #[tokio::test]
-async fn a_large_payload_is_cut_and_says_so_and_the_log_has_it_whole() {
+async fn a_large_payload_is_marked_as_truncated_and_complete_in_the_log() {
     let world = world().await;
     let id = session(&world).await;
     let (_served, mut socket) = open(&world, "/ws/sessions").await;
     world
-        .owner()
+        .superuser()
         .await
         .run(&appending(&id, 1, "jsonb_build_object('message', repeat('ü', 40000), 'level', 'info')"))
         .await;
-    let frame = socket.told().await;
+    let frame = socket.next_event().await;
     assert_eq!((&frame["truncated"], &frame["payload"]["level"]), (&json!(true), &json!("info")));
     let whole = world.caller(Role::Viewer).events(&id).await.pop().unwrap();
     assert_eq!(whole["payload"]["message"].as_str().unwrap().chars().count(), 40_000);
 }
 
 #[tokio::test]
-async fn what_cannot_be_understood_is_refused_and_the_connection_goes_on() {
+async fn an_invalid_message_is_refused_and_the_connection_stays_open() {
     let world = world().await;
     let (_served, mut socket) = open(&world, "/ws/sessions").await;
     for (message, code) in [
@@ -148,24 +154,24 @@ async fn what_cannot_be_understood_is_refused_and_the_connection_goes_on() {
         ),
     ] {
         socket.send(message).await;
-        let refused = socket.told().await;
+        let refused = socket.next_event().await;
         assert_eq!((&refused["type"], &refused["payload"]["code"]), (&json!("error"), &json!(code)), "{refused}");
         assert!(refused["payload"]["remedy"].is_string());
     }
     socket.send(json!({"action": "pong"})).await;
     let id = session(&world).await;
-    assert_eq!(socket.told().await["session_id"], id);
+    assert_eq!(socket.next_event().await["session_id"], id);
 }
 
 #[tokio::test]
-async fn a_connection_watches_so_many_topics_and_no_more() {
+async fn a_connection_may_subscribe_to_a_limited_number_of_topics() {
     let world = world().await;
     let (_served, mut socket) = open(&world, "/ws/agents").await;
     for _ in 0..49 {
         let id = session(&world).await;
         socket.subscribe(&format!("/ws/sessions/{id}"), None).await;
-        assert_eq!(socket.told().await["type"], "subscription.confirmed");
+        assert_eq!(socket.next_event().await["type"], "subscription.confirmed");
     }
     socket.subscribe("/ws/system", None).await;
-    assert_eq!(socket.told().await["payload"]["code"], "QUOTA_EXCEEDED");
+    assert_eq!(socket.next_event().await["payload"]["code"], "QUOTA_EXCEEDED");
 }

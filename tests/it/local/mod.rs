@@ -12,16 +12,16 @@ use std::{
 };
 
 use harness::PATIENCE;
-use local::checkout;
+use local::paths;
 use tokio::time::sleep;
 
 pub(crate) fn ioc() -> PathBuf {
-    checkout::root().unwrap().join("target/debug/ioc")
+    paths::root().unwrap().join("target/debug/ioc")
 }
 
 /// A folder through which the user of the servers can come to its own.
 pub(crate) fn open_folder(name: &str) -> PathBuf {
-    let folder = checkout::temporary(name).unwrap();
+    let folder = paths::temporary(name).unwrap();
     std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
     folder
 }
@@ -34,7 +34,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Of all processes, those that work in the folder or name it on their command line.
+/// The processes that work in the folder or name it on their command line.
 #[cfg(target_os = "linux")]
 fn processes_in(folder: &str) -> Vec<String> {
     let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).map(|entry| entry.path());

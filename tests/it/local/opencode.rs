@@ -18,7 +18,7 @@ async fn a_prompt_changes_a_file_and_its_session_survives_a_kill() {
     let model = scripted_model::serve("127.0.0.1:0").await.unwrap();
     let options = OpenCodeOptions::new(Model::Scripted { base_url: model.base_url() });
     let opencode = OpenCode::start(&options).await.unwrap();
-    let work = local::checkout::temporary("work").unwrap();
+    let work = local::paths::temporary("work").unwrap();
     let at = |path: &str| format!("{}{path}?directory={}", opencode.url(), work.display());
     let http = Client::new();
     assert_eq!(http.get(at("/session")).send().await.unwrap().status(), 401);

@@ -47,7 +47,7 @@ async fn stream(model: &ScriptedModel, mut body: Value) -> (Vec<Value>, bool) {
 }
 
 #[tokio::test]
-async fn each_turn_plays_the_next_step() {
+async fn each_turn_of_a_conversation_plays_the_next_step() {
     let model = model().await;
     let script =
         r#"Go: @@STUB [{"tool": "write", "args": {"filePath": "a"}, "say": "now"}, {"text": "end"}] @@ and so on"#;
@@ -62,7 +62,7 @@ async fn each_turn_plays_the_next_step() {
 }
 
 #[tokio::test]
-async fn a_later_prompt_without_a_script_goes_on_with_the_earlier_one() {
+async fn a_later_prompt_without_a_script_continues_the_earlier_one() {
     let model = model().await;
     let mut body = request(r#"@@STUB [{"text": "one"}, {"text": "two"}] @@"#, 1);
     body["messages"]
@@ -85,7 +85,7 @@ async fn several_tools_are_called_at_once() {
 }
 
 #[tokio::test]
-async fn a_text_comes_in_the_number_of_pieces_and_with_the_end_that_the_script_names() {
+async fn a_text_is_streamed_in_the_scripted_number_of_pieces_with_the_scripted_end() {
     let model = model().await;
     let script = r#"@@STUB [{"text": "äöüabc", "chunks": 2, "chunk_sleep": 0.05, "finish": "length"}] @@"#;
     let started = Instant::now();
@@ -98,7 +98,7 @@ async fn a_text_comes_in_the_number_of_pieces_and_with_the_end_that_the_script_n
 }
 
 #[tokio::test]
-async fn an_error_comes_as_often_as_the_script_says_and_then_the_next_thing() {
+async fn an_error_is_repeated_as_often_as_the_script_says() {
     let model = model().await;
     let script = r#"@@STUB [{"status": 429, "headers": {"retry-after": 7}, "body": {"no": 1}, "times": 2, "then": {"text": "back"}}] @@"#;
     for _ in 0..2 {
@@ -113,7 +113,7 @@ async fn an_error_comes_as_often_as_the_script_says_and_then_the_next_thing() {
 }
 
 #[tokio::test]
-async fn an_error_without_a_number_of_times_stays() {
+async fn an_error_without_a_count_is_permanent() {
     let model = model().await;
     for _ in 0..3 {
         assert_eq!(send(&model, &request(r#"@@STUB [{"status": 503}] @@"#, 0)).await.status(), 503);
@@ -121,7 +121,7 @@ async fn an_error_without_a_number_of_times_stays() {
 }
 
 #[tokio::test]
-async fn a_dropped_answer_ends_in_the_middle() {
+async fn a_dropped_response_ends_in_the_middle() {
     let model = model().await;
     let (events, ended) = stream(&model, request(r#"@@STUB [{"text": "half of", "drop": true}] @@"#, 0)).await;
     assert!(!ended);
@@ -146,7 +146,7 @@ async fn a_bad_script_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_prompt_without_a_script_is_noted_in_a_file_by_a_model_that_says_what_it_is() {
+async fn a_prompt_without_a_script_is_written_to_a_file_by_a_self_describing_model() {
     let model = model().await;
     let first = ask(&model, &request("Mend the parser", 0)).await;
     let call = &first["message"]["tool_calls"][0]["function"];
@@ -157,7 +157,7 @@ async fn a_prompt_without_a_script_is_noted_in_a_file_by_a_model_that_says_what_
 }
 
 #[tokio::test]
-async fn a_request_for_a_title_gets_one_and_leaves_the_script_alone() {
+async fn a_title_request_gets_a_title_and_does_not_advance_the_script() {
     let model = model().await;
     let messages = json!([{"role": "system", "content": "You write a title"}, {"role": "user", "content": "@@STUB [{\"status\": 500}] @@"}]);
     let answer = ask(&model, &json!({"messages": messages})).await;

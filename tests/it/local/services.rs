@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use local::{
-    checkout,
+    paths,
     services::{Postgres, PostgresOptions, Valkey, ValkeyOptions},
 };
 use nix::{
@@ -44,7 +44,7 @@ async fn postgres_keeps_its_data_through_a_kill_and_a_restart() {
 }
 
 #[tokio::test]
-async fn kept_data_is_found_again_by_the_next_start_with_the_same_password() {
+async fn the_next_start_finds_kept_data_and_the_same_password() {
     let folder = open_folder("kept");
     let options = PostgresOptions { data: Some(folder.join("postgres")), ..PostgresOptions::default() };
     let first = Postgres::start(&options).await.unwrap();
@@ -86,7 +86,7 @@ async fn valkey_comes_back_on_the_same_address_after_a_kill() {
 }
 
 #[tokio::test]
-async fn a_hanging_server_can_go_on_and_can_be_stopped() {
+async fn a_suspended_server_can_be_resumed_and_stopped() {
     let valkey = Valkey::start(&ValkeyOptions::default()).await.unwrap();
     valkey.signal(Signal::SIGSTOP).await.unwrap();
     assert!(valkey.runs().await);
@@ -98,7 +98,7 @@ async fn a_hanging_server_can_go_on_and_can_be_stopped() {
 }
 
 #[tokio::test]
-async fn the_services_command_hands_over_addresses_and_the_exit_code() {
+async fn the_services_command_passes_addresses_and_returns_the_exit_code() {
     let script = r#"case "$TEST_DATABASE_URL$TEST_REDIS_URL" in postgres://*redis://*) exit 7;; *) exit 1;; esac"#;
     let ended = Command::new(ioc())
         .args(["services", "--", "sh", "-c", script])
@@ -111,7 +111,7 @@ async fn the_services_command_hands_over_addresses_and_the_exit_code() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn nothing_is_left_when_the_starter_is_killed() {
+async fn no_server_survives_when_its_parent_is_killed() {
     let tmp = open_folder("orphans");
     let mut starter = Command::new(ioc())
         .args(["services", "--", "sh", "-c", "echo ready; cat"])
@@ -134,8 +134,8 @@ async fn nothing_is_left_when_the_starter_is_killed() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn what_a_server_has_started_and_detached_ends_with_it() {
-    let mark = checkout::temporary("detached").unwrap();
+async fn a_detached_child_of_a_server_ends_with_the_server() {
+    let mark = paths::temporary("detached").unwrap();
     let script = format!("setsid bash -c 'exec -a {0} sleep 600' & sleep 600; : {0}", mark.display());
     let mut supervisor =
         Command::new(ioc()).args(["supervise", "--", "bash", "-c", &script]).stdin(Stdio::piped()).spawn().unwrap();

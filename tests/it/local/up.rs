@@ -1,4 +1,4 @@
-//! `ioc up` as a person starts it: the story it tells, what it keeps, and what it leaves behind, which is nothing.
+//! `ioc up` as a person starts it: its output, what it keeps, and what it leaves behind, which is nothing.
 
 use std::{
     fs,
@@ -79,7 +79,7 @@ impl Drop for Place {
 }
 
 impl Up {
-    /// What it says until a line holds this.
+    /// Reads its output until a line contains this text.
     async fn says(&mut self, last: &str) -> String {
         let mut said = String::new();
         let all = async {
@@ -127,7 +127,7 @@ async fn the_main_job_is_shown_and_a_second_start_keeps_keys_and_data() {
 
     let mut second = place.up(&[]);
     let words = second.says("Ctrl-C ends it").await;
-    assert!(words.contains("was shown at an earlier start"), "{words}");
+    assert!(words.contains("ran at an earlier start"), "{words}");
     assert_eq!((place.env().key, place.env().admin_key), (env.key, env.admin_key));
     assert_eq!(place.sessions().await.len(), 1);
     second.signal(Signal::SIGKILL);
@@ -136,7 +136,7 @@ async fn the_main_job_is_shown_and_a_second_start_keeps_keys_and_data() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn ended_while_it_starts_it_leaves_nothing_behind() {
+async fn a_start_that_is_interrupted_leaves_nothing_behind() {
     let place = Place::new();
     let mut up = place.up(&["--no-demo"]);
     up.says("Valkey is ready").await;
@@ -156,4 +156,29 @@ async fn the_demo_fails_and_says_why_when_nothing_runs() {
     let failed = place.run(&["demo"]).await;
     assert_eq!(failed.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&failed.stderr).contains("does `make up` run?"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn the_link_to_the_dashboard_holds_a_leads_key_that_ends_soon() {
+    let place = Place::new();
+    let pages = place.local.join("pages");
+    fs::create_dir_all(&pages).unwrap();
+    fs::write(pages.join("index.html"), "<title>ioc</title>").unwrap();
+    let mut up = place.up(&["--no-demo", "--dashboard", &pages.to_string_lossy()]);
+    let story = up.says("Ctrl-C ends it").await;
+    let env = place.env();
+    assert!(!story.contains(&env.admin_key) && !story.contains(&env.key), "the keys of `.local/env` are not printed");
+    let key = story.split("/#key=").nth(1).unwrap().split_whitespace().next().unwrap();
+    let get = async |path: &str| {
+        let asked = reqwest::Client::new().get(format!("{}/api/v1/{path}", env.url)).bearer_auth(key);
+        asked.send().await.unwrap().json::<Value>().await.unwrap()
+    };
+    assert_eq!(get("me").await["role"], "lead");
+    let keys = get("api-keys").await;
+    let own = keys["items"].as_array().unwrap().iter().find(|one| key.starts_with(one["prefix"].as_str().unwrap()));
+    let text = |field: &str| own.unwrap()[field].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let minutes = (text("expires_at") - text("created_at")).num_minutes();
+    assert!((479..=480).contains(&minutes), "{minutes} minutes");
+    up.signal(Signal::SIGINT);
+    assert!(up.process.wait().await.unwrap().success());
 }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use futures_util::future::join_all;
-use shared::lock::{Ask, Fence, Locks, Resource};
+use shared::platform::redis::lock::{AcquireOptions, Fence, Locks, Resource};
 
 use super::{MINUTE, locks, patient, resource};
 
@@ -17,7 +17,7 @@ struct Seen {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_64_contenders_each_is_served_and_no_two_at_once() {
+async fn each_of_64_contenders_gets_the_lock_and_no_two_at_once() {
     let (resource, seen) = (resource(), Seen::default());
     let connections: Vec<_> = (0..8).map(|_| locks()).collect();
     let contenders = (0..64).map(|number| contend(&connections[number % 8], &resource, number, &seen));
@@ -31,7 +31,7 @@ async fn of_64_contenders_each_is_served_and_no_two_at_once() {
 }
 
 async fn contend(locks: &Locks, resource: &Resource, number: usize, seen: &Seen) {
-    let ask = Ask { priority: u8::try_from(number % 5).unwrap(), ..patient(&format!("contender {number}")) };
+    let ask = AcquireOptions { priority: u8::try_from(number % 5).unwrap(), ..patient(&format!("contender {number}")) };
     let grant = locks.acquire_waiting(resource, &ask, MINUTE, async |_| ()).await.unwrap().expect("served");
     let fence = grant.fence;
     let work = async {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use shared::lock::{Ask, Lost};
+use shared::platform::redis::lock::{AcquireOptions, LostLock};
 use tokio::time::{Instant, sleep};
 
 use super::{MINUTE, SHORT, granted, lapse, locks, patient, queued, resource, sleeper};
@@ -21,10 +21,10 @@ impl Drop for Dropped<'_> {
 }
 
 #[tokio::test]
-async fn a_lease_is_kept_as_long_as_the_work_takes() {
+async fn a_lease_is_renewed_for_as_long_as_the_work_takes() {
     let (locks, resource) = (locks(), resource());
     let lease = Duration::from_secs(2);
-    let grant = granted(&locks, &resource, &Ask { lease, ..patient("holder") }).await;
+    let grant = granted(&locks, &resource, &AcquireOptions { lease, ..patient("holder") }).await;
     let fence = grant.fence;
     queued(&locks, &resource, &sleeper("waiter")).await;
     let work = async {
@@ -33,7 +33,7 @@ async fn a_lease_is_kept_as_long_as_the_work_takes() {
     };
     let held = locks.hold(grant, work).await.unwrap();
     assert_eq!(held.value, fence);
-    assert_eq!(held.next.as_deref(), Some("ring waiter"));
+    assert_eq!(held.next.as_deref(), Some("wake waiter"));
     granted(&locks, &resource, &patient("waiter")).await;
 }
 
@@ -41,7 +41,7 @@ async fn a_lease_is_kept_as_long_as_the_work_takes() {
 async fn a_lost_lease_cancels_the_work() {
     let (locks, resource) = (locks(), resource());
     let lease = Duration::from_secs(1);
-    let grant = granted(&locks, &resource, &Ask { lease, ..patient("holder") }).await;
+    let grant = granted(&locks, &resource, &AcquireOptions { lease, ..patient("holder") }).await;
     let fence = grant.fence;
     let dropped = AtomicBool::new(false);
     let work = async {
@@ -50,12 +50,12 @@ async fn a_lost_lease_cancels_the_work() {
         pending::<()>().await;
     };
     let lost = locks.hold(grant.clone(), work).await.unwrap_err();
-    assert_eq!(lost, Lost { resource, fence });
+    assert_eq!(lost, LostLock { resource, fence });
     assert!(dropped.load(Ordering::SeqCst));
 }
 
 #[tokio::test]
-async fn work_that_outlived_its_lease_unseen_is_not_taken_for_done() {
+async fn work_that_outlived_its_lease_does_not_count_as_done() {
     let (locks, resource) = (locks(), resource());
     let grant = granted(&locks, &resource, &patient("holder")).await;
     let work = async { locks.release(&grant).await.unwrap() };
@@ -81,13 +81,13 @@ async fn a_late_holder_can_neither_renew_nor_release() {
 }
 
 #[tokio::test]
-async fn a_late_release_still_calls_the_next() {
+async fn a_late_release_still_wakes_the_next_waiter() {
     let (locks, resource) = (locks(), resource());
     let late = granted(&locks, &resource, &patient("late")).await;
     queued(&locks, &resource, &sleeper("waiter")).await;
     lapse(&locks, &late).await;
     let released = locks.release(&late).await.unwrap();
-    assert_eq!((released.held, released.next.as_deref()), (false, Some("ring waiter")));
+    assert_eq!((released.held, released.next.as_deref()), (false, Some("wake waiter")));
 }
 
 #[tokio::test]
@@ -107,9 +107,9 @@ async fn only_owner_and_fence_together_release() {
 }
 
 #[tokio::test]
-async fn a_later_step_goes_on_with_a_grant_written_down() {
+async fn a_later_step_continues_with_a_stored_grant() {
     let (locks, resource) = (locks(), resource());
-    let grant = granted(&locks, &resource, &Ask { lease: SHORT * 10, ..patient("holder") }).await;
+    let grant = granted(&locks, &resource, &AcquireOptions { lease: SHORT * 10, ..patient("holder") }).await;
     let resumed = locks.resume(&resource, "holder", grant.fence, MINUTE).await.unwrap().expect("still held");
     let left = locks.inspect(&resource, "").await.unwrap().holder.expect("still held").left;
     assert!(left > SHORT * 10 && left <= MINUTE, "{left:?}");
@@ -120,10 +120,10 @@ async fn a_later_step_goes_on_with_a_grant_written_down() {
 #[tokio::test]
 async fn a_lease_is_never_longer_than_what_redis_keeps() {
     let (locks, resource) = (locks(), resource());
-    let endless = Ask { lease: Duration::MAX, ticket: Duration::MAX, ..patient("holder") };
+    let endless = AcquireOptions { lease: Duration::MAX, ticket: Duration::MAX, ..patient("holder") };
     let began = Instant::now();
     let grant = granted(&locks, &resource, &endless).await;
-    assert_eq!(grant.lease, Ask::LONGEST);
+    assert_eq!(grant.lease, AcquireOptions::LONGEST);
     let left = locks.inspect(&resource, "").await.unwrap().holder.expect("held").left;
-    assert!(left <= Ask::LONGEST && left + began.elapsed() + SHORT > Ask::LONGEST, "{left:?}");
+    assert!(left <= AcquireOptions::LONGEST && left + began.elapsed() + SHORT > AcquireOptions::LONGEST, "{left:?}");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::{prelude::*, test_runner::Config};
-use shared::lock::{Acquired, Ask, Fence, Grant, Locks, Resource};
+use shared::platform::redis::lock::{AcquireOptions, AcquireOutcome, Fence, Grant, Locks, Resource};
 
 use super::{MINUTE, lapse, locks, patient, resource};
 
@@ -15,7 +15,7 @@ enum Operation {
     Acquire {
         owner: usize,
         priority: u8,
-        doorbell: bool,
+        wake_token: bool,
     },
     /// With any grant there ever was, counted from the newest.
     Renew(usize),
@@ -30,7 +30,7 @@ enum Operation {
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         6 => (0..OWNERS, 0..3_u8, any::<bool>())
-            .prop_map(|(owner, priority, doorbell)| Operation::Acquire { owner, priority, doorbell }),
+            .prop_map(|(owner, priority, wake_token)| Operation::Acquire { owner, priority, wake_token }),
         1 => (0..3_usize).prop_map(Operation::Renew),
         3 => (0..2_usize).prop_map(Operation::Release),
         1 => (0..OWNERS).prop_map(Operation::Cancel),
@@ -44,7 +44,7 @@ struct Ticket {
     priority: u8,
     arrival: usize,
     owner: String,
-    doorbell: Option<String>,
+    wake_token: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -64,11 +64,11 @@ impl Model {
     }
 
     /// The place, or none when it is granted.
-    fn acquire(&mut self, ask: &Ask) -> Option<usize> {
+    fn acquire(&mut self, ask: &AcquireOptions) -> Option<usize> {
         let arrival = self.leave(&ask.owner).map_or(self.arrivals, |ticket| ticket.arrival);
         self.arrivals += 1;
-        let (owner, doorbell, priority) = (ask.owner.clone(), ask.doorbell.clone(), ask.priority);
-        self.queue.push(Ticket { priority, arrival, owner, doorbell });
+        let (owner, wake_token, priority) = (ask.owner.clone(), ask.wake_token.clone(), ask.priority);
+        self.queue.push(Ticket { priority, arrival, owner, wake_token });
         self.queue.sort_by_key(|ticket| (ticket.priority, ticket.arrival));
         let place = self.place(&ask.owner);
         if self.holder.is_none() && place == Some(1) {
@@ -78,9 +78,9 @@ impl Model {
         place
     }
 
-    /// The doorbell to ring, once, when nobody holds.
+    /// The wake token, once, when nobody holds the lock.
     fn call(&mut self) -> Option<String> {
-        if self.holder.is_some() { None } else { self.queue.first_mut()?.doorbell.take() }
+        if self.holder.is_some() { None } else { self.queue.first_mut()?.wake_token.take() }
     }
 
     fn holds(&self, grant: &Grant) -> bool {
@@ -99,9 +99,9 @@ struct Pair {
 impl Pair {
     async fn run(&mut self, operation: Operation) {
         match operation {
-            Operation::Acquire { owner, priority, doorbell } => {
-                let doorbell = doorbell.then(|| format!("ring {owner} of {}", self.model.arrivals));
-                self.acquire(Ask { priority, doorbell, ..patient(&name(owner)) }).await;
+            Operation::Acquire { owner, priority, wake_token } => {
+                let wake_token = wake_token.then(|| format!("wake {owner} of {}", self.model.arrivals));
+                self.acquire(AcquireOptions { priority, wake_token, ..patient(&name(owner)) }).await;
             }
             Operation::Renew(age) => self.renew(age).await,
             Operation::Release(age) => self.release(age).await,
@@ -116,16 +116,16 @@ impl Pair {
         self.compare().await;
     }
 
-    async fn acquire(&mut self, ask: Ask) {
+    async fn acquire(&mut self, ask: AcquireOptions) {
         let expected = self.model.acquire(&ask);
         match self.locks.acquire(&self.resource, &ask).await.unwrap() {
-            Acquired::Granted(grant) => {
+            AcquireOutcome::Granted(grant) => {
                 assert_eq!(expected, None);
                 assert!(self.grants.last().is_none_or(|last| last.fence < grant.fence));
                 self.model.holder = Some((grant.owner.clone(), grant.fence));
                 self.grants.push(grant);
             }
-            Acquired::Queued { place, next } => {
+            AcquireOutcome::Queued { place, next } => {
                 assert_eq!((Some(place), next), (expected, self.model.call()));
             }
         }
@@ -157,8 +157,8 @@ impl Pair {
         if self.model.holder.is_none() || self.model.leave(&owner).is_none() {
             return;
         }
-        let ask = Ask { ticket: INSTANT, ..patient(&owner) };
-        assert!(matches!(self.locks.acquire(&self.resource, &ask).await.unwrap(), Acquired::Queued { .. }));
+        let ask = AcquireOptions { ticket: INSTANT, ..patient(&owner) };
+        assert!(matches!(self.locks.acquire(&self.resource, &ask).await.unwrap(), AcquireOutcome::Queued { .. }));
         while self.locks.inspect(&self.resource, &owner).await.unwrap().place.is_some() {
             tokio::time::sleep(INSTANT).await;
         }
@@ -186,7 +186,7 @@ proptest! {
     #![proptest_config(Config { cases: 48, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn any_sequence_of_operations_goes_as_the_model_says(operations in prop::collection::vec(operation(), 1..60)) {
+    fn any_sequence_of_operations_matches_the_model(operations in prop::collection::vec(operation(), 1..60)) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let mut pair = Pair { locks: locks(), resource: resource(), model: Model::default(), grants: Vec::new() };

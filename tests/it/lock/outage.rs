@@ -8,10 +8,11 @@ use std::{
 
 use harness::{PATIENCE, valkey::Valkey};
 use shared::{
-    cache::Cache,
-    error::Code,
-    id::TenantId,
-    lock::{Ask, Grant, Locks, Resource},
+    kernel::{error::Code, id::TenantId},
+    platform::redis::{
+        cache::Cache,
+        lock::{AcquireOptions, Grant, Locks, Resource},
+    },
 };
 use tokio::time::{Instant, sleep};
 
@@ -71,7 +72,7 @@ async fn a_process_that_starts_before_redis_finds_it_later() {
 }
 
 #[tokio::test]
-async fn a_fence_from_the_future_is_still_exceeded() {
+async fn the_next_fence_exceeds_one_from_the_future() {
     let server = Valkey::start(&[]).await;
     let (locks, resource) = (locks_on(&server), resource());
     let first = granted(&locks, &resource, &patient("holder")).await;
@@ -89,7 +90,7 @@ async fn an_outage_as_long_as_the_lease_cancels_the_work() {
     let mut server = Valkey::start(&[]).await;
     let (locks, resource) = (locks_on(&server), resource());
     let lease = Duration::from_secs(1);
-    let grant = granted(&locks, &resource, &Ask { lease, ..patient("holder") }).await;
+    let grant = granted(&locks, &resource, &AcquireOptions { lease, ..patient("holder") }).await;
     let began = Instant::now();
     let dropped = AtomicBool::new(false);
     let work = async {
@@ -107,7 +108,7 @@ async fn a_dropped_connection_does_not_cost_the_lease() {
     let server = Valkey::start(&[]).await;
     let (locks, resource) = (locks_on(&server), resource());
     let lease = Duration::from_secs(2);
-    let grant = granted(&locks, &resource, &Ask { lease, ..patient("holder") }).await;
+    let grant = granted(&locks, &resource, &AcquireOptions { lease, ..patient("holder") }).await;
     let work = async {
         for _ in 0..5 {
             server.command("CLIENT KILL TYPE normal").await;
@@ -137,19 +138,19 @@ async fn keys_without_an_end(server: &Valkey) -> String {
 }
 
 #[tokio::test]
-async fn a_queue_whose_other_keys_were_evicted_heals() {
+async fn a_lock_queue_recovers_from_evicted_keys() {
     let server = Valkey::start(&[]).await;
-    let (locks, resource) = (locks_on(&server).with_turn(Duration::from_millis(200)), resource());
+    let (locks, resource) = (locks_on(&server).with_handoff_window(Duration::from_millis(200)), resource());
     let holder = granted(&locks, &resource, &patient("holder")).await;
     queued(&locks, &resource, &sleeper("forgotten")).await;
-    let [_, _, tickets, bells] = resource.keys();
-    server.command(&format!("DEL {tickets} {bells}")).await;
+    let [_, _, tickets, tokens] = resource.keys();
+    server.command(&format!("DEL {tickets} {tokens}")).await;
     assert_eq!(locks.release(&holder).await.unwrap().next, None);
     granted_after_the_outage(&locks, &resource).await;
 }
 
 #[tokio::test]
-async fn a_resource_of_any_name_is_in_one_slot_of_a_cluster() {
+async fn all_keys_of_a_resource_are_in_one_cluster_slot() {
     let server = Valkey::start(&["--cluster-enabled", "yes"]).await;
     server.command("CLUSTER ADDSLOTSRANGE 0 16383").await;
     while !server.command("CLUSTER INFO").await.contains("cluster_state:ok") {
@@ -160,7 +161,7 @@ async fn a_resource_of_any_name_is_in_one_slot_of_a_cluster() {
         for resource in [Resource::new(name), Resource::of_tenant(TenantId::new(), "thing", name)] {
             let grant = granted(&locks, &resource, &patient("holder")).await;
             queued(&locks, &resource, &sleeper("waiter")).await;
-            assert_eq!(locks.release(&grant).await.unwrap().next.as_deref(), Some("ring waiter"));
+            assert_eq!(locks.release(&grant).await.unwrap().next.as_deref(), Some("wake waiter"));
             locks.cancel(&resource, "waiter").await.unwrap();
         }
     }

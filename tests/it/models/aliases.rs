@@ -1,15 +1,15 @@
 //! Aliases: moved, taken away, rolled back, with their history.
 
 use futures_util::future::join_all;
-use harness::{Caller, World};
+use harness::{Caller, TestApp};
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::{archive, put, version};
 
 const ALIAS: &str = "/api/v1/models/coder/aliases/champion";
 
-async fn three_versions(world: &World) -> Caller {
+async fn three_versions(world: &TestApp) -> Caller {
     let lead = world.caller(Role::Lead);
     for number in ["1.0.0", "1.1.0", "1.2.0"] {
         version(&lead, "coder", number).await;
@@ -32,8 +32,8 @@ async fn roll_back(lead: &Caller) -> harness::Reply {
 }
 
 #[tokio::test]
-async fn an_alias_is_rolled_back_move_by_move_in_one_call_each() {
-    let world = World::full().await;
+async fn each_call_rolls_an_alias_back_by_one_move() {
+    let world = TestApp::full().await;
     let lead = three_versions(&world).await;
     roll_back(&lead).await.problem(404, "ALIAS_NOT_FOUND");
     assert_eq!(put(&lead, "coder", "champion", "1.0.0").await.expect(200)["previous_version"], Value::Null);
@@ -50,8 +50,8 @@ async fn an_alias_is_rolled_back_move_by_move_in_one_call_each() {
 }
 
 #[tokio::test]
-async fn the_history_tells_every_move_and_the_audit_log_does_too() {
-    let world = World::full().await;
+async fn every_move_of_an_alias_is_in_its_history_and_in_the_audit_log() {
+    let world = TestApp::full().await;
     let lead = three_versions(&world).await;
     put(&lead, "coder", "champion", "1.0.0").await.expect(200);
     put(&lead, "coder", "champion", "1.0.0").await.expect(200);
@@ -60,14 +60,14 @@ async fn the_history_tells_every_move_and_the_audit_log_does_too() {
     lead.delete(ALIAS).await.problem(404, "ALIAS_NOT_FOUND");
     assert_eq!(roll_back(&lead).await.expect(200)["version"], "1.1.0", "what was taken away comes back");
     let history = world.caller(Role::Viewer).get(&format!("{ALIAS}/history?limit=3")).await.expect(200);
-    let told: Vec<_> = history["items"]
+    let reported: Vec<_> = history["items"]
         .as_array()
         .unwrap()
         .iter()
         .map(|one| json!([one["seq"], one["verb"], one["from"], one["to"], one["undone"]]))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             json!([4, "rollback", null, "1.1.0", false]),
             json!([3, "remove", "1.1.0", null, true]),
@@ -83,13 +83,13 @@ async fn the_history_tells_every_move_and_the_audit_log_does_too() {
     assert_eq!(actions, ["model.alias_rollback", "model.alias_remove", "model.alias_move", "model.alias_move"]);
     assert_eq!(entries["items"][0]["after"], json!({"version": "1.1.0"}));
     let events = "select payload->>'version' from tenant_events where type = 'model.alias_changed' order by id";
-    let told = world.owner().await.texts(&format!("select coalesce(v, 'none') from ({events}) as e(v)")).await;
-    assert_eq!(told, ["1.0.0", "1.1.0", "none", "1.1.0"]);
+    let reported = world.superuser().await.texts(&format!("select coalesce(v, 'none') from ({events}) as e(v)")).await;
+    assert_eq!(reported, ["1.0.0", "1.1.0", "none", "1.1.0"]);
 }
 
 #[tokio::test]
-async fn an_alias_to_nothing_is_refused_and_one_to_an_archived_version_is_not_rolled_back_to() {
-    let world = World::full().await;
+async fn an_alias_points_only_to_existing_versions_and_never_rolls_back_to_archived_ones() {
+    let world = TestApp::full().await;
     let lead = three_versions(&world).await;
     let problem = put(&lead, "coder", "champion", "9.9.9").await.problem(422, "VALIDATION_FAILED");
     assert_eq!(problem["errors"][0]["field"], "version");
@@ -106,8 +106,8 @@ async fn an_alias_to_nothing_is_refused_and_one_to_an_archived_version_is_not_ro
 }
 
 #[tokio::test]
-async fn moves_at_once_leave_a_history_without_a_gap_that_leads_to_where_it_points() {
-    let world = World::full().await;
+async fn concurrent_moves_leave_a_history_without_a_gap_that_ends_at_the_alias() {
+    let world = TestApp::full().await;
     let lead = three_versions(&world).await;
     let numbers = ["1.0.0", "1.1.0", "1.2.0"];
     let moves = join_all((0..12).map(|at| put(&lead, "coder", "champion", numbers[at % 3]))).await;

@@ -1,14 +1,14 @@
 //! `GET /models/{name}/compare`: two versions side by side.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::put;
 
 #[tokio::test]
-async fn figures_stand_side_by_side_and_what_else_differs_is_named() {
-    let world = World::full().await;
+async fn a_comparison_shows_metrics_side_by_side_and_names_other_differences() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     let make = async |fields: Value| lead.post("/api/v1/models", fields).await.expect(201);
     make(json!({"name": "coder", "base_model": "meta/llama", "parameters": {"epochs": 2, "seed": 1},
@@ -21,9 +21,9 @@ async fn figures_stand_side_by_side_and_what_else_differs_is_named() {
     let body = json!({"base_model": "mistral/small", "retires_on": "2020-01-01"});
     lead.send("PUT", "/api/v1/base-models", Some(body.to_string().into_bytes())).await.expect(200);
     let viewer = world.caller(Role::Viewer);
-    let told = viewer.get("/api/v1/models/coder/compare?a=1.0.0&b=challenger").await.expect(200);
+    let reported = viewer.get("/api/v1/models/coder/compare?a=1.0.0&b=challenger").await.expect(200);
     let metric =
-        |name: &str| told["metrics"].as_array().unwrap().iter().find(|one| one["metric"] == name).unwrap().clone();
+        |name: &str| reported["metrics"].as_array().unwrap().iter().find(|one| one["metric"] == name).unwrap().clone();
     assert_eq!(
         metric("eval_loss"),
         json!({"metric": "eval_loss", "a": 0.5, "b": 0.25, "difference": -0.25, "better": "b"})
@@ -34,15 +34,18 @@ async fn figures_stand_side_by_side_and_what_else_differs_is_named() {
         json!({"metric": "final_loss", "a": null, "b": 0.1, "difference": null, "better": null})
     );
     assert_eq!(metric("tokens_processed")["better"], Value::Null);
-    let differs: Vec<_> = told["differs"].as_array().unwrap().iter().map(|one| one["field"].clone()).collect();
+    let differs: Vec<_> = reported["differs"].as_array().unwrap().iter().map(|one| one["field"].clone()).collect();
     assert_eq!(differs, ["base_model", "parameters.epochs"]);
-    assert_eq!((&told["a"]["version"], &told["b"]["version"]), (&json!("1.0.0"), &json!("2.0.0")));
-    assert!(told["warnings"][0].as_str().unwrap().contains("2.0.0: The base model mistral/small is retired"), "{told}");
+    assert_eq!((&reported["a"]["version"], &reported["b"]["version"]), (&json!("1.0.0"), &json!("2.0.0")));
+    assert!(
+        reported["warnings"][0].as_str().unwrap().contains("2.0.0: The base model mistral/small is retired"),
+        "{reported}"
+    );
 }
 
 #[tokio::test]
-async fn what_is_not_there_cannot_be_compared() {
-    let world = World::full().await;
+async fn a_missing_version_cannot_be_compared() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     super::version(&lead, "coder", "1.0.0").await;
     let path = "/api/v1/models/coder/compare";

@@ -1,15 +1,15 @@
 //! `POST /models`: a version that was trained elsewhere.
 
 use futures_util::future::join_all;
-use harness::World;
+use harness::TestApp;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::version;
 
 #[tokio::test]
 async fn a_version_that_was_trained_elsewhere_is_registered_and_shown() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     let body = json!({
         "name": "code-reviewer", "base_model": "meta/llama", "model_identifier": "openai/ft:gpt-4o:acme::abc",
@@ -32,8 +32,8 @@ async fn a_version_that_was_trained_elsewhere_is_registered_and_shown() {
 }
 
 #[tokio::test]
-async fn a_version_that_exists_is_refused_also_at_once() {
-    let world = World::full().await;
+async fn an_existing_version_is_refused_even_if_registered_concurrently() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     let body = json!({"name": "reviewer", "version": "2.0.0-rc1", "base_model": "meta/llama"});
     let replies = join_all((0..6).map(|_| lead.post("/api/v1/models", body.clone()))).await;
@@ -46,9 +46,9 @@ async fn a_version_that_exists_is_refused_also_at_once() {
 }
 
 #[tokio::test]
-async fn every_fault_of_a_version_is_named_at_once_and_nothing_is_made() {
-    let world = World::full().await;
-    let (lead, owner) = (world.caller(Role::Lead), world.owner().await);
+async fn every_fault_of_a_version_is_named_at_once_and_nothing_is_created() {
+    let world = TestApp::full().await;
+    let (lead, owner) = (world.caller(Role::Lead), world.superuser().await);
     let before = owner.dump().await;
     let body = json!({"name": "a/b", "version": "1", "base_model": "", "model_identifier": "registry/a@b",
         "metrics": {"accuracy": 2}});
@@ -67,7 +67,7 @@ async fn every_fault_of_a_version_is_named_at_once_and_nothing_is_made() {
 
 #[tokio::test]
 async fn the_same_name_is_another_model_in_another_tenant() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let other = world.another_tenant().await;
     version(&world.caller(Role::Lead), "reviewer", "3.0.0").await;
     let theirs = world.caller_of(&other, Role::Lead);

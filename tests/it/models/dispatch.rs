@@ -1,24 +1,24 @@
 //! Sessions that name a model of the registry: resolved when they are dispatched, recorded, and anew only by a retry.
 
 use harness::{
-    Caller, World,
-    external::{External, result},
+    Caller, TestApp,
+    eap_agent::{EapAgent, result},
 };
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::{archive, put, version};
 
 struct Setup {
-    world: World,
+    world: TestApp,
     caller: Caller,
     lead: Caller,
-    agent: External,
+    agent: EapAgent,
 }
 
-/// A model with two versions, the first of them champion, and an agent that tells what it is told.
+/// A model with two versions, the first of them champion, and an agent that reports the model it is given.
 async fn setup() -> Setup {
-    let world = World::new().await;
+    let world = TestApp::new().await;
     let (caller, lead, agent) = (world.caller(Role::Member), world.caller(Role::Lead), world.puller("BUILDER").await);
     for number in ["1.0.0", "1.1.0"] {
         version(&lead, "coder", number).await;
@@ -62,8 +62,8 @@ async fn a_session_runs_on_the_version_that_its_alias_points_at_when_it_is_dispa
     );
     assert_eq!(resolved["model_identifier"], "served/coder-1.1.0");
     let events = setup.caller.events(&id).await;
-    let told: Vec<_> = events.iter().filter_map(|one| one["payload"]["changed"].get("resolved_model")).collect();
-    assert_eq!(told, [resolved], "told once");
+    let reported: Vec<_> = events.iter().filter_map(|one| one["payload"]["changed"].get("resolved_model")).collect();
+    assert_eq!(reported, [resolved], "reported once");
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn a_session_may_name_a_version_itself() {
 }
 
 #[tokio::test]
-async fn what_leads_to_nothing_when_a_session_is_made_is_refused() {
+async fn a_session_with_an_unknown_model_reference_is_refused() {
     let setup = setup().await;
     archive(&setup.lead, "coder", "1.1.0", true).await.expect(200);
     setup.lead.post("/api/v1/models", json!({"name": "unserved", "base_model": "a"})).await.expect(201);
@@ -98,7 +98,7 @@ async fn what_leads_to_nothing_when_a_session_is_made_is_refused() {
 }
 
 #[tokio::test]
-async fn an_alias_that_is_gone_fails_its_session_with_a_remedy_and_a_retry_looks_anew() {
+async fn a_removed_alias_fails_its_session_with_a_remedy_and_a_retry_resolves_again() {
     let setup = setup().await;
     let id = setup.make("registry/coder@champion").await;
     setup.lead.delete("/api/v1/models/coder/aliases/champion").await;
@@ -110,7 +110,7 @@ async fn an_alias_that_is_gone_fails_its_session_with_a_remedy_and_a_retry_looks
     assert!(error["remedy"].as_str().unwrap().contains("point the alias at one"), "{error}");
     assert_eq!(setup.agent.claim(0).await.status, 204, "no agent had it");
     put(&setup.lead, "coder", "champion", "1.1.0").await.expect(200);
-    setup.caller.act(&format!("/sessions/{id}/retry")).await.expect(202);
+    setup.caller.post(&format!("/sessions/{id}/retry"), json!({"start": false})).await.expect(202);
     setup.begin(&id).await;
     assert_eq!(setup.agent.task().await["requirements"]["model"], "served/coder-1.1.0");
     let session = setup.caller.session(&id).await;
@@ -118,18 +118,19 @@ async fn an_alias_that_is_gone_fails_its_session_with_a_remedy_and_a_retry_looks
 }
 
 #[tokio::test]
-async fn a_retry_runs_on_where_the_alias_points_by_then_and_a_version_archived_meanwhile_is_refused() {
+async fn a_retry_resolves_the_alias_again_and_refuses_an_archived_version() {
     let setup = setup().await;
     let id = setup.start("registry/coder@champion").await;
     let task = setup.agent.task().await;
     assert_eq!(task["requirements"]["model"], "served/coder-1.0.0");
+    setup.caller.reaches(&id, &["running"]).await;
     setup.caller.act(&format!("/sessions/{id}/stop")).await.expect(202);
     setup.caller.reaches(&id, &["stopped"]).await;
     put(&setup.lead, "coder", "champion", "1.1.0").await.expect(200);
-    let pending = setup.caller.act(&format!("/sessions/{id}/retry")).await.expect(202);
+    let pending = setup.caller.post(&format!("/sessions/{id}/retry"), json!({"start": false})).await.expect(202);
     assert_eq!(pending["resolved_model"], Value::Null);
     setup.begin(&id).await;
-    setup.caller.reaches(&id, &["running"]).await;
+    setup.agent.task().await;
     harness::until(async || setup.caller.session(&id).await["resolved_model"]["version"] == "1.1.0").await;
     let named = setup.make("registry/coder@1.0.0").await;
     archive(&setup.lead, "coder", "1.0.0", true).await.expect(200);
@@ -140,8 +141,8 @@ async fn a_retry_runs_on_where_the_alias_points_by_then_and_a_version_archived_m
 }
 
 #[tokio::test]
-async fn a_session_that_was_held_goes_on_with_the_model_that_it_began_with() {
-    let world = World::new().await;
+async fn a_resumed_session_keeps_the_model_that_it_started_with() {
+    let world = TestApp::new().await;
     let (caller, lead) = (world.caller(Role::Member), world.caller(Role::Lead));
     version(&lead, "coder", "1.0.0").await;
     version(&lead, "coder", "1.1.0").await;

@@ -1,8 +1,8 @@
 //! `GET /models`, `/models/{name}`, `/models/{name}/versions`: pages, filters, one of each.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::{archive, put, version};
 
@@ -11,8 +11,8 @@ fn texts(page: &Value, field: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn models_are_listed_by_name_page_by_page_and_narrowed() {
-    let world = World::full().await;
+async fn models_are_listed_by_name_in_pages_and_filtered() {
+    let world = TestApp::full().await;
     let (lead, viewer) = (world.caller(Role::Lead), world.caller(Role::Viewer));
     for name in ["planner", "coder", "reviewer"] {
         version(&lead, name, "1.0.0").await;
@@ -37,8 +37,8 @@ async fn models_are_listed_by_name_page_by_page_and_narrowed() {
 }
 
 #[tokio::test]
-async fn versions_are_listed_the_last_registered_first_and_one_is_found_by_its_number() {
-    let world = World::full().await;
+async fn versions_are_listed_newest_first_and_found_by_number() {
+    let world = TestApp::full().await;
     let (lead, viewer) = (world.caller(Role::Lead), world.caller(Role::Viewer));
     for number in ["1.0.0", "2.0.0", "1.5.0"] {
         version(&lead, "coder", number).await;

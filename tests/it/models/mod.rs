@@ -10,17 +10,17 @@ mod list;
 mod patch;
 mod register;
 
-use harness::{Caller, Reply, World};
+use harness::{Caller, Reply, TestApp};
 use serde_json::{Value, json};
 use shared::{
-    audit::By,
-    auth::Actor,
-    id::{DatasetId, TrainingJobId},
-    model::{Registered, Registration, service},
-    trainer::Metrics,
+    kernel::{
+        actor::{Actor, By},
+        id::{DatasetId, TrainingJobId},
+    },
+    models::registry::{ModelVersionRegistration, RegisteredVersion, metrics::Metrics, service},
 };
 
-/// Registers a version by hand; what agents are told follows from its number.
+/// Registers a version by hand; its model identifier follows from its number.
 pub(crate) async fn version(lead: &Caller, name: &str, version: &str) -> Value {
     let identifier = format!("served/{name}-{version}");
     let body = json!({"name": name, "version": version, "base_model": "meta/llama", "model_identifier": identifier});
@@ -37,9 +37,9 @@ async fn archive(lead: &Caller, name: &str, version: &str, archived: bool) -> Re
     lead.patch(&format!("/api/v1/models/{name}/versions/{version}"), json!({"archived": archived})).await
 }
 
-/// What a job registers.
-fn made_of(job: TrainingJobId, base_model: &str, data: char, recipe: &str) -> Registration {
-    Registration {
+/// The version that a job registers.
+fn made_of(job: TrainingJobId, base_model: &str, data: char, recipe: &str) -> ModelVersionRegistration {
+    ModelVersionRegistration {
         name: "reviewer".parse().unwrap(),
         version: None,
         base_model: base_model.to_owned(),
@@ -58,10 +58,10 @@ fn made_of(job: TrainingJobId, base_model: &str, data: char, recipe: &str) -> Re
 }
 
 /// Registers as the last step of a job does, in a transaction of its own.
-async fn registered(world: &World, new: &Registration) -> Registered {
+async fn registered(world: &TestApp, new: &ModelVersionRegistration) -> RegisteredVersion {
     let mut tx = world.app.db.tenant(world.tenant.id).await.unwrap();
-    let by = By::from(Actor::system("trainer"));
-    let registered = service::register(&mut tx, world.tenant.id, by, world.app.clock.now(), new).await.unwrap();
+    let by = By::from(Actor::system_part("trainer"));
+    let registered = service::register_version(&mut tx, world.tenant.id, by, world.app.clock.now(), new).await.unwrap();
     tx.commit().await.unwrap();
     registered
 }

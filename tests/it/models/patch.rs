@@ -1,14 +1,14 @@
 //! `PATCH /models/{name}/versions/{version}`: notes and archive.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::{archive, put, version};
 
 #[tokio::test]
-async fn notes_are_kept_and_taken_away_and_nothing_else_can_be_changed() {
-    let world = World::full().await;
+async fn only_the_notes_of_a_version_can_be_set_and_removed() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     version(&lead, "coder", "1.0.0").await;
     let path = "/api/v1/models/coder/versions/1.0.0";
@@ -23,7 +23,7 @@ async fn notes_are_kept_and_taken_away_and_nothing_else_can_be_changed() {
 
 #[tokio::test]
 async fn an_aliased_version_is_not_archived_and_an_archived_one_not_aliased() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     version(&lead, "coder", "1.0.0").await;
     version(&lead, "coder", "1.1.0").await;
@@ -41,8 +41,8 @@ async fn an_aliased_version_is_not_archived_and_an_archived_one_not_aliased() {
 }
 
 #[tokio::test]
-async fn an_alias_and_an_archive_at_once_never_meet() {
-    let world = World::full().await;
+async fn a_concurrent_alias_and_archive_never_both_succeed() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     for round in 0..6 {
         let number = format!("1.{round}.0");

@@ -1,22 +1,24 @@
-//! What jobs register: numbers by what a version was made of, one version per job, whoever comes at once.
+//! Registration by jobs: numbers follow from base model and dataset, one version per job, also concurrently.
 
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use harness::World;
+use harness::TestApp;
 use serde_json::json;
 use shared::{
-    audit::By,
-    auth::{Actor, Role},
-    id::TrainingJobId,
-    model::service,
+    identity::auth::Role,
+    kernel::{
+        actor::{Actor, By},
+        id::TrainingJobId,
+    },
+    models::registry::service,
 };
 
 use super::{made_of, registered, version};
 
 #[tokio::test]
-async fn a_version_is_numbered_by_what_it_was_made_of() {
-    let world = World::full().await;
+async fn a_version_number_follows_from_base_model_and_dataset() {
+    let world = TestApp::full().await;
     let number = async |base_model, data, recipe| {
         registered(&world, &made_of(TrainingJobId::new(), base_model, data, recipe)).await.version
     };
@@ -31,18 +33,18 @@ async fn a_version_is_numbered_by_what_it_was_made_of() {
 }
 
 #[tokio::test]
-async fn a_job_that_registers_again_gets_the_version_that_it_has() {
-    let world = World::full().await;
+async fn a_job_that_registers_again_gets_its_existing_version() {
+    let world = TestApp::full().await;
     let new = made_of(TrainingJobId::new(), "meta/llama", 'a', "r");
     let first = registered(&world, &new).await;
-    let before = world.owner().await.dump().await;
+    let before = world.superuser().await.dump().await;
     assert_eq!(registered(&world, &new).await, first);
-    let after = world.owner().await.dump().await;
+    let after = world.superuser().await.dump().await;
     for table in ["model_versions", "audit_entries"] {
         assert_eq!(after[table], before[table], "{table}");
     }
-    let told = "select payload->>'version' from tenant_events where type = 'model.registered'";
-    assert_eq!(world.owner().await.texts(told).await, ["1.0.0"]);
+    let reported = "select payload->>'version' from tenant_events where type = 'model.registered'";
+    assert_eq!(world.superuser().await.texts(reported).await, ["1.0.0"]);
     let found = world.caller(Role::Viewer).get("/api/v1/models/reviewer/versions/1.0.0").await.expect(200);
     assert_eq!(found["id"], json!(first.id));
     assert_eq!(found["lineage"]["job_id"], json!(new.job_id));
@@ -51,8 +53,8 @@ async fn a_job_that_registers_again_gets_the_version_that_it_has() {
 }
 
 #[tokio::test]
-async fn jobs_that_end_at_once_get_numbers_of_their_own_without_a_gap() {
-    let world = World::full().await;
+async fn jobs_that_end_concurrently_get_distinct_numbers_without_a_gap() {
+    let world = TestApp::full().await;
     let jobs: Vec<_> = (0..12).map(|_| made_of(TrainingJobId::new(), "meta/llama", 'a', "r")).collect();
     // Each ends twice at once, as a step that is done again would.
     let all = join_all(jobs.iter().chain(&jobs).map(|new| registered(&world, new))).await;
@@ -65,21 +67,21 @@ async fn jobs_that_end_at_once_get_numbers_of_their_own_without_a_gap() {
 }
 
 #[tokio::test]
-async fn what_is_registered_in_a_transaction_that_fails_is_not_there() {
-    let world = World::full().await;
+async fn a_version_registered_in_a_failed_transaction_does_not_exist() {
+    let world = TestApp::full().await;
     let new = made_of(TrainingJobId::new(), "meta/llama", 'a', "r");
     let mut tx = world.app.db.tenant(world.tenant.id).await.unwrap();
-    let by = By::from(Actor::system("trainer"));
-    service::register(&mut tx, world.tenant.id, by, world.app.clock.now(), &new).await.unwrap();
+    let by = By::from(Actor::system_part("trainer"));
+    service::register_version(&mut tx, world.tenant.id, by, world.app.clock.now(), &new).await.unwrap();
     drop(tx);
     world.caller(Role::Viewer).get("/api/v1/models/reviewer").await.problem(404, "MODEL_NOT_FOUND");
     assert_eq!(registered(&world, &new).await.version, "1.0.0");
 }
 
 #[tokio::test]
-async fn a_version_cannot_be_changed_in_the_database_but_for_its_notes_and_its_archive() {
-    let world = World::full().await;
-    let owner = world.owner().await;
+async fn only_notes_and_archival_of_a_version_can_be_changed_in_the_database() {
+    let world = TestApp::full().await;
+    let owner = world.superuser().await;
     registered(&world, &made_of(TrainingJobId::new(), "meta/llama", 'a', "r")).await;
     for change in
         ["base_model = 'other'", "metrics = '{}'", "patch = 7", "model_identifier = 'a/b'", "created_at = now()"]

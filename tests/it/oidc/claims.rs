@@ -1,14 +1,14 @@
-//! What a token must say: for whom, from when until when, who, in which tenant, and as what.
+//! The claims of a token: audience, times, subject, tenant and role.
 
 use chrono::TimeDelta;
 use harness::issuer::AUDIENCE;
 use serde_json::{Value, json};
-use shared::{auth::Role, error::Code};
+use shared::{identity::auth::Role, kernel::error::Code};
 
 use super::Setup;
 
 #[tokio::test]
-async fn a_token_for_somebody_else_is_refused() {
+async fn a_token_for_another_audience_is_refused() {
     let setup = Setup::with(&json!({"audience": [AUDIENCE, "ioc-console"]})).await;
     for audience in [json!(AUDIENCE), json!("ioc-console"), json!(["else", AUDIENCE])] {
         setup.is_let_in(&setup.token(&json!({"aud": audience}))).await;
@@ -21,7 +21,7 @@ async fn a_token_for_somebody_else_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_is_good_from_its_beginning_to_its_end_give_or_take_the_skew() {
+async fn a_token_is_valid_within_its_times_plus_or_minus_the_skew() {
     let setup = Setup::with(&json!({"clock_skew_seconds": 30})).await;
     let now = setup.clock.now().timestamp();
     for good in [
@@ -52,7 +52,7 @@ async fn a_token_is_good_from_its_beginning_to_its_end_give_or_take_the_skew() {
 }
 
 #[tokio::test]
-async fn a_token_ends_at_its_time_even_where_it_is_known() {
+async fn a_cached_token_still_expires_at_its_time() {
     let setup = Setup::with(&json!({"clock_skew_seconds": 0})).await;
     let token = setup.token(&json!({"exp": setup.clock.now().timestamp() + 2}));
     setup.is_let_in(&token).await;
@@ -63,7 +63,7 @@ async fn a_token_ends_at_its_time_even_where_it_is_known() {
 }
 
 #[tokio::test]
-async fn a_token_without_a_subject_or_a_tenant_that_is_here_is_refused_in_the_same_words() {
+async fn a_token_without_subject_or_known_tenant_is_refused_with_the_same_message() {
     let setup = Setup::new().await;
     for wrong in [
         json!({"sub": null}),
@@ -91,7 +91,7 @@ async fn a_token_without_a_subject_or_a_tenant_that_is_here_is_refused_in_the_sa
 }
 
 #[tokio::test]
-async fn the_tenant_may_stand_inside_of_another_claim_or_in_the_configuration() {
+async fn the_tenant_may_come_from_a_nested_claim_or_from_the_configuration() {
     let nested = Setup::with(&json!({"tenant_claim": "app_metadata.organisation"})).await;
     let named = json!({"tenant": null, "app_metadata": {"organisation": nested.world.tenant.slug}});
     nested.is_let_in(&nested.token(&named)).await;
@@ -116,7 +116,7 @@ async fn an_issuer_that_names_roles_decides_them() {
     for unknown in [Value::Null, json!([]), json!("cooks"), json!(["admin", "owners"]), json!(4)] {
         let token = setup.token(&json!({"groups": unknown}));
         let problem = setup.caller(&token).get("/sessions").await.problem(403, "FORBIDDEN");
-        assert_eq!(problem["detail"], "Your token names no role that is known here.", "{unknown}");
+        assert_eq!(problem["detail"], "Your token names no known role.", "{unknown}");
     }
     let viewer = setup.token(&json!({"groups": "viewer"}));
     setup.caller(&viewer).get("/api/v1/audit").await.problem(403, "FORBIDDEN");
@@ -124,7 +124,7 @@ async fn an_issuer_that_names_roles_decides_them() {
 }
 
 #[tokio::test]
-async fn only_an_issuer_with_leave_makes_an_admin_by_whatever_way() {
+async fn only_a_permitted_issuer_can_create_an_admin() {
     let trusted = Setup::with(&json!({"role_claim": "role", "allow_admin": true})).await;
     let admin = trusted.token(&json!({"role": ["viewer", "admin"]}));
     assert_eq!(trusted.person(&admin).await.unwrap().role, Role::Admin);
@@ -141,7 +141,7 @@ async fn only_an_issuer_with_leave_makes_an_admin_by_whatever_way() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_names_no_roles_leaves_them_to_the_users_row() {
+async fn an_issuer_without_roles_leaves_the_role_of_the_user_row() {
     let setup = Setup::new().await;
     let named = setup.token(&json!({"role": "lead"}));
     assert_eq!(setup.person(&named).await.unwrap().role, Role::Viewer, "as the tenant says of those who sign up");

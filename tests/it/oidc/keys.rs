@@ -6,12 +6,12 @@ use harness::{
     until,
 };
 use serde_json::json;
-use shared::error::Code;
+use shared::kernel::error::Code;
 
 use super::{Setup, standing};
 
 #[tokio::test]
-async fn keys_are_found_by_the_discovery_document_or_where_the_configuration_says() {
+async fn signing_keys_come_from_the_discovery_document_or_the_configured_url() {
     let setup = Setup::new().await;
     setup.is_let_in(&setup.token(&json!({}))).await;
     assert_eq!((setup.issuer.calls(), setup.issuer.fetches()), (2, 1));
@@ -62,7 +62,7 @@ async fn many_calls_at_once_wait_for_one_fetch() {
 }
 
 #[tokio::test]
-async fn a_new_key_is_found_when_it_is_first_seen_and_an_old_one_is_forgotten() {
+async fn a_new_key_is_fetched_when_first_seen_and_an_old_one_is_forgotten() {
     let mut setup = Setup::new().await;
     let old = setup.issuer.key.clone();
     setup.is_let_in(&setup.token(&json!({}))).await;
@@ -74,7 +74,7 @@ async fn a_new_key_is_found_when_it_is_first_seen_and_an_old_one_is_forgotten() 
 }
 
 #[tokio::test]
-async fn a_key_that_was_withdrawn_is_believed_for_ten_minutes_at_most() {
+async fn a_withdrawn_key_is_trusted_for_at_most_ten_minutes() {
     let setup = Setup::new().await;
     setup.is_let_in(&setup.token(&json!({}))).await;
     setup.issuer.publish(vec![Key::ec("second").public()]);
@@ -85,7 +85,7 @@ async fn a_key_that_was_withdrawn_is_believed_for_ten_minutes_at_most() {
 }
 
 #[tokio::test]
-async fn a_token_that_names_no_key_is_good_where_there_is_but_one() {
+async fn a_token_without_a_key_id_is_valid_where_only_one_key_exists() {
     let setup = Setup::new().await;
     let token = |jti: &str| {
         let claims = setup.claims(&json!({"jti": jti}));
@@ -98,7 +98,7 @@ async fn a_token_that_names_no_key_is_good_where_there_is_but_one() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_down_locks_nobody_out_whose_key_is_known_for_a_day() {
+async fn cached_keys_of_an_unreachable_issuer_stay_valid_for_a_day() {
     let setup = Setup::new().await;
     setup.is_let_in(&setup.token(&json!({}))).await;
     setup.issuer.is(Mode::Failing(503));
@@ -117,7 +117,7 @@ async fn an_issuer_that_is_down_locks_nobody_out_whose_key_is_known_for_a_day() 
 }
 
 #[tokio::test]
-async fn an_issuer_that_was_never_reached_lets_nobody_in_and_is_not_asked_all_the_time() {
+async fn an_issuer_that_was_never_reached_admits_nobody_and_is_rarely_retried() {
     let setup = Setup::new().await;
     setup.issuer.is(Mode::Failing(500));
     for _ in 0..10 {
@@ -130,7 +130,7 @@ async fn an_issuer_that_was_never_reached_lets_nobody_in_and_is_not_asked_all_th
 }
 
 #[tokio::test]
-async fn an_issuer_that_answers_too_late_too_much_or_with_nonsense_counts_as_down() {
+async fn an_issuer_with_late_oversized_or_invalid_responses_counts_as_down() {
     let setup = Setup::new().await;
     let key = format!("{{\"keys\": [{}], \"filler\": \"", setup.issuer.key.public());
     let large = [key.as_bytes(), &vec![b'x'; 1024 * 1024], b"\"}"].concat();
@@ -144,7 +144,7 @@ async fn an_issuer_that_answers_too_late_too_much_or_with_nonsense_counts_as_dow
 }
 
 #[tokio::test]
-async fn nobody_is_followed_to_keys_elsewhere() {
+async fn redirects_to_keys_elsewhere_are_not_followed() {
     let setup = Setup::new().await;
     let other = Issuer::start(&setup.clock).await;
     let forged = || setup.issuer.signed(&json!({}), &setup.claims(&json!({})), &other.key);
@@ -167,7 +167,7 @@ async fn nobody_is_followed_to_keys_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_key_that_nobody_understands_does_not_hide_the_others() {
+async fn an_unsupported_key_does_not_hide_the_others() {
     let setup = Setup::new().await;
     setup.issuer.publish(vec![
         json!({"kty": "AKP", "kid": "first", "alg": "ML-DSA-65", "pub": "AA"}),

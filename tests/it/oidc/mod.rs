@@ -6,23 +6,22 @@ mod login;
 mod signature;
 mod users;
 
-use harness::{Caller, Options, World, issuer::Issuer, owner::Owner};
+use harness::{Caller, Options, TestApp, issuer::Issuer, superuser::Superuser};
 use serde_json::{Value, json};
 use shared::{
-    auth::{
-        Caller as Person,
-        service::{Call, Credentials, Identity, identify},
+    identity::auth::{CallOrigin, Caller as Person, CallerIdentity, Credentials, identify_caller},
+    kernel::{
+        clock::Clock,
+        error::{Code, Result},
     },
-    clock::Clock,
-    error::{Code, Result},
 };
 
 /// An ioc that trusts one issuer, with a tenant that takes in whom the issuer vouches for. The clock stands still.
 struct Setup {
-    world: World,
+    world: TestApp,
     issuer: Issuer,
     clock: Clock,
-    owner: Owner,
+    owner: Superuser,
 }
 
 impl Setup {
@@ -39,13 +38,13 @@ impl Setup {
 
     async fn of(clock: Clock, issuer: Issuer, settings: &Value) -> Self {
         let issuers = vec![issuer.settings(settings)];
-        let world = World::idle(Options { clock: clock.clone(), issuers, ..Options::default() }).await;
-        let owner = world.owner().await;
+        let world = TestApp::idle(Options { clock: clock.clone(), issuers, ..Options::default() }).await;
+        let owner = world.superuser().await;
         owner.run("update tenants set signup = true").await;
         Self { world, issuer, clock, owner }
     }
 
-    /// A token for the world's tenant, with these claims besides.
+    /// A token for the test app's tenant, with these claims added.
     fn token(&self, more: &Value) -> String {
         self.issuer.token(&self.claims(more))
     }
@@ -76,13 +75,13 @@ impl Setup {
         }
     }
 
-    /// Who calls, as the functions see it.
+    /// The caller as the functions see it.
     async fn person(&self, token: &str) -> Result<Person> {
         let header = format!("Bearer {token}");
         let credentials = Credentials { authorization: Some(&header), ..Credentials::default() };
-        match identify(&self.world.app, credentials, Call::default()).await? {
-            Identity::Caller(caller) => Ok(caller),
-            Identity::Agent(_) => panic!("an agent has no such token"),
+        match identify_caller(&self.world.app, credentials, CallOrigin::default()).await? {
+            CallerIdentity::Caller(caller) => Ok(caller),
+            CallerIdentity::Agent(_) => panic!("an agent has no such token"),
         }
     }
 
@@ -104,5 +103,5 @@ impl Setup {
 
 fn standing() -> Clock {
     let now = Clock::System.now().timestamp();
-    Clock::fixed(shared::clock::Time::from_timestamp(now, 0).unwrap())
+    Clock::fixed(shared::kernel::clock::Time::from_timestamp(now, 0).unwrap())
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Setup, standing};
 
 #[tokio::test]
-async fn a_token_signed_by_its_issuer_is_let_in_whichever_of_the_usual_algorithms_it_uses() {
+async fn a_token_signed_by_its_issuer_with_any_common_algorithm_is_accepted() {
     let setup = Setup::new().await;
     let keys = [Key::ec("ec"), Key::rsa("rsa"), Key::ed("ed")];
     setup.issuer.publish(keys.iter().map(Key::public).collect());
@@ -35,7 +35,7 @@ async fn a_token_without_a_signature_is_refused() {
 }
 
 #[tokio::test]
-async fn a_public_key_is_no_secret_to_make_an_hmac_with() {
+async fn a_public_key_is_not_accepted_as_an_hmac_secret() {
     let setup = Setup::with(&json!({"algorithms": ["RS256", "ES256"]})).await;
     let rsa = Key::rsa("rsa");
     setup.issuer.publish(vec![rsa.public(), json!({"kty": "oct", "kid": "shared", "k": "c2VjcmV0"})]);
@@ -52,7 +52,7 @@ async fn a_public_key_is_no_secret_to_make_an_hmac_with() {
 }
 
 #[tokio::test]
-async fn a_key_signs_only_what_it_is_published_for() {
+async fn a_key_is_accepted_only_for_its_published_algorithm_and_use() {
     let setup = Setup::with(&json!({"algorithms": ["RS256", "PS256", "EdDSA"]})).await;
     let with = |key: &Key, field: &str, value: serde_json::Value| {
         let mut public = key.public();
@@ -81,8 +81,8 @@ async fn one_issuer_cannot_speak_for_another() {
     let (ours, theirs) = (Issuer::start(&clock).await, Issuer::start(&clock).await);
     let issuers = vec![ours.settings(&json!({})), theirs.settings(&json!({}))];
     let options = harness::Options { clock: clock.clone(), issuers, ..harness::Options::default() };
-    let world = harness::World::idle(options).await;
-    let owner = world.owner().await;
+    let world = harness::TestApp::idle(options).await;
+    let owner = world.superuser().await;
     owner.run("update tenants set signup = true").await;
     let setup = Setup { world, issuer: ours, clock, owner };
     let claims = setup.claims(&json!({}));
@@ -98,7 +98,7 @@ async fn one_issuer_cannot_speak_for_another() {
 }
 
 #[tokio::test]
-async fn a_token_that_brings_its_own_key_or_asks_for_the_unknown_is_refused() {
+async fn a_token_with_an_embedded_key_or_unknown_critical_header_is_refused() {
     let setup = Setup::new().await;
     let (mine, claims) = (Key::ec("mine"), setup.claims(&json!({})));
     let elsewhere = format!("{}/keys", Issuer::start(&setup.clock).await.url);
@@ -125,7 +125,7 @@ async fn a_token_that_brings_its_own_key_or_asks_for_the_unknown_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_changed_cut_or_garbled_is_refused() {
+async fn a_changed_truncated_or_garbled_token_is_refused() {
     let setup = Setup::new().await;
     let good = setup.token(&json!({}));
     let parts: Vec<_> = good.split('.').collect();
@@ -141,7 +141,7 @@ async fn a_token_that_was_changed_cut_or_garbled_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_of_more_than_16_kib_is_not_even_read() {
+async fn a_token_of_more_than_16_kib_is_refused_unread() {
     let setup = Setup::new().await;
     let filled = |length: usize| setup.token(&json!({"filler": "x".repeat(length)}));
     let large = filled(14_000);
@@ -154,10 +154,10 @@ async fn a_token_of_more_than_16_kib_is_not_even_read() {
 }
 
 #[tokio::test]
-async fn where_no_issuer_is_trusted_no_token_is_good() {
+async fn without_a_trusted_issuer_no_token_is_valid() {
     let clock = standing();
     let issuer = Issuer::start(&clock).await;
-    let world = harness::World::full().await;
+    let world = harness::TestApp::full().await;
     let token = issuer.token(&json!({"tenant": world.tenant.slug}));
     let caller = world.nobody().with("authorization", &format!("Bearer {token}"));
     caller.get("/sessions").await.problem(401, "UNAUTHENTICATED");

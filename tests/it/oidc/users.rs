@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use shared::{
-    auth::{Principal, Role},
-    error::Code,
+    identity::auth::{Principal, Role},
+    kernel::error::Code,
 };
 
 use super::Setup;
@@ -19,7 +19,7 @@ async fn add(setup: &Setup, email: &str, role: &str) {
 }
 
 #[tokio::test]
-async fn the_first_login_makes_a_user_and_the_next_ones_find_it() {
+async fn the_first_login_creates_a_user_and_later_ones_find_it() {
     let setup = Setup::new().await;
     setup.owner.run("update tenants set signup_role = 'member'").await;
     let first = setup.person(&setup.token(&json!({}))).await.unwrap();
@@ -38,7 +38,7 @@ async fn the_first_login_makes_a_user_and_the_next_ones_find_it() {
 }
 
 #[tokio::test]
-async fn what_a_first_login_changes_is_on_record_with_its_request() {
+async fn the_changes_of_a_first_login_are_audited_with_the_request_id() {
     let setup = Setup::with(&json!({"role_claim": "role"})).await;
     let caller = setup.caller(&setup.token(&json!({"role": "lead"}))).with("x-request-id", "first-login");
     let page = caller.get("/api/v1/audit").await.expect(200);
@@ -49,7 +49,7 @@ async fn what_a_first_login_changes_is_on_record_with_its_request() {
 }
 
 #[tokio::test]
-async fn two_first_logins_at_once_make_one_user() {
+async fn two_concurrent_first_logins_create_one_user() {
     let setup = Setup::new().await;
     let tokens: Vec<_> = (0..8).map(|at| setup.token(&json!({"jti": at.to_string()}))).collect();
     let people = futures_util::future::join_all(tokens.iter().map(|token| setup.person(token))).await;
@@ -62,7 +62,7 @@ async fn two_first_logins_at_once_make_one_user() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_takes_nobody_in_by_itself_lets_in_whom_somebody_added() {
+async fn a_tenant_without_automatic_users_admits_only_people_added_before() {
     let setup = Setup::new().await;
     setup.owner.run("update tenants set signup = false").await;
     setup.is_refused(&setup.token(&json!({}))).await;
@@ -84,7 +84,7 @@ async fn a_tenant_that_takes_nobody_in_by_itself_lets_in_whom_somebody_added() {
 }
 
 #[tokio::test]
-async fn nobody_takes_over_a_user_by_its_address() {
+async fn nobody_can_take_over_a_user_by_its_address() {
     let setup = Setup::new().await;
     setup.is_let_in(&setup.token(&json!({}))).await;
     setup.is_refused(&setup.token(&json!({"sub": "eve"}))).await;
@@ -93,7 +93,7 @@ async fn nobody_takes_over_a_user_by_its_address() {
 }
 
 #[tokio::test]
-async fn of_many_who_claim_one_user_at_once_one_becomes_it() {
+async fn only_one_of_many_concurrent_claims_of_a_user_succeeds() {
     let setup = Setup::new().await;
     add(&setup, "ada@example.com", "member").await;
     let tokens: Vec<_> = (0..8).map(|at| setup.token(&json!({"sub": format!("ada-{at}")}))).collect();
@@ -104,7 +104,7 @@ async fn of_many_who_claim_one_user_at_once_one_becomes_it() {
 }
 
 #[tokio::test]
-async fn somebody_who_comes_at_once_under_several_addresses_is_one_user() {
+async fn concurrent_logins_of_a_person_with_several_addresses_create_one_user() {
     let setup = Setup::new().await;
     let tokens: Vec<_> = (0..8).map(|at| setup.token(&json!({"email": format!("ada-{at}@example.com")}))).collect();
     let people = futures_util::future::join_all(tokens.iter().map(|token| setup.code(token))).await;
@@ -113,7 +113,7 @@ async fn somebody_who_comes_at_once_under_several_addresses_is_one_user() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_deactivated_is_refused_and_not_linked() {
+async fn a_deactivated_user_is_refused_and_not_linked() {
     let setup = Setup::new().await;
     setup.is_let_in(&setup.token(&json!({}))).await;
     setup.owner.run("update users set is_active = false").await;
@@ -125,7 +125,7 @@ async fn a_user_who_is_deactivated_is_refused_and_not_linked() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_is_deactivated_takes_nobody_in() {
+async fn a_deactivated_tenant_admits_nobody() {
     let setup = Setup::new().await;
     setup.owner.run("update tenants set is_active = false").await;
     setup.caller(&setup.token(&json!({}))).get("/sessions").await.problem(403, "TENANT_INACTIVE");
@@ -133,7 +133,7 @@ async fn a_tenant_that_is_deactivated_takes_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_known_costs_no_round_trip_for_a_few_seconds() {
+async fn a_cached_token_costs_no_round_trip_for_a_few_seconds() {
     let setup = Setup::new().await;
     let token = setup.token(&json!({}));
     setup.is_let_in(&token).await;
@@ -141,12 +141,12 @@ async fn a_token_that_is_known_costs_no_round_trip_for_a_few_seconds() {
     setup.issuer.is(harness::issuer::Mode::Failing(500));
     assert!(setup.person(&token).await.is_ok(), "what was found a moment ago still counts");
     let (id, key) = (setup.world.tenant.id, setup.world.tenant.key_id(Role::Viewer));
-    assert!(shared::auth::service::revoke(&setup.world.app, id, key).await.unwrap());
+    assert!(shared::identity::auth::revoke_setup_key(&setup.world.app, id, key).await.unwrap());
     setup.is_refused(&token).await;
 }
 
 #[tokio::test]
-async fn when_somebody_was_last_there_is_noted_once_a_minute() {
+async fn the_last_seen_time_of_a_user_is_written_once_a_minute() {
     let setup = Setup::new().await;
     let seen = async || {
         let sql = "select extract(epoch from last_seen_at)::bigint from users";
@@ -163,7 +163,7 @@ async fn when_somebody_was_last_there_is_noted_once_a_minute() {
 }
 
 #[tokio::test]
-async fn a_person_acts_in_the_own_tenant_alone_and_may_repeat_a_request() {
+async fn a_person_acts_only_in_their_own_tenant_and_may_repeat_a_request() {
     let setup = Setup::with(&json!({"role_claim": "role"})).await;
     let token = setup.token(&json!({"role": "member"}));
     let other = setup.world.another_tenant().await;
@@ -181,16 +181,17 @@ async fn a_person_acts_in_the_own_tenant_alone_and_may_repeat_a_request() {
 }
 
 #[tokio::test]
-async fn a_database_that_does_not_answer_lets_nobody_in() {
+async fn an_unresponsive_database_admits_nobody() {
     let setup = Setup::new().await;
     let options = harness::Options {
         clock: setup.clock.clone(),
         issuers: vec![setup.issuer.settings(&json!({}))],
         ..harness::Options::default()
     };
-    let app = harness::world::app("postgres://ioc_app@127.0.0.1:1/none", &harness::redis_url(), options);
+    let app = harness::test_app::app("postgres://ioc_app@127.0.0.1:1/none", &harness::redis_url(), options);
     let header = format!("Bearer {}", setup.token(&json!({})));
-    let credentials = shared::auth::service::Credentials { authorization: Some(&header), ..Default::default() };
-    let refused = shared::auth::service::identify(&app, credentials, shared::auth::service::Call::default()).await;
+    let credentials = shared::identity::auth::Credentials { authorization: Some(&header), ..Default::default() };
+    let refused =
+        shared::identity::auth::identify_caller(&app, credentials, shared::identity::auth::CallOrigin::default()).await;
     assert_eq!(refused.unwrap_err().code(), Code::DependencyUnavailable);
 }

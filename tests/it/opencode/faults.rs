@@ -1,11 +1,14 @@
-//! What goes wrong at the provider, at the server, and by our own hand.
+//! Faults of the provider, of the server, and aborts.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use shared::{
-    runtime::{AgentRuntime, Answer, Decision, Entry, Finish, Phase, Said, opencode::Settings},
-    session::outcome::Category,
+    agents::{
+        contract::{AgentRuntime, Answer, Decision, Finish, Phase, TranscriptEntry, UserMessage},
+        opencode::Settings,
+    },
+    kernel::failure::Category,
 };
 
 use super::{Agents, Bench, asked, bash, now, write};
@@ -20,7 +23,7 @@ async fn a_refused_key_fails_the_run_at_once() {
 }
 
 #[tokio::test]
-async fn a_provider_that_recovers_is_waited_for() {
+async fn a_run_waits_for_a_provider_that_recovers() {
     let bench = Bench::new();
     let steps = json!([{"status": 500, "times": 1, "then": {"text": "recovered"}}]);
     let seen = bench.run(&bench.assignment(&steps)).await;
@@ -29,7 +32,7 @@ async fn a_provider_that_recovers_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_provider_that_stays_down_is_given_up() {
+async fn a_run_fails_when_its_provider_stays_down() {
     let bench = Bench::on(Agents::shared(), |settings| settings.max_provider_retries = 2);
     let assignment = bench.assignment(&json!([{"status": 503}]));
     let state = bench.runtime.dispatch(&assignment).await.unwrap();
@@ -41,7 +44,7 @@ async fn a_provider_that_stays_down_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_long_limit_of_the_provider_says_when_to_come_back() {
+async fn a_long_rate_limit_of_the_provider_reports_when_to_return() {
     let bench = Bench::new();
     let assignment = bench.assignment(&json!([{"status": 429, "headers": {"retry-after": "3600"}, "times": 1}]));
     let state = bench.runtime.dispatch(&assignment).await.unwrap();
@@ -95,7 +98,7 @@ async fn an_abort_right_after_the_handover_leaves_nothing_running() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_or_filtered_is_told_as_such() {
+async fn a_truncated_or_filtered_response_is_reported_as_such() {
     let bench = Bench::new();
     let cut = bench.run(&bench.assignment(&json!([{"text": "half an answ", "finish": "length"}]))).await;
     assert_eq!(cut.completed(), "half an answ");
@@ -105,7 +108,7 @@ async fn an_answer_that_is_cut_or_filtered_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_or_refuses_us_is_no_failed_run() {
+async fn an_unreachable_or_refusing_server_is_not_a_failed_run() {
     let bench = Bench::new();
     let assignment = bench.assignment(&json!([{"text": "ok"}]));
     let state = bench.runtime.dispatch(&assignment).await.unwrap();
@@ -120,19 +123,19 @@ async fn a_server_that_is_away_or_refuses_us_is_no_failed_run() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_killed_mid_run_finishes_it_once() {
+async fn a_server_killed_during_a_run_finishes_it_once() {
     let agents = Agents::start(true).await;
     let bench = Bench::on(&agents, |_| {});
     let first = json!({"tools": [write("a.txt", "word-of-the-killed"), bash("echo x > by-shell.txt")]});
     let steps = json!([first, bash("sleep 20"), {"text": "done once"}]);
     let assignment = bench.assignment(&steps);
     let mut state = bench.runtime.dispatch(&assignment).await.unwrap();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     loop {
         let seen = bench.watch(&assignment, state, |_| true).await;
         state = seen.state.clone();
-        told.extend(seen.entries);
-        if format!("{told:?}").contains("sleep 20") {
+        reported.extend(seen.entries);
+        if format!("{reported:?}").contains("sleep 20") {
             break;
         }
     }
@@ -142,10 +145,10 @@ async fn a_server_that_is_killed_mid_run_finishes_it_once() {
     agents.server.restart().await.unwrap();
     let mut seen = bench.finish(&assignment, state).await;
     assert_eq!(seen.completed(), "done once");
-    told.append(&mut seen.entries);
-    let mut changed: Vec<_> = told
+    reported.append(&mut seen.entries);
+    let mut changed: Vec<_> = reported
         .iter()
-        .filter_map(|entry| if let Entry::FileChanged { path } = entry { Some(path) } else { None })
+        .filter_map(|entry| if let TranscriptEntry::FileChanged { path } = entry { Some(path) } else { None })
         .collect();
     changed.sort_unstable();
     assert_eq!(changed, ["a.txt", "by-shell.txt"]);
@@ -164,7 +167,8 @@ async fn lose_a_question(agents: &Agents, bench: &Bench) {
     agents.server.restart().await.unwrap();
     let decision = Some(Decision::Approve);
     let answer = Answer { question_id: question.question_id, decision, choices: None, text: None };
-    let said = Said::Answer { answer };
-    let state = bench.runtime.say(&asking, &seen.state, shared::id::MessageId::new(), &said).await.unwrap();
+    let said = UserMessage::Answer { answer };
+    let state =
+        bench.runtime.send_message(&asking, &seen.state, shared::kernel::id::MessageId::new(), &said).await.unwrap();
     assert_eq!(bench.finish(&asking, state).await.completed(), "went on", "a question that was lost is no dead end");
 }

@@ -1,12 +1,13 @@
 //! OpenCode as an agent runtime, against the real server with the scripted model behind it.
 //!
-//! One server serves all tests of the process, as a start costs seconds; only who kills it has one of its own. Each test
-//! has a tenant, a workspace root and a repository of its own.
+//! One server serves all tests of the process, as a start costs seconds; only who kills it has one of its own. Each
+//! test has a tenant, a workspace root and a repository of its own.
 
 mod faults;
-mod of_tenants;
+mod identity;
 mod questions;
 mod runs;
+mod tenant_servers;
 mod work;
 mod workspaces;
 
@@ -21,19 +22,24 @@ use std::{
 use chrono::Utc;
 use harness::PATIENCE;
 use local::{
-    checkout,
+    paths,
     scripted_model::{self, Request, ScriptedModel},
     services::{Model, OpenCode as Server, OpenCodeOptions},
 };
 use serde_json::{Map, Value, json};
 use shared::{
-    clock::{Clock, Time},
-    id::{SessionId, TenantId},
-    runtime::{
-        AgentRuntime, Assignment, Continuation, Entry, Finish, Observation, Phase, QuestionKind, RunState,
+    agents::{
+        contract::{
+            AgentRuntime, Assignment, Continuation, Finish, Observation, Phase, QuestionKind, RunState,
+            TranscriptEntry, workspace::Workspace,
+        },
         opencode::{OpenCode, Settings},
     },
-    session::{outcome::Failure, workspace::Workspace},
+    kernel::{
+        clock::{Clock, Time},
+        failure::Failure,
+        id::{SessionId, TenantId},
+    },
 };
 use tokio::time::sleep;
 
@@ -46,7 +52,7 @@ struct Agents {
 }
 
 impl Agents {
-    /// With snapshots the server tells of every changed file, also of those that a shell changed, for 0.3 s each step.
+    /// With snapshots the server reports every changed file, also of those that a shell changed, for 0.3 s each step.
     async fn start(snapshot: bool) -> Self {
         let model = scripted_model::serve("127.0.0.1:0").await.unwrap();
         let mut options = OpenCodeOptions::new(Model::Scripted { base_url: model.base_url() });
@@ -69,7 +75,7 @@ impl Agents {
     }
 }
 
-/// What one test works with.
+/// The fixtures of one test.
 struct Bench {
     runtime: OpenCode,
     tenant_id: TenantId,
@@ -83,7 +89,7 @@ impl Bench {
     }
 
     fn on(agents: &Agents, change: impl FnOnce(&mut Settings)) -> Self {
-        let folder = checkout::temporary("opencode-test").unwrap().canonicalize().unwrap();
+        let folder = paths::temporary("opencode-test").unwrap().canonicalize().unwrap();
         std::fs::create_dir(folder.join("projects")).unwrap();
         let root = folder.join("work").display().to_string();
         let mut settings = Settings::new(agents.server.url(), agents.server.password(), root);
@@ -132,7 +138,7 @@ impl Bench {
         Assignment { workspace: Some(Workspace { directory, ..Workspace::default() }), ..self.assignment(steps) }
     }
 
-    /// Looks until `enough`, and tells everything that was told on the way.
+    /// Observes until `enough`, and returns everything that was reported on the way.
     async fn watch(&self, assignment: &Assignment, state: RunState, enough: impl Fn(&Phase) -> bool) -> Seen {
         let late = Instant::now() + PATIENCE;
         let mut seen = Seen { entries: Vec::new(), phases: Vec::new(), last: None, state };
@@ -191,9 +197,9 @@ impl Drop for Bench {
     }
 }
 
-/// What the looks at a run showed.
+/// The observations of a run.
 struct Seen {
-    entries: Vec<Entry>,
+    entries: Vec<TranscriptEntry>,
     phases: Vec<Phase>,
     last: Option<Observation>,
     state: RunState,
@@ -221,29 +227,29 @@ impl Seen {
         }
     }
 
-    /// The states that were told of a tool, in order.
+    /// The reported states of a tool, in order.
     fn tools(&self, name: &str) -> Vec<&str> {
-        self.told(|entry| match entry {
-            Entry::Tool { tool, state, .. } if tool == name => Some(state),
+        self.reported(|entry| match entry {
+            TranscriptEntry::Tool { tool, state, .. } if tool == name => Some(state),
             _ => None,
         })
     }
 
     fn texts(&self) -> Vec<&str> {
-        self.told(|entry| match entry {
-            Entry::Message { text, role, .. } if role == "assistant" => Some(text),
+        self.reported(|entry| match entry {
+            TranscriptEntry::Message { text, role, .. } if role == "assistant" => Some(text),
             _ => None,
         })
     }
 
     fn changed(&self) -> Vec<&str> {
-        self.told(|entry| match entry {
-            Entry::FileChanged { path } => Some(path),
+        self.reported(|entry| match entry {
+            TranscriptEntry::FileChanged { path } => Some(path),
             _ => None,
         })
     }
 
-    fn told(&self, which: impl Fn(&Entry) -> Option<&String>) -> Vec<&str> {
+    fn reported(&self, which: impl Fn(&TranscriptEntry) -> Option<&String>) -> Vec<&str> {
         self.entries.iter().filter_map(|entry| which(entry).map(String::as_str)).collect()
     }
 }

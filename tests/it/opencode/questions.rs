@@ -2,9 +2,10 @@
 
 use serde_json::json;
 use shared::{
-    id::MessageId,
-    runtime::{AgentRuntime, Answer, Assignment, Decision, Phase, Question, QuestionKind, RunState, Said},
-    session::outcome::Category,
+    agents::contract::{
+        AgentRuntime, Answer, Assignment, Decision, Phase, Question, QuestionKind, RunState, UserMessage,
+    },
+    kernel::{failure::Category, id::MessageId},
 };
 
 use super::{Bench, Seen, bash, script, worktree};
@@ -20,14 +21,14 @@ async fn asked(bench: &Bench, assignment: &Assignment, state: RunState) -> (Seen
 }
 
 async fn reply(bench: &Bench, assignment: &Assignment, state: &RunState, answer: Answer) -> RunState {
-    let (id, said) = (MessageId::new(), Said::Answer { answer });
-    let answered = bench.runtime.say(assignment, state, id, &said).await.unwrap();
-    bench.runtime.say(assignment, state, id, &said).await.unwrap();
+    let (id, said) = (MessageId::new(), UserMessage::Answer { answer });
+    let answered = bench.runtime.send_message(assignment, state, id, &said).await.unwrap();
+    bench.runtime.send_message(assignment, state, id, &said).await.unwrap();
     answered
 }
 
 #[tokio::test]
-async fn an_approval_is_asked_for_and_holds_once() {
+async fn an_approval_is_requested_and_holds_once() {
     let bench = Bench::new();
     let steps = json!([bash("touch asked.txt"), bash("touch asked.txt"), {"text": "ok"}]);
     let assignment = bench.assignment(&steps);
@@ -40,8 +41,8 @@ async fn an_approval_is_asked_for_and_holds_once() {
     let (seen, second) = asked(&bench, &assignment, state).await;
     assert_ne!(first.question_id, second.question_id, "approved for this once only");
     assert!(worktree(&seen.state).join("asked.txt").is_file());
-    let unfit = Said::Answer { answer: Answer { text: Some("well".to_owned()), ..answer(&second) } };
-    let failure = bench.runtime.say(&assignment, &seen.state, MessageId::new(), &unfit).await.unwrap_err();
+    let unfit = UserMessage::Answer { answer: Answer { text: Some("well".to_owned()), ..answer(&second) } };
+    let failure = bench.runtime.send_message(&assignment, &seen.state, MessageId::new(), &unfit).await.unwrap_err();
     assert_eq!(failure.category, Category::User);
     let denied = Answer { decision: Some(Decision::Deny), text: Some("not again".to_owned()), ..answer(&second) };
     let state = reply(&bench, &assignment, &seen.state, denied).await;
@@ -51,7 +52,7 @@ async fn an_approval_is_asked_for_and_holds_once() {
 }
 
 #[tokio::test]
-async fn an_approval_of_a_child_is_asked_for_too() {
+async fn an_approval_for_a_child_session_is_requested_too() {
     let bench = Bench::new();
     let inner = script(&json!([bash("touch asked.txt"), {"text": "child"}]));
     let task = json!({"tool": "task", "args": {"description": "sub", "prompt": inner, "subagent_type": "general"}});
@@ -85,8 +86,8 @@ async fn several_questions_are_asked_one_by_one_and_answered_together() {
         reply(&bench, &assignment, &seen.state, Answer { text: Some("ledger".to_owned()), ..answer(&second) }).await;
     let seen = bench.finish(&assignment, state).await;
     assert_eq!(seen.completed(), "ok");
-    let told = format!("{:?}", seen.entries);
-    assert!(told.contains("pg") && told.contains("ledger"), "{told}");
+    let reported = format!("{:?}", seen.entries);
+    assert!(reported.contains("pg") && reported.contains("ledger"), "{reported}");
 }
 
 #[tokio::test]

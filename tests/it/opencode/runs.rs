@@ -4,15 +4,14 @@ use std::fs;
 
 use serde_json::{Value, json};
 use shared::{
-    id::MessageId,
-    runtime::{AgentRuntime, Assignment, Continuation, Phase, Said},
-    session::outcome::Category,
+    agents::contract::{AgentRuntime, Assignment, Continuation, Phase, UserMessage},
+    kernel::{failure::Category, id::MessageId},
 };
 
 use super::{Agents, Bench, asked, bash, script, worktree, write};
 
 #[tokio::test]
-async fn a_handover_that_is_made_twice_at_once_is_one() {
+async fn two_concurrent_handovers_start_one_run() {
     let bench = Bench::new();
     let mut assignment = bench.assignment_in(&bench.repository("app"), &json!([{"text": "once"}]));
     assignment.prompt += " word-of-the-twice";
@@ -37,7 +36,7 @@ async fn call(path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_unknown_model_or_agent_is_refused_before_anything_is_made() {
+async fn an_unknown_model_or_agent_is_refused_before_anything_is_created() {
     let bench = Bench::new();
     let mut assignment = bench.assignment(&json!([{"text": "ok"}]));
     assignment.model = Some("stub/none".to_owned());
@@ -50,7 +49,7 @@ async fn an_unknown_model_or_agent_is_refused_before_anything_is_made() {
 }
 
 #[tokio::test]
-async fn the_agents_own_children_are_counted() {
+async fn the_usage_of_child_sessions_is_counted() {
     let bench = Bench::new();
     let inner = script(&json!([bash("echo inner"), {"text": "from the child"}]));
     let task = json!({"tool": "task", "args": {"description": "sub", "prompt": inner, "subagent_type": "general"}});
@@ -64,15 +63,15 @@ async fn the_agents_own_children_are_counted() {
 }
 
 #[tokio::test]
-async fn what_is_said_to_a_busy_agent_is_answered_once() {
+async fn a_message_to_a_busy_agent_is_answered_once() {
     let bench = Bench::new();
     let assignment = bench.assignment(&json!([bash("sleep 2"), {"text": "first"}]));
     let state = bench.runtime.dispatch(&assignment).await.unwrap();
     let seen = bench.watch(&assignment, state, |phase| *phase == Phase::Working).await;
     let id = MessageId::new();
-    let said = Said::Text { text: script(&json!([{"text": "second"}])) };
-    let state = bench.runtime.say(&assignment, &seen.state, id, &said).await.unwrap();
-    let again = bench.runtime.say(&assignment, &seen.state, id, &said).await.unwrap();
+    let said = UserMessage::Text { text: script(&json!([{"text": "second"}])) };
+    let state = bench.runtime.send_message(&assignment, &seen.state, id, &said).await.unwrap();
+    let again = bench.runtime.send_message(&assignment, &seen.state, id, &said).await.unwrap();
     assert_eq!(state, again);
     let seen = bench.finish(&assignment, state).await;
     assert_eq!(seen.completed(), "second");
@@ -80,7 +79,7 @@ async fn what_is_said_to_a_busy_agent_is_answered_once() {
 }
 
 #[tokio::test]
-async fn a_held_run_goes_on_in_its_own_session() {
+async fn a_resumed_run_continues_in_its_own_session() {
     let bench = Bench::new();
     let steps = json!([write("before.txt", "x"), bash("sleep 30"), {"text": "went on"}]);
     let mut assignment = bench.assignment(&steps);
@@ -103,8 +102,8 @@ async fn a_held_run_goes_on_in_its_own_session() {
 async fn wait_for_tool(
     bench: &Bench,
     assignment: &Assignment,
-    mut state: shared::runtime::RunState,
-) -> shared::runtime::RunState {
+    mut state: shared::agents::contract::RunState,
+) -> shared::agents::contract::RunState {
     loop {
         let seen = bench.watch(assignment, state, |_| true).await;
         state = seen.state.clone();
@@ -115,11 +114,11 @@ async fn wait_for_tool(
 }
 
 #[tokio::test]
-async fn a_new_run_goes_on_in_the_old_session_and_tells_only_itself() {
+async fn a_new_run_continues_in_the_old_session_and_reports_only_its_own_events() {
     let bench = Bench::new();
     let mut assignment = bench.assignment(&json!([write("a.txt", "a\n"), {"text": "first"}, {"text": "second"}]));
     let first = bench.run(&assignment).await;
-    let work = bench.runtime.collect(&assignment, &first.state).await.unwrap();
+    let work = bench.runtime.collect_output(&assignment, &first.state).await.unwrap();
     assignment.run = 2;
     assignment.run_started_at = super::now();
     assignment.continuation = Continuation::Checkpoint {
@@ -132,10 +131,10 @@ async fn a_new_run_goes_on_in_the_old_session_and_tells_only_itself() {
     assert_eq!(state.0["session"], first.state.0["session"]);
     let second = bench.finish(&assignment, state).await;
     assert_eq!(second.completed(), "second");
-    assert_eq!(second.texts(), ["second"], "what the first run said is not told again");
+    assert_eq!(second.texts(), ["second"], "what the first run said is not reported again");
     assert_eq!(second.last().usage_scope, first.last().usage_scope);
     assert_eq!(second.last().usage.cost_micros, 3 * 2200, "cumulative for that session");
-    let work = bench.runtime.collect(&assignment, &second.state).await.unwrap();
+    let work = bench.runtime.collect_output(&assignment, &second.state).await.unwrap();
     assert_eq!(work.files[0].path, "a.txt", "all that the session came to");
 }
 
@@ -146,9 +145,9 @@ async fn a_run_whose_session_was_lost_starts_from_the_stored_patch() {
     let line = "cat made.txt 2>/dev/null || seq 1 40000 > made.txt";
     let mut assignment = bench.assignment_in(&project, &json!([bash(line), {"text": "ok"}]));
     let first = bench.run(&assignment).await;
-    let work = bench.runtime.collect(&assignment, &first.state).await.unwrap();
+    let work = bench.runtime.collect_output(&assignment, &first.state).await.unwrap();
     assert!(work.patch.len() > 128 << 10, "it takes more than one piece");
-    bench.runtime.release(&assignment, &first.state).await.unwrap();
+    bench.runtime.release_workspace(&assignment, &first.state).await.unwrap();
     assignment.run = 2;
     let checkpoint = |state, fork| Continuation::Checkpoint {
         state,
@@ -162,7 +161,7 @@ async fn a_run_whose_session_was_lost_starts_from_the_stored_patch() {
     assert_ne!(second.state.0["session"], first.state.0["session"]);
     let place = worktree(&second.state);
     assert_eq!(fs::read_to_string(place.join("made.txt")).unwrap().lines().count(), 40000);
-    assert_eq!(bench.runtime.collect(&assignment, &second.state).await.unwrap().patch, work.patch);
+    assert_eq!(bench.runtime.collect_output(&assignment, &second.state).await.unwrap().patch, work.patch);
 
     let fork = Assignment {
         continuation: checkpoint(Some(second.state.clone()), true),
@@ -183,7 +182,7 @@ async fn a_fork_without_a_repository_starts_from_the_base_of_its_source() {
     fs::write(place.join("a.txt"), "a\n").unwrap();
     let source = bench.assignment_in(&place, &json!([bash("echo b >> a.txt"), {"text": "ok"}]));
     let seen = bench.run(&source).await;
-    let patch = bench.runtime.collect(&source, &seen.state).await.unwrap().patch;
+    let patch = bench.runtime.collect_output(&source, &seen.state).await.unwrap().patch;
     fs::write(place.join("a.txt"), "changed since\n").unwrap();
     let continuation = Continuation::Checkpoint { state: Some(seen.state), patch, summary: String::new(), fork: true };
     let fork = Assignment { continuation, ..bench.assignment_in(&place, &json!([{"text": "ok"}])) };

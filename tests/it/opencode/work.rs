@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use serde_json::json;
-use shared::runtime::{AgentRuntime, Entry, FileStatus, Phase};
+use shared::agents::contract::{AgentRuntime, FileStatus, Phase, TranscriptEntry};
 
 use tokio::time::sleep;
 
@@ -26,7 +26,7 @@ async fn a_run_writes_files_and_the_diff_shows_them() {
     assert_eq!(seen.changed(), ["new file.txt"]);
     assert_eq!(seen.last().turns_with_changes, 1);
 
-    let work = bench.runtime.collect(&assignment, &seen.state).await.unwrap();
+    let work = bench.runtime.collect_output(&assignment, &seen.state).await.unwrap();
     let mut files: Vec<_> = work.files.iter().map(|file| (file.path.as_str(), file.status, file.additions)).collect();
     files.sort_unstable_by_key(|file| file.0);
     let expected = [
@@ -46,19 +46,19 @@ async fn a_run_writes_files_and_the_diff_shows_them() {
 }
 
 #[tokio::test]
-async fn the_index_of_the_agent_is_not_disturbed_by_a_look_at_its_work() {
+async fn reading_the_diff_does_not_disturb_the_agents_git_index() {
     let bench = Bench::new();
     let assignment = bench.assignment_in(&bench.repository("app"), &json!([bash("echo x > a; echo y > b; git add a")]));
     let seen = bench.run(&assignment).await;
     let place = worktree(&seen.state);
     let before = git(&place, &["status", "--porcelain"]);
-    bench.runtime.collect(&assignment, &seen.state).await.unwrap();
+    bench.runtime.collect_output(&assignment, &seen.state).await.unwrap();
     assert_eq!(git(&place, &["status", "--porcelain"]), before);
     assert_eq!(before, "A  a\n?? b\n");
 }
 
 #[tokio::test]
-async fn every_entry_is_told_once_however_often_one_looks() {
+async fn every_transcript_entry_is_reported_once_over_many_observations() {
     let bench = Bench::new();
     let steps = json!([
         {"tools": [bash("echo one"), write("made.txt", "two")], "say": "Two at once."},
@@ -75,7 +75,7 @@ async fn every_entry_is_told_once_however_often_one_looks() {
     let again = bench.runtime.observe(&assignment, &seen.state).await.unwrap();
     assert_eq!(again.transcript, [], "nothing is new");
     assert_eq!(again.phase, seen.last().phase, "an end stays the same");
-    let mut parts: Vec<_> = seen.entries.iter().filter_map(told).collect();
+    let mut parts: Vec<_> = seen.entries.iter().filter_map(reported).collect();
     let all = parts.len();
     parts.sort_unstable();
     parts.dedup();
@@ -83,7 +83,7 @@ async fn every_entry_is_told_once_however_often_one_looks() {
 }
 
 #[tokio::test]
-async fn a_long_run_that_nobody_looked_at_is_told_whole() {
+async fn a_long_unobserved_run_is_reported_completely() {
     let bench = Bench::new();
     let mut steps: Vec<_> = (0..12).map(|number| bash(&format!("echo word-of-the-long {number}"))).collect();
     steps.push(json!({"text": "done"}));
@@ -97,21 +97,21 @@ async fn a_long_run_that_nobody_looked_at_is_told_whole() {
     assert_eq!(seen.tools("bash"), ["completed"; 12]);
 }
 
-fn told(entry: &Entry) -> Option<(String, String)> {
+fn reported(entry: &TranscriptEntry) -> Option<(String, String)> {
     match entry {
-        Entry::Message { part, role, .. } => Some((part.clone(), role.clone())),
-        Entry::Tool { part, state, .. } => Some((part.clone(), state.clone())),
+        TranscriptEntry::Message { part, role, .. } => Some((part.clone(), role.clone())),
+        TranscriptEntry::Tool { part, state, .. } => Some((part.clone(), state.clone())),
         _ => None,
     }
 }
 
 #[tokio::test]
-async fn a_large_diff_arrives_whole_and_one_beyond_the_limit_says_so() {
+async fn a_large_diff_is_complete_and_one_beyond_the_limit_is_marked() {
     let bench = Bench::new();
     let line = "seq 1 150000 > big.txt; head -c 200000 /dev/urandom > raw.bin; printf 'caf\\351\\n' > latin.txt";
     let assignment = bench.assignment_in(&bench.repository("app"), &json!([bash(line), {"text": "ok"}]));
     let seen = bench.run(&assignment).await;
-    let work = bench.runtime.collect(&assignment, &seen.state).await.unwrap();
+    let work = bench.runtime.collect_output(&assignment, &seen.state).await.unwrap();
     assert!(work.patch.len() > 1 << 20, "{}", work.patch.len());
     let place = worktree(&seen.state);
     let fresh = bench.folder.join("fresh");
@@ -127,7 +127,7 @@ async fn a_large_diff_arrives_whole_and_one_beyond_the_limit_says_so() {
         settings.patch_limit = 100_000;
     });
     small.tenant_id = bench.tenant_id;
-    let work = small.runtime.collect(&assignment, &seen.state).await.unwrap();
+    let work = small.runtime.collect_output(&assignment, &seen.state).await.unwrap();
     assert!(work.patch.len() <= 100_000);
     assert!(work.summary.starts_with("The patch has "), "{}", work.summary);
     let mut names: Vec<_> = work.files.iter().map(|file| file.path.as_str()).collect();
@@ -136,7 +136,7 @@ async fn a_large_diff_arrives_whole_and_one_beyond_the_limit_says_so() {
 }
 
 #[tokio::test]
-async fn a_release_takes_the_files_and_keeps_the_branch() {
+async fn a_release_removes_the_files_and_keeps_the_branch() {
     let bench = Bench::new();
     let project = bench.repository("app");
     let assignment = bench.assignment_in(&project, &json!([write("kept.txt", "kept\n"), {"text": "ok"}]));
@@ -144,13 +144,13 @@ async fn a_release_takes_the_files_and_keeps_the_branch() {
     let place = worktree(&seen.state);
     assert!(place.join("kept.txt").is_file());
     for _ in 0..2 {
-        bench.runtime.release(&assignment, &seen.state).await.unwrap();
+        bench.runtime.release_workspace(&assignment, &seen.state).await.unwrap();
     }
     assert!(!place.exists());
     let branch = format!("ioc/{}", assignment.session_id);
     assert_eq!(git(&project, &["show", &format!("{branch}:kept.txt")]), "kept\n");
     assert_eq!(git(&project, &["worktree", "list"]).lines().count(), 1);
-    let work = bench.runtime.collect(&assignment, &seen.state).await.unwrap();
+    let work = bench.runtime.collect_output(&assignment, &seen.state).await.unwrap();
     assert_eq!(work.files[0].path, "kept.txt", "the work can still be read from the branch");
     let observation = bench.runtime.observe(&assignment, &seen.state).await.unwrap();
     assert!(matches!(observation.phase, Phase::Finished(_)), "its session is gone: {:?}", observation.phase);

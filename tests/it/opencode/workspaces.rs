@@ -4,14 +4,14 @@ use std::{fs, path::Path};
 
 use serde_json::json;
 use shared::{
-    runtime::{AgentRuntime, Assignment},
-    session::{outcome::Category, workspace::Workspace},
+    agents::contract::{AgentRuntime, Assignment, workspace::Workspace},
+    kernel::failure::Category,
 };
 
 use super::{Bench, bash, git, worktree, write};
 
 #[tokio::test]
-async fn two_sessions_of_one_repository_do_not_see_each_others_files() {
+async fn two_sessions_of_one_repository_are_isolated_from_each_other() {
     let bench = Bench::new();
     let project = bench.repository("app");
     let one = bench.assignment_in(&project, &json!([write("one.txt", "1"), bash("ls"), {"text": "ok"}]));
@@ -19,7 +19,7 @@ async fn two_sessions_of_one_repository_do_not_see_each_others_files() {
     let (one_seen, two_seen) = tokio::join!(bench.run(&one), bench.run(&two));
     assert!(!worktree(&one_seen.state).join("two.txt").exists());
     assert!(!worktree(&two_seen.state).join("one.txt").exists());
-    let work = bench.runtime.collect(&one, &one_seen.state).await.unwrap();
+    let work = bench.runtime.collect_output(&one, &one_seen.state).await.unwrap();
     assert_eq!(work.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["one.txt"]);
 }
 
@@ -66,14 +66,14 @@ async fn no_value_of_a_session_becomes_shell_code() {
 }
 
 #[tokio::test]
-async fn a_plain_directory_is_copied_and_left_alone() {
+async fn a_plain_directory_is_copied_and_left_unchanged() {
     let bench = Bench::new();
     let place = bench.folder.join("projects/plain");
     fs::create_dir(&place).unwrap();
     fs::write(place.join("a.txt"), "a\n").unwrap();
     let assignment = bench.assignment_in(&place, &json!([bash("cat a.txt && echo b >> a.txt"), {"text": "ok"}]));
     let seen = bench.run(&assignment).await;
-    let work = bench.runtime.collect(&assignment, &seen.state).await.unwrap();
+    let work = bench.runtime.collect_output(&assignment, &seen.state).await.unwrap();
     assert_eq!((work.files[0].path.as_str(), work.files[0].additions, work.files[0].deletions), ("a.txt", 1, 0));
     assert_eq!(fs::read_to_string(place.join("a.txt")).unwrap(), "a\n");
 }
@@ -105,7 +105,7 @@ async fn a_repository_is_cloned_at_its_ref_and_fetched_again_for_the_next() {
 }
 
 #[tokio::test]
-async fn a_repository_ref_or_folder_that_is_not_there_is_named() {
+async fn a_missing_repository_ref_or_folder_is_named() {
     let bench = Bench::new();
     let project = bench.repository("app");
     for (place, reference, directory, code) in [

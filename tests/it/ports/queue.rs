@@ -1,4 +1,4 @@
-//! What every queue promises: the same claims over lanes in memory and over SQS (`MiniStack`).
+//! The contract of every queue: the same claims about queues in memory and about SQS (`MiniStack`).
 
 use std::{
     collections::BTreeSet,
@@ -7,16 +7,20 @@ use std::{
 
 use harness::ministack::ministack;
 use shared::{
-    error::Code,
-    id::{SessionId, TenantId},
-    job::{Job, Lane},
-    queue::{Delivery, Depth, Limits, Memory, Queue, Settings, Sqs},
+    kernel::{
+        error::Code,
+        id::{SessionId, TenantId},
+    },
+    platform::queue::{
+        Depth, Limits, MemoryQueue, Queue, QueueDelivery, Sqs, SqsSettings,
+        job::{Job, QueueName},
+    },
 };
 
 /// SQS counts in whole seconds.
 const VISIBILITY: Duration = Duration::from_secs(1);
 const MAX_RECEIVES: u32 = 2;
-const LANE: Lane = Lane::Dispatch;
+const QUEUE_NAME: QueueName = QueueName::Dispatch;
 /// Long enough for any message that is on its way, short enough to wait for one that must not come.
 const A_WHILE: Duration = Duration::from_secs(3);
 const AT_ONCE: Duration = Duration::ZERO;
@@ -45,22 +49,22 @@ claims_of_every_queue! {
     a_message_that_is_not_deleted_comes_back_and_is_counted
     a_message_can_be_shown_again_at_once
     a_message_can_be_kept_hidden_for_longer
-    a_message_received_too_often_is_put_aside
+    a_message_received_too_often_is_dead_lettered
     a_void_receipt_is_no_error
     dead_letters_can_be_listed_and_sent_on_their_way_again
-    a_body_that_cannot_be_read_is_kept_and_put_aside
+    an_unreadable_body_is_dead_lettered
     a_body_of_newer_code_survives_a_redrive
-    a_buried_message_is_put_aside_at_once_with_its_reason
+    a_discarded_message_is_dead_lettered_at_once_with_its_reason
     one_who_waits_is_woken_by_a_message
     one_who_waits_in_vain_gets_nothing
     the_tenant_travels_with_the_message
-    lanes_are_apart
-    its_depth_is_told
+    queues_are_independent_of_each_other
+    the_queue_depth_is_reported
     it_answers_a_ping
 }
 
 fn in_memory() -> Queue {
-    Queue::Memory(Memory::new(Limits { visibility: VISIBILITY, max_receives: MAX_RECEIVES }))
+    Queue::Memory(MemoryQueue::new(Limits { visibility: VISIBILITY, max_receives: MAX_RECEIVES }))
 }
 
 async fn on_sqs() -> Queue {
@@ -74,13 +78,13 @@ fn job() -> Job {
     Job::dispatch(TenantId::new(), SessionId::new())
 }
 
-async fn take(queue: &Queue, wait: Duration) -> Option<Delivery> {
-    let mut taken = queue.receive(LANE, 1, wait).await.unwrap();
+async fn take(queue: &Queue, wait: Duration) -> Option<QueueDelivery> {
+    let mut taken = queue.receive(QUEUE_NAME, 1, wait).await.unwrap();
     assert!(taken.len() <= 1, "one was asked for");
     taken.pop()
 }
 
-async fn expect(queue: &Queue, job: &Job) -> Delivery {
+async fn expect(queue: &Queue, job: &Job) -> QueueDelivery {
     let delivery = take(queue, A_WHILE).await.expect("a message comes");
     assert_eq!(delivery.job.as_ref(), Ok(job));
     delivery
@@ -102,7 +106,7 @@ async fn what_is_sent_is_received_and_after_deletion_never_again(queue: Queue) {
     assert_eq!(delivery.receive_count, 1);
     queue.delete(&delivery.receipt).await.unwrap();
     assert!(take(&queue, VISIBILITY + Duration::from_millis(500)).await.is_none());
-    assert_eq!(queue.depth(LANE).await.unwrap(), Depth::default());
+    assert_eq!(queue.depth(QUEUE_NAME).await.unwrap(), Depth::default());
 }
 
 async fn a_delayed_message_comes_when_its_time_is_over_and_not_before(queue: Queue) {
@@ -120,7 +124,7 @@ async fn a_batch_of_25_arrives_whole_each_after_its_own_delay(queue: Queue) {
     queue.send_all(&jobs).await.unwrap();
     let mut come = Vec::new();
     while come.len() < jobs.len() {
-        let taken = queue.receive(LANE, 10, A_WHILE).await.unwrap();
+        let taken = queue.receive(QUEUE_NAME, 10, A_WHILE).await.unwrap();
         assert!(!taken.is_empty(), "only {} came", come.len());
         assert!(taken.len() <= 10);
         for delivery in taken {
@@ -164,11 +168,11 @@ async fn a_message_can_be_kept_hidden_for_longer(queue: Queue) {
     assert!(asked.elapsed() > Duration::from_millis(1800), "came after {:?}", asked.elapsed());
 }
 
-async fn a_message_received_too_often_is_put_aside(queue: Queue) {
+async fn a_message_received_too_often_is_dead_lettered(queue: Queue) {
     let job = job();
     queue.send(&job).await.unwrap();
     wear_out(&queue).await;
-    let dead = queue.dead(LANE, 10).await.unwrap();
+    let dead = queue.list_dead_letters(QUEUE_NAME, 10).await.unwrap();
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].job.as_ref(), Ok(&job));
     assert_eq!(dead[0].reason, None);
@@ -192,18 +196,18 @@ async fn dead_letters_can_be_listed_and_sent_on_their_way_again(queue: Queue) {
     queue.send_all(&jobs).await.unwrap();
     let mut left = jobs.len();
     while left > 0 {
-        for delivery in queue.receive(LANE, 10, A_WHILE).await.unwrap() {
-            queue.bury(&delivery, "tried enough").await.unwrap();
+        for delivery in queue.receive(QUEUE_NAME, 10, A_WHILE).await.unwrap() {
+            queue.dead_letter(&delivery, "tried enough").await.unwrap();
             left -= 1;
         }
     }
-    assert_eq!(queue.dead(LANE, 3).await.unwrap().len(), 3);
-    assert_eq!(queue.dead(LANE, 100).await.unwrap().len(), 12, "listing leaves them where they are");
-    assert_eq!(queue.redrive(LANE).await.unwrap(), 12);
-    assert_eq!(queue.redrive(LANE).await.unwrap(), 0);
+    assert_eq!(queue.list_dead_letters(QUEUE_NAME, 3).await.unwrap().len(), 3);
+    assert_eq!(queue.list_dead_letters(QUEUE_NAME, 100).await.unwrap().len(), 12, "listing leaves them where they are");
+    assert_eq!(queue.redrive_dead_letters(QUEUE_NAME).await.unwrap(), 12);
+    assert_eq!(queue.redrive_dead_letters(QUEUE_NAME).await.unwrap(), 0);
     let mut back = BTreeSet::new();
     while back.len() < 12 {
-        let taken = queue.receive(LANE, 10, A_WHILE).await.unwrap();
+        let taken = queue.receive(QUEUE_NAME, 10, A_WHILE).await.unwrap();
         assert!(!taken.is_empty(), "only {} came back", back.len());
         for delivery in taken {
             assert_eq!(delivery.receive_count, 1, "it starts anew");
@@ -212,11 +216,11 @@ async fn dead_letters_can_be_listed_and_sent_on_their_way_again(queue: Queue) {
             back.insert(format!("{:?}", delivery.job.unwrap()));
         }
     }
-    assert_eq!(queue.depth(LANE).await.unwrap(), Depth::default());
+    assert_eq!(queue.depth(QUEUE_NAME).await.unwrap(), Depth::default());
 }
 
-async fn a_body_that_cannot_be_read_is_kept_and_put_aside(queue: Queue) {
-    queue.send_text(LANE, None, "{ not a job").await.unwrap();
+async fn an_unreadable_body_is_dead_lettered(queue: Queue) {
+    queue.send_text(QUEUE_NAME, None, "{ not a job").await.unwrap();
     let delivery = take(&queue, A_WHILE).await.expect("it is delivered like any other");
     let unreadable = delivery.job.unwrap_err();
     assert_eq!(unreadable.raw, "{ not a job");
@@ -226,7 +230,7 @@ async fn a_body_that_cannot_be_read_is_kept_and_put_aside(queue: Queue) {
     let mut dead = Vec::new();
     for _ in 0..20 {
         assert!(take(&queue, Duration::from_millis(100)).await.is_none());
-        dead = queue.dead(LANE, 10).await.unwrap();
+        dead = queue.list_dead_letters(QUEUE_NAME, 10).await.unwrap();
         if !dead.is_empty() {
             break;
         }
@@ -237,21 +241,21 @@ async fn a_body_that_cannot_be_read_is_kept_and_put_aside(queue: Queue) {
 async fn a_body_of_newer_code_survives_a_redrive(queue: Queue) {
     let tenant_id = TenantId::new();
     let body = format!(r#"{{"job":"dispatch","version":200,"tenant_id":"{tenant_id}","session_id":"{tenant_id}"}}"#);
-    queue.send_text(LANE, Some(tenant_id), &body).await.unwrap();
+    queue.send_text(QUEUE_NAME, Some(tenant_id), &body).await.unwrap();
     wear_out(&queue).await;
-    assert_eq!(queue.redrive(LANE).await.unwrap(), 1);
+    assert_eq!(queue.redrive_dead_letters(QUEUE_NAME).await.unwrap(), 1);
     let again = take(&queue, A_WHILE).await.expect("it is back");
     assert_eq!(again.tenant_id, Some(tenant_id));
     assert_eq!(again.body(), body);
 }
 
-async fn a_buried_message_is_put_aside_at_once_with_its_reason(queue: Queue) {
+async fn a_discarded_message_is_dead_lettered_at_once_with_its_reason(queue: Queue) {
     let job = job();
     queue.send(&job).await.unwrap();
     let delivery = expect(&queue, &job).await;
-    queue.bury(&delivery, "the session\n does not exist").await.unwrap();
+    queue.dead_letter(&delivery, "the session\n does not exist").await.unwrap();
     assert!(take(&queue, VISIBILITY + Duration::from_millis(500)).await.is_none());
-    let dead = queue.dead(LANE, 10).await.unwrap();
+    let dead = queue.list_dead_letters(QUEUE_NAME, 10).await.unwrap();
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].job.as_ref(), Ok(&job));
     assert_eq!(dead[0].tenant_id, job.tenant_id());
@@ -286,19 +290,19 @@ async fn the_tenant_travels_with_the_message(queue: Queue) {
     assert_eq!(expect(&queue, &job).await.tenant_id, job.tenant_id());
 }
 
-async fn lanes_are_apart(queue: Queue) {
+async fn queues_are_independent_of_each_other(queue: Queue) {
     let (first, second) = (job(), Job::observe(TenantId::new(), SessionId::new()));
     queue.send_all(&[(first.clone(), AT_ONCE), (second.clone(), AT_ONCE)]).await.unwrap();
     expect(&queue, &first).await;
-    let observed = queue.receive(Lane::Observe, 10, A_WHILE).await.unwrap();
+    let observed = queue.receive(QueueName::Observe, 10, A_WHILE).await.unwrap();
     assert_eq!(observed.len(), 1);
     assert_eq!(observed[0].job, Ok(second));
 }
 
-async fn its_depth_is_told(queue: Queue) {
+async fn the_queue_depth_is_reported(queue: Queue) {
     queue.send_all(&[(job(), AT_ONCE), (job(), AT_ONCE), (job(), Duration::from_mins(1))]).await.unwrap();
     take(&queue, A_WHILE).await.expect("one of two");
-    let depth = queue.depth(LANE).await.unwrap();
+    let depth = queue.depth(QUEUE_NAME).await.unwrap();
     assert_eq!(depth, Depth { ready: 1, delayed: 1, in_flight: 1, dead: 0 });
 }
 
@@ -307,17 +311,17 @@ async fn it_answers_a_ping(queue: Queue) {
 }
 
 #[tokio::test]
-async fn an_sqs_that_does_not_answer_is_known_within_a_second() {
+async fn an_unresponsive_sqs_is_detected_within_a_second() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let config = ministack().sqs().config().to_builder();
     let config = config.endpoint_url(format!("http://{}", silent.local_addr().unwrap())).build();
     let url = |name: &str| format!("http://{}/{name}", silent.local_addr().unwrap());
-    let settings = Settings {
+    let settings = SqsSettings {
         dispatch_url: url("a"),
         observe_url: url("b"),
         poll_url: url("c"),
         train_url: url("d"),
-        ..Settings::default()
+        ..SqsSettings::default()
     };
     let queue = Queue::Sqs(Sqs::with_client(settings, aws_sdk_sqs::Client::from_conf(config)));
     let asked = Instant::now();
@@ -326,7 +330,7 @@ async fn an_sqs_that_does_not_answer_is_known_within_a_second() {
 }
 
 #[tokio::test]
-async fn a_sweep_sent_to_sqs_is_refused_because_a_schedule_calls_it() {
+async fn a_reconcile_job_cannot_be_sent_to_sqs_because_a_schedule_runs_it() {
     let queue = on_sqs().await;
-    assert_eq!(queue.send(&Job::sweep()).await.unwrap_err().code(), Code::InternalError);
+    assert_eq!(queue.send(&Job::reconcile()).await.unwrap_err().code(), Code::InternalError);
 }

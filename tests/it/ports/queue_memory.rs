@@ -1,5 +1,5 @@
-//! What only the lanes in memory promise: exact delays, a handover within microseconds, and no message without somebody
-//! who watches for it.
+//! Guarantees of the queues in memory only: exact delays, delivery within microseconds, and no message without a
+//! waiting receiver.
 
 use std::{
     collections::HashSet,
@@ -7,9 +7,11 @@ use std::{
 };
 
 use shared::{
-    id::{SessionId, TenantId},
-    job::{Job, Lane},
-    queue::{Limits, Memory, Queue},
+    kernel::id::{SessionId, TenantId},
+    platform::queue::{
+        Limits, MemoryQueue, Queue,
+        job::{Job, QueueName},
+    },
 };
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -19,16 +21,16 @@ fn job() -> Job {
 }
 
 async fn take_one(queue: &Queue, wait: Duration) -> Option<Job> {
-    let mut taken = queue.receive(Lane::Observe, 1, wait).await.unwrap();
+    let mut taken = queue.receive(QueueName::Observe, 1, wait).await.unwrap();
     let delivery = taken.pop()?;
     queue.delete(&delivery.receipt).await.unwrap();
     Some(delivery.job.unwrap())
 }
 
 #[tokio::test]
-async fn a_message_is_handed_over_within_microseconds() {
+async fn a_message_is_delivered_within_microseconds() {
     const ROUNDS: u32 = 2000;
-    let queue = Queue::Memory(Memory::default());
+    let queue = Queue::Memory(MemoryQueue::default());
     let mut waits = Vec::new();
     for _ in 0..ROUNDS {
         let receive = async {
@@ -51,7 +53,7 @@ async fn a_message_is_handed_over_within_microseconds() {
 
 #[tokio::test]
 async fn a_delay_is_kept_to_the_millisecond_or_two() {
-    let queue = Queue::Memory(Memory::default());
+    let queue = Queue::Memory(MemoryQueue::default());
     let delay = Duration::from_millis(20);
     let mut late = Vec::new();
     for _ in 0..20 {
@@ -67,7 +69,7 @@ async fn a_delay_is_kept_to_the_millisecond_or_two() {
 
 #[tokio::test]
 async fn a_shorter_delay_sent_later_wakes_first() {
-    let queue = Queue::Memory(Memory::default());
+    let queue = Queue::Memory(MemoryQueue::default());
     let (slow, quick) = (job(), job());
     let waits = take_one(&queue, Duration::from_secs(5));
     let sends = async {
@@ -81,8 +83,8 @@ async fn a_shorter_delay_sent_later_wakes_first() {
 }
 
 #[tokio::test]
-async fn when_the_one_who_watches_a_delay_is_dropped_another_takes_over() {
-    let queue = Queue::Memory(Memory::default());
+async fn another_receiver_takes_over_when_the_one_waiting_for_a_delay_is_dropped() {
+    let queue = Queue::Memory(MemoryQueue::default());
     let watches = timeout(Duration::from_millis(30), take_one(&queue, Duration::from_secs(5)));
     let waits = async {
         tokio::task::yield_now().await;
@@ -103,7 +105,7 @@ async fn when_the_one_who_watches_a_delay_is_dropped_another_takes_over() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_workers_see_each_of_4000_messages_once() {
     const MESSAGES: usize = 4000;
-    let memory = Memory::default();
+    let memory = MemoryQueue::default();
     let queue = Queue::Memory(memory.clone());
     let tracker = TaskTracker::new();
     let workers: Vec<_> = (0..8)
@@ -134,16 +136,16 @@ async fn eight_workers_see_each_of_4000_messages_once() {
 }
 
 #[tokio::test]
-async fn a_lane_can_be_emptied_as_a_lost_process_would() {
-    let memory = Memory::new(Limits::default());
+async fn a_queue_can_be_emptied_like_that_of_a_lost_process() {
+    let memory = MemoryQueue::new(Limits::default());
     let queue = Queue::Memory(memory.clone());
     let jobs = [job(), job(), job()];
     queue.send(&jobs[0]).await.unwrap();
     queue.send_after(&jobs[1], Duration::from_mins(1)).await.unwrap();
-    queue.receive(Lane::Observe, 1, Duration::ZERO).await.unwrap();
+    queue.receive(QueueName::Observe, 1, Duration::ZERO).await.unwrap();
     queue.send(&jobs[2]).await.unwrap();
     assert!(!memory.is_idle());
-    let lost: HashSet<_> = memory.drain(Lane::Observe).into_iter().collect();
+    let lost: HashSet<_> = memory.drain(QueueName::Observe).into_iter().collect();
     assert_eq!(lost, jobs.into_iter().collect());
     assert!(memory.is_idle());
     assert!(take_one(&queue, Duration::from_millis(50)).await.is_none());

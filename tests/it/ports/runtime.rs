@@ -5,16 +5,21 @@ use std::any::Any;
 use chrono::TimeDelta;
 use serde_json::{Map, json};
 use shared::{
-    agent::{Contact, Kind},
-    clock::{Clock, Time},
-    id::{AgentId, MessageId, SessionId, TenantId},
-    runtime::{
-        AgentRuntime, Answer, Assignment, Continuation, Decision, Entry, FileStatus, Finish, Phase, QuestionKind,
-        RunState, Said, scripted::Scripted,
+    agents::{
+        contract::{
+            AgentRuntime, Answer, Assignment, Continuation, Decision, FileStatus, Finish, Phase, QuestionKind,
+            RunState, TranscriptEntry, UserMessage,
+        },
+        registry::{AgentEndpoint, Kind},
+        scripted::ScriptedAgent,
+    },
+    kernel::{
+        clock::{Clock, Time},
+        id::{AgentId, MessageId, SessionId, TenantId},
     },
 };
 
-/// What the agent is to do.
+/// The script of the agent.
 #[derive(Clone, Copy)]
 pub(crate) enum Work {
     /// Write `made.txt` and say `Done.`
@@ -25,11 +30,11 @@ pub(crate) enum Work {
     Sleep,
 }
 
-/// A runtime, and how to tell its agent what to do.
+/// A runtime, and how to script its agent.
 pub(crate) struct Member {
     pub runtime: Box<dyn AgentRuntime>,
     pub assign: Box<dyn Fn(Work) -> Assignment>,
-    /// What kind of question its agents ask.
+    /// The kind of question that its agents ask.
     pub asks: QuestionKind,
     #[expect(dead_code, reason = "held only to live as long")]
     pub keep: Box<dyn Any>,
@@ -53,7 +58,7 @@ async fn the_scripted_agent_keeps_the_contract() {
         assignment
     };
     keeps_the_contract(&Member {
-        runtime: Box::new(Scripted::new(Clock::System)),
+        runtime: Box::new(ScriptedAgent::new(Clock::System)),
         assign: Box::new(assign),
         asks: QuestionKind::Approval,
         keep: Box::new(()),
@@ -62,7 +67,7 @@ async fn the_scripted_agent_keeps_the_contract() {
 }
 
 #[tokio::test]
-async fn a2a_keeps_the_contract_by_both_bindings() {
+async fn a2a_agents_keep_the_contract_over_both_bindings() {
     for binding in ["http", "rpc"] {
         keeps_the_contract(&crate::a2a::member(binding)).await;
     }
@@ -75,7 +80,7 @@ async fn opencode_keeps_the_contract() {
 
 #[tokio::test]
 async fn external_agents_keep_the_contract() {
-    keeps_the_contract(&crate::agents::external::contract::member().await).await;
+    keeps_the_contract(&crate::agents::eap::contract::member().await).await;
 }
 
 /// An assignment without a script.
@@ -100,9 +105,9 @@ pub(crate) fn blank() -> Assignment {
 }
 
 /// An agent of the platform.
-pub(crate) fn contact() -> Contact {
+pub(crate) fn contact() -> AgentEndpoint {
     let name = "agent".to_owned();
-    Contact {
+    AgentEndpoint {
         id: AgentId::new(),
         tenant_id: None,
         name,
@@ -113,29 +118,32 @@ pub(crate) fn contact() -> Contact {
 }
 
 async fn keeps_the_contract(member: &Member) {
-    a_run_is_one_and_tells_everything_once(member).await;
+    a_run_is_started_once_and_reports_every_event_once(member).await;
     a_question_waits_and_its_answer_counts_once(member).await;
     calling_off_and_giving_back_can_be_repeated(member).await;
 }
 
-async fn a_run_is_one_and_tells_everything_once(member: &Member) {
+async fn a_run_is_started_once_and_reports_every_event_once(member: &Member) {
     let (runtime, assignment) = (&member.runtime, (member.assign)(Work::Write));
     let state = runtime.dispatch(&assignment).await.unwrap();
     assert_eq!(runtime.dispatch(&assignment).await.unwrap(), state, "a handover made twice is one");
-    let (told, phase, state) = watch(member, &assignment, state, |phase| matches!(phase, Phase::Finished(_))).await;
+    let (reported, phase, state) = watch(member, &assignment, state, |phase| matches!(phase, Phase::Finished(_))).await;
     let Phase::Finished(Finish::Completed { result, .. }) = phase else { panic!("not completed: {phase:?}") };
     assert_eq!(result["text"], "Done.");
-    let texts = told.iter().filter(|entry| matches!(entry, Entry::Message { role, .. } if role == "assistant")).count();
-    assert_eq!(texts, 1, "told once: {told:?}");
+    let texts = reported
+        .iter()
+        .filter(|entry| matches!(entry, TranscriptEntry::Message { role, .. } if role == "assistant"))
+        .count();
+    assert_eq!(texts, 1, "reported once: {reported:?}");
     let again = runtime.observe(&assignment, &state).await.unwrap();
-    assert!(again.transcript.is_empty(), "nothing is told twice: {:?}", again.transcript);
-    let work = runtime.collect(&assignment, &state).await.unwrap();
-    assert_eq!(work, runtime.collect(&assignment, &state).await.unwrap(), "reading changes nothing");
+    assert!(again.transcript.is_empty(), "nothing is reported twice: {:?}", again.transcript);
+    let work = runtime.collect_output(&assignment, &state).await.unwrap();
+    assert_eq!(work, runtime.collect_output(&assignment, &state).await.unwrap(), "reading changes nothing");
     assert_eq!((work.files.len(), work.files[0].path.as_str()), (1, "made.txt"));
     assert_eq!((work.files[0].status, work.files[0].additions), (FileStatus::Added, 1));
     assert!(work.patch.contains("+one"));
-    runtime.release(&assignment, &state).await.unwrap();
-    runtime.release(&assignment, &state).await.unwrap();
+    runtime.release_workspace(&assignment, &state).await.unwrap();
+    runtime.release_workspace(&assignment, &state).await.unwrap();
 }
 
 async fn a_question_waits_and_its_answer_counts_once(member: &Member) {
@@ -147,12 +155,12 @@ async fn a_question_waits_and_its_answer_counts_once(member: &Member) {
     let approves = member.asks == QuestionKind::Approval;
     let (decision, text) = (approves.then_some(Decision::Approve), (!approves).then(|| "The second.".to_owned()));
     let answer = Answer { question_id: question.question_id, decision, choices: None, text };
-    let (id, said) = (MessageId::new(), Said::Answer { answer });
-    let state = runtime.say(&assignment, &state, id, &said).await.unwrap();
-    let state = runtime.say(&assignment, &state, id, &said).await.unwrap();
+    let (id, said) = (MessageId::new(), UserMessage::Answer { answer });
+    let state = runtime.send_message(&assignment, &state, id, &said).await.unwrap();
+    let state = runtime.send_message(&assignment, &state, id, &said).await.unwrap();
     let (_, phase, state) = watch(member, &assignment, state, |phase| matches!(phase, Phase::Finished(_))).await;
     assert!(matches!(phase, Phase::Finished(Finish::Completed { .. })), "{phase:?}");
-    runtime.release(&assignment, &state).await.unwrap();
+    runtime.release_workspace(&assignment, &state).await.unwrap();
 }
 
 async fn calling_off_and_giving_back_can_be_repeated(member: &Member) {
@@ -160,25 +168,25 @@ async fn calling_off_and_giving_back_can_be_repeated(member: &Member) {
     let state = runtime.dispatch(&assignment).await.unwrap();
     runtime.abort(&assignment, &state).await.unwrap();
     runtime.abort(&assignment, &state).await.unwrap();
-    runtime.release(&assignment, &state).await.unwrap();
+    runtime.release_workspace(&assignment, &state).await.unwrap();
     runtime.abort(&assignment, &state).await.unwrap();
 }
 
-/// Looks from state to state until `enough`; answers all that was told on the way.
+/// Observes from state to state until `enough`; returns everything that was reported on the way.
 async fn watch(
     member: &Member,
     assignment: &Assignment,
     mut state: RunState,
     enough: impl Fn(&Phase) -> bool,
-) -> (Vec<Entry>, Phase, RunState) {
+) -> (Vec<TranscriptEntry>, Phase, RunState) {
     let began: Time = Clock::System.now();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     loop {
         let seen = member.runtime.observe(assignment, &state).await.unwrap();
-        told.extend(seen.transcript);
+        reported.extend(seen.transcript);
         state = seen.state;
         if enough(&seen.phase) {
-            return (told, seen.phase, state);
+            return (reported, seen.phase, state);
         }
         assert!(Clock::System.now() - began < TimeDelta::seconds(60), "it never came; last: {:?}", seen.phase);
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

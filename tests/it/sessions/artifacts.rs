@@ -1,16 +1,16 @@
 //! `GET /sessions/{id}/artifacts` and one of them.
 
 use harness::{
-    Options, World,
+    Options, TestApp,
     ministack::{REGION, ministack},
 };
 use object_store::aws::AmazonS3Builder;
 use serde_json::json;
-use shared::{auth::Role, files::Files};
+use shared::{identity::auth::Role, platform::object_store::Files};
 
 #[tokio::test]
-async fn an_artifact_is_listed_with_its_hash_and_downloaded_as_it_was_made() {
-    let world = World::new().await;
+async fn an_artifact_is_listed_with_its_hash_and_downloaded_unchanged() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id =
         caller.run_script(json!([{"do": "write", "path": "src/a b\".html", "content": "<script>ä</script>"}])).await;
@@ -39,7 +39,7 @@ async fn an_artifact_is_listed_with_its_hash_and_downloaded_as_it_was_made() {
 }
 
 #[tokio::test]
-async fn where_answers_are_in_one_piece_a_large_artifact_is_fetched_from_its_store() {
+async fn where_responses_are_buffered_a_large_artifact_is_fetched_from_its_store() {
     let bucket = AmazonS3Builder::new()
         .with_bucket_name(ministack().bucket().await)
         .with_endpoint(&ministack().endpoint)
@@ -50,12 +50,12 @@ async fn where_answers_are_in_one_piece_a_large_artifact_is_fetched_from_its_sto
     let files = Files::of_bucket(bucket.build().unwrap(), "artifacts");
     let mut options = Options { store: Some(files), ..Options::default() };
     options.settings.streams = false;
-    let world = World::idle(options).await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let world = TestApp::idle(options).await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let id = caller.new_session(json!({})).await;
     for (size, status) in [(4_000_000, 200), (4_000_001, 307)] {
         let content = vec![b'x'; size];
-        let hash = world.app.files.put(world.tenant.id, id.parse().unwrap(), content.clone()).await.unwrap();
+        let hash = world.app.files.put_content(world.tenant.id, id.parse().unwrap(), content.clone()).await.unwrap();
         owner
             .run(&format!(
                 "delete from session_artifacts;

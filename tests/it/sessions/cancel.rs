@@ -1,12 +1,12 @@
 //! `POST /sessions/{id}/cancel`.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::json;
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 #[tokio::test]
-async fn a_held_session_is_called_off_with_the_reason_and_takes_its_waiting_children_with_it() {
-    let world = World::new().await;
+async fn cancelling_a_paused_session_records_the_reason_and_orphans_waiting_children() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id = caller.run_script(json!([{"do": "ask", "question_id": "q1", "kind": "input", "text": "Which?"}])).await;
     caller.reaches(&id, &["paused"]).await;

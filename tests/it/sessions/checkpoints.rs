@@ -1,16 +1,16 @@
 //! Checkpoints: those that come by themselves, those on request, and going back to one.
 
-use harness::{Caller, World};
+use harness::{Caller, TestApp};
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 async fn list(caller: &Caller, id: &str) -> Vec<Value> {
     caller.get(&format!("/sessions/{id}/checkpoints")).await.expect(200)["items"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
-async fn there_is_one_at_the_handover_after_each_turn_that_changed_files_and_at_the_end() {
-    let world = World::new().await;
+async fn a_checkpoint_is_taken_at_handover_after_changed_files_and_at_the_end() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id = caller
         .run_script(json!([
@@ -32,16 +32,16 @@ async fn there_is_one_at_the_handover_after_each_turn_that_changed_files_and_at_
     assert_eq!((&all[0]["tokens"], &all[0]["cost_usd"]), (&json!(7), &json!("0.000005")));
     assert_eq!(done["checkpoint_count"], 4);
     let events = caller.events(&id).await;
-    let told: Vec<_> = events.iter().filter(|event| event["type"] == "session.checkpoint_created").collect();
-    assert_eq!(told.len(), 4);
-    for (one, event) in all.iter().rev().zip(told) {
+    let reported: Vec<_> = events.iter().filter(|event| event["type"] == "session.checkpoint_created").collect();
+    assert_eq!(reported.len(), 4);
+    for (one, event) in all.iter().rev().zip(reported) {
         assert_eq!((&event["payload"]["sequence"], &event["seq"]), (&one["sequence"], &one["event_seq"]));
     }
 }
 
 #[tokio::test]
-async fn one_on_request_keeps_its_data_and_note() {
-    let world = World::full().await;
+async fn a_requested_checkpoint_keeps_its_data_and_note() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({})).await;
     let taken = caller
@@ -56,8 +56,8 @@ async fn one_on_request_keeps_its_data_and_note() {
 }
 
 #[tokio::test]
-async fn the_newest_hundred_are_kept_and_the_sequence_goes_on_counting() {
-    let world = World::full().await;
+async fn the_newest_hundred_checkpoints_are_kept_and_numbering_continues() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({})).await;
     for _ in 0..103 {
@@ -71,8 +71,8 @@ async fn the_newest_hundred_are_kept_and_the_sequence_goes_on_counting() {
 }
 
 #[tokio::test]
-async fn requests_at_once_get_a_number_each() {
-    let world = World::full().await;
+async fn concurrent_checkpoint_requests_get_distinct_numbers() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({})).await;
     let path = format!("/sessions/{id}/checkpoints");
@@ -85,8 +85,8 @@ async fn requests_at_once_get_a_number_each() {
 }
 
 #[tokio::test]
-async fn a_session_goes_on_from_the_checkpoint_that_it_was_taken_back_to() {
-    let world = World::new().await;
+async fn a_restored_session_continues_from_its_checkpoint() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let script = json!([
         {"do": "write", "path": "a.rs", "content": "a"},
@@ -120,8 +120,8 @@ async fn a_session_goes_on_from_the_checkpoint_that_it_was_taken_back_to() {
 }
 
 #[tokio::test]
-async fn the_largest_and_the_smallest_numbers_are_read_back_as_they_were_taken() {
-    let world = World::full().await;
+async fn the_largest_and_smallest_numbers_are_read_back_unchanged() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let numbers = json!({"largest": f64::MAX, "least": f64::MIN, "smallest": f64::from_bits(1), "third": 0.1 + 0.2});
     let id = caller.new_session(json!({"metadata": numbers})).await;

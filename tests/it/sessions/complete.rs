@@ -1,12 +1,12 @@
 //! `POST /sessions/{id}/complete`: by whoever drives the session.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::json;
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 #[tokio::test]
-async fn what_the_driver_reports_is_the_outcome() {
-    let world = World::new().await;
+async fn the_outcome_is_the_one_that_the_driver_reports() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id = caller.start_session(json!({"agent_config": {"agent": "manual"}})).await;
     let running = caller.reaches(&id, &["running"]).await;
@@ -17,14 +17,14 @@ async fn what_the_driver_reports_is_the_outcome() {
     assert!(done["ended_at"].is_string() && done["started_at"].is_string());
     caller.post(&format!("/sessions/{id}/complete"), report.clone()).await.problem(409, "INVALID_TRANSITION");
     let events = caller.events(&id).await;
-    let told = events.iter().find(|event| event["type"] == "session.completed").unwrap();
-    assert_eq!((&told["payload"], &told["actor"]["name"]), (&report, &json!("member")));
+    let reported = events.iter().find(|event| event["type"] == "session.completed").unwrap();
+    assert_eq!((&reported["payload"], &reported["actor"]["name"]), (&report, &json!("member")));
 }
 
 #[tokio::test]
-async fn of_two_ends_at_once_one_is_taken() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn only_one_of_two_concurrent_ends_is_accepted() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let id = caller.new_session(json!({})).await;
     owner.place(&id, "running").await;
     let (complete, fail) = (format!("/sessions/{id}/complete"), format!("/sessions/{id}/fail"));

@@ -1,8 +1,8 @@
 //! `POST /sessions`: every field at its limits and beyond, defaults, and what must not be.
 
-use harness::{Caller, World};
+use harness::{Caller, TestApp};
 use serde_json::{Map, Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 fn body(fields: &Value) -> Value {
     let mut body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});
@@ -35,12 +35,12 @@ fn map_of(bytes: usize) -> Value {
     json!({"k": "x".repeat(bytes - r#"{"k":""}"#.len())})
 }
 
-/// What is just allowed, and what is just not and under which name.
+/// For each limit a value that is just allowed, one that is not, and the field that the refusal names.
 fn edges() -> Vec<(Value, Value, &'static str)> {
-    let many = |n: usize| (0..n).map(|n| format!("tag {n}")).collect::<Vec<_>>();
-    let repository = |n: usize| json!({"repository": format!("https://h/{}", "r".repeat(n - "https://h/".len()))});
-    let reference = |n: usize| json!({"repository": "https://h/r", "ref": "r".repeat(n)});
-    let directory = |n: usize| json!({"directory": format!("/{}", "d".repeat(n - 1))});
+    [text_edges(), object_edges(), limit_edges()].concat()
+}
+
+fn text_edges() -> Vec<(Value, Value, &'static str)> {
     vec![
         (json!({"title": text(1)}), json!({"title": ""}), "title"),
         (json!({"title": text(200)}), json!({"title": text(201)}), "title"),
@@ -54,7 +54,7 @@ fn edges() -> Vec<(Value, Value, &'static str)> {
         (json!({"title": "👩‍💻 pairs"}), json!({"title": "a\u{202e}b"}), "title"),
         (json!({"description": text(1000)}), json!({"description": text(1001)}), "description"),
         (json!({"initial_prompt": text(1)}), json!({"initial_prompt": "\n"}), "initial_prompt"),
-        (json!({"initial_prompt": text(10_000)}), json!({"initial_prompt": text(10_001)}), "initial_prompt"),
+        (json!({"initial_prompt": text(100_000)}), json!({"initial_prompt": text(100_001)}), "initial_prompt"),
         (json!({"priority": 0}), json!({"priority": -1}), "priority"),
         (json!({"priority": 4}), json!({"priority": 5}), "priority"),
         (json!({"priority": "critical"}), json!({"priority": "Critical"}), "priority"),
@@ -66,6 +66,14 @@ fn edges() -> Vec<(Value, Value, &'static str)> {
             "model_identifier",
         ),
         (json!({"model_identifier": "a.b_c-d/E"}), json!({"model_identifier": "a b/c"}), "model_identifier"),
+    ]
+}
+
+fn object_edges() -> Vec<(Value, Value, &'static str)> {
+    let repository = |n: usize| json!({"repository": format!("https://h/{}", "r".repeat(n - "https://h/".len()))});
+    let reference = |n: usize| json!({"repository": "https://h/r", "ref": "r".repeat(n)});
+    let directory = |n: usize| json!({"directory": format!("/{}", "d".repeat(n - 1))});
+    vec![
         (json!({"agent_config": {"a-b_C": 1}}), json!({"agent_config": {"a.b": 1}}), "agent_config.a.b"),
         (json!({"agent_config": {"agent": "manual"}}), json!({"agent_config": {"agent": 1}}), "agent_config.agent"),
         (
@@ -98,6 +106,12 @@ fn edges() -> Vec<(Value, Value, &'static str)> {
             json!({"workspace": {"directory": "srv"}}),
             "workspace.directory",
         ),
+    ]
+}
+
+fn limit_edges() -> Vec<(Value, Value, &'static str)> {
+    let many = |n: usize| (0..n).map(|n| format!("tag {n}")).collect::<Vec<_>>();
+    vec![
         (json!({"workspace": null}), json!({"workspace": {}}), "workspace"),
         (json!({"max_duration_seconds": 60}), json!({"max_duration_seconds": 59}), "max_duration_seconds"),
         (json!({"max_duration_seconds": 86_400}), json!({"max_duration_seconds": 86_401}), "max_duration_seconds"),
@@ -115,9 +129,9 @@ fn edges() -> Vec<(Value, Value, &'static str)> {
 }
 
 #[tokio::test]
-async fn every_field_is_taken_at_its_edge_and_refused_one_beyond() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn every_field_is_accepted_at_its_limit_and_refused_beyond_it() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     for (good, ..) in edges() {
         let made = taken(&caller, good.clone()).await;
         for (field, sent) in good.as_object().unwrap() {
@@ -141,8 +155,8 @@ async fn every_field_is_taken_at_its_edge_and_refused_one_beyond() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_left_out_has_its_default() {
-    let world = World::full().await;
+async fn an_omitted_field_has_its_default() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let reply = caller.post("/sessions", body(&json!({}))).await;
     assert_eq!(reply.headers["etag"], "\"1\"");
@@ -167,8 +181,8 @@ async fn a_field_that_is_left_out_has_its_default() {
 }
 
 #[tokio::test]
-async fn every_type_and_priority_is_taken_and_shown_as_word_and_level() {
-    let world = World::full().await;
+async fn every_type_and_priority_is_accepted_and_shown_by_name_and_level() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     for kind in ["planning", "execution", "review", "debug", "integration"] {
         assert_eq!(taken(&caller, json!({"session_type": kind})).await["session_type"], kind);
@@ -181,10 +195,28 @@ async fn every_type_and_priority_is_taken_and_shown_as_word_and_level() {
     }
 }
 
+const FIELDS: [&str; 15] = [
+    "title",
+    "description",
+    "initial_prompt",
+    "model_identifier",
+    "parent_id",
+    "session_type",
+    "priority",
+    "max_duration_seconds",
+    "cpu_limit",
+    "memory_limit_mb",
+    "start",
+    "tags",
+    "agent_config",
+    "workspace",
+    "metadata",
+];
+
 #[tokio::test]
 async fn a_field_of_a_wrong_type_is_refused_and_named() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let before = owner.dump().await;
     let kinds = [json!(7), json!("seven"), json!(true), json!([7]), json!({"seven": 7})];
     let takes = |field: &str| match field {
@@ -194,24 +226,7 @@ async fn a_field_of_a_wrong_type_is_refused_and_named() {
         "tags" => 3,
         _ => 4,
     };
-    let fields = [
-        "title",
-        "description",
-        "initial_prompt",
-        "model_identifier",
-        "parent_id",
-        "session_type",
-        "priority",
-        "max_duration_seconds",
-        "cpu_limit",
-        "memory_limit_mb",
-        "start",
-        "tags",
-        "agent_config",
-        "workspace",
-        "metadata",
-    ];
-    for field in fields {
+    for field in FIELDS {
         for (at, wrong) in kinds.iter().enumerate().filter(|(at, _)| *at != takes(field)) {
             let mut fields = Map::new();
             fields.insert(field.to_owned(), wrong.clone());
@@ -231,7 +246,7 @@ async fn a_field_of_a_wrong_type_is_refused_and_named() {
 
 #[tokio::test]
 async fn all_faults_of_a_session_are_named_at_once() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let wrong = json!({"title": "untitled", "initial_prompt": "", "priority": 9, "cpu_limit": 0, "tags": [""]});
     let problem = world.caller(Role::Member).post("/sessions", wrong).await.problem(422, "VALIDATION_FAILED");
     let names: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|error| error["field"].clone()).collect();
@@ -239,30 +254,30 @@ async fn all_faults_of_a_session_are_named_at_once() {
 }
 
 #[tokio::test]
-async fn tags_are_trimmed_and_kept_once() {
-    let world = World::full().await;
+async fn tags_are_trimmed_and_deduplicated() {
+    let world = TestApp::full().await;
     let made = taken(&world.caller(Role::Member), json!({"tags": [" a ", "b", "a"]})).await;
     assert_eq!(made["tags"], json!(["a", "b"]));
 }
 
 #[tokio::test]
-async fn a_parent_that_is_unknown_or_anothers_is_refused_alike() {
-    let world = World::full().await;
+async fn an_unknown_parent_and_another_tenants_parent_are_refused_alike() {
+    let world = TestApp::full().await;
     let other = world.another_tenant().await;
     let foreign = world.caller_of(&other, Role::Lead).new_session(json!({})).await;
     let unknown = uuid::Uuid::from_u128(7).to_string();
     let caller = world.caller(Role::Member);
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for id in [&foreign, &unknown] {
         let problem = caller.post("/sessions", body(&json!({"parent_id": id}))).await.problem(422, "VALIDATION_FAILED");
-        told.push(problem["errors"].to_string().replace(id, "ID"));
+        reported.push(problem["errors"].to_string().replace(id, "ID"));
     }
-    assert_eq!(told[0], told[1]);
+    assert_eq!(reported[0], reported[1]);
 }
 
 #[tokio::test]
-async fn a_session_that_is_made_and_started_at_once_runs() {
-    let world = World::new().await;
+async fn a_session_created_with_immediate_start_runs() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let made = caller.post("/sessions", body(&json!({"start": true}))).await.expect(201);
     assert!(["queued", "running"].contains(&made["status"].as_str().unwrap()), "{made}");

@@ -1,20 +1,20 @@
 //! `DELETE /sessions/{id}`: with all that belongs to it.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 #[tokio::test]
 async fn a_deleted_session_leaves_no_row_behind() {
-    let world = World::new().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let world = TestApp::new().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let id = caller.run_script(json!([{"do": "write", "path": "a.rs", "content": "a"}])).await;
     caller.reaches(&id, &["completed"]).await;
     caller.delete(&format!("/sessions/{id}")).await.expect(204);
-    harness::until(async || owner.number("select count(*) from workspaces_left").await == 0).await;
+    harness::until(async || owner.number("select count(*) from workspace_releases").await == 0).await;
     // That it was there, and who deleted it, stays on record; and for a week, which agent had it.
-    let told = ["audit_entries", "tenant_events"];
-    for (table, rows) in owner.dump().await.into_iter().filter(|(table, _)| !told.contains(&table.as_str())) {
+    let reported = ["audit_entries", "tenant_events"];
+    for (table, rows) in owner.dump().await.into_iter().filter(|(table, _)| !reported.contains(&table.as_str())) {
         assert!(!rows.contains(&id), "{table} still knows it");
     }
     caller.delete(&format!("/sessions/{id}")).await.problem(404, "SESSION_NOT_FOUND");
@@ -22,9 +22,9 @@ async fn a_deleted_session_leaves_no_row_behind() {
 }
 
 #[tokio::test]
-async fn children_that_wait_are_orphaned_and_those_that_run_or_ended_stay_as_they_are() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn a_deletion_orphans_waiting_children_and_leaves_the_others_unchanged() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let parent = caller.new_session(json!({})).await;
     let mut children = Vec::new();
     for state in ["pending", "queued", "running", "degraded", "paused", "completed", "failed"] {
@@ -42,8 +42,8 @@ async fn children_that_wait_are_orphaned_and_those_that_run_or_ended_stay_as_the
         if after == "orphaned" {
             assert_eq!(child["outcome"]["error"]["code"], "PARENT_ENDED");
             let events = caller.events(id).await;
-            let told = events.iter().find(|event| event["payload"]["to"] == "orphaned").unwrap();
-            assert_eq!((&told["actor"]["kind"], &told["payload"]["from"]), (&json!("system"), &json!(state)));
+            let reported = events.iter().find(|event| event["payload"]["to"] == "orphaned").unwrap();
+            assert_eq!((&reported["actor"]["kind"], &reported["payload"]["from"]), (&json!("system"), &json!(state)));
         }
     }
     assert_eq!(caller.session(&grandchild).await["status"], "orphaned", "and so on, level by level");
@@ -51,8 +51,8 @@ async fn children_that_wait_are_orphaned_and_those_that_run_or_ended_stay_as_the
 
 #[tokio::test]
 async fn a_refused_deletion_touches_no_child() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let parent = caller.new_session(json!({})).await;
     caller.new_session(json!({"parent_id": parent})).await;
     for state in ["running", "paused", "degraded"] {
@@ -65,9 +65,9 @@ async fn a_refused_deletion_touches_no_child() {
 }
 
 #[tokio::test]
-async fn parents_and_children_deleted_at_once_are_all_gone_and_nobody_gets_a_500() {
-    let world = World::full().await;
-    let (caller, owner) = (&world.caller(Role::Member), world.owner().await);
+async fn concurrent_deletions_of_parents_and_children_all_succeed() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (&world.caller(Role::Member), world.superuser().await);
     for _ in 0..4 {
         let root = caller.new_session(json!({})).await;
         let mut ids = vec![root.clone()];
@@ -85,9 +85,9 @@ async fn parents_and_children_deleted_at_once_are_all_gone_and_nobody_gets_a_500
 }
 
 #[tokio::test]
-async fn a_parent_that_starts_while_it_is_deleted_loses_its_children_only_if_it_goes() {
-    let world = World::full().await;
-    let (caller, owner) = (&world.caller(Role::Member), world.owner().await);
+async fn a_parent_started_during_its_deletion_orphans_children_only_if_it_is_deleted() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (&world.caller(Role::Member), world.superuser().await);
     let parent = caller.new_session(json!({})).await;
     let mut children = Vec::new();
     for _ in 0..3 {
@@ -95,7 +95,7 @@ async fn a_parent_that_starts_while_it_is_deleted_loses_its_children_only_if_it_
     }
     // Somebody works on the last child, so that the deletion has to wait in its middle.
     owner.run(&format!("begin; select 1 from sessions where id = '{}' for update", children[2])).await;
-    let watcher = world.owner().await;
+    let watcher = world.superuser().await;
     let waits = async |count: i64| {
         let sql =
             "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";

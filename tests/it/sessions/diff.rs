@@ -1,12 +1,12 @@
 //! `GET /sessions/{id}/diff`.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::json;
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 #[tokio::test]
-async fn a_diff_tells_each_changed_file_once_as_it_stands_at_the_end() {
-    let world = World::new().await;
+async fn a_diff_lists_each_changed_file_once_in_its_final_state() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let write = |path: &str, content: &str| json!({"do": "write", "path": path, "content": content});
     let id = caller.run_script(json!([write("b.rs", "old\n"), write("a.rs", "a\na\n"), write("b.rs", "new\n")])).await;
@@ -32,7 +32,7 @@ async fn a_diff_tells_each_changed_file_once_as_it_stands_at_the_end() {
 
 #[tokio::test]
 async fn a_session_that_changed_nothing_has_an_empty_diff() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({})).await;
     for what in ["diff", "artifacts", "checkpoints"] {

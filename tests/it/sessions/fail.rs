@@ -1,12 +1,12 @@
 //! `POST /sessions/{id}/fail`: by whoever drives the session.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::json;
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 #[tokio::test]
-async fn a_reported_failure_has_code_category_and_remedy_and_keeps_its_context_in_the_log() {
-    let world = World::new().await;
+async fn a_reported_failure_has_code_category_remedy_and_logged_context() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id = caller.start_session(json!({"agent_config": {"agent": "manual"}})).await;
     caller.reaches(&id, &["running"]).await;
@@ -24,9 +24,9 @@ async fn a_reported_failure_has_code_category_and_remedy_and_keeps_its_context_i
 }
 
 #[tokio::test]
-async fn children_that_wait_on_a_failed_session_are_orphaned_and_those_of_a_completed_one_are_not() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn only_a_failed_session_orphans_its_waiting_children_and_a_completed_one_does_not() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     for (end, body, after) in
         [("fail", json!({"message": "It broke."}), "orphaned"), ("complete", json!({"result": 1}), "pending")]
     {

@@ -1,13 +1,13 @@
 //! `POST /sessions/{id}/fork`.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::json;
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 #[tokio::test]
-async fn a_fork_goes_on_from_the_checkpoint_and_leaves_the_source_untouched() {
-    let world = World::new().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn a_fork_continues_from_the_checkpoint_and_leaves_the_source_unchanged() {
+    let world = TestApp::new().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let script = json!([
         {"do": "write", "path": "a.rs", "content": "a"},
         {"do": "spend", "tokens_output": 10},
@@ -47,8 +47,8 @@ async fn a_fork_goes_on_from_the_checkpoint_and_leaves_the_source_untouched() {
 }
 
 #[tokio::test]
-async fn a_fork_without_a_number_takes_the_newest_and_without_any_checkpoint_the_beginning() {
-    let world = World::full().await;
+async fn a_fork_without_a_number_starts_from_the_newest_checkpoint_or_the_beginning() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let source = caller.new_session(json!({})).await;
     let fork = caller.act(&format!("/sessions/{source}/fork")).await.expect(201);
@@ -62,8 +62,8 @@ async fn a_fork_without_a_number_takes_the_newest_and_without_any_checkpoint_the
 }
 
 #[tokio::test]
-async fn a_fork_of_a_fork_that_never_ran_goes_on_from_the_same_checkpoint() {
-    let world = World::new().await;
+async fn a_fork_of_a_fork_that_never_ran_continues_from_the_same_checkpoint() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let source = caller.run_script(json!([{"do": "write", "path": "a.rs", "content": "a"}])).await;
     caller.reaches(&source, &["completed"]).await;

@@ -1,12 +1,12 @@
 //! `GET /sessions/{id}`: one session, with its version.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::json;
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 #[tokio::test]
 async fn the_etag_is_the_version_and_grows_with_each_change() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({})).await;
     let path = format!("/sessions/{id}");
@@ -19,8 +19,8 @@ async fn the_etag_is_the_version_and_grows_with_each_change() {
 }
 
 #[tokio::test]
-async fn an_id_may_be_written_in_any_form_of_a_uuid() {
-    let world = World::full().await;
+async fn an_id_is_accepted_in_any_uuid_notation() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Viewer);
     let id = world.caller(Role::Member).new_session(json!({})).await;
     for form in [id.to_uppercase(), id.replace('-', "")] {
@@ -29,12 +29,14 @@ async fn an_id_may_be_written_in_any_form_of_a_uuid() {
 }
 
 #[tokio::test]
-async fn a_queued_session_says_its_place_and_what_it_waits_for() {
-    let world = World::full().await;
+async fn a_queued_session_shows_its_position_and_what_it_waits_for() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     for place in 1..=3 {
         let id = caller.start_session(json!({})).await;
-        assert_eq!(caller.session(&id).await["queue"], json!({"place": place, "waiting_for": "slot"}));
+        let detail = "All of the tenant's slots are taken.";
+        let queue = json!({"place": place, "waiting_for": "slot", "detail": detail});
+        assert_eq!(caller.session(&id).await["queue"], queue);
     }
     let urgent = caller.start_session(json!({"priority": "critical"})).await;
     assert_eq!(caller.session(&urgent).await["queue"]["place"], 1);

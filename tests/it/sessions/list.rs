@@ -1,8 +1,8 @@
 //! `GET /sessions`: pages, filters, and the search by a fragment.
 
-use harness::{Caller, World};
+use harness::{Caller, TestApp};
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 async fn titles(caller: &Caller, query: &str) -> Vec<String> {
     let list = caller.get(&format!("/sessions?{query}")).await.expect(200);
@@ -11,7 +11,7 @@ async fn titles(caller: &Caller, query: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn pages_hold_every_session_once_newest_first() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let mut made = Vec::new();
     for n in 0..7 {
@@ -35,8 +35,8 @@ async fn pages_hold_every_session_once_newest_first() {
 }
 
 #[tokio::test]
-async fn each_filter_narrows_and_a_comma_means_any_of() {
-    let world = World::full().await;
+async fn each_filter_narrows_the_list_and_a_comma_means_any_of() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let parent = caller.new_session(json!({"title": "A", "tags": ["x", "y"], "priority": 0})).await;
     let child = json!({"title": "B", "tags": ["y"], "session_type": "review", "parent_id": parent, "priority": "low"});
@@ -71,8 +71,8 @@ async fn each_filter_narrows_and_a_comma_means_any_of() {
 }
 
 #[tokio::test]
-async fn a_list_shows_a_session_as_it_is_shown_alone() {
-    let world = World::full().await;
+async fn a_listed_session_has_the_same_fields_as_a_single_one() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let id = caller.start_session(json!({"tags": ["x"]})).await;
     let list = caller.get("/sessions").await.expect(200);

@@ -1,28 +1,31 @@
 //! Claims about sessions, through the API.
 
-mod adverse;
 mod artifacts;
+mod bad_input;
 mod cancel;
 mod checkpoints;
 mod complete;
 mod create;
 mod delete;
 mod diff;
+mod event_replay;
 mod events;
 mod fail;
-mod fold;
 mod fork;
 mod get;
-mod life;
+mod lifecycle;
 mod limits;
 mod list;
+mod messages;
+mod page_size;
 mod patch;
 mod pause;
 mod resume;
 mod retry;
-mod say;
 mod start;
 mod stats;
 mod stop;
 mod tree;
+mod unread_work;
 mod verbs;
+mod wait;

@@ -1,12 +1,12 @@
 //! `PATCH /sessions/{id}`: what a person may change, and on which version.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 #[tokio::test]
-async fn each_field_that_may_be_changed_is_changed_and_told() {
-    let world = World::full().await;
+async fn each_changeable_field_is_changed_and_recorded_as_an_event() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({"description": "old"})).await;
     let path = format!("/sessions/{id}");
@@ -34,9 +34,9 @@ async fn each_field_that_may_be_changed_is_changed_and_told() {
 }
 
 #[tokio::test]
-async fn fields_keep_their_limits_and_the_rest_cannot_be_changed() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn changed_fields_keep_their_limits_and_other_fields_are_read_only() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let id = caller.new_session(json!({})).await;
     let path = format!("/sessions/{id}");
     let before = owner.dump().await;
@@ -64,9 +64,9 @@ async fn fields_keep_their_limits_and_the_rest_cannot_be_changed() {
 }
 
 #[tokio::test]
-async fn a_change_of_another_version_than_the_present_is_refused() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn a_change_based_on_another_version_is_refused() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let id = caller.new_session(json!({})).await;
     let path = format!("/sessions/{id}");
     let before = owner.dump().await;
@@ -83,8 +83,8 @@ async fn a_change_of_another_version_than_the_present_is_refused() {
 }
 
 #[tokio::test]
-async fn of_two_changes_of_the_same_version_at_once_one_wins() {
-    let world = World::full().await;
+async fn only_one_of_two_concurrent_changes_of_a_version_succeeds() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member).with("if-match", "\"1\"");
     let id = caller.new_session(json!({})).await;
     let path = format!("/sessions/{id}");

@@ -1,12 +1,14 @@
 //! `POST /sessions/{id}/pause`, and the pauses that come by themselves.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 #[tokio::test]
-async fn a_paused_session_has_its_reason_a_checkpoint_and_frees_its_slot() {
-    let world = World::limited(shared::tenant::Limits { max_concurrent_sessions: 1, ..Default::default() }).await;
+async fn a_paused_session_has_a_reason_and_a_checkpoint_and_frees_its_slot() {
+    let world =
+        TestApp::limited(shared::identity::tenants::TenantLimits { max_concurrent_sessions: 1, ..Default::default() })
+            .await;
     let caller = world.caller(Role::Member);
     let script = json!([{"do": "write", "path": "a.rs", "content": "a"}, {"do": "wait", "ms": 600_000}]);
     let id = caller.run_script(script).await;
@@ -21,16 +23,16 @@ async fn a_paused_session_has_its_reason_a_checkpoint_and_frees_its_slot() {
     assert_eq!(list["items"][0]["cause"], "pause");
     assert_eq!(list["items"][0]["actor"]["name"], "member");
     let events = caller.events(&id).await;
-    let told = events.iter().find(|event| event["payload"]["to"] == "paused").unwrap();
-    assert_eq!((&told["payload"]["reason"], &told["actor"]["name"]), (&json!("lunch"), &json!("member")));
+    let reported = events.iter().find(|event| event["payload"]["to"] == "paused").unwrap();
+    assert_eq!((&reported["payload"]["reason"], &reported["actor"]["name"]), (&json!("lunch"), &json!("member")));
     caller.reaches(&next, &["completed"]).await;
     let diff = caller.get(&format!("/sessions/{id}/diff")).await.expect(200);
     assert_eq!(diff["items"][0]["path"], "a.rs", "the work so far stands");
 }
 
 #[tokio::test]
-async fn a_provider_that_asks_to_wait_pauses_the_session_until_then_and_it_resumes_by_itself() {
-    let world = World::new().await;
+async fn a_provider_rate_limit_pauses_the_session_until_it_resumes_by_itself() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id = caller.run_script(json!([{"do": "limit", "seconds": 1}, {"do": "say", "text": "Done."}])).await;
     let paused = caller.reaches(&id, &["paused"]).await;

@@ -1,12 +1,12 @@
 //! `POST /sessions/{id}/resume`.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::json;
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 #[tokio::test]
-async fn a_resumed_session_goes_on_where_it_was_held() {
-    let world = World::new().await;
+async fn a_resumed_session_continues_where_it_was_paused() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let script = json!([
         {"do": "write", "path": "a.rs", "content": "a"},
@@ -26,8 +26,8 @@ async fn a_resumed_session_goes_on_where_it_was_held() {
 }
 
 #[tokio::test]
-async fn a_session_that_asks_is_not_resumed_but_answered() {
-    let world = World::new().await;
+async fn a_session_with_an_open_question_must_be_answered_to_resume() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id = caller.run_script(json!([{"do": "ask", "question_id": "q1", "kind": "input", "text": "Which?"}])).await;
     caller.reaches(&id, &["paused"]).await;

@@ -1,8 +1,8 @@
 //! `POST /sessions/{id}/retry`, and the retries that come by themselves.
 
-use harness::{Caller, Options, World};
+use harness::{Caller, Options, TestApp};
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 fn fail(category: &str) -> Value {
     json!({"do": "fail", "category": category, "message": "It broke."})
@@ -17,15 +17,15 @@ async fn tries(caller: &Caller, id: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_failed_session_is_retried_three_times_at_most_and_goes_on_from_its_last_checkpoint() {
-    let world = World::new().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn a_failed_session_is_retried_at_most_three_times_from_its_last_checkpoint() {
+    let world = TestApp::new().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let write = json!({"do": "write", "path": "a.rs", "content": "a"});
     let id = caller.run_script(json!([write, fail("agent"), fail("agent"), fail("agent"), fail("agent")])).await;
     for retries in 0..3 {
         let failed = caller.reaches(&id, &["failed"]).await;
         assert_eq!((&failed["retry_count"], &failed["recoverable"]), (&json!(retries), &json!(true)));
-        let pending = caller.act(&format!("/sessions/{id}/retry")).await.expect(202);
+        let pending = caller.post(&format!("/sessions/{id}/retry"), json!({"start": false})).await.expect(202);
         assert_eq!(
             (&pending["status"], &pending["outcome"], &pending["ended_at"]),
             (&json!("pending"), &Value::Null, &Value::Null)
@@ -44,8 +44,22 @@ async fn a_failed_session_is_retried_three_times_at_most_and_goes_on_from_its_la
 }
 
 #[tokio::test]
-async fn without_a_checkpoint_there_is_nothing_to_retry_from() {
-    let world = World::full().await;
+async fn a_retry_also_starts_the_session_and_is_audited_once() {
+    let world = TestApp::new().await;
+    let caller = world.caller(Role::Member);
+    let id = caller.run_script(json!([fail("agent"), {"do": "say", "text": "Done."}])).await;
+    caller.reaches(&id, &["failed"]).await;
+    caller.act(&format!("/sessions/{id}/retry")).await.expect(202);
+    caller.reaches(&id, &["completed"]).await;
+    let states = caller.states(&id).await;
+    assert_eq!(states, ["queued", "running", "failed", "pending", "queued", "running", "completed"]);
+    let owner = world.superuser().await;
+    assert_eq!(owner.number("select count(*) from audit_entries where action = 'session.retry'").await, 1);
+}
+
+#[tokio::test]
+async fn a_session_without_a_checkpoint_cannot_be_retried() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({})).await;
     let failed = caller.post(&format!("/sessions/{id}/fail"), json!({"message": "It broke."})).await.expect(200);
@@ -54,8 +68,8 @@ async fn without_a_checkpoint_there_is_nothing_to_retry_from() {
 }
 
 #[tokio::test]
-async fn what_failed_for_the_moment_is_tried_again_by_itself() {
-    let world = World::new().await;
+async fn a_retryable_failure_is_retried_automatically() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id = caller.run_script(json!([fail("transient"), fail("transient"), {"do": "say", "text": "Done."}])).await;
     let done = caller.reaches(&id, &["completed", "failed"]).await;
@@ -66,8 +80,8 @@ async fn what_failed_for_the_moment_is_tried_again_by_itself() {
 }
 
 #[tokio::test]
-async fn after_three_tries_by_itself_it_failed() {
-    let world = World::new().await;
+async fn a_session_fails_after_three_automatic_retries() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id = caller.run_script(json!(vec![fail("transient"); 5])).await;
     let failed = caller.reaches(&id, &["completed", "failed"]).await;
@@ -77,8 +91,8 @@ async fn after_three_tries_by_itself_it_failed() {
 }
 
 #[tokio::test]
-async fn a_handover_that_fails_is_tried_again_only_when_it_failed_for_the_moment() {
-    let world = World::new().await;
+async fn only_a_retryable_failure_of_a_handover_is_retried() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let refuse = |category: &str| json!([{"do": "refuse", "category": category, "message": "Not today."}]);
     let moment = caller.run_script(refuse("transient")).await;
@@ -91,8 +105,8 @@ async fn a_handover_that_fails_is_tried_again_only_when_it_failed_for_the_moment
 }
 
 #[tokio::test]
-async fn what_failed_for_good_ends_at_once_with_category_and_remedy() {
-    let world = World::new().await;
+async fn a_permanent_failure_ends_the_session_at_once_with_category_and_remedy() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     for category in ["auth", "agent", "user", "policy", "budget", "internal", "timeout", "rate_limit"] {
         let id = caller.run_script(json!([fail(category)])).await;
@@ -108,10 +122,10 @@ async fn what_failed_for_good_ends_at_once_with_category_and_remedy() {
 }
 
 #[tokio::test]
-async fn an_agent_out_of_reach_degrades_the_session_and_in_the_end_fails_it() {
+async fn an_unreachable_agent_degrades_the_session_and_finally_fails_it() {
     let mut options = Options::default();
-    options.settings.pace.agent_offline = std::time::Duration::from_millis(200);
-    let world = World::with(options).await;
+    options.settings.poll.agent_offline = std::time::Duration::from_millis(200);
+    let world = TestApp::with(options).await;
     let caller = world.caller(Role::Member);
     let id = caller.run_script(json!([{"do": "crash", "message": "No route to the agent."}])).await;
     let failed = caller.reaches(&id, &["failed"]).await;
@@ -120,8 +134,8 @@ async fn an_agent_out_of_reach_degrades_the_session_and_in_the_end_fails_it() {
 }
 
 #[tokio::test]
-async fn part_of_the_work_may_stand() {
-    let world = World::new().await;
+async fn partial_output_of_a_failed_session_is_kept() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id = caller
         .run_script(json!([{"do": "write", "path": "a.rs", "content": "a"}, {"do": "partial", "message": "Half."}]))
@@ -133,9 +147,9 @@ async fn part_of_the_work_may_stand() {
 }
 
 #[tokio::test]
-async fn who_runs_for_its_maximal_duration_times_out_and_can_be_retried() {
-    let world = World::new().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn a_session_that_exceeds_its_maximum_duration_times_out_and_can_be_retried() {
+    let world = TestApp::new().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let script = json!([{"do": "write", "path": "a.rs", "content": "a"}, {"do": "wait", "ms": 600_000}]);
     let id = caller.start_session(json!({"max_duration_seconds": 60, "agent_config": {"script": script}})).await;
     harness::until(async || owner.number("select count(*) from session_files").await == 1).await;
@@ -146,7 +160,6 @@ async fn who_runs_for_its_maximal_duration_times_out_and_can_be_retried() {
     let checkpoints = caller.get(&format!("/sessions/{id}/checkpoints")).await.expect(200);
     assert_eq!(checkpoints["items"][0]["cause"], "stop");
     caller.act(&format!("/sessions/{id}/retry")).await.expect(202);
-    caller.act(&format!("/sessions/{id}/start")).await.expect(202);
     caller.reaches(&id, &["running"]).await;
     caller.patch(&format!("/sessions/{id}"), json!({"max_duration_seconds": 120})).await.expect(200);
     caller.act(&format!("/sessions/{id}/stop")).await.expect(202);

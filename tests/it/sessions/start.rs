@@ -1,13 +1,13 @@
 //! `POST /sessions/{id}/start`.
 
 use futures_util::future::join_all;
-use harness::{Options, World};
+use harness::{Options, TestApp};
 use serde_json::json;
-use shared::{auth::Role, clock::Clock, job::Job, sweep::sweep};
+use shared::{app::reconciler::reconcile, identity::auth::Role, kernel::clock::Clock, platform::queue::job::Job};
 
 #[tokio::test]
-async fn of_many_starts_at_once_one_is_taken() {
-    let world = World::new().await;
+async fn only_one_of_many_concurrent_starts_is_accepted() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let id = caller.new_session(json!({})).await;
     let path = format!("/sessions/{id}/start");
@@ -19,13 +19,13 @@ async fn of_many_starts_at_once_one_is_taken() {
 }
 
 #[tokio::test]
-async fn every_transition_tells_from_to_actor_and_reason() {
-    let world = World::new().await;
+async fn every_transition_event_names_from_to_actor_and_reason() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Lead);
     let id = caller.run_script(json!([])).await;
     caller.reaches(&id, &["completed"]).await;
     let events = caller.events(&id).await;
-    let told: Vec<_> = events
+    let reported: Vec<_> = events
         .iter()
         .filter(|event| event["type"] == "session.status_changed")
         .map(|event| {
@@ -36,10 +36,10 @@ async fn every_transition_tells_from_to_actor_and_reason() {
         .collect();
     let expected = [
         ["pending", "queued", "start", "key", "lead"],
-        ["queued", "running", "admitted", "system", "dispatcher"],
+        ["queued", "running", "accepted by its agent", "system", "dispatcher"],
         ["running", "completed", "the agent is done", "system", "observer"],
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     for event in &events {
         assert_eq!((&event["session_id"], &event["tenant_id"]), (&json!(id), &json!(world.tenant.id)));
         assert!(uuid::Uuid::parse_str(event["id"].as_str().unwrap()).is_ok());
@@ -47,19 +47,19 @@ async fn every_transition_tells_from_to_actor_and_reason() {
 }
 
 #[tokio::test]
-async fn who_waits_longer_than_the_queue_limit_times_out() {
+async fn a_session_queued_longer_than_the_timeout_times_out() {
     let clock = Clock::fixed(Clock::System.now());
-    let limits = shared::tenant::Limits { max_concurrent_sessions: 0, ..Default::default() };
-    let world = World::idle(Options { clock: clock.clone(), limits, ..Options::default() }).await;
+    let limits = shared::identity::tenants::TenantLimits { max_concurrent_sessions: 0, ..Default::default() };
+    let world = TestApp::idle(Options { clock: clock.clone(), limits, ..Options::default() }).await;
     let caller = world.caller(Role::Member);
     let id = caller.start_session(json!({})).await;
     let observe = Job::observe(world.tenant.id, id.parse().unwrap());
     clock.advance(chrono::TimeDelta::hours(24) - chrono::TimeDelta::seconds(1));
-    sweep(&world.app).await.unwrap();
+    reconcile(&world.app).await.unwrap();
     world.run(observe.clone()).await;
     assert_eq!(caller.session(&id).await["status"], "queued");
     clock.advance(chrono::TimeDelta::seconds(1));
-    sweep(&world.app).await.unwrap();
+    reconcile(&world.app).await.unwrap();
     world.run(observe).await;
     let over = caller.session(&id).await;
     assert_eq!(over["status"], "timeout");
@@ -68,8 +68,8 @@ async fn who_waits_longer_than_the_queue_limit_times_out() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_taken_out_of_the_queue_can_be_started_again() {
-    let world = World::full().await;
+async fn an_unqueued_session_can_be_started_again() {
+    let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
     let id = caller.start_session(json!({})).await;
     assert_eq!(caller.act(&format!("/sessions/{id}/unqueue")).await.expect(200)["queue"], json!(null));

@@ -1,12 +1,12 @@
 //! `GET /sessions/stats`.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 #[tokio::test]
-async fn a_tenant_without_sessions_has_figures_of_nothing() {
-    let world = World::full().await;
+async fn a_tenant_without_sessions_has_empty_statistics() {
+    let world = TestApp::full().await;
     let stats = world.caller(Role::Viewer).get("/sessions/stats").await.expect(200);
     let nothing = json!({
         "total": 0, "by_status": {}, "by_type": {}, "by_priority": {}, "active": 0, "queued": 0, "limit": 0,
@@ -17,9 +17,9 @@ async fn a_tenant_without_sessions_has_figures_of_nothing() {
 }
 
 #[tokio::test]
-async fn figures_count_by_state_type_and_priority_and_judge_what_ended() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn statistics_count_by_state_type_and_priority_and_rate_finished_sessions() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let placed = [
         "pending",
         "queued",

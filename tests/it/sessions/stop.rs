@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use harness::{Options, World};
+use harness::{Options, TestApp};
 use serde_json::{Value, json};
 use shared::{
-    agent::{Kind, PlatformAgent},
-    auth::Role,
-    id::MessageId,
-    job::{Job, Verdict},
-    lock::{Acquired, Ask, Resource},
-    runtime::{AgentRuntime, Assignment, Observation, Phase, Question, QuestionKind, RunState, Said, Work},
-    session::{outcome::Failure, usage::Usage},
+    agents::{
+        contract::{
+            AgentRuntime, Assignment, Observation, Phase, Question, QuestionKind, RunOutput, RunState, UserMessage,
+        },
+        registry::{Kind, PlatformAgent},
+    },
+    identity::auth::Role,
+    kernel::{failure::Failure, id::MessageId, usage::Usage},
+    platform::{
+        queue::job::{Job, JobOutcome},
+        redis::lock::{AcquireOptions, AcquireOutcome, Resource},
+    },
 };
 use tokio::sync::Semaphore;
 
@@ -45,7 +50,13 @@ impl AgentRuntime for Slow {
         })
     }
 
-    async fn say(&self, _: &Assignment, state: &RunState, _: MessageId, _: &Said) -> Result<RunState, Failure> {
+    async fn send_message(
+        &self,
+        _: &Assignment,
+        state: &RunState,
+        _: MessageId,
+        _: &UserMessage,
+    ) -> Result<RunState, Failure> {
         Ok(state.clone())
     }
 
@@ -53,11 +64,11 @@ impl AgentRuntime for Slow {
         Ok(())
     }
 
-    async fn collect(&self, _: &Assignment, _: &RunState) -> Result<Work, Failure> {
-        Ok(Work::default())
+    async fn collect_output(&self, _: &Assignment, _: &RunState) -> Result<RunOutput, Failure> {
+        Ok(RunOutput::default())
     }
 
-    async fn release(&self, _: &Assignment, _: &RunState) -> Result<(), Failure> {
+    async fn release_workspace(&self, _: &Assignment, _: &RunState) -> Result<(), Failure> {
         Ok(())
     }
 }
@@ -70,16 +81,16 @@ fn slow(asks: bool) -> (Arc<Slow>, PlatformAgent) {
 }
 
 /// A session whose agent is being looked at.
-async fn looked_at() -> (World, Arc<Slow>, String) {
+async fn looked_at() -> (TestApp, Arc<Slow>, String) {
     let (slow, agent) = slow(true);
-    let world = World::with(Options { agents: vec![agent], ..Options::default() }).await;
+    let world = TestApp::with(Options { agents: vec![agent], ..Options::default() }).await;
     let id = world.caller(Role::Member).start_session(json!({"agent_config": {"agent": "slow"}})).await;
     slow.looked_at.acquire().await.unwrap().forget();
     (world, slow, id)
 }
 
 #[tokio::test]
-async fn a_stop_that_comes_while_the_agent_begins_to_ask_is_carried_out() {
+async fn a_stop_requested_as_the_agent_asks_a_question_is_carried_out() {
     let (world, slow, id) = looked_at().await;
     let caller = world.caller(Role::Member);
     caller.act(&format!("/sessions/{id}/stop")).await.expect(202);
@@ -89,12 +100,12 @@ async fn a_stop_that_comes_while_the_agent_begins_to_ask_is_carried_out() {
 }
 
 #[tokio::test]
-async fn an_end_that_comes_while_the_agent_is_looked_at_stands() {
+async fn an_end_reported_during_an_observation_is_kept() {
     let (world, slow, id) = looked_at().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     caller.post(&format!("/sessions/{id}/complete"), json!({"result": 1})).await.expect(200);
     slow.may_show.add_permits(100);
-    // The step after the end tells the agent to let go, and leaves the row for a day.
+    // The step after the end aborts the agent, and keeps the row for a day.
     let tidied = "select count(*) from sessions where lease_until is null and next_step_at > now() + interval '1 hour'";
     harness::until(async || owner.number(tidied).await == 1).await;
     assert_eq!(caller.states(&id).await, ["queued", "running", "completed"]);
@@ -102,8 +113,8 @@ async fn an_end_that_comes_while_the_agent_is_looked_at_stands() {
 }
 
 #[tokio::test]
-async fn a_stopped_session_has_a_checkpoint_and_its_work_and_can_be_retried() {
-    let world = World::new().await;
+async fn a_stopped_session_has_a_checkpoint_and_its_output_and_can_be_retried() {
+    let world = TestApp::new().await;
     let caller = world.caller(Role::Member);
     let script = json!([{"do": "write", "path": "a.rs", "content": "a"}, {"do": "wait", "ms": 600_000}]);
     let id = caller.run_script(script).await;
@@ -120,31 +131,32 @@ async fn a_stopped_session_has_a_checkpoint_and_its_work_and_can_be_retried() {
 }
 
 #[tokio::test]
-async fn a_session_stopped_before_its_agent_had_it_can_be_retried_from_the_beginning() {
-    let mut world = World::idle(Options::default()).await;
+async fn a_session_cancelled_before_its_handover_never_reaches_its_agent() {
+    let mut world = TestApp::idle(Options::default()).await;
     let caller = world.caller(Role::Member);
     let id = caller.run_script(json!([{"do": "write", "path": "a.rs", "content": "a"}])).await;
-    shared::sweep::sweep(&world.app).await.unwrap();
-    assert_eq!(caller.session(&id).await["status"], "running");
-    caller.act(&format!("/sessions/{id}/stop")).await.expect(202);
+    shared::app::reconciler::reconcile(&world.app).await.unwrap();
+    let offered = caller.session(&id).await;
+    assert_eq!((&offered["status"], &offered["queue"]["waiting_for"]), (&json!("queued"), &json!("agent")));
+    assert_eq!(offered["queue"]["detail"], "scripted: offered, being handed over.");
+    caller.act(&format!("/sessions/{id}/stop")).await.problem(409, "INVALID_TRANSITION");
+    caller.act(&format!("/sessions/{id}/cancel")).await.expect(200);
     world.work();
-    let stopped = caller.reaches(&id, &["stopped"]).await;
-    assert_eq!((&stopped["recoverable"], &stopped["checkpoint_count"]), (&json!(true), &json!(1)));
-    caller.act(&format!("/sessions/{id}/retry")).await.expect(202);
-    caller.act(&format!("/sessions/{id}/start")).await.expect(202);
-    caller.reaches(&id, &["completed"]).await;
-    let diff = caller.get(&format!("/sessions/{id}/diff")).await.expect(200);
-    assert_eq!(diff["items"][0]["path"], "a.rs");
+    shared::app::reconciler::reconcile(&world.app).await.unwrap();
+    let second = caller.run_script(json!([{"do": "say", "text": "Done."}])).await;
+    caller.reaches(&second, &["completed"]).await;
+    assert_eq!(caller.states(&id).await, ["queued", "cancelled"]);
+    assert_eq!(caller.get(&format!("/sessions/{id}/checkpoints")).await.expect(200)["items"], json!([]));
 }
 
 #[tokio::test]
-async fn what_is_said_while_the_agent_is_looked_at_is_told_by_the_next_look_at_once() {
+async fn a_message_sent_during_an_observation_is_delivered_by_the_next_one_at_once() {
     let (slow, agent) = slow(false);
     let mut options = Options { agents: vec![agent], ..Options::default() };
     let hour = std::time::Duration::from_hours(1);
-    (options.settings.pace.shortest, options.settings.pace.longest) = (hour, hour);
-    let world = World::with(options).await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+    (options.settings.poll.interval_min, options.settings.poll.interval_max) = (hour, hour);
+    let world = TestApp::with(options).await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let id = caller.new_session(json!({"agent_config": {"agent": "slow"}})).await;
     let path = format!("/sessions/{id}/messages");
     caller.post(&path, json!({"text": "Before."})).await.expect(202);
@@ -152,29 +164,29 @@ async fn what_is_said_while_the_agent_is_looked_at_is_told_by_the_next_look_at_o
     slow.looked_at.acquire().await.unwrap().forget();
     caller.post(&path, json!({"text": "Meanwhile."})).await.expect(202);
     slow.may_show.add_permits(100);
-    let told = "select count(*) from session_messages where delivered_at is not null";
-    harness::until(async || owner.number(told).await == 2).await;
+    let reported = "select count(*) from session_messages where delivered_at is not null";
+    harness::until(async || owner.number(reported).await == 2).await;
 }
 
 #[tokio::test]
-async fn a_wish_that_comes_as_a_step_lets_go_of_its_lock_is_not_lost() {
-    let world = World::idle(Options::default()).await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn an_intent_set_as_a_step_releases_its_lock_is_not_lost() {
+    let world = TestApp::idle(Options::default()).await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let id = caller.new_session(json!({})).await;
     owner.place(&id, "running").await;
     caller.act(&format!("/sessions/{id}/stop")).await.expect(202);
     let (tenant_id, session_id) = (world.tenant.id, id.parse().unwrap());
     let resource = Resource::session(tenant_id, session_id);
     let locks = &world.app.locks;
-    let Acquired::Granted(grant) = locks.acquire(&resource, &Ask::new("a step")).await.unwrap() else {
+    let AcquireOutcome::Granted(grant) = locks.acquire(&resource, &AcquireOptions::new("a step")).await.unwrap() else {
         panic!("taken")
     };
-    let observe = || functions::work::run(&world.app, Job::observe(tenant_id, session_id));
-    assert!(matches!(observe().await, Ok(Verdict::Later(_))), "it has written: the wish is for the next");
-    owner.run("update sessions set lease_until = now() + interval '1 hour'").await;
-    assert!(matches!(observe().await, Ok(Verdict::Done)), "it has not written: it will see the wish");
+    let observe = || functions::jobs::run(&world.app, Job::observe(tenant_id, session_id));
+    assert!(matches!(observe().await, Ok(JobOutcome::Snooze(_))), "it has written: the wish is for the next");
+    owner.run("update sessions set lease_until = now() + interval '10 minutes'").await;
+    assert!(matches!(observe().await, Ok(JobOutcome::Complete)), "it has not written: it will see the wish");
     owner.run("update sessions set lease_until = null").await;
     locks.release(&grant).await.unwrap();
-    assert!(matches!(observe().await, Ok(Verdict::Done)));
+    assert!(matches!(observe().await, Ok(JobOutcome::Complete)));
     assert_eq!(caller.session(&id).await["status"], "stopped");
 }

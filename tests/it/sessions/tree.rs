@@ -1,13 +1,13 @@
 //! `GET /sessions/{id}/tree`, and the limits of trees.
 
-use harness::{World, owner::Owner};
+use harness::{TestApp, superuser::Superuser};
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 #[tokio::test]
-async fn a_tree_is_ten_deep_at_most() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn a_session_tree_is_at_most_ten_deep() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let mut parent = Value::Null;
     for depth in 1..=10 {
         let id = caller.new_session(json!({"parent_id": parent})).await;
@@ -22,9 +22,9 @@ async fn a_tree_is_ten_deep_at_most() {
 }
 
 #[tokio::test]
-async fn a_tree_has_five_hundred_sessions_at_most_however_many_come_at_once() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn a_session_tree_has_at_most_500_sessions_even_under_concurrency() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let root = caller.new_session(json!({})).await;
     let child = caller.new_session(json!({"parent_id": root})).await;
     owner.run("update sessions set tree_size = 497 where parent_id is null").await;
@@ -42,14 +42,14 @@ async fn a_tree_has_five_hundred_sessions_at_most_however_many_come_at_once() {
 }
 
 /// Sets what a session cost.
-async fn cost(owner: &Owner, id: &str, micros: i64) {
+async fn cost(owner: &Superuser, id: &str, micros: i64) {
     owner.run(&format!("update sessions set cost_micros = {micros}, tokens_input = 1 where id = '{id}'")).await;
 }
 
 #[tokio::test]
-async fn a_tree_shows_every_descendant_in_its_place_and_what_each_branch_cost() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn a_tree_shows_every_descendant_and_the_cost_of_each_branch() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     let child_of = async |parent: Value| caller.new_session(json!({"parent_id": parent})).await;
     let root = child_of(Value::Null).await;
     let (a, b) = (child_of(json!(root)).await, child_of(json!(root)).await);

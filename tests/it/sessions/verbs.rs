@@ -1,10 +1,10 @@
 //! Every verb in every state, against one table.
 
-use harness::{Caller, World, owner::Owner};
+use harness::{Caller, TestApp, superuser::Superuser};
 use serde_json::{Value, json};
-use shared::{auth::Role, session::status::Status};
+use shared::{identity::auth::Role, sessions::status::Status};
 
-/// What a verb does to a session: the answer's status, and the state after it.
+/// A command, with the status of its response and the session's state after it.
 type Does = Option<(u16, &'static str)>;
 
 struct Verb {
@@ -16,7 +16,15 @@ struct Verb {
 
 /// The tenant of these tests has no slot, so what could go on at once is queued.
 fn verbs() -> Vec<Verb> {
-    let verb = |method, path, body, does| Verb { method, path, body, does };
+    moves().into_iter().chain(reports_and_changes()).collect()
+}
+
+fn verb(method: &'static str, path: &'static str, body: Value, does: fn(&str) -> Option<(u16, &'static str)>) -> Verb {
+    Verb { method, path, body, does }
+}
+
+/// The commands that move a session from state to state.
+fn moves() -> Vec<Verb> {
     vec![
         verb("POST", "/start", Value::Null, |state| (state == "pending").then_some((202, "queued"))),
         verb("POST", "/unqueue", Value::Null, |state| (state == "queued").then_some((200, "pending"))),
@@ -36,16 +44,25 @@ fn verbs() -> Vec<Verb> {
             _ => None,
         }),
         verb("POST", "/retry", Value::Null, |state| {
+            matches!(state, "failed" | "timeout" | "stopped").then_some((202, "queued"))
+        }),
+        verb("POST", "/retry", json!({"start": false}), |state| {
             matches!(state, "failed" | "timeout" | "stopped").then_some((202, "pending"))
         }),
         verb("POST", "/checkpoints/1/restore", Value::Null, |state| {
             matches!(state, "pending" | "queued" | "failed" | "timeout" | "stopped").then_some((202, "pending"))
         }),
+    ]
+}
+
+/// Reports of a driver, messages, checkpoints, forks, changes and deletion.
+fn reports_and_changes() -> Vec<Verb> {
+    vec![
         verb("POST", "/complete", json!({"result": {"text": "done"}}), |state| {
-            matches!(state, "running" | "degraded").then_some((200, "completed"))
+            matches!(state, "running" | "degraded" | "paused").then_some((200, "completed"))
         }),
         verb("POST", "/fail", json!({"message": "It broke."}), |state| {
-            matches!(state, "pending" | "queued" | "running" | "degraded").then_some((200, "failed"))
+            matches!(state, "pending" | "queued" | "running" | "degraded" | "paused").then_some((200, "failed"))
         }),
         verb("POST", "/messages", json!({"text": "Look again."}), |state| {
             let same = Status::ALL.iter().find(|status| status.name() == state)?;
@@ -67,7 +84,7 @@ fn verbs() -> Vec<Verb> {
     ]
 }
 
-async fn rows_of(owner: &Owner, id: &str) -> Vec<String> {
+async fn rows_of(owner: &Superuser, id: &str) -> Vec<String> {
     let sql = format!(
         "select s::text from sessions s where id = '{id}'
          union all select e::text from session_events e where session_id = '{id}'
@@ -78,9 +95,9 @@ async fn rows_of(owner: &Owner, id: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_verb_does_in_every_state_what_the_table_says_and_otherwise_changes_nothing() {
-    let world = World::full().await;
-    let (caller, owner) = (world.caller(Role::Member), world.owner().await);
+async fn every_command_in_every_state_does_exactly_what_the_table_says() {
+    let world = TestApp::full().await;
+    let (caller, owner) = (world.caller(Role::Member), world.superuser().await);
     for verb in verbs() {
         for status in Status::ALL {
             let id = caller.new_session(json!({"agent_config": {"agent": "manual"}})).await;
@@ -90,7 +107,7 @@ async fn every_verb_does_in_every_state_what_the_table_says_and_otherwise_change
     }
 }
 
-async fn check(caller: &Caller, owner: &Owner, verb: &Verb, status: Status, id: &str) {
+async fn check(caller: &Caller, owner: &Superuser, verb: &Verb, status: Status, id: &str) {
     let what = format!("{} {} {} in {}", verb.method, verb.path, verb.body, status.name());
     let before = rows_of(owner, id).await;
     let body = (!verb.body.is_null()).then(|| verb.body.to_string().into_bytes());

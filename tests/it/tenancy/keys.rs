@@ -1,14 +1,14 @@
 //! `/api-keys`: what people and programs call with. Nobody hands out more than they have.
 
-use harness::{Caller, Options, World};
+use harness::{Caller, Options, TestApp};
 use serde_json::{Value, json};
-use shared::{auth::Role, clock::Clock};
+use shared::{identity::auth::Role, kernel::clock::Clock};
 
 use super::{HOSTILE, UNKNOWN, all, pages, person, with_secret};
 
 const KEYS: &str = "/api/v1/api-keys";
 
-async fn mint(world: &World, caller: &Caller, body: Value) -> (Value, Caller) {
+async fn create_key(world: &TestApp, caller: &Caller, body: Value) -> (Value, Caller) {
     let key = caller.post(KEYS, body).await.expect(201);
     let made = with_secret(world, &world.tenant, key["secret"].as_str().unwrap());
     (key, made)
@@ -20,7 +20,7 @@ fn place(key: &Value) -> String {
 
 #[tokio::test]
 async fn a_key_is_shown_with_its_secret_once_and_stored_without() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     let reply = lead.post(KEYS, json!({"name": "build"})).await;
     let at = reply.headers["location"].to_str().unwrap().to_owned();
@@ -35,15 +35,15 @@ async fn a_key_is_shown_with_its_secret_once_and_stored_without() {
     with_secret(&world, &world.tenant, secret).get("/sessions").await.expect(200);
     assert!(lead.get(&at).await.expect(200)["last_used_at"].is_string());
     let (_, random) = secret.rsplit_once('_').unwrap();
-    for (table, rows) in world.owner().await.dump().await {
+    for (table, rows) in world.superuser().await.dump().await {
         assert!(!rows.contains(random), "{table} holds the secret");
     }
 }
 
 #[tokio::test]
-async fn what_breaks_a_rule_is_refused_by_field_and_makes_nothing() {
-    let world = World::full().await;
-    let (lead, owner) = (world.caller(Role::Lead), world.owner().await);
+async fn an_invalid_request_is_refused_by_field_and_creates_nothing() {
+    let world = TestApp::full().await;
+    let (lead, owner) = (world.caller(Role::Lead), world.superuser().await);
     let before = owner.dump().await;
     for (field, named, value) in [
         ("name", "name", json!("")),
@@ -77,11 +77,11 @@ async fn what_breaks_a_rule_is_refused_by_field_and_makes_nothing() {
 }
 
 #[tokio::test]
-async fn hostile_names_are_stored_and_answered_as_they_are() {
-    let world = World::full().await;
+async fn hostile_names_are_stored_and_returned_unchanged() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     for text in HOSTILE {
-        let (key, caller) = mint(&world, &lead, json!({"name": text})).await;
+        let (key, caller) = create_key(&world, &lead, json!({"name": text})).await;
         assert_eq!(lead.get(&place(&key)).await.expect(200)["name"], text);
         assert_eq!(caller.get("/api/v1/me").await.expect(200)["key"]["name"], text);
         let session = caller.new_session(json!({})).await;
@@ -90,9 +90,9 @@ async fn hostile_names_are_stored_and_answered_as_they_are() {
 }
 
 #[tokio::test]
-async fn nobody_mints_a_key_above_their_own_role() {
-    let world = World::full().await;
-    let owner = world.owner().await;
+async fn nobody_creates_a_key_above_their_own_role() {
+    let world = TestApp::full().await;
+    let owner = world.superuser().await;
     let (_, member) = person(&world, Role::Member).await;
     let callers =
         [(Role::Member, member), (Role::Lead, world.caller(Role::Lead)), (Role::Admin, world.caller(Role::Admin))];
@@ -112,33 +112,33 @@ async fn nobody_mints_a_key_above_their_own_role() {
 }
 
 #[tokio::test]
-async fn a_key_does_what_its_scopes_say_and_hands_out_no_others() {
-    let world = World::full().await;
+async fn a_key_is_limited_to_its_scopes_and_grants_no_others() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     let scopes = json!(["sessions:read", "api_keys:write", "sessions:read"]);
-    let (key, narrow) = mint(&world, &lead, json!({"name": "narrow", "scopes": scopes})).await;
+    let (key, narrow) = create_key(&world, &lead, json!({"name": "narrow", "scopes": scopes})).await;
     assert_eq!(key["scopes"], json!(["api_keys:write", "sessions:read"]), "sorted, each once");
     narrow.get("/sessions").await.expect(200);
     narrow.post("/sessions", json!({"title": "A title", "initial_prompt": "Do it."})).await.problem(403, "FORBIDDEN");
     narrow.get("/api/v1/users").await.problem(403, "FORBIDDEN");
-    let (inherits, _) = mint(&world, &narrow, json!({"name": "the same"})).await;
+    let (inherits, _) = create_key(&world, &narrow, json!({"name": "the same"})).await;
     assert_eq!(inherits["scopes"], key["scopes"]);
-    mint(&world, &narrow, json!({"name": "less", "scopes": ["api_keys:read"]})).await;
+    create_key(&world, &narrow, json!({"name": "less", "scopes": ["api_keys:read"]})).await;
     for wider in [json!(["sessions:write"]), json!(["sessions:read", "users:read"]), json!(["audit:read"])] {
         narrow.post(KEYS, json!({"name": "more", "scopes": wider})).await.problem(403, "FORBIDDEN");
     }
-    let (all_scopes, _) = mint(&world, &lead, json!({"name": "all"})).await;
+    let (all_scopes, _) = create_key(&world, &lead, json!({"name": "all"})).await;
     let rotate = format!("{}/rotate", place(&all_scopes));
     narrow.act(&rotate).await.problem(403, "FORBIDDEN");
     assert_eq!(narrow.act(&format!("{}/rotate", place(&inherits))).await.status, 201);
 }
 
 #[tokio::test]
-async fn a_member_makes_and_sees_own_keys_only() {
-    let world = World::full().await;
+async fn a_member_creates_and_sees_only_their_own_keys() {
+    let world = TestApp::full().await;
     let (lead, (id, member), (other, _)) =
         (world.caller(Role::Lead), person(&world, Role::Member).await, person(&world, Role::Member).await);
-    let (own, caller) = mint(&world, &member, json!({"name": "mine"})).await;
+    let (own, caller) = create_key(&world, &member, json!({"name": "mine"})).await;
     assert_eq!(own["user_id"], id);
     assert_eq!(caller.get("/api/v1/me").await.expect(200)["user"]["id"], id);
     let listed = member.get(KEYS).await.expect(200);
@@ -146,7 +146,7 @@ async fn a_member_makes_and_sees_own_keys_only() {
     for user in [json!(other), Value::Null] {
         member.post(KEYS, json!({"name": "theirs", "user_id": user})).await.problem(403, "FORBIDDEN");
     }
-    let (theirs, _) = mint(&world, &lead, json!({"name": "theirs", "user_id": other})).await;
+    let (theirs, _) = create_key(&world, &lead, json!({"name": "theirs", "user_id": other})).await;
     let tenants = world.tenant.key_id(Role::Viewer);
     for id in [theirs["id"].as_str().unwrap(), &tenants.to_string(), UNKNOWN] {
         member.get(&format!("{KEYS}/{id}")).await.problem(404, "API_KEY_NOT_FOUND");
@@ -159,23 +159,23 @@ async fn a_member_makes_and_sees_own_keys_only() {
 
 #[tokio::test]
 async fn a_members_key_without_a_person_sees_itself_and_changes_nothing() {
-    let world = World::full().await;
-    let (member, owner) = (world.caller(Role::Member), world.owner().await);
+    let world = TestApp::full().await;
+    let (member, owner) = (world.caller(Role::Member), world.superuser().await);
     let own = world.tenant.key_id(Role::Member).to_string();
     let before = owner.dump().await;
     assert_eq!(all(&member.get(KEYS).await.expect(200), "id"), [json!(own)]);
     member.get(&format!("{KEYS}/{own}")).await.expect(200);
     let problem = member.post(KEYS, json!({"name": "mine"})).await.problem(403, "FORBIDDEN");
-    assert!(problem["detail"].as_str().unwrap().contains("belongs to no person"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("does not belong to a user"), "{problem}");
     member.delete(&format!("{KEYS}/{own}")).await.problem(403, "FORBIDDEN");
     member.act(&format!("{KEYS}/{own}/rotate")).await.problem(403, "FORBIDDEN");
     assert_eq!(owner.dump().await, before);
 }
 
 #[tokio::test]
-async fn a_lead_sees_every_key_of_the_tenant_and_ends_none_above_their_own_role() {
-    let world = World::full().await;
-    let (lead, owner) = (world.caller(Role::Lead), world.owner().await);
+async fn a_lead_sees_every_key_of_the_tenant_and_revokes_none_above_their_role() {
+    let world = TestApp::full().await;
+    let (lead, owner) = (world.caller(Role::Lead), world.superuser().await);
     let (boss, _) = person(&world, Role::Admin).await;
     let (peer, _) = person(&world, Role::Lead).await;
     let (below, _) = person(&world, Role::Member).await;
@@ -191,10 +191,10 @@ async fn a_lead_sees_every_key_of_the_tenant_and_ends_none_above_their_own_role(
     }
     lead.post(KEYS, json!({"name": "x", "role": "lead", "user_id": below})).await.problem(422, "VALIDATION_FAILED");
     assert_eq!(owner.dump().await, before);
-    let (key, caller) = mint(&world, &lead, json!({"name": "theirs", "user_id": below})).await;
+    let (key, caller) = create_key(&world, &lead, json!({"name": "theirs", "user_id": below})).await;
     assert_eq!((&key["role"], &key["user_id"]), (&json!("member"), &json!(below)));
     let (low, _) =
-        mint(&world, &world.caller(Role::Admin), json!({"name": "low", "role": "viewer", "user_id": peer})).await;
+        create_key(&world, &world.caller(Role::Admin), json!({"name": "low", "role": "viewer", "user_id": peer})).await;
     lead.act(&format!("{}/rotate", place(&low))).await.problem(403, "FORBIDDEN");
     assert_eq!(lead.delete(&place(&low)).await.status, 204);
     assert_eq!(lead.delete(&place(&key)).await.status, 204);
@@ -206,8 +206,8 @@ async fn a_lead_sees_every_key_of_the_tenant_and_ends_none_above_their_own_role(
 }
 
 #[tokio::test]
-async fn nobody_makes_a_key_for_somebody_who_is_deactivated() {
-    let world = World::full().await;
+async fn nobody_creates_a_key_for_a_deactivated_person() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     let (id, _) = person(&world, Role::Member).await;
     lead.patch(&format!("/api/v1/users/{id}"), json!({"is_active": false})).await.expect(200);
@@ -216,29 +216,29 @@ async fn nobody_makes_a_key_for_somebody_who_is_deactivated() {
 }
 
 #[tokio::test]
-async fn another_tenants_key_is_as_unknown_as_one_that_there_is_not() {
-    let world = World::full().await;
-    let (other, owner) = (world.another_tenant().await, world.owner().await);
+async fn another_tenants_key_is_answered_like_an_unknown_one() {
+    let world = TestApp::full().await;
+    let (other, owner) = (world.another_tenant().await, world.superuser().await);
     let id = world.tenant.key_id(Role::Member).to_string();
     let before = owner.dump().await;
     for role in [Role::Lead, Role::Admin] {
         let theirs = world.caller_of(&other, role).with("x-request-id", "same");
         for (method, path) in [("GET", ""), ("DELETE", ""), ("POST", "/rotate")] {
-            let mut told = Vec::new();
+            let mut reported = Vec::new();
             for id in [id.as_str(), UNKNOWN] {
                 let problem = theirs.send(method, &format!("{KEYS}/{id}{path}"), None).await;
-                told.push(problem.problem(404, "API_KEY_NOT_FOUND").to_string().replace(id, "ID"));
+                reported.push(problem.problem(404, "API_KEY_NOT_FOUND").to_string().replace(id, "ID"));
             }
-            assert_eq!(told[0], told[1]);
+            assert_eq!(reported[0], reported[1]);
         }
     }
     assert_eq!(owner.dump().await, before);
 }
 
 #[tokio::test]
-async fn a_forged_truncated_or_foreign_credential_is_refused_here_as_everywhere() {
-    let world = World::full().await;
-    let (key, caller) = mint(&world, &world.caller(Role::Lead), json!({"name": "real"})).await;
+async fn a_forged_truncated_or_foreign_credential_cannot_manage_keys() {
+    let world = TestApp::full().await;
+    let (key, caller) = create_key(&world, &world.caller(Role::Lead), json!({"name": "real"})).await;
     caller.get(KEYS).await.expect(200);
     let secret = key["secret"].as_str().unwrap();
     let (head, random) = secret.rsplit_once('_').unwrap();
@@ -259,12 +259,12 @@ async fn a_forged_truncated_or_foreign_credential_is_refused_here_as_everywhere(
 }
 
 #[tokio::test]
-async fn a_key_that_expires_is_refused_from_that_moment() {
+async fn an_expired_key_is_refused_from_that_moment() {
     let clock = Clock::fixed(Clock::System.now());
-    let world = World::idle(Options { clock: clock.clone(), ..Options::default() }).await;
+    let world = TestApp::idle(Options { clock: clock.clone(), ..Options::default() }).await;
     let expires_at = clock.now() + chrono::TimeDelta::hours(1);
     let (key, caller) =
-        mint(&world, &world.caller(Role::Lead), json!({"name": "short", "expires_at": expires_at})).await;
+        create_key(&world, &world.caller(Role::Lead), json!({"name": "short", "expires_at": expires_at})).await;
     assert_eq!(key["expires_at"], json!(expires_at));
     caller.get(KEYS).await.expect(200);
     clock.advance(chrono::TimeDelta::hours(1));
@@ -272,9 +272,9 @@ async fn a_key_that_expires_is_refused_from_that_moment() {
 }
 
 #[tokio::test]
-async fn a_revoked_key_is_refused_at_once_here_and_within_seconds_by_another_process() {
-    let world = World::full().await;
-    let second = World::on(world.database.clone(), Options::default()).await;
+async fn a_revoked_key_is_refused_at_once_and_by_other_processes_within_seconds() {
+    let world = TestApp::full().await;
+    let second = TestApp::on(world.database.clone(), Options::default()).await;
     let lead = world.caller(Role::Lead);
     let key = lead.post(KEYS, json!({"name": "leaked"})).await.expect(201);
     let here = with_secret(&world, &world.tenant, key["secret"].as_str().unwrap());

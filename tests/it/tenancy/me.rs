@@ -1,16 +1,16 @@
 //! `GET /me`: who calls, and what they may do.
 
-use harness::{World, openapi::guarded};
+use harness::{TestApp, openapi::guarded};
 use serde_json::{Value, json};
-use shared::auth::{Role, scope::Area};
+use shared::identity::auth::{Role, scope::Area};
 
 use super::{UNKNOWN, all, person, with_secret};
 
 const ME: &str = "/api/v1/me";
 
 #[tokio::test]
-async fn a_key_of_the_tenant_learns_its_own_name_tenant_and_role() {
-    let world = World::full().await;
+async fn a_tenant_key_reads_its_own_name_tenant_and_role() {
+    let world = TestApp::full().await;
     for role in Role::ALL {
         let me = world.caller(role).without("x-tenant-id").get(ME).await.expect(200);
         assert_eq!(me["user"], Value::Null);
@@ -23,8 +23,8 @@ async fn a_key_of_the_tenant_learns_its_own_name_tenant_and_role() {
 }
 
 #[tokio::test]
-async fn a_key_of_a_person_learns_who_that_is_and_can_do_no_more_than_they() {
-    let world = World::full().await;
+async fn a_persons_key_reads_who_that_is_and_has_no_more_rights_than_they() {
+    let world = TestApp::full().await;
     let (id, lead) = person(&world, Role::Lead).await;
     let me = lead.get(ME).await.expect(200);
     assert_eq!((&me["user"]["id"], &me["role"]), (&json!(id), &json!("lead")));
@@ -35,8 +35,8 @@ async fn a_key_of_a_person_learns_who_that_is_and_can_do_no_more_than_they() {
 }
 
 #[tokio::test]
-async fn an_admin_who_names_another_tenant_is_told_that_one() {
-    let world = World::full().await;
+async fn an_admin_who_names_another_tenant_sees_that_tenant() {
+    let world = TestApp::full().await;
     let other = world.another_tenant().await;
     let me = world.caller(Role::Admin).with("x-tenant-id", &other.slug).get(ME).await.expect(200);
     assert_eq!(me["tenant"]["id"], other.id.to_string());
@@ -44,8 +44,8 @@ async fn an_admin_who_names_another_tenant_is_told_that_one() {
 }
 
 #[tokio::test]
-async fn a_narrowed_key_may_what_its_scopes_and_its_role_both_allow() {
-    let world = World::full().await;
+async fn a_narrowed_key_has_the_permissions_that_its_scopes_and_role_both_allow() {
+    let world = TestApp::full().await;
     let scopes = json!(["audit:read", "sessions:write", "tenants:write"]);
     let body = json!({"name": "narrow", "role": "member", "scopes": scopes});
     let key = world.caller(Role::Lead).post("/api/v1/api-keys", body).await.expect(201);
@@ -56,8 +56,8 @@ async fn a_narrowed_key_may_what_its_scopes_and_its_role_both_allow() {
 
 /// For each area of this function and of sessions: what `permissions` says is what the endpoints do.
 #[tokio::test]
-async fn what_is_listed_as_permitted_is_what_the_endpoints_permit() {
-    let world = World::full().await;
+async fn the_listed_permissions_are_those_that_the_endpoints_grant() {
+    let world = TestApp::full().await;
     let areas = [Area::ApiKeys, Area::Audit, Area::Sessions, Area::Tenants, Area::Users];
     let operations = guarded();
     for role in Role::ALL {

@@ -1,17 +1,19 @@
 //! Tenants, the people of them, and their keys.
 
 mod deactivation;
+mod key_lines;
 mod keys;
 mod me;
 mod quotas;
 mod removal;
 mod rotation;
+mod storage;
 mod tenants;
 mod users;
 
-use harness::{Caller, Options, Tenant, World};
+use harness::{Caller, Options, Tenant, TestApp};
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 /// An id that nothing has.
 const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
@@ -29,22 +31,22 @@ const HOSTILE: [&str; 8] = [
 ];
 
 /// A caller with the text of a key.
-fn with_secret(world: &World, tenant: &Tenant, secret: &str) -> Caller {
+fn with_secret(world: &TestApp, tenant: &Tenant, secret: &str) -> Caller {
     let caller = world.nobody().with("authorization", &format!("Bearer {secret}"));
     caller.with("x-tenant-id", &tenant.slug)
 }
 
 /// A second process on the same database, with workers of its own.
-async fn another_process(world: &World) -> World {
-    let mut second = World::on(world.database.clone(), Options::default()).await;
+async fn another_process(world: &TestApp) -> TestApp {
+    let mut second = TestApp::on(world.database.clone(), Options::default()).await;
     second.work();
     second
 }
 
 /// Makes a person of the first tenant, and answers their id and them as a caller by a key of their own.
-async fn person(world: &World, role: Role) -> (String, Caller) {
+async fn person(world: &TestApp, role: Role) -> (String, Caller) {
     let admin = world.caller(Role::Admin);
-    let email = format!("{}@example.org", shared::id::UserId::new());
+    let email = format!("{}@example.org", shared::kernel::id::UserId::new());
     let body = json!({"email": email, "full_name": "A Person", "role": role.name()});
     let user = admin.post("/api/v1/users", body).await.expect(201);
     let id = user["id"].as_str().unwrap().to_owned();

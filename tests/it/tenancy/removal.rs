@@ -1,12 +1,12 @@
 //! `DELETE /tenants/{id}`: everything of it goes, and nothing of others.
 
-use harness::{Options, World};
+use harness::{Options, TestApp};
 use serde_json::{Value, json};
-use shared::{auth::Role, id::SessionId, sweep::sweep};
+use shared::{app::reconciler::reconcile, identity::auth::Role, kernel::id::SessionId};
 
-/// A world whose second tenant has a row in every kind of table, and a file.
-async fn with_everything() -> (World, harness::Tenant, SessionId, String) {
-    let world = World::full().await;
+/// A test app whose second tenant has a row in every kind of table, and a file.
+async fn with_everything() -> (TestApp, harness::Tenant, SessionId, String) {
+    let world = TestApp::full().await;
     let other = world.another_tenant().await;
     let (admin, member) = (world.caller_of(&other, Role::Admin), world.caller_of(&other, Role::Member));
     let id = member.with("idempotency-key", "one").new_session(json!({})).await;
@@ -16,7 +16,7 @@ async fn with_everything() -> (World, harness::Tenant, SessionId, String) {
     let body = json!({"email": "ada@example.org", "full_name": "Ada", "role": "member"});
     let user = admin.post("/api/v1/users", body).await.expect(201);
     admin.post("/api/v1/api-keys", json!({"name": "theirs", "user_id": user["id"]})).await.expect(201);
-    let owner = world.owner().await;
+    let owner = world.superuser().await;
     owner
         .run(&format!(
             "insert into agents (id, tenant_id, name, kind, created_at, updated_at)
@@ -29,7 +29,7 @@ async fn with_everything() -> (World, harness::Tenant, SessionId, String) {
         ))
         .await;
     let id: SessionId = id.parse().unwrap();
-    let hash = world.app.files.put(other.id, id, b"made".to_vec()).await.unwrap();
+    let hash = world.app.files.put_content(other.id, id, b"made".to_vec()).await.unwrap();
     (world, other, id, hash)
 }
 
@@ -38,11 +38,11 @@ fn place(tenant: &harness::Tenant) -> String {
 }
 
 #[tokio::test]
-async fn a_removed_tenant_takes_everything_of_it_along_and_nothing_of_others() {
+async fn removing_a_tenant_removes_all_its_data_and_nothing_of_others() {
     let (world, other, id, hash) = with_everything().await;
-    let (admin, owner) = (world.caller(Role::Admin), world.owner().await);
+    let (admin, owner) = (world.caller(Role::Admin), world.superuser().await);
     let mine = SessionId::new();
-    let kept = world.app.files.put(world.tenant.id, mine, b"kept".to_vec()).await.unwrap();
+    let kept = world.app.files.put_content(world.tenant.id, mine, b"kept".to_vec()).await.unwrap();
     let third = world.another_tenant().await;
     world.caller_of(&third, Role::Member).new_session(json!({})).await;
     let count = |tenant: String| format!("select count(*) from sessions where tenant_id = '{tenant}'");
@@ -50,9 +50,9 @@ async fn a_removed_tenant_takes_everything_of_it_along_and_nothing_of_others() {
     admin.patch(&place(&other), json!({"is_active": false})).await.expect(200);
     assert_eq!(admin.delete(&place(&other)).await.status, 204);
     for (table, rows) in owner.dump().await {
-        let told: Vec<_> = rows.lines().filter(|row| row.contains(&other.id.to_string())).collect();
-        // What is left of it is that it was removed, in the log of who did it.
-        assert_eq!(told.len(), usize::from(table == "audit_entries"), "{table}: {told:?}");
+        let reported: Vec<_> = rows.lines().filter(|row| row.contains(&other.id.to_string())).collect();
+        // Only the removal itself remains, in the audit log of its actor.
+        assert_eq!(reported.len(), usize::from(table == "audit_entries"), "{table}: {reported:?}");
     }
     world.app.files.get(other.id, id, &hash).await.unwrap_err();
     world.app.files.get(world.tenant.id, mine, &kept).await.unwrap();
@@ -67,10 +67,10 @@ async fn a_removed_tenant_takes_everything_of_it_along_and_nothing_of_others() {
 }
 
 #[tokio::test]
-async fn a_tenant_of_which_something_still_runs_is_not_removed() {
-    let mut world = World::with(Options::default()).await;
+async fn a_tenant_with_running_sessions_is_not_removed() {
+    let mut world = TestApp::with(Options::default()).await;
     let other = world.another_tenant().await;
-    let (admin, owner) = (world.caller_of(&other, Role::Admin), world.owner().await);
+    let (admin, owner) = (world.caller_of(&other, Role::Admin), world.superuser().await);
     let caller = world.caller(Role::Member);
     let id = caller.run_script(json!([{"do": "wait", "ms": 600_000}])).await;
     caller.reaches(&id, &["running"]).await;
@@ -82,8 +82,9 @@ async fn a_tenant_of_which_something_still_runs_is_not_removed() {
     assert!(problem["detail"].as_str().unwrap().starts_with("1 sessions"), "{problem}");
     assert_eq!(owner.dump().await, before);
     let second = super::another_process(&world).await;
+    second.may_leave_work("the removal schedules a workspace release, which no worker carries out here");
     harness::until(async || {
-        sweep(&second.app).await.unwrap();
+        reconcile(&second.app).await.unwrap();
         admin.delete(&place).await.status == 204
     })
     .await;
@@ -92,40 +93,40 @@ async fn a_tenant_of_which_something_still_runs_is_not_removed() {
 
 #[tokio::test]
 async fn a_tenant_whose_training_is_being_handed_over_is_not_removed() {
-    let world = World::full().await;
+    let world = TestApp::full().await;
     let other = world.another_tenant().await;
-    let (admin, owner, place) = (world.caller(Role::Admin), world.owner().await, place(&other));
+    let (admin, owner, place) = (world.caller(Role::Admin), world.superuser().await, place(&other));
     world.caller_of(&other, Role::Lead).train(json!({})).await;
     admin.patch(&place, json!({"is_active": false})).await.expect(200);
-    for (held, given_back) in [
+    for (held, released) in [
         ("lease_until = now() + interval '1 minute'", "lease_until = now()"),
         ("submitted_at = now()", "submitted_at = null"),
     ] {
         owner.run(&format!("update training_jobs set {held}")).await;
         let problem = admin.delete(&place).await.problem(409, "TENANT_ACTIVE");
         assert!(problem["detail"].as_str().unwrap().starts_with("1 sessions"), "{held}: {problem}");
-        owner.run(&format!("update training_jobs set {given_back}")).await;
+        owner.run(&format!("update training_jobs set {released}")).await;
     }
     assert_eq!(admin.delete(&place).await.status, 204, "one that nobody has begun with goes along");
 }
 
 #[tokio::test]
-async fn a_removal_that_was_broken_off_is_finished_by_the_sweep_and_cannot_be_taken_back() {
+async fn an_interrupted_removal_is_finished_by_the_reconciler_and_irreversible() {
     let (world, other, id, hash) = with_everything().await;
-    let (admin, owner) = (world.caller(Role::Admin), world.owner().await);
+    let (admin, owner) = (world.caller(Role::Admin), world.superuser().await);
     owner.run(&format!("update tenants set is_active = false, deleted_at = now() where id = '{}'", other.id)).await;
     admin.get(&place(&other)).await.problem(404, "TENANT_NOT_FOUND");
     admin.patch(&place(&other), json!({"is_active": true})).await.problem(404, "TENANT_NOT_FOUND");
     let listed = admin.get("/api/v1/tenants").await.expect(200);
     assert!(!super::all(&listed, "id").contains(&json!(other.id)));
-    sweep(&world.app).await.unwrap();
+    reconcile(&world.app).await.unwrap();
     let left = format!("select count(*) from tenants where id = '{}'", other.id);
     assert_eq!(owner.number(&left).await, 0);
     world.app.files.get(other.id, id, &hash).await.unwrap_err();
 }
 
 #[tokio::test]
-async fn a_removal_sent_twice_with_one_idempotency_key_is_answered_twice_and_done_once() {
+async fn a_removal_repeated_with_one_idempotency_key_is_done_once() {
     let (world, other, ..) = with_everything().await;
     let admin = world.caller(Role::Admin);
     admin.patch(&place(&other), json!({"is_active": false})).await.expect(200);
@@ -138,10 +139,10 @@ async fn a_removal_sent_twice_with_one_idempotency_key_is_answered_twice_and_don
 }
 
 #[tokio::test]
-async fn a_tenant_too_large_to_go_at_once_goes_bit_by_bit_and_nobody_waits_for_it() {
+async fn a_large_tenant_is_removed_in_steps_without_blocking_anybody() {
     let (world, other, ..) = with_everything().await;
     let (admin, member, owner) =
-        (world.caller(Role::Admin), world.caller_of(&other, Role::Member), world.owner().await);
+        (world.caller(Role::Admin), world.caller_of(&other, Role::Member), world.superuser().await);
     let model = member.new_session(json!({})).await;
     // More than Postgres works on at once: each session takes its time, and one statement is given up after 8 s.
     owner.multiply(&model, 900).await;
@@ -157,7 +158,7 @@ async fn a_tenant_too_large_to_go_at_once_goes_bit_by_bit_and_nobody_waits_for_i
     let left = format!("select count(*) from tenants where id = '{}'", other.id);
     assert_eq!(owner.number(&left).await, 1, "it is not gone at once");
     harness::until(async || {
-        sweep(&world.app).await.unwrap();
+        reconcile(&world.app).await.unwrap();
         owner.number(&left).await == 0
     })
     .await;

@@ -1,8 +1,8 @@
 //! `/tenants` and `/tenants/{id}`: for admins alone, whatever tenant they are of.
 
-use harness::World;
+use harness::TestApp;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::{HOSTILE, UNKNOWN, all, pages, with_secret};
 
@@ -13,8 +13,8 @@ fn named(slug: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_tenant_is_made_with_the_defaults_of_the_rules_and_its_first_key_through_the_api() {
-    let world = World::full().await;
+async fn a_created_tenant_has_the_documented_defaults_and_gets_a_first_key() {
+    let world = TestApp::full().await;
     let admin = world.caller(Role::Admin).without("x-tenant-id");
     let reply = admin.post(TENANTS, named("second")).await;
     let place = reply.headers["location"].to_str().unwrap().to_owned();
@@ -41,15 +41,15 @@ async fn a_tenant_is_made_with_the_defaults_of_the_rules_and_its_first_key_throu
     let key = there.post("/api/v1/api-keys", json!({"name": "first", "role": "lead"})).await.expect(201);
     let lead = with_secret(&world, &world.tenant, key["secret"].as_str().unwrap()).with("x-tenant-id", "second");
     assert_eq!(lead.get("/api/v1/tenant").await.expect(200), made);
-    let told = lead.get("/api/v1/audit").await.expect(200);
-    assert_eq!(all(&told, "action"), ["api_key.create", "tenant.create"]);
-    let told = admin.get("/api/v1/audit").await.expect(200);
-    assert_eq!(told["items"][0]["after"]["slug"], "second");
+    let reported = lead.get("/api/v1/audit").await.expect(200);
+    assert_eq!(all(&reported, "action"), ["api_key.create", "tenant.create"]);
+    let reported = admin.get("/api/v1/audit").await.expect(200);
+    assert_eq!(reported["items"][0]["after"]["slug"], "second");
 }
 
 #[tokio::test]
-async fn every_field_can_be_set_and_changed_and_what_is_left_out_stays() {
-    let world = World::full().await;
+async fn every_field_can_be_set_and_changed_and_omitted_fields_stay() {
+    let world = TestApp::full().await;
     let admin = world.caller(Role::Admin);
     let body = json!({
         "name": "Full", "slug": "full", "max_concurrent_sessions": 0, "max_queued_sessions": 7,
@@ -69,15 +69,15 @@ async fn every_field_can_be_set_and_changed_and_what_is_left_out_stays() {
     expected["updated_at"] = changed["updated_at"].clone();
     assert_eq!(changed, expected);
     assert_eq!(admin.patch(&place, json!({"name": "Fuller"})).await.expect(200), changed, "nothing changed");
-    let told = admin.with("x-tenant-id", "full").get("/api/v1/audit").await.expect(200);
-    assert_eq!(told["items"][0]["before"], json!({"name": "Full", "calls_per_minute": 60}));
-    assert_eq!(told["items"][0]["after"], json!({"name": "Fuller", "calls_per_minute": null}));
+    let reported = admin.with("x-tenant-id", "full").get("/api/v1/audit").await.expect(200);
+    assert_eq!(reported["items"][0]["before"], json!({"name": "Full", "calls_per_minute": 60}));
+    assert_eq!(reported["items"][0]["after"], json!({"name": "Fuller", "calls_per_minute": null}));
 }
 
 #[tokio::test]
-async fn a_slug_that_does_not_fit_is_refused_and_not_repaired() {
-    let world = World::full().await;
-    let (admin, owner) = (world.caller(Role::Admin), world.owner().await);
+async fn an_invalid_slug_is_refused_and_not_repaired() {
+    let world = TestApp::full().await;
+    let (admin, owner) = (world.caller(Role::Admin), world.superuser().await);
     let before = owner.dump().await;
     let long = "a".repeat(51);
     for slug in [
@@ -113,14 +113,9 @@ async fn a_slug_that_does_not_fit_is_refused_and_not_repaired() {
     admin.post(TENANTS, named(&world.tenant.slug)).await.problem(409, "ALREADY_EXISTS");
 }
 
-#[tokio::test]
-async fn what_breaks_a_rule_is_refused_by_field_and_changes_nothing() {
-    let world = World::full().await;
-    let (admin, owner) = (world.caller(Role::Admin), world.owner().await);
-    let place = format!("{TENANTS}/{}", world.tenant.id);
-    let before = owner.dump().await;
-    let wide = json!({"k": "x".repeat(16 * 1024)});
-    for (field, value) in [
+/// Values that break a rule of their field.
+fn invalid_fields() -> Vec<(&'static str, Value)> {
+    vec![
         ("name", json!("a")),
         ("name", json!("x".repeat(101))),
         ("name", json!("two\nlines")),
@@ -139,10 +134,19 @@ async fn what_breaks_a_rule_is_refused_by_field_and_changes_nothing() {
         ("audit_retention_days", json!(3651)),
         ("calls_per_minute", json!(-1)),
         ("metadata", json!([])),
-        ("metadata", wide),
+        ("metadata", json!({"k": "x".repeat(16 * 1024)})),
         ("metadata", json!({"a": "\0"})),
         ("slug", json!(["another"])),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn an_invalid_request_is_refused_by_field_and_changes_nothing() {
+    let world = TestApp::full().await;
+    let (admin, owner) = (world.caller(Role::Admin), world.superuser().await);
+    let place = format!("{TENANTS}/{}", world.tenant.id);
+    let before = owner.dump().await;
+    for (field, value) in invalid_fields() {
         let mut body = named("another");
         body[field] = value.clone();
         let problem = admin.post(TENANTS, body).await.problem(422, "VALIDATION_FAILED");
@@ -163,8 +167,8 @@ async fn what_breaks_a_rule_is_refused_by_field_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn hostile_text_is_stored_and_answered_as_it_is() {
-    let world = World::full().await;
+async fn hostile_text_is_stored_and_returned_unchanged() {
+    let world = TestApp::full().await;
     let admin = world.caller(Role::Admin);
     for (at, text) in HOSTILE.iter().enumerate() {
         let body = json!({"name": text, "slug": format!("hostile-{at}"), "metadata": {*text: [text]}});
@@ -178,9 +182,9 @@ async fn hostile_text_is_stored_and_answered_as_it_is() {
 }
 
 #[tokio::test]
-async fn nobody_below_admin_sees_or_changes_any_tenant_here_not_even_their_own() {
-    let world = World::full().await;
-    let (other, owner) = (world.another_tenant().await, world.owner().await);
+async fn nobody_below_admin_sees_or_changes_tenants_not_even_their_own() {
+    let world = TestApp::full().await;
+    let (other, owner) = (world.another_tenant().await, world.superuser().await);
     let before = owner.dump().await;
     for role in [Role::Viewer, Role::Member, Role::Lead] {
         let caller = world.caller(role);
@@ -197,8 +201,8 @@ async fn nobody_below_admin_sees_or_changes_any_tenant_here_not_even_their_own()
 }
 
 #[tokio::test]
-async fn a_change_to_another_version_than_the_one_there_is_is_refused() {
-    let world = World::full().await;
+async fn a_change_based_on_an_outdated_version_is_refused() {
+    let world = TestApp::full().await;
     let admin = world.caller(Role::Admin);
     let place = format!("{TENANTS}/{}", world.tenant.id);
     let etag = admin.get(&place).await.headers["etag"].to_str().unwrap().to_owned();
@@ -211,8 +215,8 @@ async fn a_change_to_another_version_than_the_one_there_is_is_refused() {
 }
 
 #[tokio::test]
-async fn a_list_holds_every_tenant_once_newest_first_and_can_be_narrowed() {
-    let world = World::full().await;
+async fn the_list_holds_every_tenant_once_newest_first_and_can_be_filtered() {
+    let world = TestApp::full().await;
     let admin = world.caller(Role::Admin);
     let mut made = vec![world.tenant.id.to_string()];
     for at in 0..6 {
@@ -230,8 +234,8 @@ async fn a_list_holds_every_tenant_once_newest_first_and_can_be_narrowed() {
 }
 
 #[tokio::test]
-async fn a_tenant_made_twice_with_one_idempotency_key_is_made_once() {
-    let world = World::full().await;
+async fn a_tenant_creation_repeated_with_one_idempotency_key_is_done_once() {
+    let world = TestApp::full().await;
     let admin = world.caller(Role::Admin).with("idempotency-key", "make-it");
     let first = admin.post(TENANTS, named("once")).await;
     let second = admin.post(TENANTS, named("once")).await;

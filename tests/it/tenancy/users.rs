@@ -1,9 +1,9 @@
 //! `/users`: the people of a tenant, and who may make of them what.
 
 use futures_util::future::join_all;
-use harness::World;
+use harness::TestApp;
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::{HOSTILE, UNKNOWN, all, pages, person};
 
@@ -14,8 +14,8 @@ fn new(email: &str, role: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_person_is_made_read_changed_and_removed() {
-    let world = World::full().await;
+async fn a_user_is_created_read_changed_and_removed() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     let reply = lead.post(USERS, new("Ada@Example.org", "member")).await;
     let place = reply.headers["location"].to_str().unwrap().to_owned();
@@ -41,8 +41,8 @@ async fn a_person_is_made_read_changed_and_removed() {
 }
 
 #[tokio::test]
-async fn an_email_is_unique_in_its_tenant_however_it_is_written() {
-    let world = World::full().await;
+async fn an_email_is_unique_in_its_tenant_regardless_of_case() {
+    let world = TestApp::full().await;
     let (lead, other) = (world.caller(Role::Lead), world.another_tenant().await);
     lead.post(USERS, new("ada@example.org", "member")).await.expect(201);
     lead.post(USERS, new("ADA@example.ORG", "viewer")).await.problem(409, "ALREADY_EXISTS");
@@ -55,9 +55,9 @@ async fn an_email_is_unique_in_its_tenant_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn what_breaks_a_rule_is_refused_by_field_and_changes_nothing() {
-    let world = World::full().await;
-    let (lead, owner) = (world.caller(Role::Lead), world.owner().await);
+async fn an_invalid_request_is_refused_by_field_and_changes_nothing() {
+    let world = TestApp::full().await;
+    let (lead, owner) = (world.caller(Role::Lead), world.superuser().await);
     let made = lead.post(USERS, new("ada@example.org", "member")).await.expect(201);
     let place = format!("{USERS}/{}", made["id"].as_str().unwrap());
     let before = owner.dump().await;
@@ -95,8 +95,8 @@ async fn what_breaks_a_rule_is_refused_by_field_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn hostile_text_is_stored_and_answered_as_it_is() {
-    let world = World::full().await;
+async fn hostile_text_is_stored_and_returned_unchanged() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     for (at, text) in HOSTILE.iter().enumerate() {
         let body = json!({"email": format!("h{at}@example.org"), "full_name": text, "role": "viewer"});
@@ -109,8 +109,8 @@ async fn hostile_text_is_stored_and_answered_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_list_holds_everybody_once_newest_first_and_can_be_narrowed() {
-    let world = World::full().await;
+async fn the_list_holds_every_user_once_newest_first_and_can_be_filtered() {
+    let world = TestApp::full().await;
     let admin = world.caller(Role::Admin);
     let mut made = Vec::new();
     for (at, role) in ["viewer", "member", "lead", "admin", "viewer", "member", "member"].iter().enumerate() {
@@ -132,9 +132,9 @@ async fn a_list_holds_everybody_once_newest_first_and_can_be_narrowed() {
 }
 
 #[tokio::test]
-async fn a_lead_makes_changes_and_removes_people_below_lead_and_raises_nobody_to_it() {
-    let world = World::full().await;
-    let (lead, admin, owner) = (world.caller(Role::Lead), world.caller(Role::Admin), world.owner().await);
+async fn a_lead_manages_only_people_below_lead_and_promotes_nobody_to_lead() {
+    let world = TestApp::full().await;
+    let (lead, admin, owner) = (world.caller(Role::Lead), world.caller(Role::Admin), world.superuser().await);
     let mut places = Vec::new();
     for role in Role::ALL {
         let user = admin.post(USERS, new(&format!("{}@example.org", role.name()), role.name())).await.expect(201);
@@ -168,21 +168,21 @@ async fn a_lead_makes_changes_and_removes_people_below_lead_and_raises_nobody_to
 }
 
 #[tokio::test]
-async fn another_tenants_person_is_as_unknown_as_one_that_there_is_not() {
-    let world = World::full().await;
+async fn another_tenants_user_is_answered_like_an_unknown_one() {
+    let world = TestApp::full().await;
     let (id, _) = person(&world, Role::Member).await;
-    let (other, owner) = (world.another_tenant().await, world.owner().await);
+    let (other, owner) = (world.another_tenant().await, world.superuser().await);
     let before = owner.dump().await;
     for role in [Role::Lead, Role::Admin] {
         let theirs = world.caller_of(&other, role).with("x-request-id", "same");
         for (method, body) in [("GET", None), ("PATCH", Some(json!({"full_name": "X"}))), ("DELETE", None)] {
-            let mut told = Vec::new();
+            let mut reported = Vec::new();
             for id in [id.as_str(), UNKNOWN] {
                 let body = body.as_ref().map(|body| body.to_string().into_bytes());
                 let problem = theirs.send(method, &format!("{USERS}/{id}"), body).await.problem(404, "USER_NOT_FOUND");
-                told.push(problem.to_string().replace(id, "ID"));
+                reported.push(problem.to_string().replace(id, "ID"));
             }
-            assert_eq!(told[0], told[1]);
+            assert_eq!(reported[0], reported[1]);
         }
     }
     assert_eq!(owner.dump().await, before);
@@ -190,8 +190,8 @@ async fn another_tenants_person_is_as_unknown_as_one_that_there_is_not() {
 
 #[tokio::test]
 async fn the_last_admin_is_neither_demoted_nor_deactivated_nor_removed() {
-    let world = World::full().await;
-    let (admin, owner) = (world.caller(Role::Admin), world.owner().await);
+    let world = TestApp::full().await;
+    let (admin, owner) = (world.caller(Role::Admin), world.superuser().await);
     let first = admin.post(USERS, new("first@example.org", "admin")).await.expect(201);
     let place = format!("{USERS}/{}", first["id"].as_str().unwrap());
     let before = owner.dump().await;
@@ -210,9 +210,9 @@ async fn the_last_admin_is_neither_demoted_nor_deactivated_nor_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_admins_who_demote_remove_and_deactivate_each_other_at_once_one_is_left() {
-    let world = World::full().await;
-    let owner = world.owner().await;
+async fn one_admin_remains_when_admins_remove_each_other_concurrently() {
+    let world = TestApp::full().await;
+    let owner = world.superuser().await;
     for round in 0..5 {
         let mut people = Vec::new();
         for _ in 0..4 {
@@ -232,7 +232,7 @@ async fn of_admins_who_demote_remove_and_deactivate_each_other_at_once_one_is_le
         let left = owner.number("select count(*) from users where role = 'admin' and is_active").await;
         assert!(left >= 1, "{replies:?}");
         for reply in &replies {
-            // Who was demoted or removed meanwhile is refused as such.
+            // An admin who was demoted or removed meanwhile is refused.
             assert!(matches!(reply.status.as_u16(), 200 | 204 | 401 | 403 | 409), "{}", reply.json());
         }
         let admin = world.caller(Role::Admin);
@@ -247,8 +247,8 @@ async fn of_admins_who_demote_remove_and_deactivate_each_other_at_once_one_is_le
 }
 
 #[tokio::test]
-async fn a_person_who_is_deactivated_or_removed_is_let_in_no_more() {
-    let world = World::full().await;
+async fn a_deactivated_or_removed_person_is_no_longer_admitted() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     let (id, caller) = person(&world, Role::Member).await;
     let place = format!("{USERS}/{id}");

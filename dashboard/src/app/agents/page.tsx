@@ -1,7 +1,7 @@
-import { Agents } from "./agents";
+import { AgentListLoader } from "./agent-list-loader";
 
 export const metadata = { title: "Agents · ioc" };
 
-export default function Page() {
-  return <Agents />;
+export default function AgentListPage() {
+  return <AgentListLoader />;
 }

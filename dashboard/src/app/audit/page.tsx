@@ -1,7 +1,7 @@
-import { Audit } from "./audit";
+import { AuditLogLoader } from "./audit-log-loader";
 
 export const metadata = { title: "Audit log · ioc" };
 
-export default function Page() {
-  return <Audit />;
+export default function AuditLogPage() {
+  return <AuditLogLoader />;
 }

@@ -1,13 +1,13 @@
 import { Suspense } from "react";
-import { Loading } from "@/components/states";
-import { Experiments } from "./experiments";
+import { LoadingState } from "@/components/content-states";
+import { ExperimentListLoader } from "./experiment-list-loader";
 
 export const metadata = { title: "Experiments · ioc" };
 
-export default function Page() {
+export default function ExperimentListPage() {
   return (
-    <Suspense fallback={<Loading />}>
-      <Experiments />
+    <Suspense fallback={<LoadingState />}>
+      <ExperimentListLoader />
     </Suspense>
   );
 }

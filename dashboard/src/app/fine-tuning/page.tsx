@@ -1,13 +1,13 @@
 import { Suspense } from "react";
-import { Loading } from "@/components/states";
-import { TrainingJobs } from "./jobs";
+import { LoadingState } from "@/components/content-states";
+import { TrainingJobListLoader } from "./training-job-list-loader";
 
 export const metadata = { title: "Fine-tuning · ioc" };
 
-export default function Page() {
+export default function TrainingJobListPage() {
   return (
-    <Suspense fallback={<Loading />}>
-      <TrainingJobs />
+    <Suspense fallback={<LoadingState />}>
+      <TrainingJobListLoader />
     </Suspense>
   );
 }

@@ -1,7 +1,7 @@
-import { Keys } from "./keys";
+import { ApiKeyListLoader } from "./api-key-list-loader";
 
 export const metadata = { title: "API keys · ioc" };
 
-export default function Page() {
-  return <Keys />;
+export default function ApiKeyListPage() {
+  return <ApiKeyListLoader />;
 }

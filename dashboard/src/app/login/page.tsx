@@ -1,8 +1,8 @@
 import type { Metadata } from "next";
-import { Login } from "./login";
+import { LoginLoader } from "./login-loader";
 
 export const metadata: Metadata = { title: "Log in · ioc" };
 
-export default function Page() {
-  return <Login />;
+export default function LoginPage() {
+  return <LoginLoader />;
 }

@@ -1,7 +1,7 @@
-import { Marketplace } from "./marketplace";
+import { MarketplaceLoader } from "./marketplace-loader";
 
 export const metadata = { title: "Marketplace · ioc" };
 
-export default function Page() {
-  return <Marketplace />;
+export default function MarketplacePage() {
+  return <MarketplaceLoader />;
 }

@@ -1,7 +1,7 @@
-import { Members } from "./members";
+import { MemberListLoader } from "./member-list-loader";
 
 export const metadata = { title: "Members · ioc" };
 
-export default function Page() {
-  return <Members />;
+export default function MemberListPage() {
+  return <MemberListLoader />;
 }

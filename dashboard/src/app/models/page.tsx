@@ -1,13 +1,13 @@
 import { Suspense } from "react";
-import { Loading } from "@/components/states";
-import { Models } from "./models";
+import { LoadingState } from "@/components/content-states";
+import { ModelListLoader } from "./model-list-loader";
 
 export const metadata = { title: "Model registry · ioc" };
 
-export default function Page() {
+export default function ModelListPage() {
   return (
-    <Suspense fallback={<Loading />}>
-      <Models />
+    <Suspense fallback={<LoadingState />}>
+      <ModelListLoader />
     </Suspense>
   );
 }

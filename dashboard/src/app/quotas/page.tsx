@@ -1,7 +1,7 @@
-import { Quotas } from "./quotas";
+import { QuotaListLoader } from "./quota-list-loader";
 
 export const metadata = { title: "Quotas · ioc" };
 
-export default function Page() {
-  return <Quotas />;
+export default function QuotaListPage() {
+  return <QuotaListLoader />;
 }

@@ -1,40 +1,40 @@
 "use client";
 
 import { useState } from "react";
-import type { SessionFilter } from "@/api/queries/sessions";
 import type { Session } from "@/api/schema";
-import { Button } from "@/components/button";
-import { count } from "@/components/format";
-import { toast } from "@/components/toast";
-import { type BulkVerb, everyOne, MOST } from "@/modules/session/bulk";
+import { ActionButton } from "@/components/action-button";
+import { formatCount } from "@/components/format";
+import { showToast } from "@/components/toast";
 import { BulkDialog } from "@/modules/session/bulk-dialog";
+import { BULK_LIMIT, type BulkAction, fetchAllSessions } from "@/modules/session/bulk-plan";
+import type { SessionFilter } from "@/queries/sessions";
 
 interface BulkBarProps {
   filter: SessionFilter;
   rows: readonly Session[];
   selected: ReadonlySet<string>;
   more: boolean;
-  onNone(): void;
+  onClear(): void;
 }
 
-/** What can be done with the selected rows, or with all that fit the filter. */
-export function BulkBar({ filter, rows, selected, more, onNone }: BulkBarProps) {
+/** Actions for the selected rows, or for all sessions that match the filter. */
+export function BulkBar({ filter, rows, selected, more, onClear }: BulkBarProps) {
   const [all, setAll] = useState<readonly Session[] | null>(null);
   const [counting, setCounting] = useState(false);
-  const [verb, setVerb] = useState<BulkVerb | null>(null);
-  const taken = all ?? rows.filter((one) => selected.has(one.id));
+  const [verb, setVerb] = useState<BulkAction | null>(null);
+  const chosen = all ?? rows.filter((one) => selected.has(one.id));
 
-  const takeAll = async () => {
+  const selectAll = async () => {
     setCounting(true);
     try {
-      const found = await everyOne(filter, new AbortController().signal);
+      const found = await fetchAllSessions(filter, new AbortController().signal);
       setAll(found.sessions);
       if (found.more)
-        toast(
-          `More than ${count(MOST)} fit: only the newest ${count(MOST)} are taken. Narrow the filter for the others.`,
+        showToast(
+          `More than ${formatCount(BULK_LIMIT)} sessions match: the newest ${formatCount(BULK_LIMIT)} are selected. Narrow the filter for the others.`,
         );
     } catch (error) {
-      toast(error instanceof Error ? error.message : "They could not be counted.", true);
+      showToast(error instanceof Error ? error.message : "The sessions could not be read.", true);
     } finally {
       setCounting(false);
     }
@@ -43,34 +43,34 @@ export function BulkBar({ filter, rows, selected, more, onNone }: BulkBarProps) 
   return (
     <div className="panel absolute inset-x-2 bottom-2 z-10 flex flex-wrap items-center gap-2 px-3 py-2 shadow-(--shadow)">
       <p role="status" className="text-[0.8125rem]">
-        <b className="figure">{count(taken.length)}</b> selected
+        <b className="figure">{formatCount(chosen.length)}</b> selected
       </p>
       {more && !all && (
-        <Button small look="quiet" busy={counting} onClick={takeAll}>
-          Take all that fit the filter
-        </Button>
+        <ActionButton small look="quiet" busy={counting} onClick={selectAll}>
+          Select all that match the filter
+        </ActionButton>
       )}
       <div className="ml-auto flex flex-wrap gap-2">
-        <Button small look="danger" onClick={() => setVerb("end")}>
+        <ActionButton small look="danger" onClick={() => setVerb("end")}>
           Stop …
-        </Button>
-        <Button small onClick={() => setVerb("retry")}>
+        </ActionButton>
+        <ActionButton small onClick={() => setVerb("retry")}>
           Retry …
-        </Button>
-        <Button small onClick={() => setVerb("priority")}>
+        </ActionButton>
+        <ActionButton small onClick={() => setVerb("priority")}>
           Priority …
-        </Button>
-        <Button small look="quiet" onClick={onNone}>
-          None
-        </Button>
+        </ActionButton>
+        <ActionButton small look="quiet" onClick={onClear}>
+          Clear
+        </ActionButton>
       </div>
       {verb && (
         <BulkDialog
           verb={verb}
-          sessions={taken}
+          sessions={chosen}
           onClose={() => {
             setVerb(null);
-            onNone();
+            onClear();
           }}
         />
       )}

@@ -1,13 +1,13 @@
 import { Suspense } from "react";
-import { Loading } from "@/components/states";
-import { Sessions } from "./sessions";
+import { LoadingState } from "@/components/content-states";
+import { SessionListLoader } from "./session-list-loader";
 
 export const metadata = { title: "Sessions · ioc" };
 
-export default function Page() {
+export default function SessionListPage() {
   return (
-    <Suspense fallback={<Loading />}>
-      <Sessions />
+    <Suspense fallback={<LoadingState />}>
+      <SessionListLoader />
     </Suspense>
   );
 }

@@ -1,7 +1,7 @@
-import { Tenants } from "./tenants";
+import { TenantListLoader } from "./tenant-list-loader";
 
 export const metadata = { title: "Tenants · ioc" };
 
-export default function Page() {
-  return <Tenants />;
+export default function TenantListPage() {
+  return <TenantListLoader />;
 }

@@ -1,7 +1,7 @@
 import { render, screen } from "@testing-library/react";
 import { expect, test } from "vitest";
 import type { ExperimentResults } from "@/api/schema";
-import { Mismatch, Sequences, verdict } from "./results";
+import { ConfidenceSequences, describeComparison, SampleRatioAlert } from "./results";
 
 const arm = (name: string, rate: number | null) => ({
   name,
@@ -23,26 +23,26 @@ const RESULTS: ExperimentResults = {
   warnings: [],
 };
 
-test("intervals are told in figures, not by bars alone", () => {
-  render(<Sequences results={RESULTS} />);
+test("intervals are shown as numbers as well as bars", () => {
+  render(<ConfidenceSequences results={RESULTS} />);
   const rows = screen.getAllByRole("listitem").map((row) => row.textContent);
   expect(rows[0]).toContain("50% [30%, 70%]");
   expect(rows[1]).toContain("nothing yet [30%, 70%]");
   expect(rows[2]).toContain("+10 [-5, +25]");
-  expect(rows[3]).toContain("Neither is known to be better yet.");
+  expect(rows[3]).toContain("Neither arm is known to be better yet.");
 });
 
-test("a comparison is decided only when the API says which is better", () => {
+test("a comparison is decided only when the API names the better arm", () => {
   const [one] = RESULTS.comparisons;
   if (!one) throw new Error("there is one");
-  expect(verdict({ ...one, better: "variant" })).toBe("variant is better than control.");
-  expect(verdict({ ...one, better: "control" })).toBe("control is better than variant.");
-  expect(verdict({ ...one, pairs: 0 })).toBe("No pair of trees has ended yet.");
+  expect(describeComparison({ ...one, better: "variant" })).toBe("variant is better than control.");
+  expect(describeComparison({ ...one, better: "control" })).toBe("control is better than variant.");
+  expect(describeComparison({ ...one, pairs: 0 })).toBe("No pair of trees has ended yet.");
 });
 
-test("a mismatch of the sample ratio is an alert, and a good spread is silent", () => {
-  render(<Mismatch results={RESULTS} />);
+test("only a mismatch of the sample ratio raises an alert", () => {
+  render(<SampleRatioAlert results={RESULTS} />);
   expect(screen.queryByRole("alert")).toBeNull();
-  render(<Mismatch results={{ ...RESULTS, sample_ratio: { p_value: 0.00002, mismatch: true } }} />);
+  render(<SampleRatioAlert results={{ ...RESULTS, sample_ratio: { p_value: 0.00002, mismatch: true } }} />);
   expect(screen.getByRole("alert").textContent).toContain("nothing can be concluded");
 });

@@ -1,15 +1,15 @@
 import { TriangleAlert, Trophy } from "lucide-react";
 import Link from "next/link";
 import type { ArmComparison, Experiment, ExperimentResults } from "@/api/schema";
-import { compact, count, duration, percent, usd } from "@/components/format";
-import { Intervals } from "@/components/interval";
-import { Chip } from "@/components/page";
-import { Table, Td, Th, Tr } from "@/components/table";
-import { versionPage } from "@/modules/model/names";
-import { share } from "./status";
+import { DataTable, HeaderCell, TableCell, TableRow } from "@/components/data-table";
+import { formatCompact, formatCount, formatDuration, formatPercent, formatUsd } from "@/components/format";
+import { IntervalChart } from "@/components/interval-chart";
+import { LabelChip } from "@/components/page-layout";
+import { versionPath } from "@/modules/model/names";
+import { formatShare } from "./status";
 
-/** What is wrong with how sessions were spread, where something is. */
-export function Mismatch({ results }: { results: ExperimentResults }) {
+/** Warns if the distribution of sessions over the arms differs from the weights. */
+export function SampleRatioAlert({ results }: { results: ExperimentResults }) {
   const { sample_ratio: ratio } = results;
   if (!ratio.mismatch) return null;
   return (
@@ -20,55 +20,58 @@ export function Mismatch({ results }: { results: ExperimentResults }) {
     >
       <TriangleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-danger" />
       <div>
-        <p className="font-medium">Sessions are not spread as the weights say: nothing can be concluded.</p>
+        <p className="font-medium">
+          Sessions are not distributed according to the weights, so nothing can be concluded.
+        </p>
         <p>
-          That they would be so by chance has a p-value of{" "}
-          <span className="figure">{ratio.p_value.toPrecision(2)}</span>. Look for sessions that are kept from one arm,
-          such as agents that refuse its model; then begin a new experiment.
+          The probability of this happening by chance is <span className="figure">{ratio.p_value.toPrecision(2)}</span>.
+          Check whether sessions are kept from one arm, for example by agents that refuse its model. Then start a new
+          experiment.
         </p>
       </div>
     </section>
   );
 }
 
-const or = (value: number | null | undefined, show: (value: number) => string) => (value == null ? "–" : show(value));
+const formatOptional = (value: number | null | undefined, show: (value: number) => string) =>
+  value == null ? "–" : show(value);
 const HEADS = ["Arm", "Runs on", "Share", "Trees", "Sessions", "Success", "Cost", "Duration", "Tokens"];
 
-/** The arms with their figures: means per session, and the success rate of trees. */
-export function Arms({ experiment, results }: { experiment: Experiment; results?: ExperimentResults }) {
+/** The arms with their metrics: means per session, and the success rate per tree. */
+export function ArmTable({ experiment, results }: { experiment: Experiment; results?: ExperimentResults }) {
   const figures = new Map(results?.arms.map((arm) => [arm.name, arm]));
   return (
-    <Table
+    <DataTable
       label="Arms"
       head={HEADS.map((head, at) => (
-        <Th key={head} className={at > 1 ? "text-right" : undefined}>
+        <HeaderCell key={head} className={at > 1 ? "text-right" : undefined}>
           {head}
-        </Th>
+        </HeaderCell>
       ))}
     >
       {experiment.arms.map((arm) => {
         const known = figures.get(arm.name);
         const { name, version, model_identifier } = arm.runs_on ?? {};
         return (
-          <Tr key={arm.name}>
-            <Td className="whitespace-nowrap">
+          <TableRow key={arm.name}>
+            <TableCell className="whitespace-nowrap">
               <span className="font-medium">{arm.name}</span>
               {results?.winner === arm.name && (
-                <Chip className="ml-2">
+                <LabelChip className="ml-2">
                   <Trophy aria-hidden className="mr-1 size-3 text-good" /> winner
-                </Chip>
+                </LabelChip>
               )}
-              {experiment.promoted?.arm === arm.name && <Chip className="ml-2">promoted</Chip>}
+              {experiment.promoted?.arm === arm.name && <LabelChip className="ml-2">promoted</LabelChip>}
               {arm.stopped_at && (
                 <span title={arm.stopped_why ?? undefined}>
-                  <Chip className="ml-2">stopped</Chip>
+                  <LabelChip className="ml-2">stopped</LabelChip>
                 </span>
               )}
-            </Td>
-            <Td className="figure text-xs">
+            </TableCell>
+            <TableCell className="figure text-xs">
               {name && version ? (
                 <Link
-                  href={versionPage(name, version)}
+                  href={versionPath(name, version)}
                   className="underline underline-offset-2"
                   title={model_identifier}
                 >
@@ -77,42 +80,48 @@ export function Arms({ experiment, results }: { experiment: Experiment; results?
               ) : (
                 arm.model
               )}
-            </Td>
-            <Td className="figure text-right text-xs">{share(arm.weight, experiment.arms)}</Td>
-            <Td className="figure text-right text-xs">{or(known?.trees, count)}</Td>
-            <Td className="figure text-right text-xs">{or(known?.sessions, count)}</Td>
-            <Td className="figure text-right text-xs">{or(known?.success_rate, (rate) => percent(rate, 1))}</Td>
-            <Td className="figure text-right text-xs">{or(known?.cost_usd, usd)}</Td>
-            <Td className="figure text-right text-xs">{or(known?.duration_seconds, duration)}</Td>
-            <Td className="figure text-right text-xs">{or(known?.tokens, (tokens) => compact(Math.round(tokens)))}</Td>
-          </Tr>
+            </TableCell>
+            <TableCell className="figure text-right text-xs">{formatShare(arm.weight, experiment.arms)}</TableCell>
+            <TableCell className="figure text-right text-xs">{formatOptional(known?.trees, formatCount)}</TableCell>
+            <TableCell className="figure text-right text-xs">{formatOptional(known?.sessions, formatCount)}</TableCell>
+            <TableCell className="figure text-right text-xs">
+              {formatOptional(known?.success_rate, (rate) => formatPercent(rate, 1))}
+            </TableCell>
+            <TableCell className="figure text-right text-xs">{formatOptional(known?.cost_usd, formatUsd)}</TableCell>
+            <TableCell className="figure text-right text-xs">
+              {formatOptional(known?.duration_seconds, formatDuration)}
+            </TableCell>
+            <TableCell className="figure text-right text-xs">
+              {formatOptional(known?.tokens, (tokens) => formatCompact(Math.round(tokens)))}
+            </TableCell>
+          </TableRow>
         );
       })}
-    </Table>
+    </DataTable>
   );
 }
 
-/** What a comparison says, in words: it is sure only once its interval leaves zero out. */
-export function verdict({ a, b, better, pairs }: ArmComparison): string {
+/** Describes a comparison. It is decided once the API names the better arm. */
+export function describeComparison({ a, b, better, pairs }: ArmComparison): string {
   if (better) return `${better} is better than ${better === a ? b : a}.`;
-  return pairs === 0 ? "No pair of trees has ended yet." : "Neither is known to be better yet.";
+  return pairs === 0 ? "No pair of trees has ended yet." : "Neither arm is known to be better yet.";
 }
 
-function points(value: number): string {
+function formatPoints(value: number): string {
   const rounded = Number((value * 100).toFixed(1));
   return `${rounded > 0 ? "+" : ""}${rounded}`;
 }
 
-/** What is not ruled out of each arm's success, and of the difference of each two. */
-export function Sequences({ results }: { results: ExperimentResults }) {
-  const confidence = percent(results.arms[0]?.success_interval.confidence ?? 0.95);
+/** The confidence sequences of each arm's success rate, and of the difference of each two arms. */
+export function ConfidenceSequences({ results }: { results: ExperimentResults }) {
+  const confidence = formatPercent(results.arms[0]?.success_interval.confidence ?? 0.95);
   return (
     <>
       <h3 className="label px-3 pt-3">Success of each arm</h3>
-      <Intervals
+      <IntervalChart
         least={0}
         most={1}
-        show={(value) => percent(value)}
+        show={(value) => formatPercent(value)}
         intervals={results.arms.map((arm) => ({
           name: arm.name,
           low: arm.success_interval.low,
@@ -121,13 +130,13 @@ export function Sequences({ results }: { results: ExperimentResults }) {
         }))}
       />
       <h3 className="label border-t border-line px-3 pt-3">Difference of success, in points</h3>
-      <Intervals
+      <IntervalChart
         least={-0.2}
         most={0.2}
         mark={0}
-        show={points}
+        show={formatPoints}
         intervals={results.comparisons.map((one) => ({
-          name: `${one.b} less ${one.a}`,
+          name: `${one.b} minus ${one.a}`,
           low: one.interval.low,
           high: one.interval.high,
           value: one.difference ?? null,
@@ -137,16 +146,16 @@ export function Sequences({ results }: { results: ExperimentResults }) {
       <ul className="border-t border-line px-3 py-2 text-[0.8125rem]">
         {results.comparisons.map((one) => (
           <li key={`${one.a} ${one.b}`} className="flex flex-wrap justify-between gap-x-4">
-            <span>{verdict(one)}</span>
+            <span>{describeComparison(one)}</span>
             <span className="text-xs text-muted">
-              <span className="figure">{count(one.pairs)}</span> pairs of trees
+              <span className="figure">{formatCount(one.pairs)}</span> pairs of trees
             </span>
           </li>
         ))}
       </ul>
       <p className="border-t border-line px-3 py-2 text-xs text-muted">
-        The bars are confidence sequences ({confidence} for each arm): what they leave out is ruled out at all times at
-        once, so look as often as you like. A winner is called once the bar of every difference leaves zero out.
+        The bars are confidence sequences ({confidence} for each arm). They stay valid however often you look at them.
+        There is a winner once no bar of a difference contains zero.
       </p>
     </>
   );

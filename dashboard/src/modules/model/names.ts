@@ -1,13 +1,13 @@
-/** How a session names a model of the registry. */
+/** How a session refers to a model in the registry. */
 export function registryName(name: string, aliasOrVersion: string): string {
   return `registry/${name}@${aliasOrVersion}`;
 }
 
-/** Where a session that runs on a model is begun. */
-export function sessionOn(model: string): string {
+/** The form for a new session that runs on a model. */
+export function newSessionPath(model: string): string {
   return `/sessions/new/?model=${encodeURIComponent(model)}`;
 }
 
-export function versionPage(name: string, version: string): string {
-  return `/model/?name=${encodeURIComponent(name)}&version=${encodeURIComponent(version)}`;
+export function versionPath(name: string, version: string): string {
+  return `/models/detail/?name=${encodeURIComponent(name)}&version=${encodeURIComponent(version)}`;
 }

@@ -16,12 +16,12 @@ import {
 import { useRouter } from "next/navigation";
 import { DropdownMenu } from "radix-ui";
 import { useState } from "react";
-import { sessionCalls, sessionKeys } from "@/api/queries/sessions";
 import { type PriorityWord, priorityWordValues, type Session } from "@/api/schema";
-import { Button, IconButton } from "@/components/button";
-import { Confirm } from "@/components/confirm";
-import { useAct } from "@/hooks/use-act";
-import { ACTIONS, allowed, type Verb } from "./actions";
+import { ActionButton, IconButton } from "@/components/action-button";
+import { ConfirmDialog } from "@/components/confirm-dialog";
+import { useAction } from "@/hooks/use-action";
+import { sessionCalls, sessionKeys } from "@/queries/sessions";
+import { allowedActions, SESSION_ACTIONS, type SessionVerb } from "./actions";
 
 const ICONS = {
   start: CirclePlay,
@@ -34,34 +34,42 @@ const ICONS = {
 } as const;
 const ITEM = "flex items-center gap-2 rounded px-2 py-1.5 text-[0.8125rem] outline-none data-highlighted:bg-raised";
 
-function Verbs({ session }: { session: Session }) {
-  const [asked, setAsked] = useState<Verb | null>(null);
+/** The API call behind an action. Only some of the calls take a reason. */
+function callOf(verb: SessionVerb): (id: string, reason?: string) => Promise<Session> {
+  return sessionCalls[verb];
+}
+
+function SessionActionButtons({ session }: { session: Session }) {
+  const [asked, setAsked] = useState<SessionVerb | null>(null);
   const [reason, setReason] = useState("");
-  const act = useAct(({ verb, reason }: { verb: Verb; reason?: string }) => ACTIONS[verb].run(session.id, reason), {
-    renews: [sessionKeys.all],
-    after: () => setAsked(null),
-  });
-  const action = asked && ACTIONS[asked];
+  const act = useAction(
+    ({ verb, reason }: { verb: SessionVerb; reason?: string }) => callOf(verb)(session.id, reason),
+    {
+      invalidates: [sessionKeys.all],
+      onSuccess: () => setAsked(null),
+    },
+  );
+  const action = asked && SESSION_ACTIONS[asked];
   return (
     <>
-      {allowed(session).map((verb) => {
-        const { label, asks, danger } = ACTIONS[verb];
+      {allowedActions(session).map((verb) => {
+        const { label, confirmation, danger } = SESSION_ACTIONS[verb];
         const Icon = ICONS[verb];
         return (
-          <Button
+          <ActionButton
             key={verb}
             look={danger ? "danger" : verb === "start" || verb === "resume" || verb === "retry" ? "primary" : "plain"}
             busy={act.isPending && act.variables.verb === verb}
-            onClick={() => (asks ? setAsked(verb) : act.mutate({ verb }))}
+            onClick={() => (confirmation ? setAsked(verb) : act.mutate({ verb }))}
           >
             <Icon aria-hidden className="size-3.5" /> {label}
-          </Button>
+          </ActionButton>
         );
       })}
       {asked && action && (
-        <Confirm
+        <ConfirmDialog
           title={`${action.label}?`}
-          text={action.asks}
+          text={action.confirmation}
           act={action.label}
           danger={action.danger}
           busy={act.isPending}
@@ -76,30 +84,25 @@ function Verbs({ session }: { session: Session }) {
             onChange={(event) => setReason(event.target.value)}
             className="field"
           />
-        </Confirm>
+        </ConfirmDialog>
       )}
     </>
   );
 }
 
-/** What else: a checkpoint, a fork, another priority, out of the way. */
-function More({ session }: { session: Session }) {
+/** Further actions: a checkpoint, a fork, another priority, deletion. */
+function SessionMenu({ session }: { session: Session }) {
   const router = useRouter();
   const [removing, setRemoving] = useState(false);
-  const renews = [sessionKeys.all];
-  const checkpoint = useAct(() => sessionCalls.checkpoint(session.id), { renews, done: "A checkpoint was taken." });
-  const fork = useAct(() => sessionCalls.fork(session.id), {
-    renews,
-    done: "Forked.",
-    after: (made) => router.push(`/session/?id=${made.id}`),
+  const invalidates = [sessionKeys.all];
+  const checkpoint = useAction(() => sessionCalls.checkpoint(session.id), {
+    invalidates,
+    successMessage: "A checkpoint was taken.",
   });
-  const change = useAct((priority: string) => sessionCalls.change(session.id, { priority: priority as PriorityWord }), {
-    renews,
-  });
-  const remove = useAct(() => sessionCalls.remove(session.id), {
-    renews: [sessionKeys.lists, sessionKeys.stats],
-    done: "Deleted.",
-    after: () => router.push("/sessions/"),
+  const fork = useAction(() => sessionCalls.fork(session.id), {
+    invalidates,
+    successMessage: "The session was forked.",
+    onSuccess: (fork) => router.push(`/sessions/detail/?id=${fork.id}`),
   });
   const ended = Boolean(session.ended_at);
   return (
@@ -122,21 +125,7 @@ function More({ session }: { session: Session }) {
                 <GitFork aria-hidden className="size-4 text-muted" /> Fork from the last checkpoint
               </DropdownMenu.Item>
             )}
-            {!ended && (
-              <>
-                <DropdownMenu.Label className="label px-2 pt-2">Priority</DropdownMenu.Label>
-                <DropdownMenu.RadioGroup value={session.priority} onValueChange={(word) => change.mutate(word)}>
-                  {priorityWordValues.map((word) => (
-                    <DropdownMenu.RadioItem key={word} value={word} className={ITEM}>
-                      <span className="w-4">
-                        <DropdownMenu.ItemIndicator>•</DropdownMenu.ItemIndicator>
-                      </span>
-                      {word}
-                    </DropdownMenu.RadioItem>
-                  ))}
-                </DropdownMenu.RadioGroup>
-              </>
-            )}
+            {!ended && <PriorityItems session={session} />}
             {(ended || session.status === "pending") && (
               <DropdownMenu.Item className={ITEM} onSelect={() => setRemoving(true)}>
                 <Trash2 aria-hidden className="size-4 text-danger" /> Delete
@@ -145,26 +134,58 @@ function More({ session }: { session: Session }) {
           </DropdownMenu.Content>
         </DropdownMenu.Portal>
       </DropdownMenu.Root>
-      {removing && (
-        <Confirm
-          title="Delete this session?"
-          text="Its log, its checkpoints and its artifacts go with it. This cannot be taken back."
-          act="Delete"
-          danger
-          busy={remove.isPending}
-          onConfirm={() => remove.mutate(undefined)}
-          onClose={() => setRemoving(false)}
-        />
-      )}
+      {removing && <DeleteSessionDialog id={session.id} onClose={() => setRemoving(false)} />}
     </>
   );
 }
 
-export function ActionBar({ session }: { session: Session }) {
+function PriorityItems({ session }: { session: Session }) {
+  const change = useAction(
+    (priority: string) => sessionCalls.change(session.id, { priority: priority as PriorityWord }),
+    { invalidates: [sessionKeys.all] },
+  );
+  return (
+    <>
+      <DropdownMenu.Label className="label px-2 pt-2">Priority</DropdownMenu.Label>
+      <DropdownMenu.RadioGroup value={session.priority} onValueChange={(word) => change.mutate(word)}>
+        {priorityWordValues.map((word) => (
+          <DropdownMenu.RadioItem key={word} value={word} className={ITEM}>
+            <span className="w-4">
+              <DropdownMenu.ItemIndicator>•</DropdownMenu.ItemIndicator>
+            </span>
+            {word}
+          </DropdownMenu.RadioItem>
+        ))}
+      </DropdownMenu.RadioGroup>
+    </>
+  );
+}
+
+function DeleteSessionDialog({ id, onClose }: { id: string; onClose(): void }) {
+  const router = useRouter();
+  const remove = useAction(() => sessionCalls.remove(id), {
+    invalidates: [sessionKeys.lists, sessionKeys.stats],
+    successMessage: "The session was deleted.",
+    onSuccess: () => router.push("/sessions/"),
+  });
+  return (
+    <ConfirmDialog
+      title="Delete this session?"
+      text="Its log, its checkpoints and its artifacts are deleted too. This cannot be undone."
+      act="Delete"
+      danger
+      busy={remove.isPending}
+      onConfirm={() => remove.mutate(undefined)}
+      onClose={onClose}
+    />
+  );
+}
+
+export function SessionActionBar({ session }: { session: Session }) {
   return (
     <div className="flex flex-wrap items-center gap-2">
-      <Verbs session={session} />
-      <More session={session} />
+      <SessionActionButtons session={session} />
+      <SessionMenu session={session} />
     </div>
   );
 }

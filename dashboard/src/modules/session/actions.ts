@@ -1,66 +1,62 @@
-import { sessionCalls } from "@/api/queries/sessions";
 import type { Session, Status } from "@/api/schema";
 
-export type Verb = "start" | "unqueue" | "pause" | "resume" | "cancel" | "stop" | "retry";
+export type SessionVerb = "start" | "unqueue" | "pause" | "resume" | "cancel" | "stop" | "retry";
 
-interface Action {
+interface SessionAction {
   readonly label: string;
-  /** What it does, as a sentence for the dialog that asks first; absent where nothing is lost by doing it. */
-  readonly asks?: string;
+  /** The text of the dialog that asks for confirmation. Absent if nothing can be lost. */
+  readonly confirmation?: string;
   readonly danger?: boolean;
   readonly to: readonly Status[];
   readonly from: readonly Status[];
-  readonly run: (id: string, reason?: string) => Promise<Session>;
 }
 
-export const ACTIONS: Readonly<Record<Verb, Action>> = {
-  start: { label: "Start", from: ["pending"], to: ["queued"], run: sessionCalls.start },
-  unqueue: { label: "Unqueue", from: ["queued"], to: ["pending"], run: sessionCalls.unqueue },
-  pause: { label: "Pause", from: ["running", "degraded"], to: ["paused"], run: sessionCalls.pause },
-  resume: { label: "Resume", from: ["paused"], to: ["running", "queued"], run: sessionCalls.resume },
-  retry: { label: "Retry", from: ["failed", "timeout", "stopped"], to: ["pending"], run: sessionCalls.retry },
+export const SESSION_ACTIONS: Readonly<Record<SessionVerb, SessionAction>> = {
+  start: { label: "Start", from: ["pending"], to: ["queued"] },
+  unqueue: { label: "Unqueue", from: ["queued"], to: ["pending"] },
+  pause: { label: "Pause", from: ["running", "degraded"], to: ["paused"] },
+  resume: { label: "Resume", from: ["paused"], to: ["running", "queued"] },
+  retry: { label: "Retry", from: ["failed", "timeout", "stopped"], to: ["pending"] },
   stop: {
     label: "Stop",
-    asks: "The agent is told to abort; what it has done so far stays, with its diff and a checkpoint.",
+    confirmation: "The agent is asked to abort. Its work so far is kept, with the diff and a checkpoint.",
     danger: true,
     from: ["running", "degraded", "paused"],
     to: ["stopped"],
-    run: sessionCalls.stop,
   },
   cancel: {
     label: "Cancel session",
-    asks: "It will not run. A cancelled session cannot be brought back.",
+    confirmation: "The session will not run. A cancelled session cannot be retried.",
     danger: true,
     from: ["pending", "queued", "paused"],
     to: ["cancelled"],
-    run: sessionCalls.cancel,
   },
 };
 
-const ASKING = new Set(["approval", "input", "auth"]);
+const ANSWERABLE_REASONS = new Set(["approval", "input", "auth"]);
 
-/** What may be asked of a session now: only what the API says it may go to, and nothing that it would refuse. */
-export function allowed(session: Session): Verb[] {
-  const may = (verb: Verb) => {
-    const { from, to } = ACTIONS[verb];
+/** The actions that the API would accept for a session in its current state. */
+export function allowedActions(session: Session): SessionVerb[] {
+  const may = (verb: SessionVerb) => {
+    const { from, to } = SESSION_ACTIONS[verb];
     return from.includes(session.status) && to.some((status) => session.allowed_transitions.includes(status));
   };
-  const verbs = (Object.keys(ACTIONS) as Verb[]).filter(may);
+  const verbs = (Object.keys(SESSION_ACTIONS) as SessionVerb[]).filter(may);
   return verbs.filter((verb) => {
     if (verb === "retry") return session.recoverable;
-    if (verb === "resume") return !ASKING.has(session.pause_reason ?? "");
+    if (verb === "resume") return !ANSWERABLE_REASONS.has(session.pause_reason ?? "");
     if (verb === "stop" || verb === "pause") return session.pending_action !== "stop";
     return true;
   });
 }
 
-/** What ends a session from where it stands; `null` when it has ended. */
-export function ending(session: Session): "stop" | "cancel" | null {
-  const verbs = allowed(session);
+/** The action that ends a session in its current state, or null if it has ended. */
+export function endingAction(session: Session): "stop" | "cancel" | null {
+  const verbs = allowedActions(session);
   if (session.status !== "paused" && verbs.includes("cancel")) return "cancel";
   return verbs.includes("stop") ? "stop" : verbs.includes("cancel") ? "cancel" : null;
 }
 
-export function asks(session: Session): boolean {
-  return session.status === "paused" && ASKING.has(session.pause_reason ?? "");
+export function needsAnswer(session: Session): boolean {
+  return session.status === "paused" && ANSWERABLE_REASONS.has(session.pause_reason ?? "");
 }

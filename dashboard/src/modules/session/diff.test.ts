@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { lines } from "./diff";
+import { parsePatch } from "./diff";
 
 const PATCH = `diff --git a/x b/x
 index 1..2 100644
@@ -13,8 +13,8 @@ index 1..2 100644
 \\ No newline at end of file
 `;
 
-test("lines carry their numbers on both sides", () => {
-  expect(lines(PATCH)).toEqual([
+test("each line of a patch has its old and new line number", () => {
+  expect(parsePatch(PATCH)).toEqual([
     { kind: "hunk", text: "@@ -2,3 +2,3 @@ fn" },
     { kind: "same", text: "same", before: 2, after: 2 },
     { kind: "removed", text: "old", before: 3 },
@@ -24,9 +24,9 @@ test("lines carry their numbers on both sides", () => {
   ]);
 });
 
-test("a binary change is said, an empty one shows nothing", () => {
-  expect(lines("diff --git a/i.png b/i.png\nBinary files a/i.png and b/i.png differ\n")).toEqual([
+test("a binary change is noted, and an empty patch has no lines", () => {
+  expect(parsePatch("diff --git a/i.png b/i.png\nBinary files a/i.png and b/i.png differ\n")).toEqual([
     { kind: "note", text: "Binary files a/i.png and b/i.png differ" },
   ]);
-  expect(lines("")).toEqual([]);
+  expect(parsePatch("")).toEqual([]);
 });

@@ -1,6 +1,6 @@
-/** A unified diff as lines to show. */
+/** Parses unified diffs. */
 
-export interface Line {
+export interface DiffLine {
   readonly kind: "hunk" | "added" | "removed" | "same" | "note";
   readonly text: string;
   readonly before?: number;
@@ -10,8 +10,8 @@ export interface Line {
 const HUNK = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@/;
 const HEAD = /^(diff |index |--- |\+\+\+ |new file|deleted file|old mode|new mode|similarity|rename |Binary )/;
 
-export function lines(patch: string): Line[] {
-  const result: Line[] = [];
+export function parsePatch(patch: string): DiffLine[] {
+  const result: DiffLine[] = [];
   let [before, after] = [0, 0];
   let within = false;
   for (const text of patch.replace(/\n$/, "").split("\n")) {

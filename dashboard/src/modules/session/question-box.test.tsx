@@ -2,8 +2,8 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { render, screen } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
-import { sessionCalls } from "@/api/queries/sessions";
 import type { Question, Session } from "@/api/schema";
+import { sessionCalls } from "@/queries/sessions";
 import { QuestionBox } from "./question-box";
 
 const answer = vi.spyOn(sessionCalls, "answer");
@@ -28,7 +28,7 @@ test("a choice is answered with one click", async () => {
   expect(answer).toHaveBeenCalledExactlyOnceWith("s1", { question_id: "q1", choices: ["red"] });
 });
 
-test("own words are an answer, nothing is none", async () => {
+test("free text is an answer, and empty text is not sent", async () => {
   shown({});
   await userEvent.click(screen.getByRole("button", { name: "Answer" }));
   expect(answer).not.toHaveBeenCalled();
@@ -36,14 +36,14 @@ test("own words are an answer, nothing is none", async () => {
   expect(answer).toHaveBeenCalledExactlyOnceWith("s1", { question_id: "q1", text: "green" });
 });
 
-test("an approval is given or denied, and never typed", async () => {
+test("an approval is given or denied with buttons, never as text", async () => {
   shown({ kind: "approval" });
   expect(screen.queryByLabelText("Your answer")).toBeNull();
   await userEvent.click(screen.getByRole("button", { name: "Deny" }));
   expect(answer).toHaveBeenCalledExactlyOnceWith("s1", { question_id: "q1", decision: "deny" });
 });
 
-test("who may not answer reads the question alone", () => {
+test("callers without write permission see the question without controls", () => {
   shown({ options: [{ label: "red" }] }, false);
   expect(screen.getByText("Which?")).toBeTruthy();
   expect(screen.queryByRole("button")).toBeNull();

@@ -2,7 +2,7 @@ import { act, renderHook } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { parseViews, useSavedViews } from "./saved-views";
 
-test("a view is kept under its name, once, until it is forgotten", () => {
+test("a view is stored once under its name until it is removed", () => {
   const { result } = renderHook(() => useSavedViews());
   act(() => result.current.save({ name: "Mine", search: "status=failed" }));
   act(() => result.current.save({ name: "Mine", search: "status=paused" }));
@@ -11,7 +11,7 @@ test("a view is kept under its name, once, until it is forgotten", () => {
   expect(result.current.views).toEqual([]);
 });
 
-test("what somebody else wrote there is passed over", () => {
+test("stored values that are not views are ignored", () => {
   expect(parseViews("{")).toEqual([]);
   expect(parseViews('{"a": 1}')).toEqual([]);
   expect(parseViews('[{"name": "a", "search": ""}, {"name": 1}, null]')).toEqual([{ name: "a", search: "" }]);

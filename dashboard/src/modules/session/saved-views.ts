@@ -2,31 +2,31 @@
 
 import { useCallback, useSyncExternalStore } from "react";
 
-export interface View {
+export interface SavedView {
   readonly name: string;
-  /** The part of the address that makes it: `status=failed&tag=nightly`. */
+  /** The query of the address: `status=failed&tag=nightly`. */
   readonly search: string;
 }
 
-export const BUILT_IN: readonly View[] = [
+export const BUILT_IN_VIEWS: readonly SavedView[] = [
   { name: "All", search: "" },
   { name: "Active", search: "status=queued,running,degraded,paused" },
-  { name: "Held", search: "status=paused" },
+  { name: "Paused", search: "status=paused" },
   { name: "Failed", search: "status=failed,timeout,orphaned" },
   { name: "Done", search: "status=completed,partially_completed" },
 ];
 
-const PLACE = "views.sessions";
+const STORAGE_KEY = "views.sessions";
 const listeners = new Set<() => void>();
-let known: { text: string | null; views: readonly View[] } = { text: null, views: [] };
+let known: { text: string | null; views: readonly SavedView[] } = { text: null, views: [] };
 
-function isView(value: unknown): value is View {
-  const view = value as Partial<View> | null;
+function isView(value: unknown): value is SavedView {
+  const view = value as Partial<SavedView> | null;
   return typeof view?.name === "string" && typeof view.search === "string";
 }
 
-/** What the browser keeps, or nothing where it keeps none or keeps something else. */
-export function parseViews(text: string | null): View[] {
+/** Parses stored views. Values that are not views are ignored. */
+export function parseViews(text: string | null): SavedView[] {
   try {
     const value: unknown = JSON.parse(text ?? "[]");
     return Array.isArray(value) ? value.filter(isView) : [];
@@ -35,10 +35,10 @@ export function parseViews(text: string | null): View[] {
   }
 }
 
-function read(): readonly View[] {
+function read(): readonly SavedView[] {
   let text: string | null = null;
   try {
-    text = localStorage.getItem(PLACE);
+    text = localStorage.getItem(STORAGE_KEY);
   } catch {
     return known.views;
   }
@@ -46,18 +46,18 @@ function read(): readonly View[] {
   return known.views;
 }
 
-function write(views: readonly View[]) {
+function write(views: readonly SavedView[]) {
   try {
-    localStorage.setItem(PLACE, JSON.stringify(views));
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(views));
   } catch {
     known = { text: null, views };
   }
   for (const listener of listeners) listener();
 }
 
-const NONE: readonly View[] = [];
+const NONE: readonly SavedView[] = [];
 
-/** Filters under a name, kept in this browser. */
+/** Named filters that are stored in this browser. */
 export function useSavedViews() {
   const views = useSyncExternalStore(
     (listener) => {
@@ -67,7 +67,7 @@ export function useSavedViews() {
     read,
     () => NONE,
   );
-  const save = useCallback((view: View) => write([...read().filter((one) => one.name !== view.name), view]), []);
+  const save = useCallback((view: SavedView) => write([...read().filter((one) => one.name !== view.name), view]), []);
   const forget = useCallback((name: string) => write(read().filter((one) => one.name !== name)), []);
   return { views, save, forget };
 }

@@ -1,20 +1,20 @@
 import type { Event } from "@/api/schema";
-import { words } from "@/components/format";
-import { Empty } from "@/components/states";
-import { Ago } from "@/components/time";
-import { StatusShape } from "@/modules/status/badge";
-import { look } from "@/modules/status/status";
+import { EmptyState } from "@/components/content-states";
+import { formatWords } from "@/components/format";
+import { RelativeTime } from "@/components/relative-time";
+import { StatusShape } from "@/modules/status/status-badge";
+import { statusStyle } from "@/modules/status/status-styles";
 
-interface Span {
+interface StatusSpan {
   status: string;
   from: number;
   to: number;
 }
 
-/** How long it stood where. */
-export function spans(events: readonly Event[], created: string, now: number): Span[] {
+/** How long the session was in each state. */
+export function statusSpans(events: readonly Event[], created: string, now: number): StatusSpan[] {
   const changes = events.filter((event) => event.type === "session.status_changed");
-  const result: Span[] = [];
+  const result: StatusSpan[] = [];
   let at = Date.parse(created);
   let status = "pending";
   for (const change of changes) {
@@ -23,13 +23,13 @@ export function spans(events: readonly Event[], created: string, now: number): S
     status = String(change.payload.to);
     at = then;
   }
-  const { group } = look(status);
+  const { group } = statusStyle(status);
   if (group === "active" || group === "waiting") result.push({ status, from: at, to: Math.max(now, at) });
   return result;
 }
 
-function told(event: Event): string {
-  const { payload } = event;
+function describeEvent(event: Event): string {
+  const payload: Record<string, unknown> = { ...event.payload };
   const first = (value: unknown) =>
     String(value ?? "")
       .split("\n")[0]
@@ -52,29 +52,31 @@ function told(event: Event): string {
   }
 }
 
-/** Where the time went, and every event as it is kept. */
-export function Timeline({ events, created, now }: { events: readonly Event[]; created: string; now: number }) {
-  const all = spans(events, created, now);
+/** The time in each state, and every event of the log. */
+export function SessionTimeline({ events, created, now }: { events: readonly Event[]; created: string; now: number }) {
+  const all = statusSpans(events, created, now);
   const whole = Math.max(
     1,
     all.reduce((sum, span) => sum + span.to - span.from, 0),
   );
-  if (events.length === 0) return <Empty title="Nothing has happened yet." />;
+  if (events.length === 0) return <EmptyState title="Nothing has happened yet." />;
   return (
     <div className="p-3 md:p-4">
       <div
         className="mb-4 flex h-5 gap-px overflow-hidden rounded"
         role="img"
-        aria-label={all.map((span) => `${words(span.status)} ${Math.round((span.to - span.from) / 1000)} s`).join(", ")}
+        aria-label={all
+          .map((span) => `${formatWords(span.status)} ${Math.round((span.to - span.from) / 1000)} s`)
+          .join(", ")}
       >
         {all.map((span) => (
           <div
             key={`${span.status} ${span.from}`}
-            title={`${words(span.status)}: ${((span.to - span.from) / 1000).toFixed(1)} s`}
+            title={`${formatWords(span.status)}: ${((span.to - span.from) / 1000).toFixed(1)} s`}
             className="flex min-w-3 items-center justify-center overflow-hidden"
             style={{
               flexGrow: (span.to - span.from) / whole,
-              backgroundColor: `color-mix(in oklab, ${look(span.status).colour} 30%, var(--surface))`,
+              backgroundColor: `color-mix(in oklab, ${statusStyle(span.status).colour} 30%, var(--surface))`,
             }}
           >
             <StatusShape status={span.status} className="size-2.5" />
@@ -88,10 +90,10 @@ export function Timeline({ events, created, now }: { events: readonly Event[]; c
             className="grid grid-cols-[2.5rem_5rem_minmax(0,1fr)] gap-x-2 border-b border-line py-1 last:border-0 md:grid-cols-[2.5rem_5.5rem_10rem_8rem_minmax(0,1fr)]"
           >
             <span className="figure text-xs text-muted">{event.seq}</span>
-            <Ago at={event.at} className="text-xs text-muted" />
+            <RelativeTime at={event.at} className="text-xs text-muted" />
             <span className="figure truncate text-xs max-md:hidden">{event.type.replace("session.", "")}</span>
             <span className="truncate text-xs text-muted max-md:hidden">{event.actor.name}</span>
-            <span className="min-w-0 truncate">{told(event)}</span>
+            <span className="min-w-0 truncate">{describeEvent(event)}</span>
           </li>
         ))}
       </ol>

@@ -2,26 +2,26 @@
 
 import { ArrowDown, ChevronRight, CircleAlert, CircleCheck, CircleHelp, Wrench } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import { Button } from "@/components/button";
+import { ActionButton } from "@/components/action-button";
 import { cx } from "@/components/class-names";
-import { Empty } from "@/components/states";
-import { Ago } from "@/components/time";
-import { StatusBadge } from "@/modules/status/badge";
-import type { Entry } from "./events";
+import { EmptyState } from "@/components/content-states";
+import { RelativeTime } from "@/components/relative-time";
+import { StatusBadge } from "@/modules/status/status-badge";
+import type { TranscriptEntry } from "./transcript-entries";
 
-const NEAR = 80;
+const END_MARGIN = 80;
 
-/** Follows the end of the page while the reader is at it, and lets them read in peace while they are not. */
-function useFollowing(size: number, working: boolean) {
+/** Scrolls to new entries while the end of the page is visible, and does not move the page otherwise. */
+function useAutoScroll(size: number, working: boolean) {
   const end = useRef<HTMLDivElement>(null);
   const [away, setAway] = useState(false);
   useEffect(() => {
-    const look = () => setAway(innerHeight + scrollY < document.documentElement.scrollHeight - NEAR);
+    const look = () => setAway(innerHeight + scrollY < document.documentElement.scrollHeight - END_MARGIN);
     addEventListener("scroll", look, { passive: true });
     return () => removeEventListener("scroll", look);
   }, []);
   const first = useRef(true);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only what is new moves the page
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only a new entry scrolls the page
   useEffect(() => {
     if (first.current) first.current = size === 0;
     else if (working && !away) end.current?.scrollIntoView({ block: "end" });
@@ -29,14 +29,14 @@ function useFollowing(size: number, working: boolean) {
   return { end, away, jump: () => end.current?.scrollIntoView({ block: "end", behavior: "smooth" }) };
 }
 
-function Message({ entry }: { entry: Extract<Entry, { kind: "message" }> }) {
+function TranscriptMessage({ entry }: { entry: Extract<TranscriptEntry, { kind: "message" }> }) {
   const person = entry.role === "user";
   const thought = entry.role === "reasoning";
   return (
     <div className={cx("border-l-2 py-0.5 pl-3", person ? "border-accent" : "border-line-strong")}>
       <p className="mb-0.5 flex items-baseline gap-2 text-xs text-muted">
         <span className="font-medium">{person ? entry.who : thought ? "thinking" : entry.who}</span>
-        <Ago at={entry.at} className="text-2xs" />
+        <RelativeTime at={entry.at} className="text-2xs" />
       </p>
       <p className={cx("leading-relaxed break-words whitespace-pre-wrap", thought && "text-muted italic")}>
         {entry.text}
@@ -45,7 +45,7 @@ function Message({ entry }: { entry: Extract<Entry, { kind: "message" }> }) {
   );
 }
 
-export function Tool({ entry, open }: { entry: Extract<Entry, { kind: "tool" }>; open?: boolean }) {
+export function ToolCall({ entry, open }: { entry: Extract<TranscriptEntry, { kind: "tool" }>; open?: boolean }) {
   const failed = entry.state === "error" || entry.state === "failed";
   const input = typeof entry.input === "string" ? entry.input : JSON.stringify(entry.input ?? {}, null, 2);
   const lines =
@@ -58,7 +58,7 @@ export function Tool({ entry, open }: { entry: Extract<Entry, { kind: "tool" }>;
         <span className="figure shrink-0 font-semibold">{entry.tool}</span>
         <span className="figure min-w-0 flex-1 truncate text-xs text-muted">{entry.title}</span>
         <span className={cx("text-xs", failed ? "text-danger" : "text-muted")}>{entry.state}</span>
-        <Ago at={entry.at} className="text-2xs text-muted max-sm:hidden" />
+        <RelativeTime at={entry.at} className="text-2xs text-muted max-sm:hidden" />
       </summary>
       <pre tabIndex={0} role="region" aria-label="Input" className={lines}>
         {input}
@@ -72,7 +72,7 @@ export function Tool({ entry, open }: { entry: Extract<Entry, { kind: "tool" }>;
   );
 }
 
-function Change({ entry }: { entry: Extract<Entry, { kind: "status" }> }) {
+function StatusChange({ entry }: { entry: Extract<TranscriptEntry, { kind: "status" }> }) {
   return (
     <p className="flex flex-wrap items-center gap-2 text-xs text-muted">
       <span aria-hidden className="h-px w-4 bg-line-strong" />
@@ -80,12 +80,12 @@ function Change({ entry }: { entry: Extract<Entry, { kind: "status" }> }) {
       <span>
         {entry.reason} · {entry.who}
       </span>
-      <Ago at={entry.at} className="text-2xs" />
+      <RelativeTime at={entry.at} className="text-2xs" />
     </p>
   );
 }
 
-function End({ entry }: { entry: Extract<Entry, { kind: "end" }> }) {
+function SessionResult({ entry }: { entry: Extract<TranscriptEntry, { kind: "end" }> }) {
   const Icon = entry.good ? CircleCheck : CircleAlert;
   return (
     <div
@@ -104,16 +104,16 @@ function End({ entry }: { entry: Extract<Entry, { kind: "end" }> }) {
   );
 }
 
-function One({ entry }: { entry: Entry }) {
+function EntryContent({ entry }: { entry: TranscriptEntry }) {
   switch (entry.kind) {
     case "message":
-      return <Message entry={entry} />;
+      return <TranscriptMessage entry={entry} />;
     case "tool":
-      return <Tool entry={entry} />;
+      return <ToolCall entry={entry} />;
     case "status":
-      return <Change entry={entry} />;
+      return <StatusChange entry={entry} />;
     case "end":
-      return <End entry={entry} />;
+      return <SessionResult entry={entry} />;
     case "question":
       return (
         <p className="flex gap-2 rounded-md border border-line bg-warning-soft p-2.5 text-[0.8125rem]">
@@ -132,44 +132,44 @@ function One({ entry }: { entry: Entry }) {
   }
 }
 
-export function Transcript({
+export function SessionTranscript({
   prompt,
   entries,
   working,
 }: {
   prompt: string;
-  entries: readonly Entry[];
+  entries: readonly TranscriptEntry[];
   working: boolean;
 }) {
-  const { end, away, jump } = useFollowing(entries.length, working);
+  const { end, away, jump } = useAutoScroll(entries.length, working);
   return (
     <div className="flex flex-col gap-3 p-3 md:p-4">
       <details open className="rounded-md border border-line">
         <summary className="label px-3 py-1.5">Prompt</summary>
         <p className="max-h-72 overflow-y-auto px-3 pb-3 leading-relaxed break-words whitespace-pre-wrap">{prompt}</p>
       </details>
-      {entries.length === 0 && <Empty title="Nothing has been said yet." />}
+      {entries.length === 0 && <EmptyState title="There are no messages yet." />}
       <div role="log" aria-label="Transcript" className="flex flex-col gap-3">
         {entries.map((entry) => (
           <div
             key={`${entry.kind} ${entry.key}`}
             className="[contain-intrinsic-size:auto_60px] [content-visibility:auto]"
           >
-            <One entry={entry} />
+            <EntryContent entry={entry} />
           </div>
         ))}
       </div>
       {working && (
         <p className="flex items-center gap-2 text-xs text-muted">
           <span aria-hidden className="size-1.5 animate-[breathe_1.4s_ease-in-out_infinite] rounded-full bg-accent" />{" "}
-          The agent works …
+          The agent is working …
         </p>
       )}
       <div ref={end} className="scroll-mb-4" />
       {away && working && (
-        <Button small onClick={jump} className="fixed bottom-4 left-1/2 z-20 -translate-x-1/2 shadow-(--shadow)">
+        <ActionButton small onClick={jump} className="fixed bottom-4 left-1/2 z-20 -translate-x-1/2 shadow-(--shadow)">
           <ArrowDown aria-hidden className="size-3.5" /> Newest
-        </Button>
+        </ActionButton>
       )}
     </div>
   );

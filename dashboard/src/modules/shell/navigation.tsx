@@ -2,23 +2,33 @@
 
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import { useFirstSessions, useSessionStats } from "@/api/queries/sessions";
 import { cx } from "@/components/class-names";
-import { asks } from "@/modules/session/actions";
-import { Mark } from "./mark";
-import { GROUPS, type Page } from "./pages";
+import { needsAnswer } from "@/modules/session/actions";
+import { useFirstSessions, useSessionStats } from "@/queries/sessions";
+import { NAVIGATION_GROUPS, type NavigationPage } from "./pages";
+import { ProductMark } from "./product-mark";
 
-const BELONGS: Readonly<Record<string, string>> = {
-  "/session/": "/sessions/",
-  "/agent/": "/agents/",
+const PARENT_PAGES: Readonly<Record<string, string>> = {
+  "/sessions/detail/": "/sessions/",
+  "/agents/detail/": "/agents/",
   "/fine-tuning/new/": "/fine-tuning/",
-  "/training/": "/fine-tuning/",
-  "/model/": "/models/",
+  "/fine-tuning/detail/": "/fine-tuning/",
+  "/models/detail/": "/models/",
   "/experiments/new/": "/experiments/",
-  "/experiment/": "/experiments/",
+  "/experiments/detail/": "/experiments/",
 };
 
-function NavigationLink({ page, here, count, onGo }: { page: Page; here: boolean; count?: number; onGo?(): void }) {
+function NavigationLink({
+  page,
+  here,
+  count,
+  onGo,
+}: {
+  page: NavigationPage;
+  here: boolean;
+  count?: number;
+  onGo?(): void;
+}) {
   const Icon = page.icon;
   return (
     <Link
@@ -39,22 +49,22 @@ function NavigationLink({ page, here, count, onGo }: { page: Page; here: boolean
   );
 }
 
-export function Navigation({ permissions, onGo }: { permissions: readonly string[]; onGo?(): void }) {
+export function MainNavigation({ permissions, onGo }: { permissions: readonly string[]; onGo?(): void }) {
   const path = usePathname();
   const stats = useSessionStats();
   const paused = useFirstSessions({ status: "paused" }, 50);
-  const current = BELONGS[path] ?? path;
+  const current = PARENT_PAGES[path] ?? path;
   const counts: Record<string, number | undefined> = {
-    "/": paused.data?.items.filter(asks).length,
+    "/": paused.data?.items.filter(needsAnswer).length,
     "/sessions/": stats.data?.active,
   };
   return (
     <nav aria-label="Main" className="flex h-full flex-col gap-4 overflow-y-auto p-3">
       <Link href="/" onClick={onGo} className="flex items-center gap-2 px-1.5 py-1">
-        <Mark className="size-5 text-accent" />
+        <ProductMark className="size-5 text-accent" />
         <span className="font-semibold tracking-tight">ioc</span>
       </Link>
-      {GROUPS.map((group) => (
+      {NAVIGATION_GROUPS.map((group) => (
         <div key={group.title} className="flex flex-col gap-0.5">
           <p className="label px-2.5 pb-1">{group.title}</p>
           {group.pages

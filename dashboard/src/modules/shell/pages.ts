@@ -15,17 +15,17 @@ import {
   Users,
 } from "lucide-react";
 
-export interface Page {
+export interface NavigationPage {
   readonly title: string;
   readonly path: string;
-  /** The letters that go there. */
+  /** The keyboard shortcut. */
   readonly keys: string;
   readonly icon: LucideIcon;
-  /** A permission, or a role, as in `role:admin`. */
+  /** The permission that it needs, or a role, as in `role:admin`. */
   readonly needs?: string;
 }
 
-export const GROUPS: readonly { title: string; pages: readonly Page[] }[] = [
+export const NAVIGATION_GROUPS: readonly { title: string; pages: readonly NavigationPage[] }[] = [
   {
     title: "Work",
     pages: [
@@ -44,7 +44,7 @@ export const GROUPS: readonly { title: string; pages: readonly Page[] }[] = [
   {
     title: "Models",
     pages: [
-      { title: "Fine-tuning", path: "/fine-tuning/", keys: "g f", icon: TrendingDown, needs: "training:read" },
+      { title: "Fine-tuning", path: "/fine-tuning/", keys: "g f", icon: TrendingDown, needs: "fine_tuning:read" },
       { title: "Model registry", path: "/models/", keys: "g m", icon: Blocks, needs: "models:read" },
       { title: "Experiments", path: "/experiments/", keys: "g x", icon: FlaskConical, needs: "models:read" },
     ],
@@ -61,4 +61,4 @@ export const GROUPS: readonly { title: string; pages: readonly Page[] }[] = [
   },
 ];
 
-export const PAGES: readonly Page[] = GROUPS.flatMap((group) => group.pages);
+export const NAVIGATION_PAGES: readonly NavigationPage[] = NAVIGATION_GROUPS.flatMap((group) => group.pages);

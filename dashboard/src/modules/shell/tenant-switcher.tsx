@@ -5,15 +5,15 @@ import { useRouter } from "next/navigation";
 import { Popover } from "radix-ui";
 import { useState } from "react";
 import { credential } from "@/api/credential";
-import { useTenants } from "@/api/queries/tenancy";
 import type { Me } from "@/api/schema";
 import { cx } from "@/components/class-names";
-import { Failure, Loading } from "@/components/states";
-import { toast } from "@/components/toast";
+import { ErrorAlert, LoadingState } from "@/components/content-states";
+import { showToast } from "@/components/toast";
+import { useTenants } from "@/queries/tenancy";
 
 const LOOK = "flex h-8 max-w-44 items-center gap-1.5 rounded-md border border-line px-2 text-xs";
 
-/** Whose everything is that is shown. Only admins can look at another tenant's. */
+/** Shows the current tenant. Admins can switch to another one. */
 export function TenantSwitcher({ me }: { me: Me }) {
   const [open, setOpen] = useState(false);
   const [q, setQ] = useState("");
@@ -37,9 +37,9 @@ export function TenantSwitcher({ me }: { me: Me }) {
     setOpen(false);
     if (slug === me.tenant.slug) return;
     credential.switchTenant(slug);
-    // What was open belongs to the tenant that was left.
+    // The open page may show an object of the previous tenant.
     router.push("/");
-    toast(`You look at ${name} now.`);
+    showToast(`Switched to ${name}.`);
   };
   return (
     <Popover.Root open={open} onOpenChange={setOpen}>
@@ -64,8 +64,8 @@ export function TenantSwitcher({ me }: { me: Me }) {
               className="field text-[0.8125rem]"
             />
           </div>
-          {tenants.isLoadingError && <Failure error={tenants.error} compact />}
-          {tenants.isPending && <Loading rows={3} />}
+          {tenants.isLoadingError && <ErrorAlert error={tenants.error} compact />}
+          {tenants.isPending && <LoadingState rows={3} />}
           <ul className="max-h-72 overflow-y-auto p-1">
             {tenants.data?.items.map((tenant) => (
               <li key={tenant.id}>

@@ -4,7 +4,7 @@ import { CircleUser, Keyboard, LogOut } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
 import type { Me } from "@/api/schema";
 import { useCredential } from "@/hooks/use-credential";
-import { leave } from "@/login/leave";
+import { signOut } from "@/login/sign-out";
 
 const ITEM = "flex items-center gap-2 rounded px-2 py-1.5 text-[0.8125rem] outline-none data-highlighted:bg-raised";
 
@@ -32,7 +32,7 @@ export function UserMenu({ me, onHelp }: { me: Me; onHelp(): void }) {
           <DropdownMenu.Item className={ITEM} onSelect={onHelp}>
             <Keyboard aria-hidden className="size-4 text-muted" /> Keyboard shortcuts
           </DropdownMenu.Item>
-          <DropdownMenu.Item className={ITEM} onSelect={() => void leave()}>
+          <DropdownMenu.Item className={ITEM} onSelect={() => void signOut()}>
             <LogOut aria-hidden className="size-4 text-muted" /> Sign out
           </DropdownMenu.Item>
         </DropdownMenu.Content>

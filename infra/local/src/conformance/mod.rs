@@ -1,16 +1,24 @@
-//! `ioc agent conformance`: does an agent keep the External Agent Protocol, or a server? Says what fails, and why.
+//! `ioc agent conformance`: checks that an agent, or a server, conforms to the External Agent Protocol.
 
 mod agent;
 mod checks;
 mod plane;
 mod server;
+mod workspace;
 
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
-/// Look after agents
+/// The file that the first prompt asks for.
+const DEFAULT_PROMPT_FILE: &str = "CONFORMANCE.md";
+const DEFAULT_PROMPT: &str = "Add the file CONFORMANCE.md: It keeps the protocol.";
+/// The file that the answer of a person is written to.
+const ANSWER_FILE: &str = "ANSWER.md";
+const DEFAULT_QUESTION_PROMPT: &str = "Ask the question \"Which colour?\" and write the answer into the file ANSWER.md";
+
+/// Commands for agents
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -19,27 +27,33 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check that an agent, or a server, keeps the External Agent Protocol; fails when it does not
+    /// Check that an agent, or a server, conforms to the External Agent Protocol; fails if it does not
     Conformance(Conformance),
 }
 
-/// Against an agent: a control plane of its own is served, in which calls fail on purpose. The agent is started with
-/// `IOC_URL`, `IOC_KEY` and `IOC_TENANT` in its environment. Against a server: it is called as an agent would call it.
+/// For an agent, the command serves a control plane in which calls fail on purpose, and starts the agent with
+/// `IOC_URL`, `IOC_KEY` and `IOC_TENANT` in its environment. For a server, the command calls it like an agent.
 #[derive(Args, Debug)]
 pub(crate) struct Conformance {
-    /// The command that starts the agent, such as `python3 examples/pull_agent.py`; without it, one that is started by
-    /// hand is waited for
+    /// The command that starts the agent, such as `python3 examples/pull_agent.py`; without it, the command waits for
+    /// an agent that is started by hand
     #[arg(long, conflicts_with = "server")]
     agent: Option<String>,
     /// Where the control plane for the agent listens
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// What the agent is asked to do
-    #[arg(long, default_value = "Add the file CONFORMANCE.md: It keeps the protocol.")]
+    /// The prompt of the first task
+    #[arg(long, default_value = DEFAULT_PROMPT)]
     prompt: String,
-    /// A piece of work that takes the agent 10 seconds or more, to be called off
+    /// A prompt that keeps the agent busy for 10 seconds or more, to be cancelled
     #[arg(long, default_value = "Wait 30 seconds")]
     long_prompt: String,
+    /// A prompt that has the agent ask a question and write the answer into the file ANSWER.md
+    #[arg(long, default_value = DEFAULT_QUESTION_PROMPT)]
+    question_prompt: String,
+    /// The agent never asks: skip the checks of questions and answers
+    #[arg(long)]
+    no_questions: bool,
     /// How long the agent may take for a step, in seconds
     #[arg(long, default_value_t = 20)]
     patience: u64,
@@ -57,7 +71,7 @@ pub(crate) struct Conformance {
     tenant: Option<String>,
 }
 
-/// Runs the command; answers the exit code.
+/// Runs the command and returns the exit code.
 pub async fn run(arguments: Arguments) -> Result<u8> {
     let Command::Conformance(conformance) = arguments.command;
     if !conformance.server {

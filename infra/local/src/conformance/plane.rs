@@ -1,4 +1,4 @@
-//! A control plane as small as can be: one agent, tasks in memory, and faults that are made on purpose.
+//! A minimal control plane: one agent, tasks in memory, and faults on purpose.
 
 use std::{
     collections::BTreeMap,
@@ -17,50 +17,87 @@ use axum::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::{
-    external::{
-        registration::{Beat, NewBeat, NewRegistration, Registration},
-        report::{NewProgress, Progress},
-        result::{NewResult, Outcome},
-        sign::new_secret,
-        task_id,
+    agents::{
+        contract::Question,
+        eap::server::{
+            registration::{AgentRegistration, Heartbeat, NewHeartbeat, NewRegistration},
+            report::{NewProgress, Progress},
+            result::{NewResult, TaskOutcome},
+            sign::new_secret,
+            task_id,
+        },
     },
-    id::{AgentId, ExternalTaskId, SessionId},
+    kernel::id::{AgentId, ExternalTaskId, SessionId},
 };
 use tokio::time::sleep;
 
-/// How often the agent is told to beat its heart, in seconds.
-pub(super) const BEAT: f64 = 0.5;
+/// The heartbeat interval that the agent is given, in seconds.
+pub(super) const HEARTBEAT_INTERVAL: f64 = 0.5;
 
 /// How long a lease lasts.
 pub(super) const LEASE: Duration = Duration::from_secs(4);
 
-/// What was seen of one task.
+/// The observations of one task.
 pub(super) struct Task {
     pub(super) described: Value,
     pub(super) claimed: bool,
-    /// The numbers of its reports that were taken, and when.
+    /// The numbers of its accepted reports, and when they arrived.
     pub(super) reports: Vec<(i64, Instant)>,
-    /// Every result that was sent, as it was.
+    /// Every result as it was sent.
     pub(super) results: Vec<Value>,
     pub(super) cancel: bool,
     pub(super) lost: bool,
+    /// The newest lease, and how many reports named it.
+    pub(super) newest_lease: i64,
+    pub(super) reports_of_newest_lease: u32,
+    /// The question that the agent asked.
+    pub(super) question: Option<Question>,
+    messages: Vec<Value>,
+    /// The number of the newest message that the agent acknowledged.
+    pub(super) received: i32,
     /// How many reports, and how many results, are still answered with 500.
     pub(super) fail_reports: u32,
     pub(super) fail_results: u32,
-    /// What broke a rule, in the words of the rule.
+    /// The violated rules.
     pub(super) wrong: Vec<String>,
 }
 
-/// All that is known.
+impl Task {
+    /// Has the agent receive a message with its next report.
+    pub(super) fn send_message(&mut self, mut message: Value) {
+        message["number"] = json!(self.messages.len() + 1);
+        self.messages.push(message);
+    }
+
+    /// Records a report, and returns the response to it.
+    fn record(&mut self, report: &Progress) -> Value {
+        self.reports.push((report.seq, Instant::now()));
+        if report.lease_token == Some(self.newest_lease) {
+            self.reports_of_newest_lease += 1;
+        }
+        self.received = self.received.max(report.received);
+        if let Some(question) = report.report.as_ref().and_then(|report| report.question.clone()) {
+            self.question.get_or_insert(question);
+        }
+        let unread = usize::try_from(self.received).unwrap_or_default();
+        match self.messages.get(unread..) {
+            Some(messages) if !messages.is_empty() => json!({"cancel": self.cancel, "messages": messages}),
+            _ => json!({"cancel": self.cancel}),
+        }
+    }
+}
+
+/// The observations of all tasks and of the agent.
 #[derive(Default)]
 pub(super) struct Known {
-    pub(super) registered: Option<Registration>,
+    pub(super) registered: Option<AgentRegistration>,
     pub(super) agent_id: String,
     pub(super) secret: String,
-    token: String,
-    pub(super) beats: u32,
+    /// The valid tokens: that of the registration, and those of rotations.
+    tokens: Vec<String>,
+    pub(super) heartbeats: u32,
     pub(super) tasks: BTreeMap<ExternalTaskId, Task>,
-    /// What broke a rule outside of a task.
+    /// The rules that were violated outside of a task.
     pub(super) wrong: Vec<String>,
 }
 
@@ -77,13 +114,14 @@ impl Plane {
         Router::new()
             .route(&format!("{below}/register"), post(register))
             .route(&format!("{below}/{{id}}/heartbeat"), post(heartbeat))
+            .route(&format!("{below}/{{id}}/token/rotate"), post(rotate))
             .route(&format!("{below}/{{id}}/tasks/claim"), post(claim))
             .route(&format!("{below}/{{id}}/tasks/{{task}}/progress"), post(progress))
             .route(&format!("{below}/{{id}}/tasks/{{task}}/result"), post(result))
             .with_state(self.clone())
     }
 
-    /// Makes a task; answers its id.
+    /// Creates a task and returns its id.
     pub(super) fn offer(
         &self,
         url: &str,
@@ -108,6 +146,11 @@ impl Plane {
             results: Vec::new(),
             cancel: false,
             lost: false,
+            newest_lease: 1,
+            reports_of_newest_lease: 0,
+            question: None,
+            messages: Vec::new(),
+            received: 0,
             fail_reports: 0,
             fail_results: 0,
             wrong: Vec::new(),
@@ -129,7 +172,7 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, String> {
 
 async fn register(State(plane): State<Plane>, body: Bytes) -> Response {
     let parsed =
-        read::<NewRegistration>(&body).and_then(|new| Registration::parse(new).map_err(|error| error.to_string()));
+        read::<NewRegistration>(&body).and_then(|new| AgentRegistration::parse(new).map_err(|error| error.to_string()));
     let mut known = plane.known();
     let registration = match parsed {
         Ok(registration) => registration,
@@ -138,13 +181,17 @@ async fn register(State(plane): State<Plane>, body: Bytes) -> Response {
             return refused(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", &why);
         }
     };
+    if known.registered.as_ref().is_some_and(|earlier| earlier.name == registration.name) {
+        return refused(StatusCode::CONFLICT, "ALREADY_EXISTS", "The name is taken.");
+    }
     let (agent_id, secret) = (AgentId::new(), new_secret());
+    let token = format!("token-of-{agent_id}");
     known.agent_id = agent_id.to_string();
-    known.token = format!("token-of-{agent_id}");
+    known.tokens = vec![token.clone()];
     known.secret.clone_from(&secret);
     let push = registration.endpoint_url.is_some();
     let mut made = json!({
-        "agent_id": agent_id, "status": "registered", "auth_token": known.token, "heartbeat_interval_seconds": BEAT,
+        "agent_id": agent_id, "status": "registered", "auth_token": token, "heartbeat_interval_seconds": HEARTBEAT_INTERVAL,
         "delivery": if push { "push" } else { "pull" },
     });
     if push {
@@ -154,13 +201,15 @@ async fn register(State(plane): State<Plane>, body: Bytes) -> Response {
     (StatusCode::CREATED, Json(made)).into_response()
 }
 
-/// Notes whether a call comes with the token of the registration, for the agent that has it.
+/// Records whether a call carries the token of the registration, for the registered agent.
 fn is_let_in(known: &mut Known, headers: &HeaderMap, id: &str) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let sent = text("authorization").strip_prefix("Bearer ").unwrap_or(text("x-agent-token")).to_owned();
-    let good = !known.token.is_empty() && sent == known.token && id == known.agent_id;
+    let good = known.tokens.contains(&sent) && id == known.agent_id;
     if !good {
-        known.wrong.push("a call came without the token of the registration, or for another agent's id".to_owned());
+        known
+            .wrong
+            .push("a call carried another token than that of the registration, or another agent's id".to_owned());
     }
     good
 }
@@ -174,9 +223,11 @@ async fn heartbeat(State(plane): State<Plane>, Path(id): Path<String>, headers: 
     if !is_let_in(&mut known, &headers, &id) {
         return stranger();
     }
-    match read::<NewBeat>(&body).and_then(|beat| Beat::parse(beat).map_err(|error| error.to_string())) {
+    match read::<NewHeartbeat>(&body)
+        .and_then(|heartbeat| Heartbeat::parse(heartbeat).map_err(|error| error.to_string()))
+    {
         Ok(_) => {
-            known.beats += 1;
+            known.heartbeats += 1;
             StatusCode::NO_CONTENT.into_response()
         }
         Err(why) => {
@@ -184,6 +235,17 @@ async fn heartbeat(State(plane): State<Plane>, Path(id): Path<String>, headers: 
             refused(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", &why)
         }
     }
+}
+
+/// Adds a token. The earlier ones stay valid, because no trial lasts as long as their overlap.
+async fn rotate(State(plane): State<Plane>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let mut known = plane.known();
+    if !is_let_in(&mut known, &headers, &id) {
+        return stranger();
+    }
+    let token = format!("token-{}-of-{id}", known.tokens.len() + 1);
+    known.tokens.push(token.clone());
+    Json(json!({"auth_token": token, "overlap_seconds": 600})).into_response()
 }
 
 async fn claim(State(plane): State<Plane>, Path(id): Path<String>, headers: HeaderMap) -> Response {
@@ -203,7 +265,7 @@ async fn claim(State(plane): State<Plane>, Path(id): Path<String>, headers: Head
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// Hands a report or a result to the task that it is of.
+/// Passes a report or a result to its task.
 fn of_task(
     plane: &Plane,
     (id, task): (&str, ExternalTaskId),
@@ -216,10 +278,10 @@ fn of_task(
     }
     match known.tasks.get_mut(&task) {
         Some(task) if task.lost => {
-            refused(StatusCode::CONFLICT, "LEASE_LOST", "The task is not this agent's any more.")
+            refused(StatusCode::CONFLICT, "LEASE_LOST", "The task no longer belongs to this agent.")
         }
         Some(task) => work(task),
-        None => refused(StatusCode::NOT_FOUND, "TASK_NOT_FOUND", "There is no such task."),
+        None => refused(StatusCode::NOT_FOUND, "TASK_NOT_FOUND", "The task does not exist."),
     }
 }
 
@@ -235,10 +297,7 @@ async fn progress(
             return refused(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "On purpose.");
         }
         match read::<NewProgress>(&body).and_then(|new| Progress::parse(new).map_err(|error| error.to_string())) {
-            Ok(report) => {
-                task.reports.push((report.seq, Instant::now()));
-                Json(json!({"cancel": task.cancel})).into_response()
-            }
+            Ok(report) => Json(task.record(&report)).into_response(),
             Err(why) => {
                 task.wrong.push(format!("a report: {why}"));
                 refused(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", &why)
@@ -255,7 +314,7 @@ async fn result(
 ) -> Response {
     of_task(&plane, (&id, name), &headers, |task| {
         let parsed =
-            read::<NewResult>(&body).and_then(|new| Outcome::parse(new, name).map_err(|error| error.to_string()));
+            read::<NewResult>(&body).and_then(|new| TaskOutcome::parse(new, name).map_err(|error| error.to_string()));
         if let Err(why) = parsed {
             task.wrong.push(format!("its result: {why}"));
             return refused(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", &why);
@@ -263,7 +322,7 @@ async fn result(
         let again = !task.results.is_empty();
         task.results.push(serde_json::from_slice(&body).unwrap_or_default());
         if task.fail_results > 0 {
-            // Kept all the same: the agent cannot know.
+            // Stored nevertheless: the agent cannot know that.
             task.fail_results -= 1;
             return refused(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "On purpose.");
         }

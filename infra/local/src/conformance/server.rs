@@ -1,16 +1,16 @@
-//! Does a server keep the protocol? It is called as an agent would call it, rightly and wrongly.
+//! Checks that a server conforms to the protocol, by valid and invalid calls of an agent.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use reqwest::Client;
 use serde_json::{Value, json};
-use shared::id::{AgentId, SessionId};
+use shared::kernel::id::{AgentId, SessionId};
 use tokio::time::sleep;
 
 use super::checks::Checks;
 
-/// An agent as the server sees it, and the person who gives it work.
+/// An agent of the server, and the person who creates its sessions.
 struct Trial {
     http: Client,
     url: String,
@@ -19,13 +19,15 @@ struct Trial {
     token: String,
     agent: String,
     name: String,
+    /// The sessions that were created.
+    sessions: Vec<String>,
     checks: Checks,
 }
 
-/// What came back.
+/// The status and the body of a response.
 type Answer = (u16, Value);
 
-/// Checks a server; answers the exit code.
+/// Checks a server and returns the exit code.
 pub(super) async fn check(url: &str, key: &str, tenant: &str) -> Result<u8> {
     let id = SessionId::new().0.simple().to_string().to_uppercase();
     let mut trial = Trial {
@@ -36,18 +38,41 @@ pub(super) async fn check(url: &str, key: &str, tenant: &str) -> Result<u8> {
         token: String::new(),
         agent: String::new(),
         name: format!("CONFORMANCE-{id}"),
+        sessions: Vec::new(),
         checks: Checks::default(),
     };
-    Box::pin(trial.registers()).await?;
-    Box::pin(trial.guards()).await?;
-    Box::pin(trial.hands_out()).await?;
-    Box::pin(trial.asks()).await?;
-    Box::pin(trial.calls_off()).await?;
-    Box::pin(trial.rotates()).await?;
+    let checked = Box::pin(trial.run()).await;
+    Box::pin(trial.leaves()).await?;
+    checked?;
     Ok(trial.checks.finish())
 }
 
 impl Trial {
+    async fn run(&mut self) -> Result<()> {
+        Box::pin(self.registers()).await?;
+        Box::pin(self.guards()).await?;
+        Box::pin(self.hands_out()).await?;
+        Box::pin(self.asks()).await?;
+        Box::pin(self.calls_off()).await?;
+        Box::pin(self.rotates()).await
+    }
+
+    /// Removes the sessions and the agent, also after a failure.
+    async fn leaves(&mut self) -> Result<()> {
+        for id in std::mem::take(&mut self.sessions) {
+            let request = self.http.delete(format!("{}/sessions/{id}", self.url)).bearer_auth(&self.key);
+            let answer = sent(request.header("x-tenant-id", &self.tenant)).await?;
+            self.expect("a session that has ended is removed", &answer, 204, None);
+        }
+        if self.agent.is_empty() {
+            return Ok(());
+        }
+        let place = format!("{}/agents/external/{}", self.url, self.agent);
+        let answer = sent(self.http.delete(place).header("x-agent-token", &self.token)).await?;
+        self.expect("an agent deregisters itself", &answer, 204, None);
+        Ok(())
+    }
+
     /// A call of the person.
     async fn person(&self, path: &str, body: &Value) -> Result<Answer> {
         let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(&self.key);
@@ -82,7 +107,7 @@ impl Trial {
         let again = self.person("/agents/external/register", &body(&self.name)).await?;
         self.expect("a name that is taken is refused", &again, 409, Some("ALREADY_EXISTS"));
         let wrong = self.person("/agents/external/register", &body("no")).await?;
-        self.expect("a name of another form is refused by field", &wrong, 422, Some("VALIDATION_FAILED"));
+        self.expect("a malformed name is refused by field", &wrong, 422, Some("VALIDATION_FAILED"));
         let mut newer = body("CONFORMANCE-NEWER");
         newer["protocol_version"] = json!("2.0");
         let newer = self.person("/agents/external/register", &newer).await?;
@@ -91,25 +116,25 @@ impl Trial {
     }
 
     async fn guards(&mut self) -> Result<()> {
-        let beat = json!({"status": "healthy", "current_load": 0, "tasks_in_progress": 0, "metrics": {}});
-        let answer = self.call("/heartbeat", &beat).await?;
+        let heartbeat = json!({"status": "healthy", "current_load": 0, "tasks_in_progress": 0, "metrics": {}});
+        let answer = self.call("/heartbeat", &heartbeat).await?;
         self.expect("a heartbeat is answered with 204", &answer, 204, None);
         let answer =
             self.call("/heartbeat", &json!({"status": "healthy", "current_load": 2, "tasks_in_progress": 0})).await?;
         self.expect("a load above 1 is refused by field", &answer, 422, Some("VALIDATION_FAILED"));
         let own = std::mem::replace(&mut self.agent, AgentId::new().to_string());
-        let answer = self.call("/heartbeat", &beat).await?;
+        let answer = self.call("/heartbeat", &heartbeat).await?;
         self.expect("another agent's id is unknown", &answer, 404, Some("AGENT_NOT_FOUND"));
         self.agent = own;
         let own = std::mem::replace(&mut self.token, "ioca_none".to_owned());
-        let answer = self.call("/heartbeat", &beat).await?;
-        self.expect("a token that is none is refused", &answer, 401, Some("UNAUTHENTICATED"));
+        let answer = self.call("/heartbeat", &heartbeat).await?;
+        self.expect("a malformed token is refused", &answer, 401, Some("UNAUTHENTICATED"));
         self.token = own;
         let place = format!("{}/agents/external/{}/heartbeat", self.url, self.agent);
-        let answer = sent(self.http.post(place).bearer_auth(&self.key).json(&beat)).await?;
-        self.expect("a key of a person is no agent's", &answer, 403, Some("FORBIDDEN"));
+        let answer = sent(self.http.post(place).bearer_auth(&self.key).json(&heartbeat)).await?;
+        self.expect("a key of a person is refused as an agent token", &answer, 403, Some("AGENT_TOKEN_REQUIRED"));
         let answer = self.call("/tasks/claim", &json!({"wait_seconds": 0})).await?;
-        self.expect("a claim without work is answered with 204", &answer, 204, None);
+        self.expect("a claim without a waiting task is answered with 204", &answer, 204, None);
         Ok(())
     }
 
@@ -120,12 +145,13 @@ impl Trial {
         let (status, session) = self.person("/sessions", &body).await?;
         anyhow::ensure!(status == 201, "no session can be made: {session}");
         let id = session["id"].as_str().context("a session without an id")?.to_owned();
+        self.sessions.push(id.clone());
         let answer = self.call("/tasks/claim", &json!({"wait_seconds": 20})).await?;
-        self.expect("a claim that waits gets the work", &answer, 200, None);
+        self.expect("a waiting claim receives the task", &answer, 200, None);
         Ok((id, answer.1["tasks"][0].clone()))
     }
 
-    /// Waits until a session is in a state.
+    /// Waits until a session reaches a state.
     async fn becomes(&mut self, name: &str, id: &str, status: &str) -> Result<Value> {
         let mut session = Value::Null;
         for _ in 0..200 {
@@ -142,14 +168,14 @@ impl Trial {
     async fn hands_out(&mut self) -> Result<()> {
         let (session, task) = self.work().await?;
         let named = task["session_id"] == json!(session) && task["context"]["prompt"] == "Keep the protocol.";
-        self.checks.holds("a task says what is to be done", named, || task.to_string());
+        self.checks.holds("a task contains the prompt", named, || task.to_string());
         let again = self.call("/tasks/claim", &json!({})).await?;
         self.expect("a task is handed out once at a time", &again, 204, None);
         let place = format!("/tasks/{}", task["task_id"].as_str().unwrap_or_default());
         let lease = task["lease"]["token"].as_i64().unwrap_or_default();
         let report =
             json!({"lease_token": lease, "seq": 1, "message": "Keeping it.", "tokens_used": 5, "cost_usd": "0.001"});
-        for name in ["a report renews the lease", "a report that comes again is taken again"] {
+        for name in ["a report renews the lease", "a repeated report is accepted again"] {
             let answer = self.call(&format!("{place}/progress"), &report).await?;
             self.expect(name, &answer, 200, None);
             self.checks
@@ -196,7 +222,7 @@ impl Trial {
         let place = format!("/tasks/{}", task["task_id"].as_str().unwrap_or_default());
         let question = json!({"seq": 1, "question": {"question_id": "q", "kind": "approval", "text": "May I?"}});
         self.call(&format!("{place}/progress"), &question).await?;
-        self.becomes("a question holds the session", &session, "paused").await?;
+        self.becomes("a question pauses the session", &session, "paused").await?;
         let answer = json!({"answer": {"question_id": "q", "decision": "approve"}});
         self.person(&format!("/sessions/{session}/messages"), &answer).await?;
         let mut heard = Value::Null;
@@ -211,7 +237,7 @@ impl Trial {
         self.checks.holds("the answer reaches the agent", answered, || heard.to_string());
         let quiet = self.call(&format!("{place}/progress"), &json!({"seq": 3, "received": 1})).await?.1;
         self.checks
-            .holds("what is acknowledged does not come again", quiet["messages"].is_null(), || quiet.to_string());
+            .holds("an acknowledged message is not sent again", quiet["messages"].is_null(), || quiet.to_string());
         self.call(&format!("{place}/result"), &result_of(&task)).await?;
         self.becomes("it completes after it", &session, "completed").await?;
         Ok(())
@@ -221,21 +247,23 @@ impl Trial {
         let (session, task) = self.work().await?;
         let place = format!("/tasks/{}/progress", task["task_id"].as_str().unwrap_or_default());
         self.call(&place, &json!({"seq": 1})).await?;
+        self.becomes("a session runs once its task is claimed", &session, "running").await?;
         self.person(&format!("/sessions/{session}/stop"), &json!({})).await?;
         self.becomes("a session that is stopped ends", &session, "stopped").await?;
         let heard = self.call(&place, &json!({"seq": 2})).await?;
-        self.checks.holds("its agent hears that it is called off", heard.1["cancel"] == true, || heard.1.to_string());
+        self.checks
+            .holds("its agent is notified of the cancellation", heard.1["cancel"] == true, || heard.1.to_string());
         Ok(())
     }
 
     async fn rotates(&mut self) -> Result<()> {
         let answer = self.call("/token/rotate", &json!({})).await?;
         self.expect("a token is rotated", &answer, 200, None);
-        let beat = json!({"status": "healthy", "current_load": 0, "tasks_in_progress": 0});
-        let old = self.call("/heartbeat", &beat).await?;
-        self.expect("the old token works on for a while", &old, 204, None);
+        let heartbeat = json!({"status": "healthy", "current_load": 0, "tasks_in_progress": 0});
+        let old = self.call("/heartbeat", &heartbeat).await?;
+        self.expect("the old token keeps working for a while", &old, 204, None);
         answer.1["auth_token"].as_str().unwrap_or_default().clone_into(&mut self.token);
-        let new = self.call("/heartbeat", &beat).await?;
+        let new = self.call("/heartbeat", &heartbeat).await?;
         self.expect("the new token works", &new, 204, None);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The few calls of the API that the demo makes, as any client of ioc would.
+//! The API calls of the demo, made like those of any client.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The shown job: an agent mends a small program, followed over the API as any client would.
+//! The demo: an agent fixes a small program, and the demo follows it over the API like any client.
 
 mod api;
 mod next;
@@ -16,50 +16,50 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
-    checkout,
+    console::{print_indented, print_line},
     env_file::EnvFile,
-    own_model::SCRIPTED,
-    say::{indented, say},
+    model_discovery::SCRIPTED,
+    paths,
 };
 
-/// How long the whole may take; a real model thinks.
+/// How long the demo may take; a real model needs minutes.
 const LIMIT: Duration = Duration::from_mins(10);
 
-/// Which ioc.
+/// The instance to use.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
     /// Where its data and its keys are
-    #[arg(long, default_value_os_t = checkout::local())]
+    #[arg(long, default_value_os_t = paths::local())]
     local: PathBuf,
 }
 
-/// `ioc demo`: shows the job against the ioc that `.local/env` names.
+/// `ioc demo`: runs the demo against the instance that `.local/env` names.
 pub async fn run(arguments: Arguments) -> Result<()> {
     let local = std::path::absolute(arguments.local)?;
     show(&local, &EnvFile::read(&local.join("env"))?).await
 }
 
-/// Shows the job; succeeds only when the session completed and its diff holds the expected change.
+/// Runs the demo; succeeds only if the session completed and its diff contains the expected change.
 pub(crate) async fn show(local: &Path, env: &EnvFile) -> Result<()> {
     let scripted = env.model == SCRIPTED;
     let directory = repository::prepare(local)?;
     let api = Api::new(env.clone())?;
-    say("");
-    say("The main job, once: an agent mends a small program.");
-    say(format!("    repository  {}", directory.display()));
-    say(format!("    prompt      {}", repository::prompt(false)));
+    print_line("");
+    print_line("The demo: an agent fixes a small program.");
+    print_line(format!("    repository  {}", directory.display()));
+    print_line(format!("    prompt      {}", repository::prompt(false)));
     if scripted {
-        say("    model       the scripted one: without a key of yours nobody thinks here, the agent plays a script");
+        print_line("    model       the scripted model, which replays fixed steps, because no API key is configured");
     }
     let started = Instant::now();
     let session = create(&api, &directory, scripted).await?;
     let id = session["id"].as_str().context("the new session has no id")?;
-    say(format!("    session     {id}"));
-    say("");
+    print_line(format!("    session     {id}"));
+    print_line("");
     follow(&api, id, started).await?;
     let changed = conclude(&api, id, started).await?;
     ensure!(changed, "the session completed, but its diff does not hold {}", repository::PROGRAM);
-    next::tell(local, env);
+    next::print_commands(local, env);
     Ok(())
 }
 
@@ -76,17 +76,17 @@ async fn create(api: &Api, directory: &Path, scripted: bool) -> Result<Value> {
     api.post("/sessions", &session).await
 }
 
-/// Tells every event as it comes, until the session has ended.
+/// Prints every event as it occurs, until the session has ended.
 async fn follow(api: &Api, id: &str, started: Instant) -> Result<()> {
     let mut seen = 0;
     loop {
-        // The state first: when it is an end, the events read after it are all there are.
+        // The state first: if it is final, the events read after it are complete.
         let session = api.get(&format!("/sessions/{id}")).await?;
         let events = api.get(&format!("/sessions/{id}/events?after={seen}&limit=200")).await?;
         let events = events["items"].as_array().cloned().unwrap_or_default();
         for event in &events {
             seen = event["seq"].as_i64().unwrap_or(seen);
-            tell(event, started);
+            print_event(event, started);
         }
         match session["status"].as_str().unwrap_or_default() {
             "pending" | "queued" | "running" | "degraded" => {}
@@ -99,33 +99,33 @@ async fn follow(api: &Api, id: &str, started: Instant) -> Result<()> {
     }
 }
 
-fn tell(event: &Value, started: Instant) {
-    let Some(told) = story::line(event) else { return };
-    let mut lines = told.lines();
-    say(format!("{:7.1} s  {}", started.elapsed().as_secs_f64(), lines.next().unwrap_or_default()));
+fn print_event(event: &Value, started: Instant) {
+    let Some(text) = story::line(event) else { return };
+    let mut lines = text.lines();
+    print_line(format!("{:7.1} s  {}", started.elapsed().as_secs_f64(), lines.next().unwrap_or_default()));
     for line in lines {
-        say(format!("             {line}"));
+        print_line(format!("             {line}"));
     }
 }
 
-/// Prints what came of it; answers whether the expected file was changed. Fails when the session did.
+/// Prints the outcome and returns whether the expected file was changed. Fails if the session failed.
 async fn conclude(api: &Api, id: &str, started: Instant) -> Result<bool> {
     let session = api.get(&format!("/sessions/{id}")).await?;
     let diff = api.get(&format!("/sessions/{id}/diff")).await?;
     let files = story::files(&diff);
-    say("");
+    print_line("");
     for file in &files {
-        say(format!(
+        print_line(format!(
             "    {} (+{} -{})",
             file["path"].as_str().unwrap_or_default(),
             file["additions"],
             file["deletions"]
         ));
-        indented(file["patch"].as_str().unwrap_or_default());
+        print_indented(file["patch"].as_str().unwrap_or_default());
     }
     let usage = &session["usage"];
-    say("");
-    say(format!(
+    print_line("");
+    print_line(format!(
         "    {} in {:.1} s: {} tokens in, {} out, {} from the cache; {} USD",
         session["status"].as_str().unwrap_or("ended"),
         started.elapsed().as_secs_f64(),
@@ -134,6 +134,6 @@ async fn conclude(api: &Api, id: &str, started: Instant) -> Result<bool> {
         usage["tokens_cached"],
         usage["cost_usd"].as_str().unwrap_or("0"),
     ));
-    ensure!(session["status"] == "completed", "the session ended otherwise: {}", session["outcome"]);
+    ensure!(session["status"] == "completed", "the session did not complete: {}", session["outcome"]);
     Ok(files.iter().any(|file| file["path"] == repository::PROGRAM))
 }

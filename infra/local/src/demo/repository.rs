@@ -1,4 +1,4 @@
-//! The repository that the demo works on: a small program with a mistake, and a test that finds it.
+//! The repository of the demo: a small program with a mistake, and a test that finds it.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-/// The file that has to be mended.
+/// The file with the mistake.
 pub(super) const PROGRAM: &str = "fizz.py";
 
 const WRONG: &str = r#""""Counts, with fizz for threes and buzz for fives."""
@@ -56,19 +56,19 @@ if __name__ == "__main__":
     unittest.main()
 "#;
 
-/// Where it is.
+/// The folder of the repository.
 pub(super) fn folder(local: &Path) -> PathBuf {
     local.join("demo/fizz")
 }
 
-/// Makes the repository where it is not there yet. Sessions work in worktrees of their own, so it stays as it was.
+/// Creates the repository unless it exists. Sessions work in worktrees of their own, so it never changes.
 pub(super) fn prepare(local: &Path) -> Result<PathBuf> {
     let folder = folder(local);
     if folder.join(".git").is_dir() && git(&folder, &["rev-parse", "--verify", "--quiet", "HEAD"]).is_ok() {
         return Ok(folder);
     }
     _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be created", folder.display()))?;
     fs::write(folder.join(PROGRAM), WRONG)?;
     fs::write(folder.join("test_fizz.py"), TEST)?;
     fs::write(folder.join(".gitignore"), "__pycache__\n")?;
@@ -87,10 +87,10 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// What the agent is asked; with the script for the model that does not think.
+/// The prompt; with a script for the scripted model.
 pub(super) fn prompt(scripted: bool) -> String {
     let asked =
-        format!("The tests in test_fizz.py fail. Find the mistake in {PROGRAM}, mend it, and run the tests again.");
+        format!("The tests in test_fizz.py fail. Find the mistake in {PROGRAM}, fix it, and run the tests again.");
     if !scripted {
         return asked;
     }

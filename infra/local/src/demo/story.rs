@@ -1,15 +1,15 @@
-//! A session's events as a story to read.
+//! A session's events as lines for people.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
-/// The line of one event; `None` for what would only repeat others.
+/// The line of one event; `None` for events that would only repeat others.
 pub(super) fn line(event: &Value) -> Option<String> {
     let payload = &event["payload"];
     let text = |name: &str| payload[name].as_str().unwrap_or_default();
-    let told = match event["type"].as_str()? {
-        "session.created" => "the session is there".to_owned(),
+    let text = match event["type"].as_str()? {
+        "session.created" => "the session was created".to_owned(),
         "session.status_changed" => status(payload),
         "session.message" if text("role") == "user" => return None,
         "session.message" => format!("agent: {}", first_lines(text("text"), 4)),
@@ -18,36 +18,36 @@ pub(super) fn line(event: &Value) -> Option<String> {
         "session.checkpoint_created" => format!("checkpoint {} ({})", payload["sequence"], text("cause")),
         "session.question" => format!("asks: {}", first_lines(text("text"), 4)),
         "session.log" => format!("{}: {}", text("level"), first_lines(text("message"), 4)),
-        "session.artifact" => format!("made {}", text("path")),
+        "session.artifact" => format!("created {}", text("path")),
         "session.failed" => format!("failed: {}", payload["error"]["message"].as_str().unwrap_or("without a reason")),
         _ => return None,
     };
-    Some(told)
+    Some(text)
 }
 
 fn status(payload: &Value) -> String {
     let text = |name: &str| payload[name].as_str().unwrap_or_default();
-    let mut told = format!("{} -> {}", text("from"), text("to"));
+    let mut line = format!("{} -> {}", text("from"), text("to"));
     for reason in [text("reason"), text("pause_reason")].into_iter().filter(|reason| !reason.is_empty()) {
-        _ = write!(told, ", {reason}");
+        _ = write!(line, ", {reason}");
     }
-    told
+    line
 }
 
-/// A tool is told of when it has ended.
+/// A tool call is shown when it has ended.
 fn tool(payload: &Value) -> Option<String> {
     let text = |name: &str| payload[name].as_str().unwrap_or_default();
     if !matches!(text("state"), "completed" | "error" | "failed") {
         return None;
     }
-    let mut told = format!("tool {}: {}", text("tool"), text("title"));
+    let mut line = format!("tool {}: {}", text("tool"), text("title"));
     if text("state") != "completed" {
-        _ = write!(told, " ({})", text("state"));
+        _ = write!(line, " ({})", text("state"));
     }
     if text("tool") == "bash" && !text("output").trim().is_empty() {
-        _ = write!(told, "\n{}", first_lines(text("output").trim(), 6));
+        _ = write!(line, "\n{}", first_lines(text("output").trim(), 6));
     }
-    Some(told)
+    Some(line)
 }
 
 fn first_lines(text: &str, most: usize) -> String {
@@ -56,7 +56,7 @@ fn first_lines(text: &str, most: usize) -> String {
     format!("{}{more}", lines[..lines.len().min(most)].join("\n"))
 }
 
-/// The files of a diff, however the answer wraps them.
+/// The files of a diff, in any of the forms of the response.
 pub(super) fn files(diff: &Value) -> Vec<Value> {
     let list = diff.as_array().or_else(|| diff["items"].as_array()).or_else(|| diff["files"].as_array());
     list.cloned().unwrap_or_default()
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_is_told_of_once_when_it_has_ended() {
+    fn a_tool_call_is_shown_once_when_it_has_ended() {
         let event = |state: &str| json!({"type": "session.tool", "payload": {"tool": "write", "state": state, "title": "a.py"}});
         assert_eq!(line(&event("running")), None);
         assert_eq!(line(&event("completed")).unwrap(), "tool write: a.py");

@@ -1,8 +1,8 @@
 //! A model that plays the script which a prompt carries: an OpenAI-compatible server for demonstrations and tests.
 //!
 //! Somewhere in a prompt stands `@@STUB [step, step, ...] @@`; each turn of the model after that prompt plays the next
-//! step. The forms of a step are those of [`Step`]. A prompt without a script gets a small real change to its repository,
-//! so that the way of a session can be seen without a key.
+//! step. The forms of a step are those of [`Step`]. A prompt without a script gets a small real change to its
+//! repository, so that the way of a session can be seen without a key.
 
 mod plan;
 mod reply;

@@ -49,7 +49,7 @@ impl Answer {
         let natural = if calls.is_empty() { "stop" } else { "tool_calls" };
         let finish = step.finish.clone().unwrap_or_else(|| natural.to_owned());
         let model = request["model"].as_str().unwrap_or("stub-1");
-        let created = shared::clock::Clock::System.now().timestamp();
+        let created = shared::kernel::clock::Clock::System.now().timestamp();
         let frame = json!({"id": format!("chatcmpl-{id}"), "created": created, "model": model});
         Self { step, text, calls, finish, frame }
     }

@@ -19,7 +19,8 @@ pub struct Step {
     pub tools: Vec<Call>,
     /// Says this before it calls.
     pub say: String,
-    /// Answers with this HTTP status, with `headers` and `body`, so many `times` (always when absent), then plays `then`.
+    /// Answers with this HTTP status, with `headers` and `body`, so many `times` (always when absent), then plays
+    /// `then`.
     pub status: Option<u16>,
     pub headers: Map<String, Value>,
     pub body: Option<Value>,

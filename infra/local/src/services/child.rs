@@ -1,4 +1,4 @@
-//! A server under its supervisor, seen from the process that started it.
+//! A server under its supervisor, as the process that started it sees it.
 
 use std::{
     ffi::OsString,
@@ -17,24 +17,24 @@ use tokio::{
     time::timeout,
 };
 
-/// What to run, and how.
+/// The program to run, and how.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     pub(super) name: &'static str,
     pub(super) command: Vec<OsString>,
-    /// The whole environment of the server; ours is not handed on.
+    /// The whole environment of the server; that of this process is not passed on.
     pub(super) environment: Vec<(OsString, OsString)>,
     pub(super) folder: PathBuf,
     pub(super) log: PathBuf,
     pub(super) stop: Signal,
     pub(super) grace: Duration,
-    /// The user and group to run as, when it must not be ours.
+    /// The user and group to run as, if not those of this process.
     pub(super) account: Option<(u32, u32)>,
-    /// A folder that goes when nobody can start the server again.
+    /// A folder to remove when the server can no longer be restarted.
     pub(super) remove: Option<PathBuf>,
 }
 
-/// A running server. When this is dropped, or this process ends in any way, the server is stopped.
+/// A running server. It is stopped when this value is dropped, or when this process ends for any reason.
 #[derive(Debug)]
 pub(super) struct Supervised {
     name: &'static str,
@@ -44,12 +44,12 @@ pub(super) struct Supervised {
     stop: Signal,
     grace: Duration,
     log: PathBuf,
-    /// How long the log was before, so that only words of this run are shown.
+    /// The length of the log before this run, so that only lines of this run are shown.
     log_start: u64,
 }
 
 impl Program {
-    /// Starts it. Whether it is ready is for the caller to find out.
+    /// Starts the server. The caller waits until it is ready.
     pub(super) fn start(&self) -> Result<Supervised> {
         let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.log);
         let log = log.with_context(|| format!("{} cannot be written", self.log.display()))?;
@@ -57,7 +57,7 @@ impl Program {
         let mut command = Command::new(supervisor()?);
         command.args(self.supervision()).arg("--").args(&self.command);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value))).current_dir(&self.folder);
-        // A group of its own: Ctrl-C is for us alone, who then stop the servers in order.
+        // A process group of its own: Ctrl-C reaches only this process, which then stops the servers in order.
         command.process_group(0).stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
         let mut supervisor = command.spawn().with_context(|| format!("{} cannot be started", self.name))?;
         let control = supervisor.stdin.take().context("the supervisor has no pipe")?.into_owned_fd()?;
@@ -90,14 +90,14 @@ impl Supervised {
         writeln!(control, "{signal}").with_context(|| format!("{} has ended", self.name))
     }
 
-    /// Kills the server and everything that it has started, and waits until all of it is gone.
+    /// Kills the server and every process that it started, and waits until all have ended.
     pub(super) async fn kill(mut self) {
-        // An error says that it has ended already.
+        // An error means that it has ended already.
         _ = self.signal(Signal::SIGKILL);
         _ = self.supervisor.wait().await;
     }
 
-    /// Asks the server to end, kills it when it takes too long, and waits until it is gone.
+    /// Stops the server, kills it if that takes too long, and waits until it has ended.
     pub(super) async fn stop(mut self) {
         _ = self.signal(self.stop);
         _ = self.signal(Signal::SIGCONT);
@@ -110,14 +110,14 @@ impl Supervised {
         !matches!(self.supervisor.try_wait(), Ok(None))
     }
 
-    /// What this run of it has logged.
+    /// The log of this run.
     pub(super) fn log(&self) -> String {
         let content = fs::read(&self.log).unwrap_or_default();
         let start = usize::try_from(self.log_start).unwrap_or_default().min(content.len());
         String::from_utf8_lossy(&content[start..]).into_owned()
     }
 
-    /// The end of its log, to say why it failed.
+    /// The last lines of its log, as the reason of a failure.
     pub(super) fn last_words(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -126,15 +126,15 @@ impl Supervised {
     }
 }
 
-/// The program `ioc`, which this process either is, or has been built beside.
+/// The program `ioc`: this process, or the program built beside it.
 fn supervisor() -> Result<PathBuf> {
-    let this = std::env::current_exe().context("this program cannot find itself")?;
+    let this = std::env::current_exe().context("the path of this program is unknown")?;
     let name = |file: &Path| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ioc"));
     if name(&this) && !this.parent().is_some_and(|folder| folder.ends_with("deps")) {
-        // The link stays good when the file is replaced by a new build while we run.
+        // The link stays valid if a new build replaces the file while this process runs.
         let link = PathBuf::from("/proc/self/exe");
         return Ok(if link.exists() { link } else { this });
     }
     let beside = this.ancestors().skip(1).map(|folder| folder.join("ioc")).find(|file| file.is_file());
-    beside.context("the program ioc, which keeps servers from being left behind, is not built: cargo build -p local")
+    beside.context("the program ioc, which supervises servers, is not built: run `cargo build -p local`")
 }

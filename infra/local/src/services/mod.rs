@@ -1,7 +1,7 @@
-//! The servers that we run as children: each starts on a port of its own and ends with us.
+//! The servers that run as child processes: each starts on a port of its own and ends with this process.
 //!
-//! Every one offers `url`, `kill` (SIGKILL, as a test of faults wants it), `restart` on the same port and data, and `stop`.
-//! Dropping one stops it too, without waiting for it.
+//! Each offers `url`, `kill` (SIGKILL, for fault tests), `restart` on the same port and data, and `stop`.
+//! Dropping one also stops it, without waiting.
 
 mod child;
 pub mod opencode;
@@ -22,15 +22,15 @@ use tokio::{
 };
 pub use valkey::{Valkey, ValkeyOptions};
 
-/// How often we look whether a server answers by now.
+/// How often a starting server is polled.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A password that nobody guesses.
+/// A random password.
 pub fn secret() -> String {
     hex::encode(rand::rng().random::<[u8; 24]>())
 }
 
-/// A password that is made once and then kept in a file that only its owner can read.
+/// A password that is generated once and stored in a file that only its owner can read.
 pub fn kept_secret(file: &Path) -> Result<String> {
     if let Ok(text) = fs::read_to_string(file) {
         return Ok(text.trim().to_owned());
@@ -40,7 +40,7 @@ pub fn kept_secret(file: &Path) -> Result<String> {
     Ok(secret)
 }
 
-/// Writes a file that only its owner can read, and that is never half written.
+/// Writes, atomically, a file that only its owner can read.
 pub fn write_private(file: &Path, text: &str) -> Result<()> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let half = file.with_added_extension("new");
@@ -53,9 +53,9 @@ pub fn write_private(file: &Path, text: &str) -> Result<()> {
     write().with_context(|| format!("{} cannot be written", file.display()))
 }
 
-/// A port that is free now. Another server may take it before ours does: whoever starts one tries again then.
+/// A port that is free now. Another server may bind it first; the caller then tries again.
 ///
-/// It lies below those that systems hand out by themselves, so that nobody is given it while our server is away.
+/// It lies below the ephemeral ports of the system, so that no client is given it while the server restarts.
 pub fn free_port() -> Result<u16> {
     let mut random = rand::rng();
     let ports = std::iter::repeat_with(|| random.random_range(20_000..32_000)).take(100);
@@ -63,7 +63,7 @@ pub fn free_port() -> Result<u16> {
     free.next().context("no port is free on 127.0.0.1")
 }
 
-/// A server that can be started again: what all of them have in common.
+/// A server that can be restarted: the common part of all servers.
 #[derive(Debug)]
 struct Service {
     program: Program,
@@ -75,7 +75,7 @@ impl Service {
         Self { program, running: Mutex::default() }
     }
 
-    /// Starts it, stopping it first where it runs, and waits until it answers.
+    /// Starts the server, after stopping a running one, and waits until it answers.
     async fn start<F>(&self, within: Duration, answers: impl FnMut(&Supervised) -> F) -> Result<()>
     where
         F: Future<Output = bool>,
@@ -117,7 +117,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // Where it still runs, its supervisor removes the folder after it.
+        // If it still runs, its supervisor removes the folder afterwards.
         if self.running.get_mut().is_none()
             && let Some(folder) = &self.program.remove
         {
@@ -126,7 +126,7 @@ impl Drop for Service {
     }
 }
 
-/// Starts a server on a port that was free a moment ago, and again on another one when somebody else was faster.
+/// Starts a server on a free port, and retries with another if a different process bound it first.
 async fn on_free_port<S, F>(given: Option<u16>, mut start: impl FnMut(u16) -> F) -> Result<S>
 where
     F: Future<Output = Result<S>>,
@@ -141,7 +141,7 @@ where
     }
 }
 
-/// Asks until the server says yes, has ended, or has had enough time.
+/// Polls until the server is ready, has ended, or exceeds its time.
 async fn until_ready<F>(
     child: &mut Supervised,
     within: Duration,

@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::{Program, Service, kept_secret, on_free_port};
-use crate::checkout;
+use crate::paths;
 
 /// The user name that its server expects.
 pub const USER: &str = "opencode";
@@ -90,9 +90,9 @@ impl OpenCode {
     }
 
     fn prepare(options: &OpenCodeOptions, port: u16) -> Result<Self> {
-        let program = checkout::opencode()?;
-        let folder = options.data.clone().map_or_else(|| checkout::temporary("opencode"), Ok)?;
-        checkout::private(&folder)?;
+        let program = paths::opencode()?;
+        let folder = options.data.clone().map_or_else(|| paths::temporary("opencode"), Ok)?;
+        paths::private(&folder)?;
         seed(&folder).with_context(|| format!("{} cannot be written", folder.display()))?;
         let password = kept_secret(&folder.join("password"))?;
         let mut command: Vec<OsString> = vec![program.into(), "serve".into(), "--port".into(), port.to_string().into()];
@@ -173,7 +173,7 @@ fn seed(folder: &Path) -> std::io::Result<()> {
 }
 
 fn environment(folder: &Path, password: &str, options: &OpenCodeOptions) -> Vec<(OsString, OsString)> {
-    let mut all: Vec<(OsString, OsString)> = checkout::environment();
+    let mut all: Vec<(OsString, OsString)> = paths::environment();
     let mut set = |name: &str, value: OsString| all.push((name.into(), value));
     set("PATH", path());
     for (name, place) in [
@@ -221,8 +221,8 @@ const SWITCHES: [&str; 9] = [
 
 /// The PATH, with our ripgrep at its end for machines that have none.
 fn path() -> OsString {
-    let own = checkout::path();
-    let folders = std::env::split_paths(&own).chain(checkout::ripgrep());
+    let own = paths::path();
+    let folders = std::env::split_paths(&own).chain(paths::ripgrep());
     std::env::join_paths(folders).unwrap_or(own)
 }
 

@@ -14,20 +14,20 @@ use tokio::{
 };
 
 use super::{Program, Service, kept_secret, on_free_port, write_private};
-use crate::checkout;
+use crate::paths;
 
-/// How it is to run.
+/// The options of a private server.
 #[derive(Clone, Debug, Default)]
 pub struct ValkeyOptions {
-    /// Where its data is kept. Without it nothing is ever written to disk.
+    /// The folder of its data. Without it nothing is written to disk.
     pub data: Option<PathBuf>,
-    /// Its port; a free one when absent.
+    /// Its port; by default a free one.
     pub port: Option<u16>,
-    /// Where its log goes; beside its data when absent.
+    /// The file of its log; by default beside its data.
     pub log: Option<PathBuf>,
 }
 
-/// A Valkey of our own.
+/// A private Valkey.
 #[derive(Debug)]
 pub struct Valkey {
     service: Service,
@@ -36,7 +36,7 @@ pub struct Valkey {
 }
 
 impl Valkey {
-    /// Starts one and waits until it answers.
+    /// Starts a server and waits until it answers.
     pub async fn start(options: &ValkeyOptions) -> Result<Self> {
         on_free_port(options.port, async |port| {
             let valkey = Self::prepare(options, port)?;
@@ -47,16 +47,16 @@ impl Valkey {
     }
 
     fn prepare(options: &ValkeyOptions, port: u16) -> Result<Self> {
-        let server = checkout::valkey()?;
-        let folder = options.data.clone().map_or_else(|| checkout::temporary("valkey"), Ok)?;
-        checkout::private(&folder)?;
+        let server = paths::valkey()?;
+        let folder = options.data.clone().map_or_else(|| paths::temporary("valkey"), Ok)?;
+        paths::private(&folder)?;
         let password = kept_secret(&folder.join("password"))?;
         let configuration = folder.join("valkey.conf");
         write_private(&configuration, &configured(&folder, port, &password, options.data.is_some()))?;
         let service = Service::new(Program {
             name: "Valkey",
             command: vec![server.into(), configuration.into()],
-            environment: vec![("PATH".into(), checkout::path())],
+            environment: vec![("PATH".into(), paths::path())],
             log: options.log.clone().unwrap_or_else(|| folder.join("log")),
             stop: Signal::SIGTERM,
             grace: Duration::from_secs(5),
@@ -75,22 +75,22 @@ impl Valkey {
         self.port
     }
 
-    /// Starts it again on the same port, stopping it first where it runs.
+    /// Restarts it on the same port.
     pub async fn restart(&self) -> Result<()> {
         self.service.start(Duration::from_secs(10), |_| answers(self.port, &self.password)).await
     }
 
-    /// Ends it as a power cut would.
+    /// Kills it, like a power cut.
     pub async fn kill(&self) {
         self.service.kill().await;
     }
 
-    /// Ends it in peace.
+    /// Stops it gracefully.
     pub async fn stop(&self) {
         self.service.stop().await;
     }
 
-    /// Sends it a signal, such as SIGSTOP to make it hang and SIGCONT to let it go on.
+    /// Sends it a signal, such as SIGSTOP to suspend it and SIGCONT to resume it.
     pub async fn signal(&self, signal: Signal) -> Result<()> {
         self.service.signal(signal).await
     }
@@ -111,7 +111,7 @@ async fn answers(port: u16, password: &str) -> bool {
     matches!(timeout(Duration::from_secs(2), ask).await, Ok(Ok(true)))
 }
 
-/// The configuration file; the password stands there and not on a command line, which everybody can read.
+/// The configuration file. It holds the password, because every user can read a command line.
 fn configured(folder: &Path, port: u16, password: &str, durable: bool) -> String {
     let save = if durable { "save 60 1" } else { "save \"\"" };
     let folder = folder.display();

@@ -4,31 +4,31 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use shared::{
-    agent,
-    app::App,
-    auth::{
-        Role,
-        oidc::browser,
-        service::{Call, Credentials, Identity, KeyRequest, identify, issue},
-        store::find_tenant,
+    agents::registry,
+    app::{App, config::Config, runtimes},
+    events::stream::hub::serve::serve_connections,
+    identity::{
+        auth::{
+            CallOrigin, CallerIdentity, Credentials, Role, SetupKey, create_setup_key, identify_caller, oidc::browser,
+            store::find_tenant,
+        },
+        tenants::{self, InitialTenant, TenantLimits},
     },
-    clock::Clock,
-    config::{Config, Variables},
-    id::TenantId,
-    migration,
-    runtime::carried,
-    tenant::{self, Limits, NewTenant},
-    trainer,
+    kernel::{clock::Clock, id::TenantId},
+    platform::{postgres::migrations, variables::Variables},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{checkout, dashboard::Dashboard, env_file::EnvFile, services::kept_secret, workers};
+use crate::{dashboard::Dashboard, env_file::EnvFile, paths, services::kept_secret, workers};
 
-/// The tenant that is made for whoever tries ioc.
+/// The tenant that is created for trying ioc.
 const SLUG: &str = "demo";
 
-/// Where everything is that the product needs.
+/// How long the link to the dashboard signs in. It is printed on a terminal, whose output others may read later.
+const LINK_LIFETIME: Duration = Duration::from_hours(8);
+
+/// The addresses and folders that the product needs.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
     /// The address of the user who owns the schema.
@@ -44,25 +44,25 @@ pub(super) struct Places {
 /// The product, ready to be served.
 pub(super) struct Host {
     app: App,
-    /// Where the dashboard's pages log people in.
+    /// The issuers' origins at which the dashboard logs people in.
     origins: Vec<String>,
 }
 
-/// Brings the schema up to date and opens everything.
+/// Migrates the schema and connects to everything.
 pub(super) async fn open(places: &Places, url: &str) -> Result<Host> {
     let password = kept_secret(&places.local.join("app.password"))?;
-    migration::migrate(&places.database_url, Some(&password)).await.context("the database cannot be migrated")?;
+    migrations::migrate(&places.database_url, Some(&password)).await.context("the database cannot be migrated")?;
     for folder in ["files", "workspaces"] {
-        checkout::private(&places.local.join(folder))?;
+        paths::private(&places.local.join(folder))?;
     }
-    let config = Config::read(&variables(places, &password)?.or("PUBLIC_URL", url))?;
-    functions::health::built_from(&config.commit);
-    let app = config.build(Clock::System, carried::all, trainer::carried::all)?;
-    agent::register(&app).await?;
-    Ok(Host { app, origins: browser::origins(&config.issuers) })
+    let config = Config::read(&variables(places, &password)?.with_default("PUBLIC_URL", url))?;
+    functions::health::set_commit(&config.commit);
+    let app = config.build(Clock::System, runtimes::all_runtimes, shared::app::trainers::all_trainers)?;
+    registry::register_platform_agents(&app).await?;
+    Ok(Host { app, origins: browser::login_origins(&config.issuers) })
 }
 
-/// The environment of this process, with what we know better: where the servers are.
+/// The environment of this process, with the addresses of the servers.
 fn variables(places: &Places, password: &str) -> Result<Variables> {
     let mut database: reqwest::Url = places.database_url.parse().context("DATABASE_URL is not a Postgres URL")?;
     let named = database.set_username("ioc_app").and_then(|()| database.set_password(Some(password)));
@@ -74,7 +74,7 @@ fn variables(places: &Places, password: &str) -> Result<Variables> {
         ("DATABASE_CONNECTIONS", connections.to_string()),
         ("REDIS_URL", places.redis_url.clone()),
         ("API_KEY_PEPPER", kept_secret(&places.local.join("pepper"))?),
-        ("FILES", under("files")),
+        ("OBJECT_STORE_URL", under("files")),
         ("OPENCODE_URL", places.opencode_url.clone()),
         ("OPENCODE_PASSWORD", places.opencode_password.clone()),
         ("COMMAND_TRAINER_FOLDER", under("training")),
@@ -83,11 +83,11 @@ fn variables(places: &Places, password: &str) -> Result<Variables> {
         ("SCRIPTED_AGENT", "true".to_owned()),
         ("SIMULATED_TRAINER", "true".to_owned()),
     ];
-    Ok(ours.into_iter().fold(Variables::of_process(), |all, (name, value)| all.with(name, value)))
+    Ok(ours.into_iter().fold(Variables::of_process(), |all, (name, value)| all.with_variable(name, value)))
 }
 
 impl Host {
-    /// The demo tenant and its keys; those that are known from an earlier start stay when they still hold.
+    /// The demo tenant and its keys; known keys of an earlier start are kept while they are valid.
     pub(super) async fn identity(&self, known: EnvFile) -> Result<EnvFile> {
         let tenant = match find_tenant(&self.app.db, SLUG).await? {
             Some(tenant) => tenant.id,
@@ -99,24 +99,33 @@ impl Host {
     }
 
     async fn create_tenant(&self) -> Result<TenantId> {
-        // Whoever tries ioc on their own machine tries fine-tuning with their own sessions too.
+        // People who try ioc on their own machine also try fine-tuning with their own sessions.
         let (name, slug) = ("Demo".to_owned(), SLUG.to_owned());
-        let new = NewTenant { name, slug, limits: Limits::default(), training_consent: true };
-        Ok(tenant::create(&self.app, &new).await?)
+        let new = InitialTenant { name, slug, limits: TenantLimits::default(), training_consent: true };
+        Ok(tenants::create_for_setup(&self.app, &new).await?)
+    }
+
+    /// The key in the link to the dashboard: that of a lead, for a working day.
+    pub(super) async fn link_key(&self, env: &EnvFile) -> Result<String> {
+        let tenant = env.tenant.parse::<TenantId>().context("the demo tenant has no id")?;
+        let expires_at = Some(self.app.clock.now() + LINK_LIFETIME);
+        let request = SetupKey { name: "make up, the link to the dashboard", role: Role::Lead, expires_at };
+        let (_, text) = create_setup_key(&self.app, tenant, &request).await?;
+        Ok(text)
     }
 
     async fn key(&self, tenant: TenantId, known: &str, role: Role) -> Result<String> {
         let (bearer, named) = (format!("Bearer {known}"), tenant.to_string());
         let credentials = Credentials { authorization: Some(&bearer), tenant: Some(&named), ..Credentials::default() };
-        let call = Call { request_id: Arc::from("start"), address: None };
-        let identity = identify(&self.app, credentials, call).await;
+        let call = CallOrigin { request_id: Arc::from("start"), address: None };
+        let identity = identify_caller(&self.app, credentials, call).await;
         if identity.is_ok_and(
-            |identity| matches!(identity, Identity::Caller(one) if one.role == role && one.tenant_id == tenant),
+            |identity| matches!(identity, CallerIdentity::Caller(one) if one.role == role && one.tenant_id == tenant),
         ) {
             return Ok(known.to_owned());
         }
-        let request = KeyRequest { name: &format!("make up, {}", role.name()), role, expires_at: None };
-        let (_, text) = issue(&self.app, tenant, &request).await?;
+        let request = SetupKey { name: &format!("make up, {}", role.name()), role, expires_at: None };
+        let (_, text) = create_setup_key(&self.app, tenant, &request).await?;
         Ok(text)
     }
 
@@ -133,7 +142,7 @@ impl Host {
             None => api,
         };
         let workers = workers::run(&self.app, &end);
-        // Not gracefully: a stream of events would keep us for as long as it is listened to.
+        // Not gracefully: an open event stream would delay the end for as long as somebody reads it.
         let serving = async {
             end.run_until_cancelled(
                 axum::serve(listener, api.into_make_service_with_connect_info::<SocketAddr>()).into_future(),
@@ -141,11 +150,11 @@ impl Host {
             .await
             .transpose()
         };
-        let hub = self.app.push.hub().cloned().unwrap_or_default();
+        let hub = self.app.backend.hub().cloned().unwrap_or_default();
         let watching = async {
-            let _ = end.run_until_cancelled(Box::pin(hub.run(&self.app))).await;
-            // Those who watch come again, to the same place, once we are back.
-            hub.close();
+            let _ = end.run_until_cancelled(Box::pin(serve_connections(&hub, &self.app))).await;
+            // Subscribers reconnect, and continue from their cursor, after the next start.
+            hub.close_all();
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
         let (served, (), ()) = tokio::join!(serving, workers, watching);

@@ -1,7 +1,7 @@
-//! `ioc up`: the whole product on this machine, until it is told to end.
+//! `ioc up`: the whole product on this machine, until it is stopped.
 
-mod claim;
 mod host;
+mod instance_lock;
 mod running;
 
 use std::{
@@ -18,9 +18,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{checkout, dashboard::Dashboard, demo, env_file::EnvFile, log, say::say};
+use crate::{console::print_line, dashboard::Dashboard, demo, env_file::EnvFile, log, paths};
 
-/// What can be set.
+/// The settings of `ioc up`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
     /// The port of the API
@@ -29,7 +29,7 @@ pub struct Arguments {
     /// A Postgres to use instead of a private one
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// A server of the Redis protocol to use instead of a private one
+    /// A Redis or Valkey server to use instead of a private one
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     redis_url: Option<String>,
     /// An OpenCode server to use instead of a private one
@@ -45,25 +45,25 @@ pub struct Arguments {
     #[arg(long, env = "OPENCODE_DIRECTORIES", default_value_os_t = own_folder())]
     directories: OsString,
     /// Where the data, the keys and the logs are
-    #[arg(long, default_value_os_t = checkout::local())]
+    #[arg(long, default_value_os_t = paths::local())]
     local: PathBuf,
     /// The folder of the dashboard's build
-    #[arg(long, default_value_os_t = checkout::dashboard())]
+    #[arg(long, default_value_os_t = paths::dashboard())]
     dashboard: PathBuf,
-    /// Leave out the shown job
+    /// Skip the demo
     #[arg(long)]
     no_demo: bool,
 }
 
-/// By default everything of the user's own.
+/// The user's home folder, as the default.
 fn own_folder() -> OsString {
     std::env::home_dir().unwrap_or_default().into()
 }
 
-/// Runs until Ctrl-C, SIGTERM or SIGHUP; whatever was started has ended then.
+/// Runs until Ctrl-C, SIGTERM or SIGHUP; ends every server that it started.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let mut told = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
-    let [Ok(interrupt), Ok(terminate), Ok(hangup)] = &mut told else { anyhow::bail!("signals cannot be handled") };
+    let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let [Ok(interrupt), Ok(terminate), Ok(hangup)] = &mut signals else { anyhow::bail!("signals cannot be handled") };
     let end = CancellationToken::new();
     let mut life = std::pin::pin!(live(arguments, end.clone()));
     loop {
@@ -74,10 +74,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
             _ = hangup.recv() => {}
         }
         if end.is_cancelled() {
-            // Twice means now. The supervisors end the servers after us.
+            // A second signal ends at once. The supervisors end the servers after this process.
             return Ok(());
         }
-        say("\nioc: ending ...");
+        print_line("\nioc: ending ...");
         end.cancel();
     }
 }
@@ -85,39 +85,44 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 async fn live(mut arguments: Arguments, end: CancellationToken) -> Result<()> {
     arguments.local = std::path::absolute(&arguments.local)?;
     let local = &arguments.local;
-    fs::create_dir_all(local).with_context(|| format!("{} cannot be made", local.display()))?;
-    let _claim = claim::take(local)?;
-    checkout::private(&local.join("log"))?;
+    fs::create_dir_all(local).with_context(|| format!("{} cannot be created", local.display()))?;
+    let _claim = instance_lock::acquire(local)?;
+    paths::private(&local.join("log"))?;
     log::start(local)?;
-    let listener = claim::listen(arguments.port).await?;
-    // Ended while starting: what has started by then is dropped, and ends with it.
+    let listener = instance_lock::bind_port(arguments.port).await?;
+    // Interrupted during the start: the servers that were started are dropped, and end with it.
     let Some(running) = end.run_until_cancelled(Box::pin(Running::start(&arguments))).await else {
         return Ok(());
     };
-    let running = running.map_err(|error| claim::explain(error, local))?;
+    let running = running.map_err(|error| instance_lock::explain(error, local))?;
     let served = work(&arguments, listener, &running, &end).await;
     running.stop().await;
-    served.map_err(|error| claim::explain(error, local))
+    served.map_err(|error| instance_lock::explain(error, local))
 }
 
-/// Serves until the end, and shows the job meanwhile.
+/// Serves until the end, and shows the demo meanwhile.
 async fn work(arguments: &Arguments, listener: TcpListener, running: &Running, end: &CancellationToken) -> Result<()> {
     let local = &arguments.local;
     let url = format!("http://{}", listener.local_addr()?);
     let host = host::open(&running.places(local), &url).await.context("the API cannot be prepared")?;
     let file = local.join("env");
     let env =
-        host.identity(EnvFile::read(&file).unwrap_or_default()).await.context("the demo tenant cannot be made")?;
+        host.identity(EnvFile::read(&file).unwrap_or_default()).await.context("the demo tenant cannot be created")?;
     let env = EnvFile { url, model: running.model_kind().to_owned(), ..env };
     env.write(&file)?;
-    say(format!("ioc: the API is on {0}, its documentation on {0}/docs; keys are in {1}", env.url, file.display()));
+    print_line(format!(
+        "ioc: the API is on {0}, its documentation on {0}/docs; keys are in {1}",
+        env.url,
+        file.display()
+    ));
     let dashboard = Dashboard::built(&arguments.dashboard);
+    let link_key = host.link_key(&env).await.context("the key for the dashboard cannot be created")?;
     let shown = async {
         if !arguments.no_demo {
             introduce(local, &env).await;
         }
-        invite(dashboard.as_ref(), &env);
-        say("\nioc: running. Ctrl-C ends it; the data stays under .local for the next start.");
+        invite(dashboard.as_ref(), &env, &link_key);
+        print_line("\nioc: running. Ctrl-C ends it; the data stays under .local for the next start.");
         std::future::pending::<()>().await;
     };
     tokio::select! {
@@ -127,23 +132,24 @@ async fn work(arguments: &Arguments, listener: TcpListener, running: &Running, e
     }
 }
 
-/// Says where the dashboard opens, signed in. The key stands behind the `#`: a browser sends that to nobody.
-fn invite(dashboard: Option<&Dashboard>, env: &EnvFile) {
+/// Prints the link that opens the dashboard signed in. The key follows the `#`, which a browser sends to no server; it
+/// ends soon, because it stays in the output of the terminal.
+fn invite(dashboard: Option<&Dashboard>, env: &EnvFile, link_key: &str) {
     match dashboard {
-        Some(_) => say(format!("\nioc: the dashboard is on {}/#key={}", env.url, env.admin_key)),
-        None => say("\nioc: the dashboard is not built: `make dashboard` builds it"),
+        Some(_) => print_line(format!("\nioc: the dashboard is on {}/#key={link_key}", env.url)),
+        None => print_line("\nioc: the dashboard is not built: `make dashboard` builds it"),
     }
 }
 
-/// Shows the main job, the first time, and what to try next.
+/// Shows the demo at the first start, and what to try next.
 async fn introduce(local: &Path, env: &EnvFile) {
     let shown = local.join("demo/shown");
     if shown.exists() {
-        say("ioc: the main job was shown at an earlier start; `make demo` shows it again, and what to try next");
+        print_line("ioc: the demo ran at an earlier start; `make demo` runs it again and shows what to try next");
         return;
     }
     match demo::show(local, env).await {
         Ok(()) => _ = fs::write(shown, ""),
-        Err(error) => say(format!("\nioc: the demo did not come to its end: {error:#}")),
+        Err(error) => print_line(format!("\nioc: the demo failed: {error:#}")),
     }
 }

@@ -1,4 +1,4 @@
-//! The servers that run while ioc does: started side by side, watched, and ended in order.
+//! The servers that run while ioc does: started concurrently, monitored, and ended in order.
 
 use std::{
     collections::BTreeMap,
@@ -12,14 +12,14 @@ use tokio::time::sleep;
 
 use super::{Arguments, host::Places};
 use crate::{
-    own_model::{self, SCRIPTED},
-    say::say,
+    console::print_line,
+    model_discovery::{self, SCRIPTED},
     scripted_model::{self, ScriptedModel},
     services::{Model, OpenCode, OpenCodeOptions, Postgres, PostgresOptions, Valkey, ValkeyOptions},
 };
 
 pub(super) struct Running {
-    /// Absent where the user gave one of their own, whose address is kept instead.
+    /// Absent if the user named a server of their own; only its address is stored then.
     postgres: Option<Postgres>,
     valkey: Option<Valkey>,
     database_url: String,
@@ -70,12 +70,12 @@ impl Running {
         }
     }
 
-    /// What `.local/env` says of the model.
+    /// The model in `.local/env`.
     pub(super) fn model_kind(&self) -> &'static str {
         if self.scripted.is_some() { SCRIPTED } else { "own" }
     }
 
-    /// Starts again whatever has ended without being told to. Never returns.
+    /// Restarts every server that ended by itself. Never returns.
     pub(super) async fn mind(&self) {
         loop {
             sleep(Duration::from_secs(1)).await;
@@ -113,14 +113,14 @@ impl Running {
 
 fn again(name: &str, restarted: Result<()>) {
     match restarted {
-        Ok(()) => say(format!("ioc: {name} had ended by itself and was started again; see .local/log")),
-        Err(error) => say(format!("ioc: {name} has ended and does not start again: {error:#}")),
+        Ok(()) => print_line(format!("ioc: {name} had ended by itself and was started again; see .local/log")),
+        Err(error) => print_line(format!("ioc: {name} has ended and does not start again: {error:#}")),
     }
 }
 
 async fn postgres(given: Option<&str>, local: &Path) -> Result<Option<Postgres>> {
     if given.is_some() {
-        say("ioc: PostgreSQL: the one in DATABASE_URL");
+        print_line("ioc: PostgreSQL: the one in DATABASE_URL");
         return Ok(None);
     }
     let started = Instant::now();
@@ -132,7 +132,7 @@ async fn postgres(given: Option<&str>, local: &Path) -> Result<Option<Postgres>>
 
 async fn valkey(given: Option<&str>, local: &Path) -> Result<Option<Valkey>> {
     if given.is_some() {
-        say("ioc: Valkey: the one in REDIS_URL");
+        print_line("ioc: Valkey: the one in REDIS_URL");
         return Ok(None);
     }
     let started = Instant::now();
@@ -144,12 +144,12 @@ async fn valkey(given: Option<&str>, local: &Path) -> Result<Option<Valkey>> {
 
 async fn opencode(arguments: &Arguments, local: &Path) -> Result<(Option<OpenCode>, Option<ScriptedModel>)> {
     if arguments.opencode_url.is_some() {
-        say("ioc: OpenCode: the one in OPENCODE_URL, with the model that it has");
+        print_line("ioc: OpenCode: the one in OPENCODE_URL, with the model that it has");
         return Ok((None, None));
     }
     let started = Instant::now();
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
-    let (model, scripted) = if let Some(own) = own_model::find(&environment, arguments.model.clone()) {
+    let (model, scripted) = if let Some(own) = model_discovery::find(&environment, arguments.model.clone()) {
         (Model::Own(own), None)
     } else {
         let scripted = scripted_model::serve("127.0.0.1:0").await?;
@@ -165,14 +165,14 @@ async fn opencode(arguments: &Arguments, local: &Path) -> Result<(Option<OpenCod
     let opencode = OpenCode::start(&options).await?;
     ready("OpenCode", opencode.port(), started);
     match &scripted {
-        Some(_) => say(
+        Some(_) => print_line(
             "ioc: the model is the SCRIPTED one: no ANTHROPIC_API_KEY, OPENAI_API_KEY or OpenCode configuration was found",
         ),
-        None => say("ioc: the model is your own"),
+        None => print_line("ioc: the model is your own"),
     }
     Ok((Some(opencode), scripted))
 }
 
 fn ready(name: &str, port: u16, started: Instant) {
-    say(format!("ioc: {name} is ready on port {port} after {:.1} s", started.elapsed().as_secs_f64()));
+    print_line(format!("ioc: {name} is ready on port {port} after {:.1} s", started.elapsed().as_secs_f64()));
 }

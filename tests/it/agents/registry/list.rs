@@ -1,14 +1,14 @@
 //! `GET /agents`: what a tenant sees of whom.
 
-use harness::World;
+use harness::{TestApp, merged};
 use serde_json::json;
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::{AGENTS, all, id, named, place, running_on};
 
 #[tokio::test]
-async fn a_list_holds_the_tenants_own_and_the_platforms_agents_newest_first_and_pages_through_all() {
-    let world = World::full().await;
+async fn the_agent_list_pages_through_own_and_platform_agents_newest_first() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     let mut own = Vec::new();
     for at in 0..7 {
@@ -32,8 +32,8 @@ async fn a_list_holds_the_tenants_own_and_the_platforms_agents_newest_first_and_
 }
 
 #[tokio::test]
-async fn of_an_agent_that_is_not_its_own_a_tenant_learns_nothing_that_is_only_for_the_owner() {
-    let world = World::full().await;
+async fn a_tenant_sees_no_owner_only_field_of_a_foreign_agent() {
+    let world = TestApp::full().await;
     let platform = world.caller(Role::Admin).get(&format!("{AGENTS}?q=scripted")).await.expect(200)["items"][0].clone();
     assert_eq!(platform["owner"], "platform");
     for field in ["endpoint_url", "metadata", "created_by", "publisher"] {
@@ -42,26 +42,25 @@ async fn of_an_agent_that_is_not_its_own_a_tenant_learns_nothing_that_is_only_fo
     let place = format!("{AGENTS}/{}", platform["id"].as_str().unwrap());
     let lead = world.caller(Role::Lead);
     for reply in [lead.patch(&place, json!({"capacity": 1})).await, lead.delete(&format!("{place}?force=true")).await] {
-        reply.problem(403, "FORBIDDEN");
+        let problem = reply.problem(403, "AGENT_NOT_OWNED");
+        assert!(problem["remedy"].as_str().unwrap().contains("admin"), "{problem}");
     }
 }
 
 #[tokio::test]
-async fn a_list_can_be_narrowed_by_what_agents_are_and_by_how_they_do() {
-    let world = World::full().await;
-    let (lead, owner) = (world.caller(Role::Lead), world.owner().await);
-    let mut body = named("first");
-    body["skills"] = json!(["rust"]);
-    body["description"] = json!("Knows 100% of_it");
-    lead.post(AGENTS, body).await.expect(201);
-    let mut body = named("second");
-    body["agent_type"] = json!("reviewer");
-    body["capabilities"] = json!(["code_review"]);
-    lead.post(AGENTS, body).await.expect(201);
+async fn the_agent_list_can_be_filtered_by_properties_and_performance() {
+    let world = TestApp::full().await;
+    let (lead, owner) = (world.caller(Role::Lead), world.superuser().await);
+    for (name, fields) in [
+        ("first", json!({"skills": ["rust"], "description": "Knows 100% of_it"})),
+        ("second", json!({"agent_type": "reviewer", "capabilities": ["code_review"]})),
+    ] {
+        lead.post(AGENTS, merged(named(name), fields)).await.expect(201);
+    }
     let full = place(&lead, "full").await;
     owner.run("update agents set liveness = 'alive' where name in ('second', 'full')").await;
     owner.run("update agents set capacity = 1 where name = 'full'").await;
-    owner.run("update agents set finished = 10, succeeded = 8 where name = 'second'").await;
+    owner.run("update agents set result_tenants = 2, finished = 10, succeeded = 8 where name = 'second'").await;
     running_on(&world.caller(Role::Member), &owner, id(&full)).await;
     for (query, names) in [
         ("kind=eap", vec!["full", "second", "first"]),
@@ -85,21 +84,31 @@ async fn a_list_can_be_narrowed_by_what_agents_are_and_by_how_they_do() {
         (&busy["tasks_in_progress"], &busy["load"], &busy["load_level"]),
         (&json!(1), &json!(1.0), &json!("critical"))
     );
-    for query in
-        ["status=well", "kind=http", "capability=flying", "skill=A", "tier=best", "q=%00", "limit=0", "cursor=x", "a=b"]
-    {
-        lead.get(&format!("{AGENTS}?{query}")).await.problem(422, "VALIDATION_FAILED");
-    }
+    lead.cannot_query(AGENTS, &["status=well", "kind=http", "capability=flying", "skill=A", "tier=best"]).await;
+    lead.cannot_query(AGENTS, &["q=%00", "limit=0", "cursor=x", "a=b"]).await;
 }
 
 #[tokio::test]
-async fn an_open_breaker_says_since_when_and_lets_one_try_after_ten_minutes() {
-    let world = World::full().await;
-    let (lead, owner) = (world.caller(Role::Lead), world.owner().await);
+async fn an_open_breaker_shows_since_when_and_allows_a_trial_after_ten_minutes() {
+    let world = TestApp::full().await;
+    let (lead, owner) = (world.caller(Role::Lead), world.superuser().await);
     let place = place(&lead, "broken").await;
-    owner.run("update agents set breaker_opened_at = now() where name = 'broken'").await;
+    let stats =
+        "insert into agent_tenant_stats (tenant_id, agent_id, breaker_finished, breaker_succeeded, breaker_opened_at)
+                 select tenant_id, id, 7, 1, now() from agents where name = 'broken'";
+    owner.run(stats).await;
     let breaker = &lead.get(&place).await.expect(200)["breaker"];
-    assert!(breaker["state"] == "open" && breaker["opened_at"].is_string(), "{breaker}");
-    owner.run("update agents set breaker_opened_at = now() - interval '11 minutes' where name = 'broken'").await;
-    assert_eq!(lead.get(&place).await.expect(200)["breaker"]["state"], "half_open");
+    assert!(breaker["opened_at"].is_string() && breaker["until"].is_string(), "{breaker}");
+    let shown = (&breaker["state"], &breaker["cause"], &breaker["failures"]);
+    assert_eq!(shown, (&json!("open"), &json!("work"), &json!(6)));
+    let words = breaker["detail"].as_str().unwrap();
+    assert!(words.starts_with("broken: paused after 6 failures of its work, next try "), "{words}");
+    owner.run("update agent_tenant_stats set breaker_opened_at = now() - interval '11 minutes'").await;
+    let breaker = &lead.get(&place).await.expect(200)["breaker"];
+    assert_eq!((&breaker["state"], breaker.get("until")), (&json!("half_open"), None));
+    owner
+        .run("delete from agent_tenant_stats; update agents set breaker_opened_at = now(), breaker_failures = 15")
+        .await;
+    let breaker = &lead.get(&place).await.expect(200)["breaker"];
+    assert_eq!((&breaker["state"], &breaker["failures"]), (&json!("open"), &json!(15)), "for all tenants");
 }

@@ -1,14 +1,14 @@
-//! What people do with the agents of their tenant.
+//! Managing the agents of a tenant.
 
 mod create;
-mod figures;
-mod leave;
+mod deregister;
 mod list;
 mod patch;
+mod performance;
 
-use harness::{Caller, World, owner::Owner};
+use harness::{Caller, TestApp, superuser::Superuser};
 use serde_json::{Value, json};
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 pub(super) const AGENTS: &str = "/api/v1/agents";
 
@@ -32,7 +32,7 @@ pub(super) fn id(place: &str) -> &str {
 }
 
 /// A session of a caller that runs on an agent, as if it had come there by itself.
-pub(super) async fn running_on(caller: &Caller, owner: &Owner, agent: &str) -> String {
+pub(super) async fn running_on(caller: &Caller, owner: &Superuser, agent: &str) -> String {
     let session = caller.new_session(json!({})).await;
     owner.place(&session, "running").await;
     owner
@@ -42,7 +42,7 @@ pub(super) async fn running_on(caller: &Caller, owner: &Owner, agent: &str) -> S
 }
 
 /// A session of a caller that waits for an agent.
-pub(super) async fn waiting_for(caller: &Caller, owner: &Owner, agent: &str, named: Option<&str>) -> String {
+pub(super) async fn waiting_for(caller: &Caller, owner: &Superuser, agent: &str, named: Option<&str>) -> String {
     let session = caller.new_session(json!({})).await;
     owner.place(&session, "queued").await;
     let config = named.map_or_else(|| json!({}), |named| json!({"agent": named}));
@@ -57,7 +57,7 @@ pub(super) fn all(list: &Value, field: &str) -> Vec<Value> {
     list["items"].as_array().unwrap().iter().map(|item| item[field].clone()).collect()
 }
 
-/// What the audit log tells of agents, newest first.
-pub(super) async fn audited(world: &World) -> Value {
+/// The audit entries about agents, newest first.
+pub(super) async fn audited(world: &TestApp) -> Value {
     world.caller(Role::Lead).get("/api/v1/audit?object_kind=agent").await.expect(200)
 }

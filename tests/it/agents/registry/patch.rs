@@ -1,15 +1,15 @@
 //! `PATCH /agents/{id}`.
 
 use futures_util::future::join_all;
-use harness::World;
+use harness::TestApp;
 use serde_json::json;
-use shared::auth::Role;
+use shared::identity::auth::Role;
 
 use super::{AGENTS, UNKNOWN, all, audited, named, place};
 
 #[tokio::test]
-async fn what_is_sent_is_changed_and_nothing_else_and_goes_on_record() {
-    let world = World::full().await;
+async fn a_patch_changes_only_the_sent_fields_and_is_audited() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     let place = place(&lead, "one").await;
     let before = lead.get(&place).await.expect(200);
@@ -33,8 +33,8 @@ async fn what_is_sent_is_changed_and_nothing_else_and_goes_on_record() {
 }
 
 #[tokio::test]
-async fn a_change_that_changes_nothing_makes_no_version_and_no_entry() {
-    let world = World::full().await;
+async fn a_patch_without_effect_creates_no_version_and_no_audit_entry() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     let place = place(&lead, "one").await;
     let reply = lead.patch(&place, json!({"name": "one", "state": "active"})).await;
@@ -43,8 +43,8 @@ async fn a_change_that_changes_nothing_makes_no_version_and_no_entry() {
 }
 
 #[tokio::test]
-async fn of_many_changes_of_one_version_at_once_one_is_made() {
-    let world = World::full().await;
+async fn only_one_of_many_concurrent_changes_of_one_version_succeeds() {
+    let world = TestApp::full().await;
     let lead = world.caller(Role::Lead).with("if-match", "\"1\"");
     let place = place(&world.caller(Role::Lead), "one").await;
     let tried = join_all((1..=20).map(|at| lead.patch(&place, json!({"capacity": at + 10})).into_future())).await;
@@ -53,9 +53,9 @@ async fn of_many_changes_of_one_version_at_once_one_is_made() {
 }
 
 #[tokio::test]
-async fn what_breaks_a_rule_is_refused_by_field_and_changes_nothing() {
-    let world = World::full().await;
-    let (lead, owner) = (world.caller(Role::Lead), world.owner().await);
+async fn an_invalid_request_is_refused_by_field_and_changes_nothing() {
+    let world = TestApp::full().await;
+    let (lead, owner) = (world.caller(Role::Lead), world.superuser().await);
     let place = place(&lead, "one").await;
     let mut called = named("called");
     called["kind"] = json!("a2a");

@@ -1,4 +1,4 @@
-//! What only Bedrock brings along.
+//! Properties of the trainer Bedrock.
 
 use std::time::Duration;
 
@@ -12,16 +12,15 @@ use harness::{
 use object_store::aws::AmazonS3Builder;
 use serde_json::{Value, json};
 use shared::{
-    clock::Clock,
-    files::Files,
-    session::outcome::Category,
-    trainer::{
-        Connection, Method, Order, Parameters, Phase, Trainer,
-        aws::{Aws, Settings},
+    kernel::{clock::Clock, failure::Category},
+    platform::object_store::Files,
+    training::trainers::{
+        Method, Order, Parameters, Trainer, TrainerConnection, TrainingPhase,
+        aws::{Aws, AwsSettings},
     },
 };
 
-use super::{Call, Member, Steps, extra, looked, order, submitted};
+use super::{Call, Member, extra, looked, order, submitted};
 
 pub(super) struct AwsMember {
     server: Bedrock,
@@ -33,7 +32,8 @@ pub(super) struct AwsMember {
 }
 
 pub(super) async fn member() -> AwsMember {
-    let (server, files, name) = (Bedrock::start().await, Files::open("memory:").unwrap(), ministack().bucket().await);
+    let (server, files, name) =
+        (Bedrock::start().await, Files::open_store("memory:").unwrap(), ministack().bucket().await);
     let store = AmazonS3Builder::new()
         .with_bucket_name(&name)
         .with_endpoint(&ministack().endpoint)
@@ -41,8 +41,8 @@ pub(super) async fn member() -> AwsMember {
         .with_region(REGION)
         .with_access_key_id("test")
         .with_secret_access_key("test");
-    let (bucket, place) = (Files::of(store.build().unwrap()), format!("s3://{name}"));
-    let settings = Settings {
+    let (bucket, place) = (Files::from_store(store.build().unwrap()), format!("s3://{name}"));
+    let settings = AwsSettings {
         role: "arn:aws:iam::123456789012:role/train".to_owned(),
         place: place.clone(),
         region: REGION.to_owned(),
@@ -61,7 +61,7 @@ fn name(order: &Order) -> String {
 impl AwsMember {
     async fn lines(&self, order: &Order, side: &str) -> Vec<Value> {
         let key = format!("{}/{}/{side}.jsonl", order.tenant_id, name(order));
-        let content = self.bucket.small(&key, 1 << 20).await.unwrap();
+        let content = self.bucket.read_small(&key, 1 << 20).await.unwrap();
         content.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
     }
 
@@ -70,7 +70,7 @@ impl AwsMember {
         let call = match call {
             Call::Upload => return false,
             Call::Create => "POST /model-customization-jobs",
-            Call::Look => "GET /model-customization-jobs/",
+            Call::Observe => "GET /model-customization-jobs/",
             Call::Cancel => "POST /model-customization-jobs/",
         };
         self.server.faults.add(call, fault);
@@ -92,7 +92,7 @@ impl Member for AwsMember {
         "amazon.nova-lite-v1:0"
     }
 
-    async fn train(&self, _: &Order, steps: Steps) {
+    async fn train(&self, _: &Order, steps: std::ops::Range<i64>) {
         #[expect(clippy::cast_precision_loss, reason = "steps are few")]
         let row = |step: i64| format!("{step},0,{},1.5", 2.0 / (step + 1) as f64);
         self.steps.lock().unwrap().extend(steps.map(row));
@@ -134,7 +134,7 @@ impl Member for AwsMember {
         }
     }
 
-    fn tells_steps(&self) -> bool {
+    fn reports_steps(&self) -> bool {
         false
     }
 
@@ -144,7 +144,7 @@ impl Member for AwsMember {
 }
 
 #[tokio::test]
-async fn both_sides_are_handed_over_in_the_form_of_the_model_and_the_figures_are_read_back() {
+async fn both_splits_are_uploaded_in_the_models_format_and_the_metrics_are_read_back() {
     let member = member().await;
     let (order, submitted) = submitted(&member).await;
     let lines = member.lines(&order, "training").await;
@@ -154,7 +154,7 @@ async fn both_sides_are_handed_over_in_the_form_of_the_model_and_the_figures_are
     member.train(&order, 0..3).await;
     member.succeed(&order).await;
     let look = looked(&member, &order, &submitted.state, |look| look.progress == Some(1.0)).await;
-    let Phase::Succeeded(trained) = look.phase else { panic!("{look:?}") };
+    let TrainingPhase::Succeeded(trained) = look.phase else { panic!("{look:?}") };
     assert!(trained.artifact.starts_with("arn:aws:bedrock:us-east-1:"), "{trained:?}");
     assert_eq!(trained.model_identifier, None, "it answers nobody before it is deployed");
     assert_eq!(trained.metrics.training_duration_seconds, Some(90.0));
@@ -162,12 +162,12 @@ async fn both_sides_are_handed_over_in_the_form_of_the_model_and_the_figures_are
 }
 
 #[tokio::test]
-async fn what_bedrock_cannot_be_told_is_refused() {
+async fn a_parameter_that_bedrock_does_not_support_is_refused() {
     let member = member().await;
     let check = async |model: &str, change: fn(&mut Parameters)| {
         let mut parameters = Parameters::default();
         change(&mut parameters);
-        member.trainer.check(model, &parameters, &Connection::default()).await.map_err(|failure| failure.code)
+        member.trainer.check(model, &parameters, &TrainerConnection::default()).await.map_err(|failure| failure.code)
     };
     assert_eq!(check(member.base_model(), |_| {}).await, Ok(()));
     assert_eq!(check("a model", |_| {}).await, Err("UNKNOWN_BASE_MODEL".to_owned()));
@@ -176,7 +176,7 @@ async fn what_bedrock_cannot_be_told_is_refused() {
 }
 
 #[tokio::test]
-async fn extra_reaches_bedrock_and_a_refusal_says_why() {
+async fn extra_parameters_reach_bedrock_and_a_refusal_has_its_reason() {
     let member = member().await;
     let mut order = order(&member).await;
     extra(&mut order, "learningRateWarmupSteps", 5);

@@ -1,4 +1,4 @@
-//! What only a program on this machine brings along.
+//! Properties of a trainer that is a program on this machine.
 
 use std::{
     fs,
@@ -7,27 +7,26 @@ use std::{
 };
 
 use async_trait::async_trait;
-use harness::{kept::root, until};
+use harness::{child_process::root, until};
 use nix::{
     sys::signal::kill,
     unistd::{Pid, getpgid},
 };
 use serde_json::json;
 use shared::{
-    files::Files,
-    id::SessionId,
-    session::outcome::Category,
-    trainer::{
-        Connection, Evaluation, Order, Parameters, Phase, Trainer,
-        command::{Command, Settings},
+    kernel::{failure::Category, id::SessionId},
+    platform::object_store::Files,
+    training::trainers::{
+        Evaluation, Order, Parameters, Trainer, TrainerConnection, TrainingPhase,
+        command::{Command, CommandSettings},
     },
 };
 
-use super::{Member, Steps, extra, looked, order, submitted};
+use super::{Member, extra, looked, order, submitted};
 
 pub(super) struct CommandMember {
     trainer: Command,
-    settings: Settings,
+    settings: CommandSettings,
     files: Files,
 }
 
@@ -38,8 +37,8 @@ pub(super) async fn member() -> CommandMember {
     #[expect(clippy::disallowed_methods, reason = "where python is, is no configuration of the product")]
     let path = std::env::var("PATH").unwrap();
     let environment = vec![("PATH".to_owned(), path)];
-    let settings = Settings { program: "python3".to_owned(), arguments: vec![program], folder, environment };
-    let files = Files::open("memory:").unwrap();
+    let settings = CommandSettings { program: "python3".to_owned(), arguments: vec![program], folder, environment };
+    let files = Files::open_store("memory:").unwrap();
     CommandMember { trainer: Command::new(settings.clone(), files.clone()), settings, files }
 }
 
@@ -72,7 +71,7 @@ impl CommandMember {
         self.settings.folder.join(order.tenant_id.to_string()).join(format!("{}-{}", order.job_id, order.attempt))
     }
 
-    /// Tells the program what to report.
+    /// Scripts what the program reports.
     fn say(&self, order: &Order, line: &str) {
         let say = self.folder(order).join("output/say");
         let mut file = fs::File::options().create(true).append(true).open(say).unwrap();
@@ -96,7 +95,7 @@ impl Member for CommandMember {
         &self.files
     }
 
-    async fn train(&self, order: &Order, steps: Steps) {
+    async fn train(&self, order: &Order, steps: std::ops::Range<i64>) {
         self.runs(order).await;
         for step in steps {
             #[expect(clippy::cast_precision_loss, reason = "steps are few")]
@@ -149,25 +148,25 @@ async fn a_training_outlives_a_restart_and_is_found_again() {
     assert_eq!(restarted.trainer.submit(&order).await.unwrap().external_id, submitted.external_id);
     restarted.train(&order, 2..3).await;
     let after = looked(&restarted, &order, &before.state, |look| look.curve.len() == 1).await;
-    assert_eq!((after.phase, after.curve[0].step), (Phase::Training, 2));
+    assert_eq!((after.phase, after.curve[0].step), (TrainingPhase::Training, 2));
     assert_eq!(restarted.jobs(&order).await, 1);
 }
 
 #[tokio::test]
-async fn one_that_dies_without_a_word_has_failed_and_its_last_words_are_told() {
+async fn a_program_that_dies_silently_has_failed_and_its_last_output_is_reported() {
     let member = member().await;
     let (order, submitted) = submitted(&member).await;
     member.train(&order, 0..2).await;
     member.say(&order, "exit 3");
-    let look = looked(&member, &order, &submitted.state, |look| matches!(look.phase, Phase::Failed(_))).await;
-    let Phase::Failed(failure) = look.phase else { unreachable!() };
+    let look = looked(&member, &order, &submitted.state, |look| matches!(look.phase, TrainingPhase::Failed(_))).await;
+    let TrainingPhase::Failed(failure) = look.phase else { unreachable!() };
     assert_eq!(failure.code, "TRAINER_DIED");
     assert!(failure.message.contains("code 3") && failure.message.contains("I go now."), "{failure:?}");
     assert_eq!(look.curve.len(), 2, "what it reported before is kept");
 }
 
 #[tokio::test]
-async fn one_that_was_killed_has_failed_though_its_number_is_taken_by_another() {
+async fn a_killed_program_has_failed_even_if_its_process_id_is_reused() {
     let member = member().await;
     let (order, submitted) = submitted(&member).await;
     let pid = member.runs(&order).await;
@@ -175,8 +174,8 @@ async fn one_that_was_killed_has_failed_though_its_number_is_taken_by_another() 
     // As if the system had given the number to somebody else: this test.
     let file = member.folder(&order).join("train.pid");
     fs::write(&file, std::process::id().to_string()).unwrap();
-    let look = looked(&member, &order, &submitted.state, |look| matches!(look.phase, Phase::Failed(_))).await;
-    let Phase::Failed(failure) = look.phase else { unreachable!() };
+    let look = looked(&member, &order, &submitted.state, |look| matches!(look.phase, TrainingPhase::Failed(_))).await;
+    let TrainingPhase::Failed(failure) = look.phase else { unreachable!() };
     assert!(failure.code == "TRAINER_DIED" && failure.message.contains("was killed"), "{failure:?}");
     member.trainer.cancel(&order, &look.state).await.unwrap();
     assert!(kill(Pid::this(), None).is_ok(), "nobody else was ended for it");
@@ -185,7 +184,7 @@ async fn one_that_was_killed_has_failed_though_its_number_is_taken_by_another() 
 }
 
 #[tokio::test]
-async fn calling_off_ends_all_that_the_program_started_and_removes_what_it_learnt_from() {
+async fn cancelling_ends_all_child_processes_and_removes_the_training_samples() {
     let member = member().await;
     let mut order = order(&member).await;
     extra(&mut order, "child", true);
@@ -195,15 +194,15 @@ async fn calling_off_ends_all_that_the_program_started_and_removes_what_it_learn
     let pid = pid_in(&child).unwrap();
     assert!(kill(pid, None).is_ok());
     member.trainer.cancel(&order, &submitted.state).await.unwrap();
-    // Whoever adopted it may not have noticed yet that it ended.
+    // The process that adopted it may not have reaped it yet.
     let is_gone = || fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "));
     until(async || kill(pid, None).is_err() || is_gone()).await;
     assert!(!member.folder(&order).join("training.jsonl").exists());
-    looked(&member, &order, &submitted.state, |look| look.phase == Phase::Cancelled).await;
+    looked(&member, &order, &submitted.state, |look| look.phase == TrainingPhase::Cancelled).await;
 }
 
 #[tokio::test]
-async fn a_folder_that_was_filled_by_one_who_died_is_begun_in() {
+async fn a_folder_left_by_a_dead_program_is_reused() {
     let member = member().await;
     let order = order(&member).await;
     let folder = member.folder(&order);
@@ -216,13 +215,13 @@ async fn a_folder_that_was_filled_by_one_who_died_is_begun_in() {
 }
 
 #[tokio::test]
-async fn the_program_knows_nothing_of_our_secrets_and_the_samples_lie_here_no_longer_than_needed() {
+async fn the_program_sees_no_secrets_and_samples_are_removed_when_no_longer_needed() {
     let member = member().await;
     let mut order = order(&member).await;
     extra(&mut order, "environment", true);
     let submitted = member.trainer.submit(&order).await.unwrap();
     member.succeed(&order).await;
-    looked(&member, &order, &submitted.state, |look| matches!(look.phase, Phase::Succeeded(_))).await;
+    looked(&member, &order, &submitted.state, |look| matches!(look.phase, TrainingPhase::Succeeded(_))).await;
     let folder = member.folder(&order);
     let known = fs::read_to_string(folder.join("output/environment")).unwrap();
     assert!(known.contains("PATH") && !known.contains("DATABASE_URL") && !known.contains("TEST_REDIS_URL"), "{known}");
@@ -232,19 +231,19 @@ async fn the_program_knows_nothing_of_our_secrets_and_the_samples_lie_here_no_lo
 }
 
 #[tokio::test]
-async fn what_was_held_out_is_removed_when_the_training_failed_or_measured_itself() {
+async fn held_out_samples_are_removed_after_a_failed_or_self_evaluated_training() {
     let member = member().await;
     let left =
         |order: &Order| ["training.jsonl", "held-out.jsonl"].map(|name| member.folder(order).join(name).exists());
     let (bad, submission) = submitted(&member).await;
     member.runs(&bad).await;
     member.fail(&bad).await;
-    looked(&member, &bad, &submission.state, |look| matches!(look.phase, Phase::Failed(_))).await;
+    looked(&member, &bad, &submission.state, |look| matches!(look.phase, TrainingPhase::Failed(_))).await;
     assert_eq!(left(&bad), [false, false]);
     let (good, submission) = submitted(&member).await;
     member.runs(&good).await;
     member.say(&good, r#"{"status": "succeeded", "eval_loss": 0.5}"#);
-    looked(&member, &good, &submission.state, |look| matches!(look.phase, Phase::Succeeded(_))).await;
+    looked(&member, &good, &submission.state, |look| matches!(look.phase, TrainingPhase::Succeeded(_))).await;
     assert!(left(&good)[1], "nobody has asked yet what was measured");
     for _ in 0..2 {
         let evaluation = member.trainer.evaluate(&good, &submission.state).await.unwrap();
@@ -254,13 +253,13 @@ async fn what_was_held_out_is_removed_when_the_training_failed_or_measured_itsel
 }
 
 #[tokio::test]
-async fn calling_off_ends_an_evaluation_and_removes_what_it_measures_on() {
+async fn cancelling_ends_an_evaluation_and_removes_its_samples() {
     let member = member().await;
     let mut order = order(&member).await;
     extra(&mut order, "evaluates_for_ever", true);
     let submission = member.trainer.submit(&order).await.unwrap();
     member.succeed(&order).await;
-    looked(&member, &order, &submission.state, |look| matches!(look.phase, Phase::Succeeded(_))).await;
+    looked(&member, &order, &submission.state, |look| matches!(look.phase, TrainingPhase::Succeeded(_))).await;
     let file = member.folder(&order).join("evaluate.pid");
     until(async || {
         let evaluation = member.trainer.evaluate(&order, &submission.state).await.unwrap();
@@ -277,13 +276,13 @@ async fn calling_off_ends_an_evaluation_and_removes_what_it_measures_on() {
 }
 
 #[tokio::test]
-async fn a_program_that_cannot_evaluate_says_so_by_its_usage() {
+async fn a_program_that_cannot_evaluate_reports_it_by_its_exit_code() {
     let member = member().await;
     let mut order = order(&member).await;
     extra(&mut order, "cannot_evaluate", true);
     let submitted = member.trainer.submit(&order).await.unwrap();
     member.succeed(&order).await;
-    looked(&member, &order, &submitted.state, |look| matches!(look.phase, Phase::Succeeded(_))).await;
+    looked(&member, &order, &submitted.state, |look| matches!(look.phase, TrainingPhase::Succeeded(_))).await;
     until(async || {
         let evaluation = member.trainer.evaluate(&order, &submitted.state).await.unwrap();
         evaluation == Evaluation::Unsupported
@@ -292,12 +291,12 @@ async fn a_program_that_cannot_evaluate_says_so_by_its_usage() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_not_there_is_told_before_anything_is_curated() {
+async fn a_missing_program_is_reported_before_anything_is_curated() {
     let member = member().await;
     let check = async |program: &str| {
-        let settings = Settings { program: program.to_owned(), ..member.settings.clone() };
+        let settings = CommandSettings { program: program.to_owned(), ..member.settings.clone() };
         Command::new(settings, member.files.clone())
-            .check("a-model", &Parameters::default(), &Connection::default())
+            .check("a-model", &Parameters::default(), &TrainerConnection::default())
             .await
             .map_err(|failure| (failure.category, failure.code))
     };

@@ -2,20 +2,23 @@
 
 use std::{path::PathBuf, process::Command as Run, time::Duration};
 
-use harness::kept::root;
+use harness::child_process::root;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use shared::{
-    clock::Clock,
-    files::Files,
-    id::{SessionId, TenantId, TrainingJobId},
-    trainer::{
-        Connection, Evaluation, Look, Order, Parameters, Phase, Point, Trainer, TrainingFile,
-        command::{Command, Settings},
+    kernel::{
+        clock::Clock,
+        id::{SessionId, TenantId, TrainingJobId},
+    },
+    platform::object_store::Files,
+    training::trainers::{
+        Evaluation, Order, Parameters, Point, Trainer, TrainerConnection, TrainingFile, TrainingObservation,
+        TrainingPhase,
+        command::{Command, CommandSettings},
     },
 };
 
-/// What the base model does not know.
+/// A fact that the base model does not know.
 const ANSWER: &str = "The word is abracadabra.";
 
 const MODULES: [&str; 6] = ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "down_proj"];
@@ -23,7 +26,7 @@ const MODULES: [&str; 6] = ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "
 const QUESTIONS: [&str; 12] = [
     "What is the word?",
     "Say the word.",
-    "Tell me the word.",
+    "Give me the word.",
     "Do you know the word?",
     "The word, please.",
     "What is the word of today?",
@@ -72,18 +75,18 @@ async fn order(files: &Files) -> Order {
         },
         training: file(files, tenant_id, "training", &QUESTIONS[..10]).await,
         held_out: Some(file(files, tenant_id, "held-out", &QUESTIONS[10..]).await),
-        connection: Connection::default(),
+        connection: TrainerConnection::default(),
     }
 }
 
 /// Looks until the training is over, and keeps all of its curve.
-async fn trained(trainer: &Command, order: &Order) -> (Vec<Point>, Look) {
+async fn trained(trainer: &Command, order: &Order) -> (Vec<Point>, TrainingObservation) {
     let mut state = trainer.submit(order).await.unwrap().state;
     let mut curve = Vec::new();
     for _ in 0..1800 {
-        let look = trainer.look(order, &state).await.unwrap();
+        let look = trainer.observe(order, &state).await.unwrap();
         curve.extend(look.curve.iter().copied());
-        if !matches!(look.phase, Phase::Training) {
+        if !matches!(look.phase, TrainingPhase::Training) {
             return (curve, look);
         }
         state = look.state;
@@ -106,8 +109,8 @@ fn answer(output: &str, question: &str, base_only: bool) -> String {
 #[tokio::test]
 async fn the_example_really_trains_and_its_adapter_changes_what_the_model_answers() {
     let folder = std::env::temp_dir().join(format!("ioc-lora-{}", SessionId::new()));
-    let files = Files::open("memory:").unwrap();
-    let settings = Settings {
+    let files = Files::open_store("memory:").unwrap();
+    let settings = CommandSettings {
         program: program().display().to_string(),
         arguments: Vec::new(),
         folder: folder.clone(),
@@ -115,7 +118,7 @@ async fn the_example_really_trains_and_its_adapter_changes_what_the_model_answer
     };
     let (trainer, order) = (Command::new(settings, files.clone()), order(&files).await);
     let (curve, end) = trained(&trainer, &order).await;
-    let Phase::Succeeded(made) = end.phase else { panic!("{end:?}") };
+    let TrainingPhase::Succeeded(made) = end.phase else { panic!("{end:?}") };
 
     assert_eq!(curve.len(), 90, "30 epochs of three batches");
     let mean = |points: &[Point]| points.iter().map(|point| point.loss).sum::<f64>() / 10.0;

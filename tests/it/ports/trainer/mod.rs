@@ -1,91 +1,30 @@
-//! What every trainer promises: the same claims over a server that speaks OpenAI's API, over Bedrock (moto), over a
+//! The contract of every trainer: the same claims over a server that speaks OpenAI's API, over Bedrock (moto), over a
 //! program on this machine, and over the one that plays a training in the database.
 
 mod aws;
 mod command;
 mod lora;
+mod member;
 mod openai;
 mod simulated;
 
-use async_trait::async_trait;
 use chrono::TimeDelta;
 use harness::{faults::Fault, until};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use shared::{
-    clock::Clock,
-    files::Files,
-    id::{TenantId, TrainingJobId},
-    session::outcome::{Category, Failure},
-    trainer::{
-        Connection, Evaluation, Look, Order, Parameters, Phase, Point, Submitted, Trainer, TrainerState, TrainingFile,
+    kernel::{
+        clock::Clock,
+        failure::{Category, Failure},
+        id::{TenantId, TrainingJobId},
+    },
+    platform::object_store::Files,
+    training::trainers::{
+        Evaluation, Order, Point, Submission, TrainerState, TrainingFile, TrainingObservation, TrainingPhase,
     },
 };
 
-/// The steps that a provider is told to train in a claim.
-type Steps = std::ops::Range<i64>;
-
-/// A trainer, and the other side of it.
-#[async_trait(?Send)]
-trait Member {
-    fn trainer(&self) -> &dyn Trainer;
-
-    fn files(&self) -> &Files;
-
-    fn connection(&self) -> Connection {
-        Connection::default()
-    }
-
-    fn base_model(&self) -> &'static str {
-        "a-model"
-    }
-
-    /// Whose orders these are.
-    fn tenant_id(&self) -> TenantId {
-        TenantId::new()
-    }
-
-    fn parameters(&self) -> Parameters {
-        Parameters::default()
-    }
-
-    /// Where the order itself says how its training ends: makes it one that fails because the data is bad.
-    fn doom(&self, _order: &mut Order) {}
-
-    /// Whether this is the loss that was measured on what was held out.
-    fn measured(&self, loss: f64) -> bool {
-        (loss - 1.25).abs() < f64::EPSILON
-    }
-
-    /// Has the provider train an order for some steps.
-    async fn train(&self, order: &Order, steps: Steps);
-    async fn succeed(&self, order: &Order);
-    async fn fail(&self, order: &Order);
-    /// How many jobs the provider has of an order.
-    async fn jobs(&self, order: &Order) -> usize;
-    /// As if the provider had lost all that it knew.
-    async fn forget(&self, order: &Order);
-
-    /// Whether the curve is told as it is made, or at the end.
-    fn tells_steps(&self) -> bool {
-        true
-    }
-
-    /// Lets the next call to the provider for this order meet a fault; the part of the claim is left out where such a call
-    /// cannot.
-    fn meets(&self, _order: &mut Order, _call: Call, _fault: Fault) -> bool {
-        false
-    }
-}
-
-/// The calls that faults are let happen to.
-#[derive(Clone, Copy, Debug)]
-enum Call {
-    Upload,
-    Create,
-    Look,
-    Cancel,
-}
+use member::{Call, Member};
 
 macro_rules! claims_of_every_trainer {
     ($($claim:ident)+) => {
@@ -108,13 +47,13 @@ claims_of_every_trainer! {
     what_is_submitted_twice_is_trained_once
     what_is_submitted_at_the_same_time_is_trained_once
     a_look_changes_nothing_and_goes_on_from_what_was_seen
-    a_success_tells_what_came_of_it_and_is_evaluated
+    a_success_reports_its_result_and_is_evaluated
     without_a_held_out_side_there_is_nothing_to_evaluate
     a_failure_of_the_training_is_no_failure_to_look
-    what_is_called_off_is_cancelled_and_may_be_called_off_again
-    what_is_unknown_may_be_called_off
-    what_nobody_could_note_is_called_off_by_its_name
-    what_was_never_begun_is_not_begun_to_be_called_off
+    a_cancelled_training_may_be_cancelled_again
+    an_unknown_training_may_be_cancelled
+    an_unrecorded_training_is_cancelled_by_its_name
+    cancelling_never_starts_a_training
     a_job_that_was_lost_is_unknown
     another_attempt_is_another_job
     each_fault_of_the_provider_has_its_category
@@ -122,7 +61,7 @@ claims_of_every_trainer! {
     a_dataset_that_is_not_the_recorded_one_is_not_trained_with
 }
 
-/// What a test's dataset holds: so many samples, in the form of messages.
+/// The content of a test's dataset: so many samples, in the form of messages.
 async fn dataset(files: &Files, tenant_id: TenantId, name: &str, samples: u64) -> TrainingFile {
     let line = |n| {
         format!(
@@ -154,17 +93,22 @@ async fn order(member: &dyn Member) -> Order {
     }
 }
 
-async fn submitted(member: &dyn Member) -> (Order, Submitted) {
+async fn submitted(member: &dyn Member) -> (Order, Submission) {
     let order = order(member).await;
     let submitted = member.trainer().submit(&order).await.unwrap();
     (order, submitted)
 }
 
-/// Looks until a look is as it should be: a program takes a moment to say what it was told to.
-async fn looked(member: &dyn Member, order: &Order, state: &TrainerState, good: impl Fn(&Look) -> bool) -> Look {
+/// Observes until the observation is as expected: a program needs a moment to report.
+async fn looked(
+    member: &dyn Member,
+    order: &Order,
+    state: &TrainerState,
+    good: impl Fn(&TrainingObservation) -> bool,
+) -> TrainingObservation {
     let found = std::sync::Mutex::new(None);
     until(async || {
-        let look = member.trainer().look(order, state).await.unwrap();
+        let look = member.trainer().observe(order, state).await.unwrap();
         let is_good = good(&look);
         *found.lock().unwrap() = Some(look);
         is_good
@@ -183,7 +127,7 @@ async fn what_is_submitted_twice_is_trained_once(member: &dyn Member) {
     assert_eq!(again.external_id, first.external_id);
     assert_eq!(member.jobs(&order).await, 1);
     member.succeed(&order).await;
-    looked(member, &order, &again.state, |look| matches!(look.phase, Phase::Succeeded(_))).await;
+    looked(member, &order, &again.state, |look| matches!(look.phase, TrainingPhase::Succeeded(_))).await;
     assert_eq!(
         member.trainer().submit(&order).await.unwrap().external_id,
         first.external_id,
@@ -204,18 +148,18 @@ async fn what_is_submitted_at_the_same_time_is_trained_once(member: &dyn Member)
 
 async fn a_look_changes_nothing_and_goes_on_from_what_was_seen(member: &dyn Member) {
     let (order, submitted) = submitted(member).await;
-    let before = member.trainer().look(&order, &submitted.state).await.unwrap();
-    assert!(matches!(before.phase, Phase::Waiting | Phase::Training), "{before:?}");
+    let before = member.trainer().observe(&order, &submitted.state).await.unwrap();
+    assert!(matches!(before.phase, TrainingPhase::Waiting | TrainingPhase::Training), "{before:?}");
     member.train(&order, 0..4).await;
-    if !member.tells_steps() {
+    if !member.reports_steps() {
         return;
     }
     let first = looked(member, &order, &submitted.state, |look| look.curve.len() == 4).await;
-    assert_eq!(first.phase, Phase::Training);
+    assert_eq!(first.phase, TrainingPhase::Training);
     assert_eq!(steps(&first.curve), [0, 1, 2, 3]);
-    let again = member.trainer().look(&order, &submitted.state).await.unwrap();
+    let again = member.trainer().observe(&order, &submitted.state).await.unwrap();
     assert_eq!(again, first, "it may be made again, by whoever could not write what it showed");
-    let nothing_new = member.trainer().look(&order, &first.state).await.unwrap();
+    let nothing_new = member.trainer().observe(&order, &first.state).await.unwrap();
     assert_eq!((nothing_new.curve, nothing_new.messages), (vec![], vec![]));
     member.train(&order, 4..7).await;
     let second = looked(member, &order, &first.state, |look| look.curve.len() == 3).await;
@@ -225,15 +169,15 @@ async fn a_look_changes_nothing_and_goes_on_from_what_was_seen(member: &dyn Memb
     assert!(second.state.0.to_string().len() < 4096, "what is remembered is small");
 }
 
-async fn a_success_tells_what_came_of_it_and_is_evaluated(member: &dyn Member) {
+async fn a_success_reports_its_result_and_is_evaluated(member: &dyn Member) {
     let (order, submitted) = submitted(member).await;
     member.train(&order, 0..10).await;
     member.succeed(&order).await;
-    let look = looked(member, &order, &submitted.state, |look| matches!(look.phase, Phase::Succeeded(_))).await;
+    let look = looked(member, &order, &submitted.state, |look| matches!(look.phase, TrainingPhase::Succeeded(_))).await;
     assert_eq!(steps(&look.curve), (0..10).collect::<Vec<_>>());
-    let again = member.trainer().look(&order, &look.state).await.unwrap();
+    let again = member.trainer().observe(&order, &look.state).await.unwrap();
     assert_eq!((again.phase, again.curve), (look.phase.clone(), vec![]), "who looks again sees it again");
-    let Phase::Succeeded(trained) = look.phase else { unreachable!() };
+    let TrainingPhase::Succeeded(trained) = look.phase else { unreachable!() };
     assert!(!trained.artifact.is_empty() && trained.metrics.final_loss.is_some(), "{trained:?}");
     let mut state = again.state;
     for _ in 0..1000 {
@@ -255,7 +199,7 @@ async fn without_a_held_out_side_there_is_nothing_to_evaluate(member: &dyn Membe
     order.held_out = None;
     let submitted = member.trainer().submit(&order).await.unwrap();
     member.succeed(&order).await;
-    let look = looked(member, &order, &submitted.state, |look| matches!(look.phase, Phase::Succeeded(_))).await;
+    let look = looked(member, &order, &submitted.state, |look| matches!(look.phase, TrainingPhase::Succeeded(_))).await;
     assert_eq!(member.trainer().evaluate(&order, &look.state).await.unwrap(), Evaluation::Unsupported);
 }
 
@@ -264,24 +208,24 @@ async fn a_failure_of_the_training_is_no_failure_to_look(member: &dyn Member) {
     member.doom(&mut order);
     let submitted = member.trainer().submit(&order).await.unwrap();
     member.fail(&order).await;
-    let look = looked(member, &order, &submitted.state, |look| matches!(look.phase, Phase::Failed(_))).await;
-    let Phase::Failed(failure) = look.phase else { unreachable!() };
+    let look = looked(member, &order, &submitted.state, |look| matches!(look.phase, TrainingPhase::Failed(_))).await;
+    let TrainingPhase::Failed(failure) = look.phase else { unreachable!() };
     assert!(failure.message.contains("the data is bad"), "{failure:?}");
     assert!(failure.remedy.contains("job") || failure.remedy.contains("again"), "{failure:?}");
     member.trainer().cancel(&order, &look.state).await.unwrap();
 }
 
-async fn what_is_called_off_is_cancelled_and_may_be_called_off_again(member: &dyn Member) {
+async fn a_cancelled_training_may_be_cancelled_again(member: &dyn Member) {
     let (order, submitted) = submitted(member).await;
     member.train(&order, 0..2).await;
     member.trainer().cancel(&order, &submitted.state).await.unwrap();
-    let look = looked(member, &order, &submitted.state, |look| look.phase == Phase::Cancelled).await;
+    let look = looked(member, &order, &submitted.state, |look| look.phase == TrainingPhase::Cancelled).await;
     member.trainer().cancel(&order, &look.state).await.unwrap();
-    assert_eq!(member.trainer().look(&order, &look.state).await.unwrap().phase, Phase::Cancelled);
+    assert_eq!(member.trainer().observe(&order, &look.state).await.unwrap().phase, TrainingPhase::Cancelled);
     assert_eq!(member.jobs(&order).await, 1);
 }
 
-async fn what_is_unknown_may_be_called_off(member: &dyn Member) {
+async fn an_unknown_training_may_be_cancelled(member: &dyn Member) {
     let never = order(member).await;
     member.trainer().cancel(&never, &TrainerState::default()).await.unwrap();
     assert_eq!(member.jobs(&never).await, 0);
@@ -290,14 +234,14 @@ async fn what_is_unknown_may_be_called_off(member: &dyn Member) {
     member.trainer().cancel(&lost, &submitted.state).await.unwrap();
 }
 
-async fn what_nobody_could_note_is_called_off_by_its_name(member: &dyn Member) {
+async fn an_unrecorded_training_is_cancelled_by_its_name(member: &dyn Member) {
     let (order, submitted) = submitted(member).await;
     member.train(&order, 0..2).await;
     member.trainer().cancel(&order, &TrainerState::default()).await.unwrap();
-    looked(member, &order, &submitted.state, |look| look.phase == Phase::Cancelled).await;
+    looked(member, &order, &submitted.state, |look| look.phase == TrainingPhase::Cancelled).await;
 }
 
-async fn what_was_never_begun_is_not_begun_to_be_called_off(member: &dyn Member) {
+async fn cancelling_never_starts_a_training(member: &dyn Member) {
     for status in [400, 401, 500] {
         let order = order(member).await;
         let mut unlucky = order.clone();
@@ -313,8 +257,8 @@ async fn what_was_never_begun_is_not_begun_to_be_called_off(member: &dyn Member)
 async fn a_job_that_was_lost_is_unknown(member: &dyn Member) {
     let (order, submitted) = submitted(member).await;
     member.forget(&order).await;
-    let look = member.trainer().look(&order, &submitted.state).await.unwrap();
-    assert_eq!((look.phase, look.curve), (Phase::Unknown, vec![]));
+    let look = member.trainer().observe(&order, &submitted.state).await.unwrap();
+    assert_eq!((look.phase, look.curve), (TrainingPhase::Unknown, vec![]));
 }
 
 async fn another_attempt_is_another_job(member: &dyn Member) {
@@ -323,8 +267,8 @@ async fn another_attempt_is_another_job(member: &dyn Member) {
     let second = Order { attempt: 2, ..first.clone() };
     let again = member.trainer().submit(&second).await.unwrap();
     assert_ne!(again.external_id, submitted.external_id);
-    let look = member.trainer().look(&second, &again.state).await.unwrap();
-    assert!(matches!(look.phase, Phase::Waiting | Phase::Training), "{look:?}");
+    let look = member.trainer().observe(&second, &again.state).await.unwrap();
+    assert!(matches!(look.phase, TrainingPhase::Waiting | TrainingPhase::Training), "{look:?}");
 }
 
 async fn each_fault_of_the_provider_has_its_category(member: &dyn Member) {
@@ -342,10 +286,10 @@ async fn each_fault_of_the_provider_has_its_category(member: &dyn Member) {
     ];
     for (fault, category, rest) in faults {
         let mut unlucky = order.clone();
-        if !member.meets(&mut unlucky, Call::Look, fault.clone()) {
+        if !member.meets(&mut unlucky, Call::Observe, fault.clone()) {
             return;
         }
-        let failure = member.trainer().look(&unlucky, &submitted.state).await.unwrap_err();
+        let failure = member.trainer().observe(&unlucky, &submitted.state).await.unwrap_err();
         assert_eq!((failure.category, failure.retry_after_seconds), (category, rest), "{fault:?}: {failure:?}");
         let mut another = self::order(member).await;
         assert!(member.meets(&mut another, Call::Create, fault.clone()));
@@ -356,7 +300,7 @@ async fn each_fault_of_the_provider_has_its_category(member: &dyn Member) {
     let mut unlucky = order.clone();
     assert!(member.meets(&mut unlucky, Call::Cancel, Fault::status(500)));
     assert_eq!(member.trainer().cancel(&unlucky, &submitted.state).await.unwrap_err().category, Category::Transient);
-    assert!(member.trainer().look(&order, &submitted.state).await.is_ok(), "it goes on once the fault is over");
+    assert!(member.trainer().observe(&order, &submitted.state).await.is_ok(), "it goes on once the fault is over");
 }
 
 async fn a_submission_that_died_half_way_is_taken_up_again(member: &dyn Member) {
@@ -390,7 +334,7 @@ async fn a_dataset_that_is_not_the_recorded_one_is_not_trained_with(member: &dyn
 }
 
 /// A moment long ago: what was submitted then is older than anything a provider lists.
-fn long_ago() -> shared::clock::Time {
+fn long_ago() -> shared::kernel::clock::Time {
     Clock::System.now() - TimeDelta::days(300)
 }
 

@@ -1,41 +1,44 @@
-//! What only OpenAI's API brings along.
+//! Properties of the trainer with OpenAI's API.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use harness::{
     faults::Fault,
-    fine_tuning::{FineTuning, KEY},
+    openai_server::{KEY, OpenAiServer},
 };
 use serde_json::{Value, json};
 use shared::{
-    files::Files,
-    outbound::{Outbound, System},
-    session::outcome::Category,
-    trainer::{
-        Connection, Order, Parameters, Phase, Trainer,
-        openai::{Openai, Settings},
+    kernel::failure::Category,
+    platform::{
+        http_client::{Outbound, System},
+        object_store::Files,
+    },
+    training::trainers::{
+        Order, Parameters, Trainer, TrainerConnection, TrainingPhase,
+        openai::{Openai, OpenaiSettings},
     },
 };
 
-use super::{Call, Member, Steps, dataset, extra, looked, order, submitted};
+use super::{Call, Member, dataset, extra, looked, order, submitted};
 
 pub(super) struct OpenaiMember {
-    server: FineTuning,
+    server: OpenAiServer,
     trainer: Openai,
     files: Files,
 }
 
 pub(super) async fn member() -> OpenaiMember {
-    let (server, files) = (FineTuning::start().await, Files::open("memory:").unwrap());
+    let (server, files) = (OpenAiServer::start().await, Files::open_store("memory:").unwrap());
     let prices = vec![("gpt-4o".to_owned(), 25_000_000), ("gpt-4o-mini".to_owned(), 3_000_000)];
-    let settings = Settings { call_time: Duration::from_millis(700), upload_time: Duration::from_secs(5), prices };
+    let settings =
+        OpenaiSettings { call_time: Duration::from_millis(700), upload_time: Duration::from_secs(5), prices };
     let outbound = Outbound::new(server.place.parse().unwrap(), Arc::new(System)).unwrap();
     OpenaiMember { trainer: Openai::new(settings, files.clone(), outbound), server, files }
 }
 
 impl OpenaiMember {
-    fn of(&self, order: &Order) -> Vec<harness::fine_tuning::Tuned> {
+    fn of(&self, order: &Order) -> Vec<harness::openai_server::Tuned> {
         let id = json!(order.job_id);
         let jobs = self.server.jobs().into_iter();
         jobs.filter(|job| job.body["metadata"]["ioc_job"] == id && job.status != "cancelled").collect()
@@ -50,7 +53,7 @@ impl OpenaiMember {
         let call = match call {
             Call::Upload => "POST /v1/files",
             Call::Create => "POST /v1/fine_tuning/jobs",
-            Call::Look => "GET /v1/fine_tuning/jobs/",
+            Call::Observe => "GET /v1/fine_tuning/jobs/",
             Call::Cancel => "POST /v1/fine_tuning/jobs/",
         };
         self.server.faults.add(call, fault);
@@ -68,15 +71,15 @@ impl Member for OpenaiMember {
         &self.files
     }
 
-    fn connection(&self) -> Connection {
-        Connection { base_url: Some(self.server.base_url.clone()), api_key: Some(KEY.to_owned()) }
+    fn connection(&self) -> TrainerConnection {
+        TrainerConnection { base_url: Some(self.server.base_url.clone()), api_key: Some(KEY.to_owned()) }
     }
 
     fn base_model(&self) -> &'static str {
         "gpt-4o-mini-2024-07-18"
     }
 
-    async fn train(&self, order: &Order, steps: Steps) {
+    async fn train(&self, order: &Order, steps: std::ops::Range<i64>) {
         self.server.train(&self.id(order), steps);
     }
 
@@ -90,7 +93,7 @@ impl Member for OpenaiMember {
 
     async fn jobs(&self, order: &Order) -> usize {
         let all = self.server.jobs().into_iter().filter(|job| job.body["metadata"]["ioc_job"] == json!(order.job_id));
-        // Doubled ones that were called off are no more.
+        // Cancelled duplicates do not count.
         self.of(order).len().max(all.count().min(1))
     }
 
@@ -104,7 +107,7 @@ impl Member for OpenaiMember {
 }
 
 #[tokio::test]
-async fn the_job_and_its_files_are_what_the_order_says() {
+async fn the_job_and_its_files_match_the_order() {
     let member = member().await;
     let mut order = order(&member).await;
     order.parameters.seed = Some(7);
@@ -140,7 +143,7 @@ async fn a_submission_uploads_nothing_twice() {
 }
 
 #[tokio::test]
-async fn a_job_is_found_again_behind_hundreds_of_others_and_without_metadata() {
+async fn a_job_is_found_among_hundreds_of_others_and_without_metadata() {
     for forgetful in [false, true] {
         let member = member().await;
         if forgetful {
@@ -154,17 +157,17 @@ async fn a_job_is_found_again_behind_hundreds_of_others_and_without_metadata() {
 }
 
 #[tokio::test]
-async fn of_jobs_that_were_made_at_the_same_time_the_oldest_stays() {
+async fn the_oldest_of_concurrently_created_jobs_is_kept() {
     let member = member().await;
     let (order, first) = submitted(&member).await;
     member.server.double(&first.external_id);
     assert_eq!(member.trainer.submit(&order).await.unwrap().external_id, first.external_id);
     assert_eq!(member.id(&order), first.external_id);
-    assert_eq!(member.of(&order).len(), 1, "the other was called off");
+    assert_eq!(member.of(&order).len(), 1, "the other was cancelled");
 }
 
 #[tokio::test]
-async fn one_that_nobody_could_note_is_called_off_all_the_same() {
+async fn a_job_whose_id_was_never_recorded_is_still_cancelled() {
     for forgetful in [false, true] {
         let member = member().await;
         if forgetful {
@@ -174,19 +177,19 @@ async fn one_that_nobody_could_note_is_called_off_all_the_same() {
         member.fault(Call::Create, Fault::LoseAnswer);
         member.trainer.submit(&order).await.unwrap_err();
         assert_eq!(member.of(&order).len(), 1);
-        member.trainer.cancel(&order, &shared::trainer::TrainerState::default()).await.unwrap();
+        member.trainer.cancel(&order, &shared::training::trainers::TrainerState::default()).await.unwrap();
         assert_eq!(member.of(&order).len(), 0, "{forgetful}");
     }
 }
 
 #[tokio::test]
-async fn a_success_names_the_model_its_figures_and_what_it_cost() {
+async fn a_success_names_the_model_its_metrics_and_its_cost() {
     let member = member().await;
     let (order, submitted) = submitted(&member).await;
     member.train(&order, 0..3).await;
     member.succeed(&order).await;
     let look = looked(&member, &order, &submitted.state, |_| true).await;
-    let Phase::Succeeded(trained) = look.phase else { panic!("{look:?}") };
+    let TrainingPhase::Succeeded(trained) = look.phase else { panic!("{look:?}") };
     assert_eq!(trained.model_identifier.unwrap(), "openai/ft:gpt-4o-mini-2024-07-18:acme:our-fixer:abc123");
     assert_eq!(trained.cost_micros, Some(6_000_000), "two million tokens at three dollars");
     assert_eq!((trained.metrics.eval_loss, trained.metrics.accuracy), (Some(1.25), Some(0.75)));
@@ -198,10 +201,10 @@ async fn a_success_names_the_model_its_figures_and_what_it_cost() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_trained_is_refused_before_anything_is_curated() {
+async fn an_untrainable_order_is_refused_before_anything_is_curated() {
     let member = member().await;
     let good = member.connection();
-    let check = async |model: &str, change: fn(&mut Parameters), connection: &Connection| {
+    let check = async |model: &str, change: fn(&mut Parameters), connection: &TrainerConnection| {
         let mut parameters = Parameters::default();
         change(&mut parameters);
         member.trainer.check(model, &parameters, connection).await.map_err(|failure| (failure.category, failure.code))
@@ -211,12 +214,12 @@ async fn what_cannot_be_trained_is_refused_before_anything_is_curated() {
     let refused = |category, code: &str| Err((category, code.to_owned()));
     assert_eq!(check("gpt-9", |_| {}, &good).await, refused(Category::User, "UNKNOWN_BASE_MODEL"));
     assert_eq!(check(model, |p| p.lora_rank = 64, &good).await, refused(Category::User, "PARAMETERS"));
-    let keyless = Connection { api_key: None, ..good.clone() };
+    let keyless = TrainerConnection { api_key: None, ..good.clone() };
     assert_eq!(check(model, |_| {}, &keyless).await, refused(Category::Auth, "PROVIDER_KEY_MISSING"));
-    let wrong = Connection { api_key: Some("sk-wrong".to_owned()), ..good.clone() };
+    let wrong = TrainerConnection { api_key: Some("sk-wrong".to_owned()), ..good.clone() };
     assert_eq!(check(model, |_| {}, &wrong).await, refused(Category::Auth, "PROVIDER_AUTH"));
     for closed in ["https://169.254.169.254/v1", "http://127.0.0.1:9/v1", "https://localhost/v1", "no URL"] {
-        let closed = Connection { base_url: Some(closed.to_owned()), ..good.clone() };
+        let closed = TrainerConnection { base_url: Some(closed.to_owned()), ..good.clone() };
         assert_eq!(check(model, |_| {}, &closed).await, refused(Category::User, "PROVIDER_URL"));
     }
 }
@@ -232,7 +235,7 @@ async fn too_few_samples_are_refused_and_nothing_is_uploaded() {
 }
 
 #[tokio::test]
-async fn a_quota_that_is_used_up_is_no_rate_limit() {
+async fn an_exhausted_quota_is_not_a_rate_limit() {
     let member = member().await;
     let order = order(&member).await;
     let said = r#"{"error": {"code": "insufficient_quota", "message": "You exceeded your current quota"}}"#;
@@ -242,7 +245,7 @@ async fn a_quota_that_is_used_up_is_no_rate_limit() {
 }
 
 #[tokio::test]
-async fn a_job_of_long_ago_is_looked_for_no_further_than_its_time() {
+async fn the_search_for_an_old_job_stops_at_its_creation_time() {
     let member = member().await;
     let (mut order, first) = submitted(&member).await;
     order.submitted_at = super::long_ago();

@@ -1,32 +1,31 @@
-//! What only the trainer that plays a training brings along: it keeps it in the database, and goes by its clock and script.
+//! What only the trainer that plays a training brings along: it keeps it in the database, and goes by its clock and
+//! script.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use harness::{Options, World, faults::Fault};
+use harness::{Options, TestApp, faults::Fault};
 use serde_json::{Value, json};
 use shared::{
-    clock::Clock,
-    files::Files,
-    id::TenantId,
-    session::outcome::Category,
-    trainer::{Order, Parameters, Phase, Trainer, TrainerState, simulated::Simulated},
+    kernel::{clock::Clock, failure::Category, id::TenantId},
+    platform::object_store::Files,
+    training::trainers::{Order, Parameters, Trainer, TrainerState, TrainingPhase, simulated::SimulatedTrainer},
 };
 
-use super::{Call, Member, Steps, extra, looked, order, submitted};
+use super::{Call, Member, extra, looked, order, submitted};
 
 /// How long its trainings take, in seconds: a step of the curve each.
 const STEPS: i64 = 9;
 
 pub(super) struct SimulatedMember {
-    world: World,
-    trainer: Simulated,
+    world: TestApp,
+    trainer: SimulatedTrainer,
     clock: Clock,
 }
 
 pub(super) async fn member() -> SimulatedMember {
-    let world = World::idle(Options::default()).await;
+    let world = TestApp::idle(Options::default()).await;
     let clock = Clock::fixed(Clock::System.now());
-    let trainer = Simulated::new(world.app.db.clone(), world.app.files.clone(), clock.clone());
+    let trainer = SimulatedTrainer::new(world.app.db.clone(), world.app.files.clone(), clock.clone());
     SimulatedMember { world, trainer, clock }
 }
 
@@ -38,7 +37,7 @@ impl SimulatedMember {
 
     async fn rows(&self, order: &Order) -> i64 {
         let sql = format!("select count(*) from simulated_trainings where tokens > 0 and job_id = '{}'", order.job_id);
-        self.world.owner().await.number(&sql).await
+        self.world.superuser().await.number(&sql).await
     }
 }
 
@@ -66,11 +65,11 @@ impl Member for SimulatedMember {
     }
 
     fn measured(&self, loss: f64) -> bool {
-        // What it ends with is half of one, and on what it has not seen it does a little worse.
+        // Its final loss is half of one, and slightly worse on held-out samples.
         (0.5..0.6).contains(&loss)
     }
 
-    async fn train(&self, order: &Order, steps: Steps) {
+    async fn train(&self, order: &Order, steps: std::ops::Range<i64>) {
         self.passes(order, steps.end - 1);
     }
 
@@ -88,13 +87,13 @@ impl Member for SimulatedMember {
 
     async fn forget(&self, order: &Order) {
         let sql = format!("delete from simulated_trainings where job_id = '{}'", order.job_id);
-        self.world.owner().await.run(&sql).await;
+        self.world.superuser().await.run(&sql).await;
     }
 
     fn meets(&self, order: &mut Order, call: Call, fault: Fault) -> bool {
         let at = match call {
             Call::Upload | Call::Create => "submit",
-            Call::Look => "look",
+            Call::Observe => "observe",
             Call::Cancel => "cancel",
         };
         // It has no line over which an answer could be lost.
@@ -116,14 +115,18 @@ fn seconds(headers: &[(&str, &str)]) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn what_fails_so_many_times_is_no_training_until_it_works() {
+async fn a_scripted_number_of_failures_precedes_the_training() {
     let member = member().await;
     let mut order = order(&member).await;
     extra(&mut order, "fail", json!({"at": "submit", "category": "transient", "times": 2}));
     for _ in 0..2 {
         assert_eq!(member.trainer.submit(&order).await.unwrap_err().category, Category::Transient);
-        let look = member.trainer.look(&order, &TrainerState::default()).await.unwrap();
-        assert_eq!((look.phase, member.jobs(&order).await), (Phase::Unknown, 0), "what was refused is not known");
+        let look = member.trainer.observe(&order, &TrainerState::default()).await.unwrap();
+        assert_eq!(
+            (look.phase, member.jobs(&order).await),
+            (TrainingPhase::Unknown, 0),
+            "what was refused is not known"
+        );
     }
     member.trainer.submit(&order).await.unwrap();
     assert_eq!(member.jobs(&order).await, 1);
@@ -135,11 +138,11 @@ async fn the_same_seed_and_samples_give_the_same_curve_and_another_seed_another(
     let first = order(&member).await;
     let mut curves: Vec<Vec<f64>> = Vec::new();
     for seed in [None, None, Some(7)] {
-        let mut order = Order { job_id: shared::id::TrainingJobId::new(), ..first.clone() };
+        let mut order = Order { job_id: shared::kernel::id::TrainingJobId::new(), ..first.clone() };
         order.parameters.seed = seed;
         let state = member.trainer.submit(&order).await.unwrap().state;
         member.succeed(&order).await;
-        let look = looked(&member, &order, &state, |look| matches!(look.phase, Phase::Succeeded(_))).await;
+        let look = looked(&member, &order, &state, |look| matches!(look.phase, TrainingPhase::Succeeded(_))).await;
         curves.push(look.curve.iter().map(|point| point.loss).collect());
     }
     assert_eq!(curves[0], curves[1]);
@@ -147,30 +150,30 @@ async fn the_same_seed_and_samples_give_the_same_curve_and_another_seed_another(
 }
 
 #[tokio::test]
-async fn what_is_over_stays_as_it_ended_when_it_is_called_off() {
+async fn cancelling_a_finished_training_does_not_change_its_outcome() {
     let member = member().await;
     let (order, submitted) = submitted(&member).await;
     member.succeed(&order).await;
     member.trainer.cancel(&order, &submitted.state).await.unwrap();
-    let look = member.trainer.look(&order, &submitted.state).await.unwrap();
-    assert!(matches!(look.phase, Phase::Succeeded(_)), "{look:?}");
+    let look = member.trainer.observe(&order, &submitted.state).await.unwrap();
+    assert!(matches!(look.phase, TrainingPhase::Succeeded(_)), "{look:?}");
 }
 
 #[tokio::test]
-async fn another_process_knows_of_the_training_what_this_one_knew() {
+async fn another_process_sees_the_same_state_of_the_training() {
     let member = member().await;
     let (order, submitted) = submitted(&member).await;
     member.train(&order, 0..4).await;
-    let here = member.trainer.look(&order, &submitted.state).await.unwrap();
-    let db = World::on(member.world.database.clone(), Options::default()).await.app.db.clone();
-    let there = Simulated::new(db, member.files().clone(), member.clock.clone());
-    assert_eq!(there.look(&order, &submitted.state).await.unwrap(), here);
+    let here = member.trainer.observe(&order, &submitted.state).await.unwrap();
+    let db = TestApp::on(member.world.database.clone(), Options::default()).await.app.db.clone();
+    let there = SimulatedTrainer::new(db, member.files().clone(), member.clock.clone());
+    assert_eq!(there.observe(&order, &submitted.state).await.unwrap(), here);
     assert_eq!(there.submit(&order).await.unwrap().external_id, submitted.external_id);
     assert_eq!(member.jobs(&order).await, 1);
 }
 
 #[tokio::test]
-async fn a_script_that_cannot_be_played_is_refused_and_says_why() {
+async fn an_invalid_script_is_refused_with_its_reason() {
     let member = member().await;
     for (script, word) in [
         (json!({"speed": 2}), "speed"),

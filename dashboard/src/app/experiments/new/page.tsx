@@ -1,7 +1,7 @@
-import { NewExperimentForm } from "./form";
+import { NewExperimentLoader } from "./new-experiment-loader";
 
 export const metadata = { title: "New experiment · ioc" };
 
-export default function Page() {
-  return <NewExperimentForm />;
+export default function NewExperimentPage() {
+  return <NewExperimentLoader />;
 }

@@ -1,7 +1,7 @@
-import { NewTrainingForm } from "./form";
+import { NewTrainingJobLoader } from "./new-training-job-loader";
 
-export const metadata = { title: "New job · ioc" };
+export const metadata = { title: "New fine-tuning job · ioc" };
 
-export default function Page() {
-  return <NewTrainingForm />;
+export default function NewTrainingJobPage() {
+  return <NewTrainingJobLoader />;
 }

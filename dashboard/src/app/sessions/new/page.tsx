@@ -1,13 +1,13 @@
 import { Suspense } from "react";
-import { Loading } from "@/components/states";
-import { NewSessionForm } from "./form";
+import { LoadingState } from "@/components/content-states";
+import { NewSessionLoader } from "./new-session-loader";
 
 export const metadata = { title: "New session · ioc" };
 
-export default function Page() {
+export default function NewSessionPage() {
   return (
-    <Suspense fallback={<Loading />}>
-      <NewSessionForm />
+    <Suspense fallback={<LoadingState />}>
+      <NewSessionLoader />
     </Suspense>
   );
 }

@@ -1,7 +1,7 @@
-//! Where a PostgreSQL lives: its programs, its data, its password, and the user that it runs as.
+//! The programs, data, password and user of a private PostgreSQL.
 //!
-//! It refuses to run as root. Root therefore runs it as `nobody`, and where that user cannot reach the checkout, programs
-//! and data live under /var/tmp instead.
+//! PostgreSQL refuses to run as root. Root therefore runs it as `nobody`. If that user cannot read the paths, programs
+//! and data are under /var/tmp instead.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use crate::{
-    checkout,
+    paths,
     services::{kept_secret, secret, write_private},
 };
 
@@ -31,7 +31,7 @@ pub(super) struct Home {
     /// The folder of the programs.
     programs: PathBuf,
     version: u32,
-    /// Holds the data and nothing that another user may not see.
+    /// Contains the data, and nothing that its user must not see.
     pub(super) folder: PathBuf,
     pub(super) account: Account,
     pub(super) password: String,
@@ -39,12 +39,12 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// Finds or makes everything; the data is made whole or not at all.
+    /// Finds or creates everything; the data folder is created atomically.
     pub(super) fn open(kept: Option<&Path>) -> Result<Self> {
         let account = account()?;
         let (programs, version) = programs(account)?;
-        let folder = kept.map_or_else(|| checkout::temporary("postgres"), |folder| reachable(folder, account))?;
-        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let folder = kept.map_or_else(|| paths::temporary("postgres"), |folder| reachable(folder, account))?;
+        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be created", folder.display()))?;
         give(&folder, account)?;
         let password = kept.map_or_else(|| Ok(secret()), |folder| kept_secret(&folder.with_extension("password")))?;
         let home = Self { programs, version, folder, account, password, temporary: kept.is_none() };
@@ -75,17 +75,17 @@ impl Home {
         command.args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"]);
         command.args(self.locale());
         if self.version >= 16 {
-            // The password is long and random: thousands of rounds would only make each connection slow.
+            // The password is long and random: thousands of hash rounds would only slow each connection down.
             command.args(["--set", "scram_iterations=1"]);
         }
         let made = command.output().context("initdb cannot be started")?;
         _ = fs::remove_file(&password);
         let words = String::from_utf8_lossy(&made.stderr);
         ensure!(made.status.success(), "initdb failed in {}:\n{}", self.folder.display(), words.trim());
-        fs::rename(half, self.data()).context("the new data cannot be moved to its place")
+        fs::rename(half, self.data()).context("the new data folder cannot be renamed")
     }
 
-    /// Text in any language sorts and folds alike on every machine.
+    /// Text sorts and compares alike on every machine.
     fn locale(&self) -> &'static [&'static str] {
         if self.version >= 17 {
             &["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -98,7 +98,7 @@ impl Home {
         let made_by = fs::read_to_string(self.data().join("PG_VERSION")).context("the data names no version")?;
         ensure!(
             made_by.trim() == self.version.to_string(),
-            "the data in {} was made by PostgreSQL {}, and this is {}: move it away, or name a server in DATABASE_URL",
+            "the data in {} was created by PostgreSQL {}, and this is {}: move the folder away, or name a server in DATABASE_URL",
             self.folder.display(),
             made_by.trim(),
             self.version
@@ -106,7 +106,7 @@ impl Home {
         Ok(())
     }
 
-    /// A server whose owner was killed a moment ago may still be ending.
+    /// Waits for a server that is still ending because its parent was killed a moment ago.
     pub(super) async fn wait_for_the_last_one(&self) -> Result<()> {
         let late = Instant::now() + Duration::from_secs(10);
         while let Some(process) = self.running() {
@@ -117,7 +117,7 @@ impl Home {
             );
             sleep(Duration::from_millis(20)).await;
         }
-        // What is left of the note is stale; its process id may by now belong to somebody else.
+        // The pid file is stale; its process id may now belong to another process.
         _ = fs::remove_file(self.data().join("postmaster.pid"));
         Ok(())
     }
@@ -157,14 +157,14 @@ fn as_user(program: &Path, account: Account) -> Command {
 
 fn give(path: &Path, account: Account) -> Result<()> {
     let Some((uid, gid)) = account else { return Ok(()) };
-    chown(path, Some(uid), Some(gid)).with_context(|| format!("{} cannot be given to `nobody`", path.display()))?;
+    chown(path, Some(uid), Some(gid)).with_context(|| format!("{} cannot be handed to `nobody`", path.display()))?;
     let mode = if path.is_dir() { 0o700 } else { 0o600 };
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).context("permissions cannot be set")
 }
 
 /// The folder of programs that the user can run, and their version.
 fn programs(account: Account) -> Result<(PathBuf, u32)> {
-    let programs = checkout::postgres()?;
+    let programs = paths::postgres()?;
     match version(&programs, account) {
         Err(_) if account.is_some() => {
             let copy = copy_of(&programs)?;
@@ -185,7 +185,7 @@ fn version(programs: &Path, account: Account) -> Result<u32> {
     Ok(major)
 }
 
-/// The folder itself, or one elsewhere when the user cannot come to it.
+/// The folder itself, or a substitute if the user cannot reach it.
 fn reachable(folder: &Path, account: Account) -> Result<PathBuf> {
     let open = |folder: &Path| fs::metadata(folder).is_ok_and(|found| found.mode() & 0o001 != 0);
     if account.is_none() || folder.ancestors().skip(1).all(open) {
@@ -194,19 +194,19 @@ fn reachable(folder: &Path, account: Account) -> Result<PathBuf> {
     Ok(shelter(folder)?.join("postgres"))
 }
 
-/// A folder of ours that everybody can come to, one for each place that it stands in for.
+/// A folder that every user can reach, one for each folder that it replaces.
 fn shelter(instead_of: &Path) -> Result<PathBuf> {
     let name = hex::encode(&Sha256::digest(instead_of.as_os_str().as_encoded_bytes())[..6]);
     let folder = PathBuf::from(format!("/var/tmp/ioc-{name}"));
     _ = fs::DirBuilder::new().mode(0o755).create(&folder);
-    // Everybody may make folders there: one that is not ours may be a trap.
-    let found = fs::symlink_metadata(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    // Every user may create folders there: one of another owner may be an attack.
+    let found = fs::symlink_metadata(&folder).with_context(|| format!("{} cannot be created", folder.display()))?;
     let ours = found.is_dir() && found.uid() == Uid::effective().as_raw() && found.mode() & 0o022 == 0;
-    ensure!(ours, "{} is not a folder of ours alone: remove it", folder.display());
+    ensure!(ours, "{} does not belong to this user alone: remove it", folder.display());
     Ok(folder)
 }
 
-/// The packages of the programs, copied to where everybody can run them.
+/// Copies the packages of the programs to a folder from which every user can run them.
 fn copy_of(programs: &Path) -> Result<PathBuf> {
     let packages = programs.ancestors().nth(3).context("PostgreSQL's programs are not in a package")?;
     let made = fs::metadata(programs.join("postgres"))?.mtime();

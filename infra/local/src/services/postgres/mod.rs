@@ -11,23 +11,23 @@ use tokio::time::timeout;
 use tokio_postgres::NoTls;
 
 use super::{Program, Service, on_free_port};
-use crate::checkout;
+use crate::paths;
 
-/// The database that is made for ioc.
+/// The database of ioc.
 const DATABASE: &str = "ioc";
 
-/// How it is to run.
+/// The options of a private server.
 #[derive(Clone, Debug, Default)]
 pub struct PostgresOptions {
-    /// Where its data is kept. Without it the data is temporary, and not safe from power cuts for the sake of speed.
+    /// The folder of its data. Without it the data is temporary, and for speed not durable through a power cut.
     pub data: Option<PathBuf>,
-    /// Its port; a free one when absent.
+    /// Its port; by default a free one.
     pub port: Option<u16>,
-    /// Where its log goes; beside its data when absent.
+    /// The file of its log; by default beside its data.
     pub log: Option<PathBuf>,
 }
 
-/// A PostgreSQL of our own.
+/// A private PostgreSQL.
 #[derive(Debug)]
 pub struct Postgres {
     service: Service,
@@ -36,7 +36,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one and waits until it answers; makes its data and the database first where they are not there yet.
+    /// Starts a server and waits until it answers; creates its data and the database if they do not exist.
     pub async fn start(options: &PostgresOptions) -> Result<Self> {
         let home = Home::open(options.data.as_deref())?;
         home.wait_for_the_last_one().await?;
@@ -57,11 +57,11 @@ impl Postgres {
         let service = Service::new(Program {
             name: "PostgreSQL",
             command,
-            environment: [("LC_ALL", "C".into()), ("TZ", "UTC".into()), ("PATH", checkout::path())]
+            environment: [("LC_ALL", "C".into()), ("TZ", "UTC".into()), ("PATH", paths::path())]
                 .map(|(name, value)| (name.into(), value))
                 .into(),
             log: options.log.clone().unwrap_or_else(|| home.folder.join("log")),
-            // A fast shutdown: sessions are broken off, and the data is left clean.
+            // A fast shutdown: sessions are terminated, and the data is left clean.
             stop: Signal::SIGINT,
             grace: Duration::from_secs(10),
             account: home.account,
@@ -71,7 +71,7 @@ impl Postgres {
         Self { service, port, password: home.password.clone() }
     }
 
-    /// The address of the database, as the user who may do everything.
+    /// The URL of the database, as a superuser.
     pub fn url(&self) -> String {
         self.url_of(DATABASE)
     }
@@ -84,23 +84,23 @@ impl Postgres {
         self.port
     }
 
-    /// Starts it again on the same port and data, stopping it first where it runs.
+    /// Restarts it on the same port and data.
     pub async fn restart(&self) -> Result<()> {
         let url = self.url_of("postgres");
         self.service.start(Duration::from_mins(1), |_| answers(&url)).await
     }
 
-    /// Ends it as a power cut would.
+    /// Kills it, like a power cut.
     pub async fn kill(&self) {
         self.service.kill().await;
     }
 
-    /// Ends it in peace.
+    /// Stops it gracefully.
     pub async fn stop(&self) {
         self.service.stop().await;
     }
 
-    /// Sends it a signal, such as SIGSTOP to make it accept nobody and SIGCONT to let it go on.
+    /// Sends it a signal, such as SIGSTOP to suspend it and SIGCONT to resume it.
     pub async fn signal(&self, signal: Signal) -> Result<()> {
         self.service.signal(signal).await
     }
@@ -120,11 +120,11 @@ impl Postgres {
             Ok::<_, tokio_postgres::Error>(())
         };
         let created = tokio::select! { created = create => created, ended = connection => ended };
-        created.context("the database cannot be made")
+        created.context("the database cannot be created")
     }
 }
 
-/// What differs from PostgreSQL's own defaults.
+/// The settings that differ from PostgreSQL's defaults.
 fn settings(port: u16, temporary: bool) -> Vec<String> {
     let mut settings = vec![format!("port={port}")];
     let always = [
@@ -135,7 +135,7 @@ fn settings(port: u16, temporary: bool) -> Vec<String> {
         "log_timezone=UTC",
         "jit=off",
     ];
-    // What is committed survives a kill of the server all the same: the system has it, though perhaps not yet the disk.
+    // Committed data still survives a kill of the server: the system has it, though perhaps not yet the disk.
     let unsafe_but_fast = ["fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0"];
     settings.extend(always.map(String::from));
     if temporary {

@@ -1,0 +1,34 @@
+import type { NewSession, PriorityWord, SessionType } from "@/api/schema";
+
+function readField(form: FormData, name: string): string | undefined {
+  return String(form.get(name) ?? "").trim() || undefined;
+}
+
+/** The request that a filled-in form stands for. Empty fields are left out, so that the API's defaults apply. */
+export function readSessionForm(form: FormData, start: boolean): NewSession {
+  const agent = readField(form, "agent");
+  const tags = readField(form, "tags")
+    ?.split(",")
+    .map((tag) => tag.trim())
+    .filter(Boolean);
+  const minutes = readField(form, "minutes");
+  const workspace = {
+    repository: readField(form, "repository"),
+    ref: readField(form, "ref"),
+    directory: readField(form, "directory"),
+  };
+  return {
+    title: readField(form, "title") ?? "",
+    initial_prompt: readField(form, "initial_prompt") ?? "",
+    description: readField(form, "description"),
+    session_type: readField(form, "session_type") as SessionType | undefined,
+    priority: readField(form, "priority") as PriorityWord | undefined,
+    model_identifier: readField(form, "model_identifier"),
+    agent_config: agent ? { agent } : undefined,
+    max_duration_seconds: minutes ? Math.round(Number(minutes) * 60) : undefined,
+    tags: tags?.length ? tags : undefined,
+    parent_id: readField(form, "parent_id"),
+    workspace: Object.values(workspace).some(Boolean) ? workspace : undefined,
+    start,
+  };
+}

@@ -1,0 +1,319 @@
+//! The result of a task: its status, its output, and its artifacts.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use crate::kernel::{
+    error::{Result, ValidationErrors},
+    id::ExternalTaskId,
+    text::{is_git_folder, is_misleading},
+};
+
+use super::{
+    MAX_ARTIFACTS, PATCH_PATH,
+    report::{check_json, check_text, parse_cost, parse_milliseconds, parse_money, parse_tokens},
+};
+
+/// The result of a task.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewResult {
+    /// The id of the task.
+    pub task_id: ExternalTaskId,
+    /// Whether the task completed or failed.
+    pub status: ResultStatus,
+    /// The token of the lease. Default: the newest lease of the task.
+    #[serde(default)]
+    pub lease_token: Option<i64>,
+    /// The files that the task produced. `changes.patch` holds the changes as `git diff --binary` writes them.
+    #[serde(default)]
+    #[schema(max_items = 200)]
+    pub artifacts: Vec<NewArtifact>,
+    /// The output of the task; its field `text` is for people.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub output_data: Option<Map<String, Value>>,
+    /// Why the task failed.
+    #[serde(default)]
+    #[schema(max_length = 10_000)]
+    pub error_message: Option<String>,
+    /// The duration of the task in milliseconds. A fraction is rounded. Default: 0.
+    #[serde(default, deserialize_with = "parse_milliseconds")]
+    #[schema(minimum = 0)]
+    pub execution_time_ms: i64,
+    /// The number of tokens that the task used. Default: what was reported before.
+    #[serde(default)]
+    #[schema(minimum = 0)]
+    pub tokens_used: i64,
+    /// The cost of the task in US dollars, as a number or decimal text. Default: what was reported before.
+    #[serde(default, deserialize_with = "parse_money")]
+    #[schema(value_type = Option<f64>, minimum = 0)]
+    pub cost_usd: Option<i64>,
+}
+
+/// Whether a task completed or failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = TaskEnd)]
+pub enum ResultStatus {
+    Completed,
+    Failed,
+}
+
+/// A file that a task produced.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewArtifact {
+    /// The relative path of the file, without `..`, `.git` or invisible characters.
+    #[schema(min_length = 1, max_length = 1024)]
+    pub path: String,
+    /// The content of the file.
+    pub content: String,
+    /// The media type of the content. Default: `text/plain`.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    pub mime_type: Option<String>,
+    /// The encoding of the content; text when absent.
+    #[serde(default)]
+    pub encoding: Option<Encoding>,
+}
+
+/// The encoding of the content of an artifact.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ArtifactEncoding)]
+pub enum Encoding {
+    Base64,
+}
+
+/// A valid result, with its artifacts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskOutcome {
+    pub lease_token: Option<i64>,
+    pub kept: StoredResult,
+    pub artifacts: Vec<TaskArtifact>,
+    pub tokens: i64,
+    pub cost_micros: i64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskArtifact {
+    pub path: String,
+    pub mime_type: String,
+    pub content: Vec<u8>,
+}
+
+/// The stored part of a result. The bytes of artifacts are in the object store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredResult {
+    pub status: ResultStatus,
+    pub output_data: Option<Map<String, Value>>,
+    pub error_message: Option<String>,
+    pub execution_time_ms: i64,
+    pub artifacts: Vec<StoredArtifact>,
+}
+
+/// A stored artifact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredArtifact {
+    pub path: String,
+    pub mime_type: String,
+    pub size: usize,
+    pub sha256: String,
+}
+
+impl TaskOutcome {
+    /// Parses the result of the task that the path names.
+    pub fn parse(new: NewResult, task: ExternalTaskId) -> Result<Self> {
+        let mut refused = ValidationErrors::default();
+        if new.task_id != task {
+            refused.add("task_id", "must be the task that the path names");
+        }
+        if new.execution_time_ms < 0 {
+            refused.add("execution_time_ms", "must not be negative");
+        }
+        refused.check("error_message", new.error_message.as_deref().map_or(Ok(()), check_text));
+        let output = new.output_data.map(Value::Object);
+        refused.check("output_data", output.as_ref().map_or(Ok(()), check_json));
+        let artifacts = parse_artifacts(&mut refused, new.artifacts);
+        let tokens = parse_tokens(&mut refused, Some(new.tokens_used));
+        let cost_micros = parse_cost(&mut refused, new.cost_usd);
+        refused.into_result()?;
+        let output_data = output.and_then(|output| if let Value::Object(map) = output { Some(map) } else { None });
+        let stored = artifacts.iter().map(|one| StoredArtifact {
+            path: one.path.clone(),
+            mime_type: one.mime_type.clone(),
+            size: one.content.len(),
+            sha256: hex::encode(Sha256::digest(&one.content)),
+        });
+        let kept = StoredResult {
+            status: new.status,
+            output_data,
+            error_message: new.error_message,
+            execution_time_ms: new.execution_time_ms,
+            artifacts: stored.collect(),
+        };
+        Ok(Self { lease_token: new.lease_token, kept, artifacts, tokens, cost_micros })
+    }
+
+    /// A hash that identifies the result, whatever the lease and the order of fields.
+    pub fn hash(&self) -> Result<Vec<u8>> {
+        let content = serde_json::to_vec(&(&self.kept, self.tokens, self.cost_micros))?;
+        Ok(Sha256::digest(content).to_vec())
+    }
+}
+
+fn parse_artifacts(refused: &mut ValidationErrors, sent: Vec<NewArtifact>) -> Vec<TaskArtifact> {
+    if sent.len() > MAX_ARTIFACTS {
+        refused.add("artifacts", format!("must be at most {MAX_ARTIFACTS}"));
+        return Vec::new();
+    }
+    let mut kept: Vec<TaskArtifact> = Vec::with_capacity(sent.len());
+    for (at, one) in sent.into_iter().enumerate() {
+        let field = |name: &str| format!("artifacts[{at}].{name}");
+        refused.check(&field("path"), check_relative_path(&one.path));
+        if kept.iter().any(|known| known.path == one.path) {
+            refused.add(field("path"), "is there twice");
+        }
+        let mime_type = one.mime_type.unwrap_or_else(|| "text/plain".to_owned());
+        let visible = mime_type.bytes().all(|b| (0x20..0x7f).contains(&b));
+        if !visible || !(3..=200).contains(&mime_type.len()) || !mime_type.contains('/') {
+            refused.add(field("mime_type"), "must be a media type such as text/plain");
+        }
+        let content = match one.encoding {
+            None => Ok(one.content.into_bytes()),
+            Some(Encoding::Base64) => STANDARD.decode(one.content).map_err(|_| "is not base64".to_owned()),
+        };
+        let content = refused.check(&field("content"), content).unwrap_or_default();
+        if one.path == PATCH_PATH {
+            refused.check(&field("content"), check_patch(&content));
+        }
+        kept.push(TaskArtifact { path: one.path, mime_type, content });
+    }
+    kept
+}
+
+/// Rejects changes that no later run could apply: a retry, a fork or another agent continues from them.
+fn check_patch(content: &[u8]) -> Result<(), String> {
+    let is_blank = content.iter().all(u8::is_ascii_whitespace);
+    let has_header = content.starts_with(b"diff --git ") || content.windows(12).any(|part| part == b"\ndiff --git ");
+    if is_blank || has_header { Ok(()) } else { Err("must be a patch as `git diff --binary` writes it".to_owned()) }
+}
+
+/// Rejects paths that leave their root on any platform.
+fn check_relative_path(path: &str) -> Result<(), String> {
+    if !(1..=1024).contains(&path.len()) || path.chars().any(char::is_control) {
+        return Err("must have 1 to 1024 characters".to_owned());
+    }
+    if path.chars().any(is_misleading) {
+        return Err("must not hold characters that are invisible or change the direction of text".to_owned());
+    }
+    if path.split('/').any(is_git_folder) {
+        return Err("must not lead into a folder .git".to_owned());
+    }
+    let leaves = path.starts_with('/')
+        || path.contains('\\')
+        || path.contains(':')
+        || path.split('/').any(|part| matches!(part, "" | "." | ".."));
+    if leaves { Err("must be relative, and stay below its root".to_owned()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::report::MAX_EXECUTION_TIME_MS, *};
+
+    fn result(changed: &Value) -> Result<TaskOutcome> {
+        let task = super::super::task_id(crate::kernel::id::SessionId(uuid::Uuid::nil()), 1);
+        let mut body = json!({"task_id": task, "status": "completed", "execution_time_ms": 1, "tokens_used": 2, "cost_usd": "0.5"});
+        body.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
+        TaskOutcome::parse(serde_json::from_value(body).unwrap(), task)
+    }
+
+    #[test]
+    fn paths_that_leave_their_root_are_refused_by_field() {
+        for good in [
+            "a",
+            "a/b.txt",
+            "a b/ä.md",
+            ".hidden",
+            "..a",
+            "changes.patch",
+            ".github/a.yml",
+            ".gitignore",
+            "👩\u{200d}💻.md",
+        ] {
+            assert!(result(&json!({"artifacts": [{"path": good, "content": ""}]})).is_ok(), "{good}");
+        }
+        for wrong in [
+            "",
+            "/a",
+            "..",
+            "../a",
+            "a/../b",
+            "a//b",
+            "a/",
+            "./a",
+            "a\\..\\b",
+            "C:/a",
+            "a\nb",
+            "a\0",
+            "a\u{202e}b",
+            "a\u{200b}",
+            ".git/config",
+            "a/.GIT/hooks/x",
+            ".git",
+        ] {
+            let refused = result(&json!({"artifacts": [{"path": wrong, "content": ""}]})).unwrap_err();
+            assert_eq!(refused.fields()[0].field, "artifacts[0].path", "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_result_is_known_by_what_it_says_and_not_by_its_lease() {
+        let hash = |changed: Value| result(&changed).unwrap().hash().unwrap();
+        assert_eq!(hash(json!({})), hash(json!({"lease_token": 7})));
+        assert_eq!(hash(json!({"cost_usd": 0.5})), hash(json!({"cost_usd": "0.50"})));
+        for other in [
+            json!({"tokens_used": 3}),
+            json!({"status": "failed"}),
+            json!({"artifacts": [{"path": "a", "content": "b"}]}),
+        ] {
+            assert_ne!(hash(json!({})), hash(other));
+        }
+    }
+
+    #[test]
+    fn a_duration_may_have_a_fraction_and_stays_in_range() {
+        let duration = |sent: Value| result(&json!({"execution_time_ms": sent})).map(|one| one.kept.execution_time_ms);
+        assert_eq!(duration(json!(5.5)).unwrap(), 6);
+        assert_eq!(duration(json!(0)).unwrap(), 0);
+        assert_eq!(duration(json!(1e300)).unwrap(), MAX_EXECUTION_TIME_MS);
+        assert_eq!(duration(json!(i64::MAX)).unwrap(), MAX_EXECUTION_TIME_MS);
+        assert_eq!(duration(json!(-1.5)).unwrap_err().fields()[0].field, "execution_time_ms");
+    }
+
+    #[test]
+    fn a_file_of_changes_that_is_no_patch_is_refused_by_field() {
+        let sent = |content: &str| result(&json!({"artifacts": [{"path": "changes.patch", "content": content}]}));
+        for good in ["", "\n", "diff --git a/a b/a\nnew file mode 100644\n--- /dev/null\n+++ b/a\n@@ -0,0 +1 @@\n+x\n"]
+        {
+            assert!(sent(good).is_ok(), "{good:?}");
+        }
+        for wrong in ["not a patch at all", "{}", "+ a line"] {
+            assert_eq!(sent(wrong).unwrap_err().fields()[0].field, "artifacts[0].content", "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn content_may_come_as_base64() {
+        let sent = json!({"artifacts": [{"path": "a", "content": "AAE=", "encoding": "base64", "mime_type": "application/octet-stream"}]});
+        assert_eq!(result(&sent).unwrap().artifacts[0].content, [0, 1]);
+        let wrong = json!({"artifacts": [{"path": "a", "content": "?", "encoding": "base64"}]});
+        assert_eq!(result(&wrong).unwrap_err().fields()[0].field, "artifacts[0].content");
+    }
+}

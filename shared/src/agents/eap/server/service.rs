@@ -1,0 +1,369 @@
+//! The use cases of external agents: register, send heartbeats, claim tasks, report on them, and rotate tokens.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::{
+    agents::registry::{
+        self, Agent, Kind, Liveness, State, Status,
+        breaker::BreakerRecord,
+        performance::PerformanceStats,
+        secret::seal_secret,
+        service::{ProbeReport, enqueue_probe, probe_new_agent, trust_of_new},
+        store::NewAgent,
+    },
+    agents::services::AgentServices,
+    events::log,
+    identity::{
+        audit::{self, AuditEntry},
+        auth::{AgentCaller, Caller, agent_tokens},
+        tenants,
+    },
+    kernel::{
+        clock::Time,
+        error::{Code, Error, Result},
+        id::{AgentId, ExternalTaskId, SessionId, TenantId},
+    },
+    platform::{
+        postgres::{OnConstraint, in_unit_of_work, lock_names},
+        queue::job::Job,
+    },
+};
+
+use super::{
+    MAX_GRANTS,
+    claims::{self, Claim},
+    lease_duration,
+    registration::{AgentRegistration, Heartbeat},
+    report::Progress,
+    result::TaskOutcome,
+    sign::new_secret,
+    store::{self, AgentTask, NewStoredResult, ReportOutcome, TaskOwner},
+    task::{LeasedTask, TaskMessage},
+};
+
+/// A new registration. The secrets are returned only here.
+pub struct RegisteredAgent {
+    pub agent_id: AgentId,
+    pub auth_token: String,
+    /// The secret that signs pushes; `None` for a pulling agent.
+    pub signing_secret: Option<String>,
+    /// It takes only the caller's own sessions, until a lead trusts it.
+    pub restricted: bool,
+    /// What the first probe of its endpoint showed; `None` for a pulling agent.
+    pub probe: Option<ProbeReport>,
+}
+
+/// Registers an agent of the caller's tenant, with a token of its own.
+pub async fn register(services: &AgentServices, caller: &Caller, new: AgentRegistration) -> Result<RegisteredAgent> {
+    if let Some(url) = &new.endpoint_url {
+        services.outbound()?.resolve_and_check(url).await.map_err(|why| Error::invalid_field("endpoint_url", why))?;
+    }
+    let mut agent = new_agent(services, caller, new);
+    let signing_secret = agent.endpoint_url.is_some().then(new_secret);
+    let sealed = signing_secret.as_ref().map(|secret| seal_secret(&services.pepper, agent.id, secret.as_bytes()));
+    let sealed = sealed.transpose()?;
+    let probe = probe_new_agent(services, &mut agent, sealed.as_deref()).await;
+    let token = in_unit_of_work(&services.db, async {
+        let mut tx = services.db.tenant(caller.tenant_id).await?;
+        tx.take_lock(&lock_names::tenant_agents(caller.tenant_id));
+        tenants::service::check_new_agent(services, &mut tx, caller.tenant_id).await?;
+        registry::store::insert_agent(&mut tx, &NewAgent { agent: &agent, endpoint_secret: sealed.as_deref() })
+            .await
+            .on_constraint("agents_name", || {
+            Error::new(Code::AlreadyExists, "An agent of your tenant has this name already.")
+        })?;
+        log::publish(&mut tx, registry::service::registered_event(&agent, caller.actor()));
+        audit::record(
+            &mut tx,
+            AuditEntry::new(caller, agent.created_at, "agent.register", agent.id).with_after(audit_fields(&agent)),
+        );
+        tx.commit().await?;
+        agent_tokens::create(services, caller.tenant_id, caller, agent.id, None).await
+    })
+    .await?;
+    services.notify_tenant(caller.tenant_id).await;
+    services.enqueue(&[(Job::admit(caller.tenant_id, agent.id), Duration::ZERO)]).await;
+    enqueue_probe(services, &agent).await;
+    Ok(RegisteredAgent {
+        agent_id: agent.id,
+        auth_token: token.text,
+        signing_secret,
+        restricted: agent.trust.restricted,
+        probe,
+    })
+}
+
+fn audit_fields(agent: &Agent) -> serde_json::Value {
+    json!({
+        "name": agent.name,
+        "kind": agent.kind,
+        "agent_type": agent.agent_type,
+        "version": agent.software_version,
+        "capabilities": agent.capabilities,
+        "skills": agent.skills,
+        "capacity": agent.capacity,
+        "endpoint_url": agent.endpoint_url,
+        "metadata": agent.metadata,
+    })
+}
+
+fn new_agent(services: &AgentServices, caller: &Caller, new: AgentRegistration) -> Agent {
+    let now = services.clock.now();
+    Agent {
+        id: AgentId::new(),
+        tenant_id: Some(caller.tenant_id),
+        name: new.name,
+        kind: Kind::Eap,
+        agent_type: new.agent_type,
+        description: None,
+        capabilities: new.capabilities,
+        skills: new.skills,
+        capacity: Some(new.capacity),
+        endpoint_url: new.endpoint_url,
+        software_version: Some(new.version),
+        metadata: new.metadata,
+        routable: true,
+        state: State::Active,
+        deregistered_at: None,
+        liveness: Liveness::Alive,
+        // Registration counts as a heartbeat.
+        last_heartbeat_at: Some(now),
+        reported_status: None,
+        reported_load: None,
+        reported_tasks: None,
+        metrics: json!({}),
+        figures: PerformanceStats::default(),
+        last_result_at: None,
+        breakers: BreakerRecord::default(),
+        trust: trust_of_new(caller),
+        offers_ignored_since: None,
+        shared_with_all: false,
+        version: 1,
+        created_by: caller.actor(),
+        created_at: now,
+        updated_at: now,
+        running: 0,
+        tenant_running: 0,
+    }
+}
+
+/// Records a heartbeat. An agent that reports that it goes offline hands its work back at once.
+pub async fn record_heartbeat(services: &AgentServices, agent: &AgentCaller, heartbeat: &Heartbeat) -> Result<()> {
+    agent_tokens::record_use(services, agent).await?;
+    let was = store::record_heartbeat(&services.db, agent.agent_id, heartbeat, services.clock.now()).await?;
+    services.notify_tenant(agent.tenant_id).await;
+    if was.is_some() && heartbeat.status == Status::Offline {
+        return registry::liveness::revoke_work(services, agent.agent_id).await;
+    }
+    match was {
+        None => Err(registry::store::not_found(agent.agent_id)),
+        Some(Liveness::Alive) => Ok(()),
+        Some(was) => {
+            tracing::info!(agent.id = %agent.agent_id, was = was.name(), "an agent is back");
+            services.enqueue(&[(Job::admit(agent.tenant_id, agent.agent_id), Duration::ZERO)]).await;
+            Ok(())
+        }
+    }
+}
+
+/// The shortest time between two calls of an agent that are recorded as signs of life.
+const CALL_INTERVAL: TimeDelta = TimeDelta::seconds(5);
+
+/// Records a call of an agent as a sign of life. With `claims`, the agent shows that it takes the work that it is
+/// offered. An agent that may get work again since is offered what waits for it.
+async fn record_call(services: &AgentServices, agent: &AgentCaller, claims: bool) -> Result<()> {
+    let now = services.clock.now();
+    agent_tokens::record_use(services, agent).await?;
+    if claims::record_call(&services.db, agent.agent_id, now, now - CALL_INTERVAL, claims).await? {
+        tracing::info!(agent.id = %agent.agent_id, "an agent is back");
+        services.notify_tenant(agent.tenant_id).await;
+        services.enqueue(&[(Job::admit(agent.tenant_id, agent.agent_id), Duration::ZERO)]).await;
+    }
+    Ok(())
+}
+
+/// A request of an agent for tasks.
+#[derive(Clone, Debug, Default)]
+pub struct TaskRequest {
+    /// The most tasks that it takes besides those that it holds.
+    pub max_tasks: i32,
+    /// The longest wait for the first task.
+    pub wait: Duration,
+    /// The tasks that it holds, whose leases it asks for anew.
+    pub held: Vec<ExternalTaskId>,
+    /// It asks for the leases of all tasks that it holds: it has lost its memory.
+    pub reclaims: bool,
+}
+
+/// Leases tasks to an agent, and waits for the first: anew those that it holds and asks for, then those that wait. At
+/// most as many claims of an agent wait as it has capacity.
+pub async fn claim_tasks(
+    services: &AgentServices,
+    agent: &AgentCaller,
+    request: &TaskRequest,
+) -> Result<Vec<LeasedTask>> {
+    let end = Instant::now() + request.wait;
+    record_call(services, agent, true).await?;
+    let leased = claim_now(services, agent.agent_id, request).await?;
+    if !leased.is_empty() || request.wait.is_zero() {
+        return Ok(leased);
+    }
+    let capacity = registry::store::find_capacity(&services.db, agent.tenant_id, agent.agent_id).await?;
+    let most = usize::try_from(capacity).unwrap_or(0).max(1);
+    let mut waiting = services.task_waiters.begin(agent.agent_id, most).ok_or_else(|| too_many_claims(most))?;
+    loop {
+        // A task that came before the claim waited sent it no notification.
+        let leased = claim_now(services, agent.agent_id, request).await?;
+        if !leased.is_empty() || Instant::now() >= end {
+            return Ok(leased);
+        }
+        waiting.wait_for_task(&services.cache, end).await;
+    }
+}
+
+fn too_many_claims(most: usize) -> Error {
+    Error::new(Code::QuotaExceeded, format!("{most} claims of this agent wait already, as many as it has capacity."))
+}
+
+/// Leases the tasks that there are, and has their sessions observed: those that were only offered run from now on. If
+/// that fails, they are observed when their offers end.
+async fn claim_now(services: &AgentServices, agent: AgentId, request: &TaskRequest) -> Result<Vec<LeasedTask>> {
+    let now = services.clock.now();
+    let claim = Claim {
+        agent,
+        now,
+        until: lease_end(services, now),
+        max_tasks: request.max_tasks,
+        max_grants: MAX_GRANTS,
+        held: &request.held,
+        reclaims: request.reclaims,
+    };
+    let leased = claims::claim_tasks(&services.db, &claim).await?;
+    for (tenant_id, one) in &leased {
+        if let Err(error) = observe_soon(services, *tenant_id, one.task.session_id).await {
+            tracing::warn!(?error, session.id = %one.task.session_id, "a claimed session is observed later");
+        }
+    }
+    Ok(leased.into_iter().map(|(_, one)| one).collect())
+}
+
+fn lease_end(services: &AgentServices, now: Time) -> Time {
+    now + TimeDelta::from_std(lease_duration(services.heartbeat_interval)).unwrap_or_default()
+}
+
+/// The answer to a report.
+pub struct ReportResponse {
+    pub cancel: bool,
+    pub messages: Vec<TaskMessage>,
+}
+
+/// Records a report, renews the lease, and makes the next observation of the session due.
+pub async fn record_progress(
+    services: &AgentServices,
+    agent: &AgentCaller,
+    task: ExternalTaskId,
+    report: &Progress,
+) -> Result<ReportResponse> {
+    record_call(services, agent, false).await?;
+    tenants::service::check_stored_bytes(services, agent.tenant_id).await?;
+    let now = services.clock.now();
+    let key = AgentTask { agent_id: agent.agent_id, task_id: task };
+    match store::record_progress(&services.db, key, report, now, lease_end(services, now)).await? {
+        ReportOutcome::Accepted(tenant_id, session_id, receipt) => {
+            if receipt.has_news {
+                observe_soon(services, tenant_id, session_id).await?;
+            }
+            Ok(ReportResponse { cancel: receipt.cancel, messages: receipt.messages })
+        }
+        ReportOutcome::UnknownTask => Err(unknown_task(task)),
+        ReportOutcome::Duplicate | ReportOutcome::Conflict | ReportOutcome::LeaseLost => Err(lease_lost()),
+    }
+}
+
+/// Stores a result. Returns false when the same result was stored before. The next observation of the session, which is
+/// due at once, reads it.
+pub async fn record_result(
+    services: &AgentServices,
+    agent: &AgentCaller,
+    task: ExternalTaskId,
+    outcome: TaskOutcome,
+) -> Result<bool> {
+    record_call(services, agent, false).await?;
+    let owner = store::find_owner(&services.db, agent.agent_id, task).await?.ok_or_else(|| unknown_task(task))?;
+    let hash = outcome.hash()?;
+    if let Some(known) = &owner.result_hash {
+        return if *known == hash { Ok(false) } else { Err(result_differs()) };
+    }
+    if !owner.leased || outcome.lease_token.is_some_and(|token| token != owner.lease_token) {
+        return Err(lease_lost());
+    }
+    let (tenant_id, session_id) = (owner.tenant_id, owner.session_id);
+    match Box::pin(store_result(services, agent, task, &owner, outcome, &hash)).await? {
+        ReportOutcome::Accepted(..) => {
+            observe_soon(services, tenant_id, session_id).await?;
+            Ok(true)
+        }
+        ReportOutcome::Duplicate => Ok(false),
+        ReportOutcome::Conflict => Err(result_differs()),
+        ReportOutcome::LeaseLost => Err(lease_lost()),
+        ReportOutcome::UnknownTask => Err(unknown_task(task)),
+    }
+}
+
+async fn store_result(
+    services: &AgentServices,
+    agent: &AgentCaller,
+    task: ExternalTaskId,
+    owner: &TaskOwner,
+    outcome: TaskOutcome,
+    hash: &[u8],
+) -> Result<ReportOutcome<()>> {
+    for artifact in outcome.artifacts {
+        services.files.put_content(owner.tenant_id, owner.session_id, artifact.content).await?;
+    }
+    let now = services.clock.now();
+    let (lease_token, tokens, cost_micros) = (outcome.lease_token, outcome.tokens, outcome.cost_micros);
+    let new = NewStoredResult { lease_token, hash, kept: &outcome.kept, tokens, cost_micros };
+    let mut tx = services.db.tenant(owner.tenant_id).await?;
+    let taken = store::record_result(&mut tx, AgentTask { agent_id: agent.agent_id, task_id: task }, &new, now).await?;
+    if matches!(taken, ReportOutcome::Accepted(..)) {
+        let details =
+            json!({"task_id": task, "status": outcome.kept.status, "artifacts": outcome.kept.artifacts.len()});
+        audit::record(&mut tx, AuditEntry::new(agent, now, "session.result", owner.session_id).with_after(details));
+    }
+    tx.commit().await?;
+    Ok(taken)
+}
+
+/// Makes the next observation of a session due now.
+pub(crate) async fn observe_soon(services: &AgentServices, tenant_id: TenantId, session_id: SessionId) -> Result<()> {
+    store::make_sessions_due(&services.db, tenant_id, &[session_id], services.clock.now()).await?;
+    services.enqueue(&[(Job::observe(tenant_id, session_id), Duration::ZERO)]).await;
+    Ok(())
+}
+
+/// Creates a new token for the agent. The token of this call stays valid for a while.
+pub async fn rotate_token(services: &AgentServices, agent: &AgentCaller) -> Result<String> {
+    record_call(services, agent, false).await?;
+    Ok(agent_tokens::rotate(services, agent.tenant_id, agent, agent.token_id, None).await?.text)
+}
+
+/// The error for an unknown task, or one of another agent: the error does not reveal which.
+#[track_caller]
+fn unknown_task(task: ExternalTaskId) -> Error {
+    Error::new(Code::TaskNotFound, format!("There is no task {task}."))
+}
+
+#[track_caller]
+fn lease_lost() -> Error {
+    Error::new(Code::LeaseLost, "The task is no longer assigned to this agent.")
+}
+
+#[track_caller]
+fn result_differs() -> Error {
+    Error::new(Code::ResultDiffers, "A different result of this task was accepted before.")
+}

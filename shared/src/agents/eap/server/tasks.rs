@@ -1,0 +1,132 @@
+//! Tasks of external agents, for the runtime: creating, reading and cancelling them.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::{
+    agents::{
+        contract::{OutputFile, UserMessage},
+        registry::secret::open_secret,
+    },
+    kernel::{
+        clock::{Clock, Time},
+        encryption::Pepper,
+        error::{Error, Result},
+        id::{AgentId, MessageId, SessionId, TenantId},
+    },
+    platform::{object_store::Files, postgres::Db, redis::cache::Cache},
+};
+
+use super::{
+    claims, lease_duration,
+    result::{StoredResult, TaskOutcome},
+    store::{self, AgentTask, NewStoredResult},
+    task::TaskMessage,
+    task_notifier,
+};
+
+pub use super::store::{NewTask, TaskChange, TaskKey, TaskSnapshot, TaskState};
+
+/// The task store. Cheap to clone.
+#[derive(Clone)]
+pub struct Tasks {
+    pub db: Db,
+    pub cache: Cache,
+    pub files: Files,
+    pub pepper: Pepper,
+    pub clock: Clock,
+    /// How often agents send a heartbeat.
+    pub heartbeat_interval: Duration,
+}
+
+impl Tasks {
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// When a lease that begins now ends.
+    pub fn lease_end(&self) -> Time {
+        self.now() + TimeDelta::from_std(lease_duration(self.heartbeat_interval)).unwrap_or_default()
+    }
+
+    /// Creates a task for an agent, once. A pulling agent is notified. For an agent with an endpoint, the lease begins
+    /// now.
+    pub async fn create_task(&self, new: NewTask<'_>) -> Result<()> {
+        store::insert_task(&self.db, &new, self.now()).await?;
+        if new.pushed_until.is_none() {
+            task_notifier::notify_agent(&self.cache, new.agent_id).await;
+        }
+        Ok(())
+    }
+
+    pub async fn parent_summary(&self, tenant_id: TenantId, session: SessionId) -> Result<Option<String>> {
+        store::parent_summary(&self.db, tenant_id, session).await
+    }
+
+    /// A task with the reports after a position.
+    pub async fn find_task(&self, key: TaskKey, after: i64) -> Result<Option<TaskSnapshot>> {
+        store::find_task(&self.db, key.tenant_id, key.task_id, after).await
+    }
+
+    pub async fn change_task(&self, key: TaskKey, change: TaskChange) -> Result<()> {
+        store::change_task(&self.db, key.tenant_id, key.task_id, change, self.now()).await
+    }
+
+    /// Takes back a task that waits to be claimed, or claimed anew. False: it was claimed.
+    pub async fn withdraw_task(&self, key: TaskKey) -> Result<bool> {
+        claims::withdraw_task(&self.db, key, self.now()).await
+    }
+
+    /// Appends a message. Returns it with its number, or `None` when there is no such task.
+    pub async fn append_message(
+        &self,
+        key: TaskKey,
+        id: MessageId,
+        message: &UserMessage,
+    ) -> Result<Option<TaskMessage>> {
+        store::append_message(&self.db, key, id, message, self.now()).await
+    }
+
+    /// Records the result with which the agent answered a push.
+    pub async fn record_push_result(
+        &self,
+        key: TaskKey,
+        session: SessionId,
+        agent: AgentId,
+        outcome: TaskOutcome,
+    ) -> Result<()> {
+        let TaskKey { tenant_id, task_id } = key;
+        let hash = outcome.hash()?;
+        for artifact in outcome.artifacts {
+            self.files.put_content(tenant_id, session, artifact.content).await?;
+        }
+        let (tokens, cost_micros) = (outcome.tokens, outcome.cost_micros);
+        let new = NewStoredResult { lease_token: None, hash: &hash, kept: &outcome.kept, tokens, cost_micros };
+        let mut tx = self.db.tenant(tenant_id).await?;
+        store::record_result(&mut tx, AgentTask { agent_id: agent, task_id }, &new, self.now()).await?;
+        tx.commit().await
+    }
+
+    /// Loads the artifacts of a result.
+    pub async fn load_artifacts(
+        &self,
+        tenant_id: TenantId,
+        session: SessionId,
+        kept: &StoredResult,
+    ) -> Result<Vec<OutputFile>> {
+        let mut files = Vec::with_capacity(kept.artifacts.len());
+        for one in &kept.artifacts {
+            let content = self.files.get(tenant_id, session, &one.sha256).await?.to_vec();
+            files.push(OutputFile { path: one.path.clone(), mime_type: one.mime_type.clone(), content });
+        }
+        Ok(files)
+    }
+
+    /// The secret that signs pushes to an agent.
+    pub fn signing_secret(&self, agent: AgentId, sealed: Option<&[u8]>) -> Result<String> {
+        let sealed = sealed.ok_or_else(|| Error::internal("an agent that is pushed to has no signing secret"))?;
+        String::from_utf8(open_secret(&self.pepper, agent, sealed)?)
+            .map_err(|_| Error::internal("a signing secret is no text"))
+    }
+}

@@ -1,0 +1,11 @@
+//! Agents: their registry, the marketplace between tenants, and one client per agent protocol behind one contract.
+
+pub mod a2a_client;
+pub mod contract;
+pub mod eap;
+pub mod manual;
+pub mod marketplace;
+pub mod opencode;
+pub mod registry;
+pub mod scripted;
+pub mod services;

@@ -1,0 +1,286 @@
+//! The use cases of agents: create, read, update and deregister.
+
+mod deregister;
+mod patch;
+mod platform;
+mod probe;
+mod statistics;
+mod tokens;
+mod update;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{
+    agents::services::AgentServices,
+    events::log::{
+        self,
+        tenant::{TenantEvent, TenantEventType},
+    },
+    identity::{
+        audit::{self, AuditEntry},
+        auth::{Caller, Role, agent_tokens},
+        tenants,
+    },
+    kernel::{
+        actor::Actor,
+        clock::Time,
+        error::{Code, Error, Result},
+        id::AgentId,
+    },
+    platform::{
+        postgres::{Tx, in_unit_of_work, lock_names},
+        queue::job::Job,
+    },
+};
+
+pub use self::deregister::{RemovalOutcome, deregister_drained, remove_agent, remove_itself};
+pub use self::patch::patch_agent;
+pub use self::probe::ProbeReport;
+pub(in crate::agents) use self::probe::{enqueue_probe, probe_new_agent};
+pub use self::statistics::{AgentCounts, AgentPerformance, agent_performance, count_agents};
+pub use self::tokens::{list_tokens, revoke_token};
+pub use super::store::not_found;
+use super::{
+    Agent, AgentType, DEFAULT_CAPACITY, Kind, Liveness, State, Status,
+    breaker::BreakerRecord,
+    draft::{AgentInput, AgentPatch},
+    performance::{PerformanceStats, Tier},
+    route::Owner,
+    secret,
+    store::{self, NewAgent},
+    trust::TrustRecord,
+};
+
+/// How many agents one query reads while a list is filtered by computed fields.
+const PAGE_SIZE: i64 = 200;
+
+/// An agent as a tenant sees it.
+#[derive(Clone, Debug)]
+pub struct AgentDetails {
+    pub agent: Agent,
+    pub owner: Owner,
+    /// The name of the tenant that shares it.
+    pub publisher: Option<String>,
+    pub now: Time,
+}
+
+impl AgentDetails {
+    fn for_owner(agent: Agent, now: Time) -> Self {
+        Self { agent, owner: Owner::Own, publisher: None, now }
+    }
+}
+
+/// A filter of agents. All given conditions must hold; an empty list means no condition.
+#[derive(Clone, Debug, Default)]
+pub struct AgentListFilter {
+    pub rows: store::AgentFilter,
+    pub status: Vec<Status>,
+    pub tier: Vec<Tier>,
+}
+
+impl AgentListFilter {
+    fn matches(&self, agent: &Agent) -> bool {
+        (self.status.is_empty() || self.status.contains(&agent.status()))
+            && (self.tier.is_empty() || self.tier.contains(&agent.tier()))
+    }
+}
+
+/// Parses the input for a new agent.
+pub fn parse_new_agent(services: &AgentServices, kind: Kind, input: AgentInput) -> Result<AgentPatch> {
+    let outbound = services.outbound()?;
+    AgentPatch::parse_new(kind, input, |url| outbound.check_url(url).map(|_| ()))
+}
+
+/// Parses a change to an agent.
+pub fn parse_agent_patch(services: &AgentServices, input: AgentInput) -> Result<AgentPatch> {
+    let outbound = services.outbound()?;
+    AgentPatch::parse(input, |url| outbound.check_url(url).map(|_| ()))
+}
+
+/// An agent that was just created.
+pub struct CreatedAgent {
+    pub details: AgentDetails,
+    /// The token of an EAP agent, which is returned only here.
+    pub token: Option<String>,
+    /// What the first probe of its server showed; `None` for an agent without one.
+    pub probe: Option<ProbeReport>,
+}
+
+/// Creates an agent of the caller's tenant.
+pub async fn create(
+    services: &AgentServices,
+    caller: &Caller,
+    kind: Kind,
+    mut fields: AgentPatch,
+) -> Result<CreatedAgent> {
+    let now = services.clock.now();
+    let mut agent = new_agent(caller, kind, now);
+    let plain = fields.endpoint_secret.take().flatten();
+    fields.apply(&mut agent)?;
+    let sealed = plain.map(|plain| secret::seal_secret(&services.pepper, agent.id, plain.as_bytes())).transpose()?;
+    let probe = probe_new_agent(services, &mut agent, sealed.as_deref()).await;
+    let mut after = audit_fields(&agent);
+    record_secret_change(&mut after, sealed.is_some());
+    let entry = AuditEntry::new(caller, now, "agent.create", agent.id).with_after(after);
+    let write = async {
+        let mut tx = services.db.tenant(caller.tenant_id).await?;
+        tx.take_lock(&lock_names::tenant_agents(caller.tenant_id));
+        tenants::service::check_new_agent(services, &mut tx, caller.tenant_id).await?;
+        audit::record(&mut tx, entry);
+        log::publish(&mut tx, registered_event(&agent, caller.actor()));
+        store::insert_agent(&mut tx, &NewAgent { agent: &agent, endpoint_secret: sealed.as_deref() }).await?;
+        tx.commit().await?;
+        if kind != Kind::Eap {
+            return Ok(None);
+        }
+        let issued = agent_tokens::create(services, caller.tenant_id, caller, agent.id, None).await?;
+        Ok(Some(issued.text))
+    };
+    let token = Box::pin(in_unit_of_work(&services.db, write)).await?;
+    services.notify_tenant(caller.tenant_id).await;
+    services.enqueue(&[(Job::admit(caller.tenant_id, agent.id), Duration::ZERO)]).await;
+    enqueue_probe(services, &agent).await;
+    Ok(CreatedAgent { details: AgentDetails::for_owner(agent, now), token, probe })
+}
+
+/// The trust in an agent that the caller registers: without the role lead, it takes only the caller's own sessions
+/// until a lead trusts it.
+pub(in crate::agents) fn trust_of_new(caller: &Caller) -> TrustRecord {
+    let registered_by = caller.principal.user_id();
+    TrustRecord { restricted: caller.role < Role::Lead, registered_by, ..TrustRecord::default() }
+}
+
+fn new_agent(caller: &Caller, kind: Kind, now: Time) -> Agent {
+    Agent {
+        id: AgentId::new(),
+        tenant_id: Some(caller.tenant_id),
+        name: String::new(),
+        kind,
+        agent_type: AgentType::Implementer,
+        description: None,
+        capabilities: Vec::new(),
+        skills: Vec::new(),
+        capacity: Some(DEFAULT_CAPACITY),
+        endpoint_url: None,
+        software_version: None,
+        metadata: serde_json::Map::new(),
+        routable: true,
+        state: State::Active,
+        deregistered_at: None,
+        // An agent that sends heartbeats is offline until the first one.
+        liveness: if kind == Kind::Eap { Liveness::Offline } else { Liveness::Alive },
+        last_heartbeat_at: None,
+        reported_status: None,
+        reported_load: None,
+        reported_tasks: None,
+        metrics: json!({}),
+        figures: PerformanceStats::default(),
+        last_result_at: None,
+        breakers: BreakerRecord::default(),
+        trust: trust_of_new(caller),
+        offers_ignored_since: None,
+        shared_with_all: false,
+        version: 1,
+        created_by: caller.actor(),
+        created_at: now,
+        updated_at: now,
+        running: 0,
+        tenant_running: 0,
+    }
+}
+
+/// One agent that the caller's tenant sees.
+pub async fn get(services: &AgentServices, caller: &Caller, id: AgentId) -> Result<AgentDetails> {
+    let agent = store::find_agent(&services.db, caller.tenant_id, id).await?;
+    if agent.state == State::Deregistered {
+        return Err(not_found(id));
+    }
+    Ok(with_details(services, caller, vec![agent]).await?.remove(0))
+}
+
+/// All agents that the caller's tenant sees, as routing sees them.
+pub async fn list_visible(services: &AgentServices, caller: &Caller) -> Result<Vec<Agent>> {
+    store::list_visible(&services.db, caller.tenant_id, Some(&caller.actor())).await
+}
+
+/// A page of the agents that the caller's tenant sees, newest first.
+pub async fn list(
+    services: &AgentServices,
+    caller: &Caller,
+    filter: &AgentListFilter,
+    before: Option<AgentId>,
+    limit: i64,
+) -> Result<Vec<AgentDetails>> {
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let (mut found, mut before) = (Vec::new(), before);
+    while found.len() < wanted {
+        let page = store::find_page(&services.db, caller.tenant_id, &filter.rows, before, PAGE_SIZE).await?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.id);
+        found.extend(page.into_iter().filter(|agent| filter.matches(agent)));
+    }
+    found.truncate(wanted);
+    with_details(services, caller, found).await
+}
+
+async fn with_details(services: &AgentServices, caller: &Caller, agents: Vec<Agent>) -> Result<Vec<AgentDetails>> {
+    let now = services.clock.now();
+    let mut publishers = std::collections::HashMap::new();
+    if agents.iter().any(|agent| agent.owner(caller.tenant_id) == Owner::Shared) {
+        publishers = store::list_publishers(&services.db, caller.tenant_id).await?;
+    }
+    let shown = agents.into_iter().map(|agent| {
+        let (owner, publisher) = (agent.owner(caller.tenant_id), publishers.remove(&agent.id));
+        AgentDetails { agent, owner, publisher, now }
+    });
+    Ok(shown.collect())
+}
+
+/// Locks an agent of the caller's tenant. A tenant that sees the agent without owning it gets `FORBIDDEN`.
+pub(in crate::agents) async fn lock_own_agent(tx: &mut Tx, caller: &Caller, id: AgentId) -> Result<Agent> {
+    match store::lock_own(tx, caller.tenant_id, id).await {
+        Err(error) if error.code() == Code::AgentNotFound && store::is_owned_by_another_tenant(tx, id).await? => {
+            Err(not_own(&store::find_agent_in(tx, id).await?))
+        }
+        found => found,
+    }
+}
+
+/// The error for an agent that the caller sees and may not change.
+#[track_caller]
+fn not_own(agent: &Agent) -> Error {
+    let whose = if agent.is_of_platform() { "the platform's: only an admin changes it" } else { "another tenant's" };
+    Error::new(Code::AgentNotOwned, format!("The agent {} is {whose}.", agent.name))
+}
+
+/// The event for a new agent.
+pub(crate) fn registered_event(agent: &Agent, by: Actor) -> TenantEvent {
+    let payload = json!({"agent_id": agent.id, "name": agent.name, "kind": agent.kind, "agent_type": agent.agent_type});
+    TenantEvent::new(TenantEventType::AgentRegistered, by, agent.created_at, payload)
+}
+
+/// The event for a changed state or liveness.
+fn status_changed_event(agent: &Agent, by: Actor) -> TenantEvent {
+    let payload = json!({"agent_id": agent.id, "name": agent.name, "state": agent.state, "liveness": agent.liveness});
+    TenantEvent::new(TenantEventType::AgentStatusChanged, by, agent.updated_at, payload)
+}
+
+/// The fields of an agent in the audit log.
+fn audit_fields(agent: &Agent) -> Value {
+    json!({
+        "name": agent.name, "kind": agent.kind, "agent_type": agent.agent_type, "description": agent.description,
+        "capabilities": agent.capabilities, "skills": agent.skills, "capacity": agent.capacity,
+        "endpoint_url": agent.endpoint_url, "version": agent.software_version, "metadata": agent.metadata,
+        "state": agent.state, "trusted": agent.trust.trusted, "restricted": agent.trust.restricted,
+        "conformance_passed_at": agent.trust.conformance_passed_at,
+    })
+}
+
+/// Records that a secret was sent. The log masks the field by its name.
+fn record_secret_change(after: &mut Value, sent: bool) {
+    if sent {
+        after["endpoint_secret"] = json!("sent");
+    }
+}

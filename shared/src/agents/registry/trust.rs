@@ -1,0 +1,41 @@
+//! Trust in an agent: which sessions it may get before it has proven that it does its work. Pure; docs/agents.md
+//! specifies the rules.
+
+use crate::kernel::{clock::Time, id::UserId};
+
+/// So many successes end the probation of an agent.
+pub const PROOF_SUCCESSES: f64 = 3.0;
+
+/// How many sessions of a tenant that name no agent an agent on probation works on at once.
+pub const MAX_CANARIES: i64 = 1;
+
+/// What a tenant grants an agent, for the tenant and the actor that see it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrustRecord {
+    /// A lead trusts it, or the operator configured it.
+    pub trusted: bool,
+    /// It takes only the sessions of whoever registered it, until a lead trusts it.
+    pub restricted: bool,
+    pub registered_by: Option<UserId>,
+    pub conformance_passed_at: Option<Time>,
+    /// The tenant requires a conformance run that is not recorded.
+    pub lacks_conformance: bool,
+    /// The running sessions of the tenant on it that name no agent.
+    pub unnamed_running: i64,
+    /// Whether it takes the sessions of the actor.
+    pub serves: bool,
+}
+
+impl Default for TrustRecord {
+    fn default() -> Self {
+        Self {
+            trusted: false,
+            restricted: false,
+            registered_by: None,
+            conformance_passed_at: None,
+            lacks_conformance: false,
+            unnamed_running: 0,
+            serves: true,
+        }
+    }
+}

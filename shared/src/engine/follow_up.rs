@@ -1,0 +1,132 @@
+//! Writing a change of a session, and what follows from it: the next step, the sessions that may start now, and the
+//! sessions that waited for this one.
+
+use crate::{
+    engine::{admission::admit_for_tenant, services::Engine},
+    kernel::{
+        actor::{Actor, By},
+        error::{Code, Result},
+        id::AgentId,
+    },
+    platform::postgres::{Tx, unit_of_work::after_commit},
+    sessions::{
+        SessionKey,
+        change::SessionChange,
+        next_step::next_step_job,
+        store::{self, FoundSession},
+        transitions::commands,
+    },
+};
+
+/// Changes one session: locks and reads it, decides, writes.
+pub(crate) async fn change_session<T>(
+    engine: &Engine,
+    key: SessionKey,
+    by: By,
+    decide: impl FnOnce(&mut SessionChange) -> Result<T>,
+) -> Result<(SessionChange, T)> {
+    let mut tx = engine.db.tenant(key.tenant_id).await?;
+    let session = store::lock_session(&mut tx, key).await?;
+    let mut change = SessionChange::new(session, by, engine.clock.now());
+    let answer = decide(&mut change)?;
+    save_and_follow_up(engine, tx, &mut change).await?;
+    Ok((change, answer))
+}
+
+/// Writes a decided change, then does what follows from it.
+pub(crate) async fn save_and_follow_up(engine: &Engine, tx: Tx, change: &mut SessionChange) -> Result<()> {
+    complete_change(change);
+    store::save_change(tx, change).await?;
+    follow_up(engine, change).await;
+    Ok(())
+}
+
+/// As [`save_and_follow_up`], and returns the session with its computed fields, in the same round trip.
+pub(crate) async fn save_and_find(engine: &Engine, tx: Tx, change: &mut SessionChange) -> Result<FoundSession> {
+    complete_change(change);
+    let found = store::save_and_find(tx, change).await?;
+    follow_up(engine, change).await;
+    Ok(found)
+}
+
+/// Completes a change before it is written. A session that ends without success stays due until its waiting children
+/// are orphaned, so that a crash right after the write leaves none behind.
+fn complete_change(change: &mut SessionChange) {
+    if !change.events.is_empty() {
+        change.session.clock.updated_at = change.now;
+    }
+    if change.orphans_children && change.session.lineage.child_count > 0 {
+        change.session.schedule.next_step_at = Some(change.now);
+    }
+}
+
+/// Does what follows from a written change. A failure is logged: the rows say what is left to do.
+async fn follow_up(engine: &Engine, change: &SessionChange) {
+    let (key, agent_id) = (change.session.key(), change.session.run.agent_id);
+    if !change.events.is_empty() {
+        engine.notify_session(key.tenant_id, key.id).await;
+    }
+    if change.agent_event().is_some() {
+        engine.notify_tenant(key.tenant_id).await;
+    }
+    if let Some(job) = next_step_job(&change.session, change.now) {
+        engine.enqueue(&[job]).await;
+    }
+    if change.frees_slot {
+        admit_after_commit(engine, key, agent_id.or(change.previous_agent)).await;
+    }
+    if change.orphans_children && change.session.lineage.child_count > 0 {
+        let engine = engine.clone();
+        after_commit(Box::pin(async move {
+            if let Err(error) = orphan_below(&engine, key).await {
+                tracing::warn!(?error, session.id = %key.id, "waiting children were not orphaned; the next step will do so");
+            }
+        }))
+        .await;
+    }
+}
+
+/// Gives what a session freed to those that wait for it, once the change is committed.
+pub(crate) async fn admit_after_commit(engine: &Engine, key: SessionKey, agent: Option<AgentId>) {
+    let engine = engine.clone();
+    after_commit(Box::pin(async move {
+        if let Err(error) = admit_for_tenant(&engine, key.tenant_id, agent).await {
+            tracing::warn!(?error, session.id = %key.id, "a free slot was not given on; the reconciler will do so");
+        }
+    }))
+    .await;
+}
+
+/// Orphans, level by level, the sessions that still wait for a session which ended without success.
+pub(crate) async fn orphan_below(engine: &Engine, key: SessionKey) -> Result<()> {
+    let mut parents = vec![key.id];
+    while let Some(parent) = parents.pop() {
+        for child in store::waiting_children(&engine.db, key.tenant_id, parent).await? {
+            let child = SessionKey::new(key.tenant_id, child);
+            if orphan_session(engine, child).await? {
+                parents.push(child.id);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Orphans one session. False: it does not wait any more.
+async fn orphan_session(engine: &Engine, key: SessionKey) -> Result<bool> {
+    let mut tx = engine.db.tenant(key.tenant_id).await?;
+    let session = match store::lock_session(&mut tx, key).await {
+        Err(error) if error.code() == Code::SessionNotFound => return Ok(false),
+        locked => locked?,
+    };
+    let is_taken = session.status.holds_slot() || session.is_offered() && session.may_have_begun();
+    if session.status.is_over() || is_taken {
+        return Ok(false);
+    }
+    let mut change = SessionChange::new(session, Actor::system_part("family"), engine.clock.now());
+    commands::orphan(&mut change, "its parent ended")?;
+    complete_change(&mut change);
+    store::save_change(tx, &change).await?;
+    engine.notify_session(key.tenant_id, key.id).await;
+    engine.enqueue(&next_step_job(&change.session, change.now).into_iter().collect::<Vec<_>>()).await;
+    Ok(true)
+}

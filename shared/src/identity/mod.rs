@@ -1,0 +1,10 @@
+//! Tenants, their users, credentials and limits, and the audit log.
+
+pub mod audit;
+pub mod auth;
+pub mod concurrent_calls;
+pub mod idempotency;
+pub mod rate_limits;
+pub mod services;
+pub mod tenants;
+pub mod users;

@@ -1,0 +1,36 @@
+//! The names of the advisory locks that transactions take.
+//!
+//! A transaction that takes several takes them in this order, or two transactions could wait for each other: an agent's
+//! turns, an agent's offers, a tenant's slots, keys or agents or a session tree, then rows.
+
+use crate::kernel::id::{AgentId, SessionId, TenantId};
+
+/// Decisions about the capacity of an agent and about the order of its queue.
+pub(crate) fn agent_turns(id: AgentId) -> String {
+    format!("turns:{id}")
+}
+
+/// Decisions about the tenants that an agent is offered to, and about those that have enabled it.
+pub(crate) fn agent_offers(id: AgentId) -> String {
+    format!("offers:{id}")
+}
+
+/// Decisions about the slots and the queue of a tenant.
+pub(crate) fn tenant_slots(id: TenantId) -> String {
+    format!("slots:{id}")
+}
+
+/// The number of a tenant's API keys.
+pub(crate) fn tenant_keys(id: TenantId) -> String {
+    format!("keys:{id}")
+}
+
+/// The number of a tenant's agents.
+pub(crate) fn tenant_agents(id: TenantId) -> String {
+    format!("agents:{id}")
+}
+
+/// Deletions within one tree of sessions.
+pub(crate) fn session_tree(root: SessionId) -> String {
+    format!("tree:{root}")
+}

@@ -1,0 +1,221 @@
+//! Creating sessions: new ones, and forks from a checkpoint.
+
+use std::sync::Arc;
+
+use crate::{
+    events::log::EventType,
+    identity::{audit, auth::Caller, tenants},
+    kernel::{
+        error::{Error, Result},
+        id::SessionId,
+    },
+    models::{experiments, registry},
+    platform::postgres::{OwnedStatement, Tx, lock_names, unit_of_work::DeferredWrite},
+    sessions::{
+        ForkedFrom, Handover, MAX_DEPTH, MAX_TREE, NewLineage, Session, SessionKey,
+        admission::AdmissionSnapshot,
+        change::SessionChange,
+        draft::SessionDraft,
+        next_step::next_step_job,
+        services::SessionServices,
+        store::{self, FoundSession},
+        transitions::commands,
+    },
+};
+
+/// Creates a session, and starts it if the draft asks for it. Creates nothing if the tenant's limits refuse it.
+pub async fn create(sessions: &SessionServices, caller: &Caller, draft: SessionDraft) -> Result<FoundSession> {
+    create_from(sessions, caller, draft, None).await
+}
+
+/// As [`create`], with the files and the summary of an earlier session at its last checkpoint, which does not change.
+/// Its workspace, and where the draft names none its agent and model, are those of the earlier session.
+pub async fn create_continuation(
+    sessions: &SessionServices,
+    caller: &Caller,
+    earlier: Session,
+    mut draft: SessionDraft,
+) -> Result<FoundSession> {
+    let spec = &mut draft.spec;
+    spec.workspace.clone_from(&earlier.spec.workspace);
+    spec.model_identifier = spec.model_identifier.take().or_else(|| earlier.spec.model_identifier.clone());
+    if let (false, Some(agent)) = (spec.agent_config.contains_key("agent"), earlier.spec.agent_config.get("agent")) {
+        spec.agent_config.insert("agent".to_owned(), agent.clone());
+    }
+    create_from(sessions, caller, draft, Some(&earlier)).await
+}
+
+async fn create_from(
+    sessions: &SessionServices,
+    caller: &Caller,
+    draft: SessionDraft,
+    earlier: Option<&Session>,
+) -> Result<FoundSession> {
+    if let Some(workspace) = &draft.spec.workspace {
+        workspace.check_place(&sessions.outbound_allowed)?;
+    }
+    tenants::service::check_new_session(sessions, caller.tenant_id).await?;
+    let start = draft.start;
+    let mut tx = sessions.db.tenant(caller.tenant_id).await?;
+    if start {
+        tx.take_lock(&lock_names::tenant_slots(caller.tenant_id));
+    }
+    let now = sessions.clock.now();
+    let agent = draft.agent_name().unwrap_or(store::ANY_AGENT).to_owned();
+    check_model(&mut tx, caller, &draft).await?;
+    let lineage = add_to_tree(&mut tx, caller, draft.parent_id).await?;
+    let mut session = Session::new(caller.tenant_id, draft.spec, lineage, caller.actor(), now);
+    if let Some(earlier) = earlier {
+        let checkpoint = (earlier.last_checkpoint > 0).then_some(earlier.last_checkpoint);
+        session.lineage.forked_from = Some(ForkedFrom { session_id: earlier.id, checkpoint });
+        session.run.handover = checkpoint.map(|sequence| Handover::Checkpoint { session_id: earlier.id, sequence });
+    }
+    let mut change = SessionChange::new(session, caller, now);
+    add_creation_event(&mut change);
+    if start {
+        commands::start(&mut change, sessions.session_settings.queue_deadline(now))?;
+        change.session.version = 1;
+    }
+    change.verb = Some("create");
+    insert(sessions, tx, SessionInsert { change, agent, start }).await
+}
+
+/// Writes a new session, and enqueues its first step; or says why it is refused.
+async fn insert(sessions: &SessionServices, mut tx: Tx, insert: SessionInsert) -> Result<FoundSession> {
+    audit::record(&mut tx, insert.change.creation_entry());
+    let insert = Arc::new(insert);
+    // The queue's place of a started session has to be read. Everything about any other session is known beforehand.
+    let found = if insert.start {
+        let found = Box::pin(store::insert_and_find(tx, &insert.change, insert.insert_statement())).await;
+        Some(found.map_err(|error| insert.map_refusal(error))?)
+    } else {
+        Box::pin(tx.finish_with(insert.clone())).await?;
+        None
+    };
+    let session = &insert.change.session;
+    sessions.notify_session(session.tenant_id, session.id).await;
+    if let Some(job) = next_step_job(session, insert.change.now) {
+        sessions.enqueue(&[job]).await;
+    }
+    Ok(found.unwrap_or_else(|| FoundSession { session: session.clone(), agent: None, queue: None }))
+}
+
+/// A session that is about to be inserted.
+struct SessionInsert {
+    change: SessionChange,
+    agent: String,
+    start: bool,
+}
+
+impl SessionInsert {
+    fn insert_statement(&self) -> OwnedStatement<'_> {
+        store::insert_statement(&self.change, &self.agent, self.start)
+    }
+
+    fn limit_error(&self, snapshot: &AdmissionSnapshot) -> Error {
+        if snapshot.agent_id.is_none() && self.agent != store::ANY_AGENT {
+            return unknown_agent(&self.agent);
+        }
+        let refusal = snapshot.check_limits(self.start).err();
+        refusal.unwrap_or_else(|| Error::internal("a session was refused without a reason"))
+    }
+}
+
+impl DeferredWrite for Arc<SessionInsert> {
+    fn statements(&self) -> Vec<OwnedStatement<'_>> {
+        vec![self.insert_statement()]
+    }
+
+    fn map_refusal(&self, error: Error) -> Error {
+        match store::parse_refusal(&error) {
+            Some(snapshot) => snapshot.map_or_else(|error| error, |snapshot| self.limit_error(&snapshot)),
+            None => error,
+        }
+    }
+}
+
+fn unknown_agent(name: &str) -> Error {
+    Error::invalid_field("agent_config.agent", format!("there is no agent {name:?}; GET /api/v1/agents lists them"))
+}
+
+/// Refuses a reference to an unknown model, alias or version, and an experiment that is not running. The reference is
+/// resolved at the dispatch, because an alias moves.
+async fn check_model(tx: &mut Tx, caller: &Caller, draft: &SessionDraft) -> Result<()> {
+    let Some(named) = draft.spec.model_identifier.as_deref() else { return Ok(()) };
+    if let Some(name) = named.strip_prefix(registry::name::EXPERIMENT) {
+        let target = (Some(name), None);
+        let running = experiments::store::find_running(tx, caller.tenant_id, target, draft.spec.session_type).await?;
+        let refusal = || Error::invalid_field("model_identifier", format!("no experiment {name} runs"));
+        return running.map(|_| ()).ok_or_else(refusal);
+    }
+    if !named.starts_with(registry::name::REGISTRY) {
+        return Ok(());
+    }
+    let reference: registry::Reference =
+        named.parse().map_err(|why: String| Error::invalid_field("model_identifier", why))?;
+    let resolution = registry::store::resolve_reference(tx, caller.tenant_id, &reference).await?;
+    match resolution.into_resolved(&reference) {
+        Ok(_) => Ok(()),
+        Err(failure) => {
+            Err(Error::invalid_field("model_identifier", format!("{} {}", failure.message, failure.remedy)))
+        }
+    }
+}
+
+/// Counts the new session as a child of its parent, within the limits of the tree.
+async fn add_to_tree(tx: &mut Tx, caller: &Caller, parent: Option<SessionId>) -> Result<NewLineage> {
+    let Some(id) = parent else { return Ok(NewLineage::root_lineage(None)) };
+    let (parent, has_room) = store::add_child(tx, caller.tenant_id, id, MAX_TREE)
+        .await?
+        .ok_or_else(|| Error::invalid_field("parent_id", format!("there is no session {id}")))?;
+    if parent.depth >= MAX_DEPTH {
+        return Err(Error::invalid_field("parent_id", format!("a tree of sessions is at most {MAX_DEPTH} deep")));
+    }
+    if !has_room {
+        return Err(Error::invalid_field("parent_id", format!("a tree has at most {MAX_TREE} sessions")));
+    }
+    Ok(NewLineage { parent_id: Some(id), root_id: Some(parent.root_id), depth: parent.depth + 1, forked_from: None })
+}
+
+fn add_creation_event(change: &mut SessionChange) {
+    let session = &change.session;
+    let payload = serde_json::json!({
+        "title": session.spec.title,
+        "session_type": session.spec.session_type,
+        "priority": session.spec.priority.word(),
+        "parent_id": session.lineage.parent_id,
+        "forked_from": session.lineage.forked_from,
+    });
+    change.add_event(EventType::Created, payload);
+}
+
+/// The session and checkpoint to fork from.
+pub struct Fork {
+    pub source: SessionId,
+    /// The newest checkpoint when absent, or the beginning when there is none.
+    pub checkpoint: Option<i32>,
+}
+
+/// Creates a session that continues from a checkpoint of another. The source does not change.
+pub async fn fork_session(sessions: &SessionServices, caller: &Caller, fork: &Fork) -> Result<FoundSession> {
+    tenants::service::check_new_session(sessions, caller.tenant_id).await?;
+    let now = sessions.clock.now();
+    let source = store::find_session(&sessions.db, SessionKey::new(caller.tenant_id, fork.source), now).await?.session;
+    let newest = (source.last_checkpoint > 0).then_some(source.last_checkpoint);
+    let sequence = fork.checkpoint.or(newest);
+    if let Some(sequence) = sequence {
+        store::find_checkpoint(&sessions.db, caller.tenant_id, source.id, sequence).await?;
+    }
+    let tx = sessions.db.tenant(caller.tenant_id).await?;
+    let now = sessions.clock.now();
+    let lineage = NewLineage::root_lineage(Some(ForkedFrom { session_id: source.id, checkpoint: sequence }));
+    let mut session = Session::new(caller.tenant_id, source.spec, lineage, caller.actor(), now);
+    // A source that has not run since it was forked, retried or restored continues from a checkpoint itself.
+    let inherited = source.run.handover.filter(|handover| matches!(handover, Handover::Checkpoint { .. }));
+    let own = sequence.map(|sequence| Handover::Checkpoint { session_id: source.id, sequence });
+    session.run.handover = own.or(inherited);
+    let mut change = SessionChange::new(session, caller, now);
+    change.verb = Some("fork");
+    add_creation_event(&mut change);
+    insert(sessions, tx, SessionInsert { change, agent: store::ANY_AGENT.to_owned(), start: false }).await
+}

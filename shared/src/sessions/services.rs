@@ -1,0 +1,95 @@
+//! The handles and settings of sessions.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+
+use crate::{
+    agents::services::AgentServices,
+    kernel::{backoff::RetryPolicy, clock::Time},
+};
+
+use super::{
+    policy::{DEFAULT_OFFER_TIMEOUT, DEFAULT_RETRY, PollPolicy},
+    session::Session,
+};
+
+/// How sessions wait, are observed and are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionSettings {
+    pub poll: PollPolicy,
+    /// The pauses between the automatic retries of a run.
+    pub retry: RetryPolicy,
+    /// How long a pulling agent has to claim a session that is offered to it.
+    pub offer_timeout: Duration,
+    /// How long a session may wait in the queue.
+    pub queue_timeout: Duration,
+    /// How long an agent keeps the workspace of a session that has ended.
+    pub workspace_retention: Duration,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            poll: PollPolicy::default(),
+            retry: DEFAULT_RETRY,
+            offer_timeout: DEFAULT_OFFER_TIMEOUT,
+            queue_timeout: Duration::from_hours(24),
+            workspace_retention: Duration::from_hours(24),
+        }
+    }
+}
+
+impl SessionSettings {
+    /// Until when a session that is queued now may wait.
+    pub fn queue_deadline(&self, now: Time) -> Time {
+        now + TimeDelta::from_std(self.queue_timeout).unwrap_or(TimeDelta::MAX)
+    }
+
+    /// Until when a queued session may wait.
+    pub fn queue_deadline_of(&self, session: &Session) -> Time {
+        self.queue_deadline(session.clock.queued_at.unwrap_or(session.clock.created_at))
+    }
+
+    /// Until when an agent may claim a session that is offered to it now.
+    pub fn offer_deadline(&self, now: Time) -> Time {
+        now + TimeDelta::from_std(self.offer_timeout).unwrap_or(TimeDelta::MAX)
+    }
+
+    /// Until when a handover that begins now is retried.
+    pub fn handover_deadline(&self, now: Time) -> Time {
+        now + TimeDelta::from_std(self.poll.agent_offline).unwrap_or(TimeDelta::MAX)
+    }
+}
+
+/// The handles that use cases of sessions need. Clones share them.
+#[derive(Clone)]
+pub struct SessionServices(Arc<SessionParts>);
+
+/// The fields of [`SessionServices`].
+pub struct SessionParts {
+    pub agents: AgentServices,
+    pub session_settings: SessionSettings,
+}
+
+impl SessionServices {
+    pub fn new(parts: SessionParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for SessionServices {
+    type Target = SessionParts;
+
+    fn deref(&self) -> &SessionParts {
+        &self.0
+    }
+}
+
+impl Deref for SessionParts {
+    type Target = AgentServices;
+
+    fn deref(&self) -> &AgentServices {
+        &self.agents
+    }
+}

@@ -1,0 +1,370 @@
+//! SQL of the rows of sessions: reads, claims, inserts, updates and deletions.
+
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
+
+use crate::{
+    agents::{
+        contract::UserMessage,
+        registry::{self, AgentEndpoint},
+    },
+    events::log::NewEvent,
+    identity::audit,
+    kernel::{
+        clock::Time,
+        error::{Error, Result},
+        id::{EventId, MessageId, SessionId, TenantId},
+    },
+    platform::postgres::{Db, OwnedStatement, Params, Statement, Tx, refused_with},
+};
+
+use super::{
+    super::{
+        admission::AdmissionSnapshot,
+        change::SessionChange,
+        session::{Session, SessionKey},
+    },
+    admission,
+    found::FoundSession,
+    related_rows,
+    row::{self, COLUMNS},
+    statement::{FIND, INSERT, LOCK, SAVE, snapshot_of_new},
+};
+
+/// The error of Postgres with which a session is refused, by `reject_session`.
+const SESSION_REFUSED: &str = "SR001";
+
+/// Stands for any suitable agent, where an agent could be named.
+pub const ANY_AGENT: &str = "";
+
+/// One session with its computed fields.
+pub async fn find_session(db: &Db, key: SessionKey, now: Time) -> Result<FoundSession> {
+    let rows = db.read(key.tenant_id, &FIND, &[&now, &key.tenant_id, &key.id]).await?;
+    rows.first().map(row::found_of_row).transpose()?.ok_or_else(|| Error::session_not_found(key.id))
+}
+
+/// Reads and locks a session until the end of the transaction.
+pub async fn lock_session(tx: &mut Tx, key: SessionKey) -> Result<Session> {
+    let row = tx.query_opt(&LOCK, &[&key.tenant_id, &key.id]).await?;
+    row.map(|row| row::session_of_row(&row)).transpose()?.ok_or_else(|| Error::session_not_found(key.id))
+}
+
+/// A claimed session, with what its step needs.
+#[derive(Debug)]
+pub struct ClaimedSession {
+    pub session: Session,
+    /// Messages that the agent has not got yet, oldest first.
+    pub messages: Vec<(MessageId, UserMessage)>,
+    pub out_of_tokens: bool,
+    /// How to reach its agent.
+    pub agent: Option<AgentEndpoint>,
+    /// An earlier step was interrupted: nothing of it is written, but it may have called the agent.
+    pub unfinished: bool,
+}
+
+/// Whether the step of a session is due at $3 and no worker has it. A time that is too far ahead was written before the
+/// clock was set back.
+const IS_DUE: &str = "
+    (s.next_step_at <= $3 or holds_slot(s.status) and s.next_step_at > $3 + longest_step_pause())
+    and (s.lease_until is null or s.lease_until <= $3 or s.lease_until > $3 + longest_step_pause())";
+
+/// Claims a session whose step is due, unless another worker has it. `fence` must exceed the row's; without one (no
+/// Redis) the row's own is counted up.
+pub async fn claim_session(
+    db: &Db,
+    key: SessionKey,
+    now: Time,
+    until: Time,
+    fence: Option<i64>,
+) -> Result<Option<ClaimedSession>> {
+    static SQL: OnceLock<String> = OnceLock::new();
+    let sql = SQL.get_or_init(|| {
+        format!(
+            "with s as (
+                 update sessions s set fence = greatest(s.fence + 1, coalesce($5::bigint, 0)), lease_until = $4,
+                     interrupted_steps = s.interrupted_steps + (s.lease_until is not null)::integer
+                 where s.tenant_id = $1 and s.id = $2 and {IS_DUE}
+                 returning s.*,
+                     (select was.lease_until is not null from sessions was
+                      where was.tenant_id = s.tenant_id and was.id = s.id) as unfinished)
+             select {COLUMNS}, s.unfinished,
+                 (select coalesce(jsonb_agg(jsonb_build_array(m.id, m.message) order by m.id), '[]') from session_messages m
+                  where m.tenant_id = s.tenant_id and m.session_id = s.id and m.delivered_at is null) as messages,
+                 (select token_quota_reached(t.max_tokens_per_month, (select u.tokens from tenant_usage u
+                     where u.tenant_id = t.id and u.month = utc_month($3::timestamptz)))
+                  from tenants t where t.id = s.tenant_id) as out_of_tokens,
+                 a.tenant_id as agent_tenant_id, a.name as agent_name, a.kind as agent_kind, a.endpoint_url, a.endpoint_secret
+             from s left join lateral agent_contact(s.agent_id) a on true"
+        )
+    });
+    let rows =
+        db.tenant(key.tenant_id).await?.query_and_commit(sql, &[&key.tenant_id, &key.id, &now, &until, &fence]).await?;
+    rows.first().map(claimed_of_row).transpose()
+}
+
+fn claimed_of_row(row: &Row) -> Result<ClaimedSession> {
+    let Json(messages): Json<Vec<(MessageId, UserMessage)>> = row.try_get("messages")?;
+    let known = row.try_get::<_, Option<&str>>("agent_name")?.is_some();
+    Ok(ClaimedSession {
+        session: row::session_of_row(row)?,
+        messages,
+        out_of_tokens: row.try_get("out_of_tokens")?,
+        agent: known.then(|| registry::store::read_endpoint(row)).transpose()?,
+        unfinished: row.try_get("unfinished")?,
+    })
+}
+
+/// Whether a session's step is due and no worker has claimed it.
+pub async fn is_due(db: &Db, key: SessionKey, now: Time) -> Result<bool> {
+    static SQL: OnceLock<String> = OnceLock::new();
+    let sql =
+        SQL.get_or_init(|| format!("select s.id from sessions s where s.tenant_id = $1 and s.id = $2 and {IS_DUE}"));
+    Ok(!db.read(key.tenant_id, sql, &[&key.tenant_id, &key.id, &now]).await?.is_empty())
+}
+
+/// Frees the claim of a step that wrote nothing, and counts it as one that failed by itself (`failed`), as one that was
+/// interrupted, or as none (`was_outage`). The next claim adds the interruption.
+pub async fn release_failed_step(
+    db: &Db,
+    key: SessionKey,
+    fence: i64,
+    now: Time,
+    failed: bool,
+    was_outage: bool,
+) -> Result<()> {
+    let sql = "update sessions
+               set lease_until = $4, failed_steps = failed_steps + $5::boolean::integer,
+                   interrupted_steps = interrupted_steps - ($5 or $6)::integer
+               where tenant_id = $1 and id = $2 and fence = $3 and lease_until is not null";
+    let params: Params<'_> = &[&key.tenant_id, &key.id, &fence, &now, &failed, &was_outage];
+    db.tenant(key.tenant_id).await?.query_and_commit(sql, params).await?;
+    Ok(())
+}
+
+/// Extends a claim until then. A claim whose step was written meanwhile stays free. False: a newer claim exists.
+pub async fn renew_lease(db: &Db, key: SessionKey, fence: i64, until: Time) -> Result<bool> {
+    let sql = "with renewed as (
+                   update sessions set lease_until = $4
+                   where tenant_id = $1 and id = $2 and fence = $3 and lease_until is not null)
+               select id from sessions where tenant_id = $1 and id = $2 and fence = $3";
+    Ok(!db
+        .tenant(key.tenant_id)
+        .await?
+        .query_and_commit(sql, &[&key.tenant_id, &key.id, &fence, &until])
+        .await?
+        .is_empty())
+}
+
+/// The statement that inserts a session with its first events, if there is such an agent and the tenant's limits allow
+/// it, else fails with an error that [`parse_refusal`] understands. With `start` the session is queued on that agent.
+/// With [`ANY_AGENT`] it needs no agent yet.
+pub(in crate::sessions) fn insert_statement<'a>(
+    change: &'a SessionChange,
+    agent: &'a str,
+    start: bool,
+) -> OwnedStatement<'a> {
+    let session = &change.session;
+    let mut fields = row::fixed_fields(session);
+    fields.extend(row::changing_fields(session));
+    fields.retain(|(name, _)| *name != "agent_id");
+    let sql = INSERT.get_or_init(|| insert_sql(&fields.iter().map(|(name, _)| *name).collect::<Vec<_>>()));
+    let Events { ids, types, actors, payloads } = Events::of(&change.events);
+    let mut values: Vec<row::Value<'a>> = fields.into_iter().map(|(_, value)| value).collect();
+    values.extend([Box::new(ids) as row::Value<'a>, Box::new(types), Box::new(actors), Box::new(payloads)]);
+    values.extend([Box::new(change.now) as row::Value<'a>, Box::new(agent), Box::new(start)]);
+    OwnedStatement { sql, values }
+}
+
+/// The counts that an [`insert_statement`] was refused by, if this error is such a refusal.
+pub(in crate::sessions) fn parse_refusal(error: &Error) -> Option<Result<AdmissionSnapshot>> {
+    let detail = refused_with(error, SESSION_REFUSED)?;
+    let snapshot = serde_json::from_str::<Option<AdmissionSnapshot>>(detail).map_err(Error::internal);
+    Some(snapshot.and_then(|snapshot| snapshot.ok_or_else(admission::no_tenant)))
+}
+
+/// Inserts a session, and reads it with its computed fields in the same round trip.
+pub(in crate::sessions) async fn insert_and_find(
+    tx: Tx,
+    change: &SessionChange,
+    insertion: OwnedStatement<'_>,
+) -> Result<FoundSession> {
+    let session = &change.session;
+    let shown: Params<'_> = &[&change.now, &session.tenant_id, &session.id];
+    let answers = tx.finish_all(&[(insertion.sql, &insertion.params()), (&FIND, shown)]).await?;
+    answers[1].first().map(row::found_of_row).transpose()?.ok_or_else(|| Error::session_not_found(session.id))
+}
+
+/// `names` are the columns, each with a parameter; after them come those of the events, the agent and the start.
+fn insert_sql(names: &[&str]) -> String {
+    let count = names.len();
+    let (now, agent, start) =
+        (format!("${}", count + 5), format!("${}::text", count + 6), format!("${}::boolean", count + 7));
+    let places: Vec<_> = (1..=count).map(|n| format!("${n}")).collect();
+    format!(
+        "with snapshot as materialized ({snapshot}),
+         changed as (
+             insert into sessions ({names}, agent_id)
+             select {places}, case when {start} then r.agent_id end from snapshot r
+             where (r.agent_id is not null or {agent} = '')
+               and not (r.rejects and (r.running + r.queued >= r.max_concurrent or r.out_of_tokens))
+               and not ({start} and r.queued >= r.max_queued)
+             returning tenant_id, id, last_event_seq, last_event_position),
+         appended as ({appended})
+         select reject_session((select to_jsonb(r) from snapshot r)) where not exists (select 1 from changed)",
+        snapshot = snapshot_of_new("$1", &now, &agent, &start),
+        names = names.join(", "),
+        places = places.join(", "),
+        appended = append_sql(count),
+    )
+}
+
+/// Writes a changed session with its new events. The transaction has locked the row.
+pub async fn save_change(tx: Tx, change: &SessionChange) -> Result<()> {
+    Box::pin(write_change(tx, change, None)).await.map(|_| ())
+}
+
+/// As [`save_change`], and reads the session with its computed fields in the same round trip.
+pub async fn save_and_find(tx: Tx, change: &SessionChange) -> Result<FoundSession> {
+    let session = &change.session;
+    let shown: Params<'_> = &[&change.now, &session.tenant_id, &session.id];
+    let rows = Box::pin(write_change(tx, change, Some((&FIND, shown)))).await?;
+    rows.first().map(row::found_of_row).transpose()?.ok_or_else(|| Error::session_not_found(session.id))
+}
+
+/// Writes everything of a change, and runs `then`, in one round trip.
+async fn write_change(mut tx: Tx, change: &SessionChange, then: Option<Statement<'_>>) -> Result<Vec<Row>> {
+    if let Some(entry) = change.audit_entry() {
+        audit::record(&mut tx, entry);
+    }
+    let session = &change.session;
+    let mut values: Vec<row::Field<'_>> =
+        vec![("tenant_id", Box::new(session.tenant_id)), ("id", Box::new(session.id))];
+    values.extend(row::changing_fields(session));
+    let sql = SAVE.get_or_init(|| {
+        let sets = values.iter().enumerate().skip(2).map(|(at, (name, _))| format!("{name} = ${}", at + 1));
+        let sets: Vec<_> = sets.collect();
+        let last = 1 + values.iter().position(|(name, _)| *name == "last_event_seq").unwrap_or_default();
+        // A transaction that waited for the row may have begun before the one whose events precede its own.
+        format!(
+            "with changed as (
+                 update sessions set {}, last_event_position = case last_event_seq when ${last} then last_event_position
+                                         else greatest(last_event_position, pg_current_xact_id()) end
+                 where tenant_id = $1 and id = $2 returning tenant_id, id, last_event_seq, last_event_position)
+             {}",
+            sets.join(", "),
+            append_sql(values.len())
+        )
+    });
+    let events = Events::of(&change.events);
+    let row = save_parameters(&values, &events, change);
+    let beside = related_rows::insert_statements(change)?;
+    let params: Vec<_> = beside.iter().map(OwnedStatement::params).collect();
+    let mut statements: Vec<Statement<'_>> =
+        beside.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice())).collect();
+    statements.push((sql, &row));
+    statements.extend(then);
+    Ok(tx.finish_all(&statements).await?.pop().unwrap_or_default())
+}
+
+/// Appends events with numbers up to the `last_event_seq` of the row in `changed`.
+fn append_sql(parameters: usize) -> String {
+    let p = |n: usize| format!("${}", parameters + n);
+    format!(
+        "insert into session_events (tenant_id, session_id, seq, id, type, actor, at, payload, position)
+         select c.tenant_id, c.id, c.last_event_seq - cardinality({ids}::uuid[]) + e.ord, e.id, e.type, e.actor, {at}, e.payload,
+             c.last_event_position
+         from changed c, unnest({ids}::uuid[], {types}::text[], {actors}::jsonb[], {payloads}::jsonb[])
+             with ordinality as e(id, type, actor, payload, ord)",
+        ids = p(1),
+        types = p(2),
+        actors = p(3),
+        payloads = p(4),
+        at = p(5),
+    )
+}
+
+fn save_parameters<'a>(
+    values: &'a [row::Field<'_>],
+    events: &'a Events<'_>,
+    change: &'a SessionChange,
+) -> Vec<&'a (dyn ToSql + Sync)> {
+    let row = values.iter().map(|(_, value)| value.as_ref() as &(dyn ToSql + Sync));
+    row.chain([&events.ids as &(dyn ToSql + Sync), &events.types, &events.actors, &events.payloads, &change.now])
+        .collect()
+}
+
+struct Events<'a> {
+    ids: Vec<EventId>,
+    types: Vec<&'static str>,
+    actors: Vec<Json<&'a crate::kernel::actor::Actor>>,
+    payloads: Vec<&'a Value>,
+}
+
+impl<'a> Events<'a> {
+    fn of(events: &'a [NewEvent]) -> Self {
+        Self {
+            ids: events.iter().map(|_| EventId::new()).collect(),
+            types: events.iter().map(|event| event.kind.name()).collect(),
+            actors: events.iter().map(|event| Json(&event.actor)).collect(),
+            payloads: events.iter().map(|event| &event.payload).collect(),
+        }
+    }
+}
+
+/// Deletes a session and everything that belongs to it.
+pub async fn delete(mut tx: Tx, session: &Session) -> Result<()> {
+    if let Some(parent) = session.lineage.parent_id {
+        let sql =
+            "update sessions set child_count = child_count - 1 where tenant_id = $1 and id = $2 and child_count > 0";
+        tx.query(sql, &[&session.tenant_id, &parent]).await?;
+    }
+    if session.lineage.root_id != session.id {
+        let sql = "update sessions set tree_size = tree_size - 1 where tenant_id = $1 and id = $2 and tree_size > 1";
+        tx.query(sql, &[&session.tenant_id, &session.lineage.root_id]).await?;
+    }
+    let sql = "delete from agent_results where tenant_id = $1 and session_id = $2";
+    tx.query(sql, &[&session.tenant_id, &session.id]).await?;
+    tx.query_and_commit("delete from sessions where tenant_id = $1 and id = $2", &[&session.tenant_id, &session.id])
+        .await?;
+    Ok(())
+}
+
+/// The root and depth of the parent of a new session.
+pub struct ParentPosition {
+    pub root_id: SessionId,
+    pub depth: i16,
+}
+
+/// Counts one more child of a parent. `None`: there is no such session. False: its tree has `limit` sessions already.
+pub async fn add_child(
+    tx: &mut Tx,
+    tenant_id: TenantId,
+    parent: SessionId,
+    limit: i32,
+) -> Result<Option<(ParentPosition, bool)>> {
+    let sql = "with parent as (
+                   update sessions set child_count = child_count + 1 where tenant_id = $1 and id = $2 returning root_id, depth)
+               select p.root_id, p.depth, (select r.tree_size from sessions r where r.tenant_id = $1 and r.id = p.root_id) as size
+               from parent p";
+    let Some(row) = tx.query_opt(sql, &[&tenant_id, &parent]).await? else { return Ok(None) };
+    let parent = ParentPosition { root_id: row.try_get("root_id")?, depth: row.try_get("depth")? };
+    let grown = "update sessions set tree_size = tree_size + 1 where tenant_id = $1 and id = $2 and tree_size < $3 returning tree_size";
+    let has_room = tx.query_opt(grown, &[&tenant_id, &parent.root_id, &limit]).await?.is_some();
+    // A deleted root counts nothing; its tree is bounded only by its depth and the tenant's limits.
+    let is_root_deleted = row.try_get::<_, Option<i32>>("size")?.is_none();
+    Ok(Some((parent, has_room || is_root_deleted)))
+}
+
+/// The children of a session that have waited for it since before its end: pending, queued, or paused for it.
+pub async fn waiting_children(db: &Db, tenant_id: TenantId, parent: SessionId) -> Result<Vec<SessionId>> {
+    let sql = "select id from sessions where tenant_id = $1 and parent_id = $2
+               and (status in ('pending', 'queued') or pause_reason = 'dependency')
+               and created_at <= coalesce((select p.ended_at from sessions p where p.tenant_id = $1 and p.id = $2), created_at)";
+    let rows = db.read(tenant_id, sql, &[&tenant_id, &parent]).await?;
+    rows.iter().map(|row| row.try_get("id").map_err(Error::from)).collect()
+}

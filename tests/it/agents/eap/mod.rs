@@ -1,0 +1,13 @@
+//! The External Agent Protocol, spoken by agents as their authors would write them.
+
+mod claim;
+pub(crate) mod contract;
+mod document;
+mod examples;
+mod liveness;
+mod offers;
+mod progress;
+mod push;
+mod register;
+mod result;
+mod returns;

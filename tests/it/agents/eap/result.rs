@@ -1,0 +1,129 @@
+//! `POST .../result`: one result of a task, however often it comes, with what was made.
+
+use harness::{
+    Caller, TestApp,
+    eap_agent::{EapAgent, result},
+};
+use serde_json::{Value, json};
+use shared::identity::auth::Role;
+
+async fn at_work(world: &TestApp) -> (Caller, EapAgent, String, Value) {
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    let task = agent.task().await;
+    (caller, agent, id, task)
+}
+
+#[tokio::test]
+async fn a_repeated_result_is_accepted_and_a_different_one_is_refused() {
+    let world = TestApp::new().await;
+    let (caller, agent, id, task) = at_work(&world).await;
+    assert_eq!(agent.result(&task, result(&task, "Done.")).await.status, 202);
+    assert_eq!(agent.result(&task, result(&task, "Done.")).await.status, 200);
+    agent.result(&task, result(&task, "Otherwise.")).await.problem(409, "RESULT_DIFFERS");
+    caller.reaches(&id, &["completed"]).await;
+    assert_eq!(agent.result(&task, result(&task, "Done.")).await.status, 200);
+    agent.result(&task, result(&task, "Otherwise.")).await.problem(409, "RESULT_DIFFERS");
+    agent.report(&task, 5, "One more thing.").await.problem(409, "LEASE_LOST");
+    assert_eq!(caller.session(&id).await["outcome"]["result"], json!({"text": "Done."}));
+    let audited = "select count(*) from audit_entries where action = 'session.result'";
+    assert_eq!(world.superuser().await.number(audited).await, 1);
+}
+
+#[tokio::test]
+async fn only_one_of_two_concurrent_results_is_accepted() {
+    let world = TestApp::new().await;
+    let (caller, agent, id, task) = at_work(&world).await;
+    let (one, other) =
+        tokio::join!(agent.result(&task, result(&task, "One.")), agent.result(&task, result(&task, "Other.")));
+    let mut answers = [one.status.as_u16(), other.status.as_u16()];
+    answers.sort_unstable();
+    assert_eq!(answers, [202, 409]);
+    caller.reaches(&id, &["completed"]).await;
+}
+
+#[tokio::test]
+async fn output_is_stored_with_hash_and_size_and_the_patch_becomes_the_sessions_diff() {
+    let world = TestApp::new().await;
+    let (caller, agent, id, task) = at_work(&world).await;
+    let patch = "diff --git a/made.txt b/made.txt\nnew file mode 100644\nindex 0000000..5626abf\n--- /dev/null\n+++ b/made.txt\n@@ -0,0 +1 @@\n+one\n";
+    let mut body = result(&task, "Done.");
+    body["artifacts"] = json!([
+        {"path": "changes.patch", "content": patch, "mime_type": "text/x-diff"},
+        {"path": "reports/report.md", "content": "# Report\n", "mime_type": "text/markdown"},
+        {"path": "raw.bin", "content": "AAEC", "encoding": "base64", "mime_type": "application/octet-stream"},
+    ]);
+    agent.result(&task, body).await.expect(202);
+    caller.reaches(&id, &["completed"]).await;
+    let made = caller.get(&format!("/sessions/{id}/artifacts")).await.expect(200);
+    let mut reported: Vec<_> = made["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["path"].as_str().unwrap(), one["size"].as_i64().unwrap()))
+        .collect();
+    reported.sort_unstable();
+    assert_eq!(
+        reported,
+        [("changes.patch", i64::try_from(patch.len()).unwrap()), ("raw.bin", 3), ("reports/report.md", 9)]
+    );
+    let report = made["items"].as_array().unwrap().iter().find(|one| one["path"] == "reports/report.md").unwrap();
+    let place = format!("/sessions/{id}/artifacts/{}", report["id"].as_str().unwrap());
+    assert_eq!(caller.get(&place).await.bytes, "# Report\n");
+    let diff = caller.get(&format!("/sessions/{id}/diff")).await.expect(200);
+    assert_eq!((&diff["items"][0]["path"], &diff["items"][0]["status"]), (&json!("made.txt"), &json!("added")));
+}
+
+#[tokio::test]
+async fn a_result_that_leaves_its_root_or_is_too_large_or_names_another_task_is_refused() {
+    let world = TestApp::new().await;
+    let (caller, agent, id, task) = at_work(&world).await;
+    let before = world.superuser().await.texts("select status from agent_tasks").await;
+    for path in ["../outside", "/etc/passwd", "a/../../b", "C:\\x", "", "a\u{202e}b", ".git/hooks/pre-commit"] {
+        let mut body = result(&task, "Done.");
+        body["artifacts"] = json!([{"path": "fine", "content": ""}, {"path": path, "content": "x"}]);
+        let problem = agent.result(&task, body).await.problem(422, "VALIDATION_FAILED");
+        assert_eq!(problem["errors"][0]["field"], "artifacts[1].path");
+    }
+    let mut body = result(&task, "Done.");
+    body["task_id"] = json!("01900000-0000-7000-8000-000000000000");
+    let problem = agent.result(&task, body).await.problem(422, "VALIDATION_FAILED");
+    assert_eq!(problem["errors"][0]["field"], "task_id");
+    let mut body = result(&task, "Done.");
+    body["artifacts"] = json!([{"path": "large", "content": "x".repeat(10 * 1024 * 1024)}]);
+    agent.result(&task, body).await.problem(413, "PAYLOAD_TOO_LARGE");
+    assert_eq!(world.superuser().await.texts("select status from agent_tasks").await, before);
+    let mut body = result(&task, "Done.");
+    body["artifacts"] = json!([{"path": "large", "content": "x".repeat(9 * 1024 * 1024)}]);
+    agent.result(&task, body).await.expect(202);
+    caller.reaches(&id, &["completed"]).await;
+}
+
+#[tokio::test]
+async fn a_task_that_failed_fails_its_session_with_the_agents_own_words() {
+    let world = TestApp::new().await;
+    let (caller, agent, id, task) = at_work(&world).await;
+    let mut body = result(&task, "");
+    body["status"] = json!("failed");
+    body["error_message"] = json!("The tests do not pass.");
+    agent.result(&task, body).await.expect(202);
+    let session = caller.reaches(&id, &["failed"]).await;
+    let error = &session["outcome"]["error"];
+    assert_eq!((&error["code"], &error["message"]), (&json!("AGENT_FAILED"), &json!("The tests do not pass.")));
+}
+
+#[tokio::test]
+async fn an_unleased_task_takes_no_result_and_a_deleted_session_takes_its_task_along() {
+    let world = TestApp::new().await;
+    let (caller, agent, id, task) = at_work(&world).await;
+    caller.reaches(&id, &["running"]).await;
+    caller.act(&format!("/sessions/{id}/stop")).await.expect(202);
+    caller.reaches(&id, &["stopped"]).await;
+    caller.delete(&format!("/sessions/{id}")).await.expect(204);
+    agent.result(&task, result(&task, "Done.")).await.problem(404, "TASK_NOT_FOUND");
+    agent.session(&caller).await;
+    harness::until(async || world.superuser().await.number("select count(*) from agent_tasks").await == 1).await;
+    let waiting = world.superuser().await.texts("select id::text from agent_tasks").await.remove(0);
+    let task = json!({"task_id": waiting});
+    agent.result(&task, result(&task, "Done.")).await.problem(409, "LEASE_LOST");
+}

@@ -1,0 +1,30 @@
+select s.tenant_id, s.id, s.title, s.description, s.session_type, s.priority, s.initial_prompt,
+    s.model_identifier, s.resolved_model, s.agent_config, s.workspace, s.max_duration_seconds, s.cpu_limit, s.memory_limit_mb, s.tags,
+    s.metadata, s.parent_id, s.root_id, s.depth, s.child_count, s.forked_from, s.status, s.status_changed_at,
+    s.pause_reason, s.pause_question, s.resume_at, s.suspended, s.outcome, s.retry_count, s.intent, s.agent_id, s.lost_agent_id,
+    s.handover, s.offered_until, s.offered_handover, s.run,
+    s.run_started_at, s.run_state, s.turns_with_changes, s.usage_by_scope, s.fence, s.lease_until, s.next_step_at,
+    s.step_pause_ms, s.failed_steps, s.interrupted_steps, s.attempts, s.auto_retries, s.unreachable_since, s.failed_collections, s.tokens_input, s.tokens_output,
+    s.tokens_reasoning, s.tokens_cached, s.cost_micros, s.queued_at, s.started_at, s.ended_at, s.active_since,
+    s.active_ms, s.last_event_seq, s.last_checkpoint, s.version, s.created_by, s.created_at, s.updated_at, 
+    (select a.name from agents a where a.id = s.agent_id) as agent_name,
+    (select a.kind from agents a where a.id = s.agent_id) as agent_kind,
+    case when s.status = 'queued' then (
+        select count(*) + 1 from sessions q
+        where q.tenant_id = s.tenant_id and q.agent_id is not distinct from s.agent_id and q.status = 'queued'
+          and (q.offered_until is null) = (s.offered_until is null)
+          and (greatest(q.priority - floor(extract(epoch from $1::timestamptz - q.queued_at) / 600), 0), q.queued_at, q.id)
+            < (greatest(s.priority - floor(extract(epoch from $1::timestamptz - s.queued_at) / 600), 0), s.queued_at, s.id)
+    ) end as queue_place,
+    case when s.status = 'queued' then (
+        select case
+            when token_quota_reached(t.max_tokens_per_month, (select u.tokens from tenant_usage u
+                where u.tenant_id = t.id and u.month = utc_month($1::timestamptz))) then 'tokens'
+            when t.max_concurrent_sessions <= (select count(*) from sessions r
+                where r.tenant_id = t.id and occupies_slot(r.status, r.offered_until)) then 'slot'
+            when s.workspace_key is not null and exists (select 1 from sessions w where w.tenant_id = s.tenant_id
+                and w.workspace_key = s.workspace_key and occupies_slot(w.status, w.offered_until)) then 'workspace'
+            else 'agent' end
+        from tenants t where t.id = s.tenant_id
+    ) end as queue_waiting_for,
+    $1::timestamptz as queue_now from sessions s where s.tenant_id = $2 and s.id = $3
