@@ -1,6 +1,6 @@
 //! The quotas on what a tenant stores.
 
-use harness::{Caller, TestApp, eap_agent::registration, found};
+use harness::{Caller, TestApp, eap_agent::registration};
 use serde_json::{Value, json};
 use shared::{identity::auth::Role, platform::queue::job::Job};
 
@@ -28,14 +28,18 @@ async fn count(world: &TestApp) {
     world.run(Job::reconcile()).await;
 }
 
-/// Counts until the stored bytes are so: events are counted once no older transaction of the server is open.
-async fn counts_until(world: &TestApp, is_so: impl Fn(i64) -> bool) -> i64 {
-    found(async || {
+/// Counts until every event that is written by now is counted, which needs that no older transaction of the server is
+/// open; returns the stored bytes.
+async fn count_all(world: &TestApp) -> i64 {
+    let superuser = world.superuser().await;
+    let uncounted = "select count(*) from session_events e left join tenant_storage s using (tenant_id)
+        where s.position is null or e.position >= s.position";
+    harness::until(async || {
         count(world).await;
-        let (_, bytes) = quota(world, "stored_bytes").await;
-        is_so(bytes).then_some(bytes)
+        superuser.number(uncounted).await == 0
     })
-    .await
+    .await;
+    quota(world, "stored_bytes").await.1
 }
 
 fn draft() -> Value {
@@ -59,7 +63,7 @@ async fn a_new_session_is_refused_above_the_quotas_of_sessions_and_bytes() {
     is_refused(&caller, "/sessions", draft()).await;
     is_refused(&caller, &format!("/sessions/{first}/fork"), json!({})).await;
     caller.act(&format!("/sessions/{first}/cancel")).await.expect(200);
-    counts_until(&world, |bytes| bytes > 0).await;
+    assert!(count_all(&world).await > 0);
     set_quotas(&world, json!({"open_sessions": 2, "stored_bytes": 0})).await;
     caller.post("/sessions", draft()).await.expect(201);
     set_quotas(&world, json!({"open_sessions": 0, "stored_bytes": 1})).await;
@@ -79,15 +83,15 @@ async fn stored_bytes_are_counted_once_and_go_with_their_session() {
     let id = caller.run_script(json!([{"do": "write", "path": "a.txt", "content": content}])).await;
     caller.reaches(&id, &["completed"]).await;
     let kept = caller.new_session(json!({"metadata": {"note": "kept"}})).await;
-    let used = counts_until(&world, |bytes| bytes >= 10_000).await;
+    let used = count_all(&world).await;
     assert!((10_000..100_000).contains(&used), "{used} bytes");
     count(&world).await;
     assert_eq!(quota(&world, "stored_bytes").await.1, used, "nothing is counted twice");
     caller.post(&format!("/sessions/{kept}/messages"), json!({"text": "More."})).await.expect(202);
-    let more = counts_until(&world, |bytes| bytes > used).await;
-    assert!(more < used + 3000, "{used} {more}");
-    world.caller(Role::Lead).delete(&format!("/sessions/{id}")).await;
-    counts_until(&world, |bytes| bytes < 10_000).await;
+    let more = count_all(&world).await;
+    assert!((used + 1..used + 3000).contains(&more), "{used} {more}");
+    assert_eq!(world.caller(Role::Lead).delete(&format!("/sessions/{id}")).await.status, 204);
+    assert!(count_all(&world).await < 10_000);
 }
 
 #[tokio::test]
