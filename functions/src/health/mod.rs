@@ -4,6 +4,7 @@ mod docs;
 mod live;
 mod ready;
 
+use axum::Extension;
 use shared::app::App;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -12,7 +13,8 @@ pub(crate) use docs::documentation;
 /// `/health` and `/ready`.
 pub fn routes() -> OpenApiRouter<App> {
     live::start_clock();
-    OpenApiRouter::new().routes(routes!(live::health)).routes(routes!(ready::ready))
+    let ready = OpenApiRouter::new().routes(routes!(ready::ready)).layer(Extension(ready::LastReadiness::default()));
+    OpenApiRouter::new().routes(routes!(live::health)).merge(ready)
 }
 
 /// Sets the revision that this process was built from. Only the first call has an effect.

@@ -1,14 +1,25 @@
 //! `GET /ready`: whether Postgres, Redis and the queue answer within a second each.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use shared::{app::App, identity::rate_limits::service::is_shared, kernel::error::Result};
+use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
+/// How long an answer is repeated: nobody needs a credential to ask, so asking often must cost nothing.
+const ANSWER_TTL: Duration = Duration::from_secs(1);
+
+/// The last answer of this process. Whoever holds the lock checks for all who ask meanwhile.
+#[derive(Clone, Default)]
+pub(super) struct LastReadiness(Arc<Mutex<Option<(Instant, Readiness)>>>);
+
 /// The readiness of the process.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub(super) struct Readiness {
     /// `ready` or `unavailable`.
     status: &'static str,
@@ -19,7 +30,7 @@ pub(super) struct Readiness {
 }
 
 /// The checks of all services.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 struct Checks {
     /// PostgreSQL.
     postgres: Check,
@@ -30,7 +41,7 @@ struct Checks {
 }
 
 /// The check of one service.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 struct Check {
     /// Whether the service answered.
     ok: bool,
@@ -40,25 +51,42 @@ struct Check {
 
 /// Check readiness
 ///
-/// Checks whether PostgreSQL, Redis and the queue answer within a second each.
+/// Checks whether PostgreSQL, Redis and the queue answer within a second each. An answer is repeated for one second.
 #[utoipa::path(get, path = "/ready", operation_id = "get_readiness", tag = "health", security(()), responses(
     (status = 200, description = "All services answer.", body = Readiness),
     (status = 503, description = "A service does not answer.", body = Readiness),
 ))]
-pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
+pub(super) async fn ready(
+    State(app): State<App>,
+    Extension(LastReadiness(last)): Extension<LastReadiness>,
+) -> (StatusCode, Json<Readiness>) {
+    let mut last = last.lock().await;
+    let readiness = match last.as_ref() {
+        Some((at, known)) if at.elapsed() < ANSWER_TTL => known.clone(),
+        _ => last.insert((Instant::now(), check_all(&app).await)).1.clone(),
+    };
+    let status = if readiness.checks.ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness))
+}
+
+async fn check_all(app: &App) -> Readiness {
     let (postgres, redis, queue) = tokio::join!(
         check("postgres", app.db.ping()),
         check("redis", app.cache.ping()),
         check("queue", app.queue.ping())
     );
-    let ok = postgres.ok && redis.ok && queue.ok;
-    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let word = if ok { "ready" } else { "unavailable" };
     let mut notes = Vec::new();
-    if !redis.ok || !is_shared(&app) {
+    if !redis.ok || !is_shared(app) {
         notes.push("Redis does not answer: each process enforces the rate limits by its own count.");
     }
-    (status, Json(Readiness { status: word, checks: Checks { postgres, redis, queue }, notes }))
+    let checks = Checks { postgres, redis, queue };
+    Readiness { status: if checks.ok() { "ready" } else { "unavailable" }, checks, notes }
+}
+
+impl Checks {
+    fn ok(&self) -> bool {
+        self.postgres.ok && self.redis.ok && self.queue.ok
+    }
 }
 
 async fn check(name: &str, asked: impl Future<Output = Result<()>>) -> Check {

@@ -11,7 +11,7 @@ use crate::{
     agents::a2a_client::push_notification,
     engine::{commands, services::Engine},
     identity::{
-        auth::{Caller, store::find_tenant},
+        auth::Caller,
         idempotency::{self, StoredResponse},
         tenants::draft::parse_slug,
     },
@@ -52,13 +52,13 @@ const MOVES: u32 = 5;
 const TRIES: u32 = 100;
 const TRY_PAUSE: Duration = Duration::from_millis(50);
 
-/// The tenant that a path names. Unknown and deactivated tenants give the same error.
+/// The tenant that a path names, as known a few seconds ago. Unknown and deactivated tenants give the same error.
 pub async fn find_active_tenant(engine: &Engine, named: &str) -> Result<(TenantId, String)> {
     let unknown = || Error::new(Code::TenantNotFound, "There is no such tenant.");
     if parse_slug(named.to_owned()).is_err() {
         return Err(unknown());
     }
-    let found = find_tenant(&engine.db, named).await?.filter(|tenant| tenant.is_active);
+    let found = engine.credentials.find_tenant(&engine.db, named).await?.filter(|tenant| tenant.is_active);
     found.map(|tenant| (tenant.id, tenant.slug)).ok_or_else(unknown)
 }
 

@@ -172,6 +172,20 @@ async fn calls_are_counted_without_redis_and_readiness_reports_it() {
     caller.get("/sessions").await.problem(429, "RATE_LIMITED");
 }
 
+#[tokio::test]
+async fn readiness_is_checked_once_a_second_for_all_who_ask() {
+    let server = Valkey::start(&[]).await;
+    let world = TestApp::idle(Options { redis_url: Some(server.url()), ..Options::default() }).await;
+    server.command("CONFIG RESETSTAT").await;
+    let (began, nobody) = (Instant::now(), world.nobody());
+    assert!(join_all((0..100).map(|_| nobody.get("/ready"))).await.iter().all(|reply| reply.status == 200));
+    let seconds = began.elapsed().as_secs();
+    let statistics = server.command("INFO commandstats").await;
+    let of_ping = statistics.split("cmdstat_ping:calls=").nth(1).expect("Redis was asked");
+    let pings: u64 = of_ping.split(',').next().unwrap().parse().unwrap();
+    assert!(pings <= 1 + seconds, "{pings} checks in {seconds} s");
+}
+
 /// Waits until calls are counted in Redis again, which another key's calls find out.
 async fn until_ready(world: &TestApp) -> serde_json::Value {
     let admin = world.caller(Role::Admin);

@@ -27,7 +27,8 @@ const KEY_USE_INTERVAL: Duration = Duration::from_mins(1);
 pub struct CredentialCache {
     keys: Cache<KeyId, Arc<StoredKey>>,
     agent_tokens: Cache<AgentTokenId, Arc<StoredAgentToken>>,
-    tenants: Cache<String, TenantIdentity>,
+    /// `None` for a name that no tenant has.
+    tenants: Cache<String, Option<TenantIdentity>>,
     /// When this process last recorded the use of a key.
     recorded_uses: Cache<KeyId, Time>,
 }
@@ -67,14 +68,12 @@ impl CredentialCache {
     }
 
     /// The tenant with an id, in lower case, or a slug.
-    pub(super) async fn find_tenant(&self, db: &Db, named: &str) -> Result<Option<TenantIdentity>> {
+    pub async fn find_tenant(&self, db: &Db, named: &str) -> Result<Option<TenantIdentity>> {
         if let Some(tenant) = self.tenants.get(named) {
-            return Ok(Some(tenant));
+            return Ok(tenant);
         }
         let tenant = store::find_tenant(db, named).await?;
-        if let Some(tenant) = &tenant {
-            self.tenants.insert(named.to_owned(), tenant.clone());
-        }
+        self.tenants.insert(named.to_owned(), tenant.clone());
         Ok(tenant)
     }
 

@@ -48,6 +48,8 @@ pub(super) struct PoolShares(Option<Arc<Shares>>);
 struct Shares {
     requests: Arc<Semaphore>,
     background: Arc<Semaphore>,
+    /// For requests whose tenant is not known, such as those without a credential.
+    unknown_tenant: Arc<Semaphore>,
     per_tenant: usize,
     tenants: Cache<TenantId, Arc<Semaphore>>,
     tenant_patience: Duration,
@@ -55,8 +57,8 @@ struct Shares {
 }
 
 impl PoolShares {
-    /// Shares out a pool: half of it to the requests of each tenant, and all but a quarter to all requests and to all
-    /// background work.
+    /// Shares out a pool: half of it to the requests of each tenant and to those whose tenant is not known, and all but
+    /// a quarter to all requests and to all background work.
     pub(super) fn of_pool(connections: usize, pool_patience: Duration) -> Self {
         Self::with_patience(connections, TENANT_PATIENCE, pool_patience)
     }
@@ -69,6 +71,7 @@ impl PoolShares {
         Self(Some(Arc::new(Shares {
             requests: Arc::new(Semaphore::new(most)),
             background: Arc::new(Semaphore::new(most)),
+            unknown_tenant: Arc::new(Semaphore::new(connections / 2)),
             per_tenant: connections / 2,
             tenants: Cache::builder().max_capacity(100_000).time_to_idle(IDLE).build(),
             tenant_patience,
@@ -87,9 +90,10 @@ impl PoolShares {
         let mut reservation = Reservation { request: Some(request), tenant: None, general: None };
         // A request that waited for itself would wait for ever, so only its first connection counts.
         if held == 0 {
-            if let Some(tenant_id) = tenant_id {
-                reservation.tenant = Some(shares.acquire_of_tenant(tenant_id).await?);
-            }
+            reservation.tenant = Some(match tenant_id {
+                Some(tenant_id) => shares.acquire_of_tenant(tenant_id).await?,
+                None => shares.acquire_general(&shares.unknown_tenant).await?,
+            });
             reservation.general = Some(shares.acquire_general(&shares.requests).await?);
         }
         Ok(reservation)
@@ -194,6 +198,17 @@ mod tests {
         assert!(shares.reserve(None).await.is_err(), "background work leaves two to requests");
         drop(others);
         assert!(request(&shares, other).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn requests_of_unknown_tenants_get_half_of_the_pool() {
+        let (shares, tenant_id) = (shares(), TenantId::new());
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            held.push(run_request(shares.reserve(None)).await.unwrap());
+        }
+        assert!(run_request(shares.reserve(None)).await.is_err());
+        assert!(request(&shares, tenant_id).await.is_ok());
     }
 
     #[tokio::test]
