@@ -89,7 +89,10 @@ export function QuotaListView({ quotas, tenant }: QuotaListViewProps) {
                 "Admission when all slots are in use",
                 tenant.admission === "queue" ? "sessions wait in the queue" : "sessions are refused",
               ],
-              ["Audit log retention", `${tenant.audit_retention_days} days`],
+              [
+                "Audit log retention",
+                tenant.audit_retention_days === 0 ? "unlimited" : `${tenant.audit_retention_days} days`,
+              ],
               ["Sign-up", tenant.signup ? `people join as ${tenant.signup_role}` : "off"],
               ["Created", <RelativeTime key="m" at={tenant.created_at} />],
             ]}

@@ -49,15 +49,27 @@ function agentFacts(agent: Agent): [string, ReactNode][] {
     ["Trust", trustWords(agent)],
     [
       "Last heartbeat",
-      agent.last_heartbeat_at ? <RelativeTime key="h" at={agent.last_heartbeat_at} /> : "polled instead",
+      agent.last_heartbeat_at ? (
+        <RelativeTime key="h" at={agent.last_heartbeat_at} />
+      ) : agent.kind === "eap" ? (
+        "none yet"
+      ) : (
+        "polled instead"
+      ),
     ],
     ["Kind", `${agent.kind}, ${agent.owner}`],
     ["Version", agent.version ?? "–"],
     [
       "Address",
-      <span key="e" className="figure text-xs break-all">
-        {agent.endpoint_url ?? "none, it fetches its work"}
-      </span>,
+      agent.endpoint_url ? (
+        <span key="e" className="figure text-xs break-all">
+          {agent.endpoint_url}
+        </span>
+      ) : agent.kind === "eap" ? (
+        "none: it claims its work"
+      ) : (
+        "none: part of the platform"
+      ),
     ],
     ["Registered", <RelativeTime key="c" at={agent.created_at} />],
   ];
