@@ -60,6 +60,10 @@ create table tenants (
         check (audit_retention_days = 0 or audit_retention_days between 30 and 3650),
     -- Whether its sessions may become training data. A lead or an admin of the tenant decides.
     training_consent        boolean not null default false,
+    -- Whether agents without a recorded conformance run get only the sessions that name them.
+    require_conformance     boolean not null default false,
+    -- The limits that differ from the platform's: {open_sessions, stored_bytes, api_keys, agents}; 0 = unlimited.
+    quotas                  jsonb not null default '{}' check (jsonb_typeof(quotas) = 'object'),
     metadata                jsonb not null default '{}' check (jsonb_typeof(metadata) = 'object'),
     is_active               boolean not null default true,
     -- When its removal was requested; the reconciler completes the removal.
@@ -90,8 +94,8 @@ create policy directory on tenant_usage for select to ioc_directory using (true)
 
 grant select, insert, update, delete on tenants, tenant_usage to ioc_app;
 grant select (id, name, slug, max_concurrent_sessions, max_queued_sessions, max_tokens_per_month, admission, calls_per_minute,
-              signup, signup_role, audit_retention_days, training_consent, metadata, is_active, deleted_at, version, created_at,
-              updated_at) on tenants to ioc_directory;
+              signup, signup_role, audit_retention_days, training_consent, require_conformance, quotas, metadata, is_active,
+              deleted_at, version, created_at, updated_at) on tenants to ioc_directory;
 grant select on tenant_usage to ioc_directory;
 
 create function find_tenant(slug_or_id text)
@@ -106,12 +110,12 @@ create function list_tenants(before uuid, max_rows bigint, active boolean, fragm
     returns table (id uuid, name text, slug text, max_concurrent_sessions integer, max_queued_sessions integer,
                    max_tokens_per_month bigint, admission text, signup boolean, signup_role text, audit_retention_days integer,
                    calls_per_minute integer, training_consent boolean, metadata jsonb, is_active boolean, version bigint,
-                   created_at timestamptz, updated_at timestamptz)
+                   created_at timestamptz, updated_at timestamptz, quotas jsonb)
     language sql stable security definer set search_path = public
 begin atomic
     select t.id, t.name, t.slug, t.max_concurrent_sessions, t.max_queued_sessions, t.max_tokens_per_month, t.admission,
            t.signup, t.signup_role, t.audit_retention_days, t.calls_per_minute, t.training_consent, t.metadata, t.is_active,
-           t.version, t.created_at, t.updated_at
+           t.version, t.created_at, t.updated_at, t.quotas
     from tenants t
     where t.deleted_at is null and (before is null or t.id < before) and (active is null or t.is_active = active)
       and (fragment is null or strpos(lower(t.name), lower(fragment)) > 0 or strpos(t.slug, lower(fragment)) > 0)

@@ -37,6 +37,8 @@ create table api_keys (
     last_used_at timestamptz,
     -- The key that replaced it at its rotation.
     rotated_to   uuid,
+    -- The key that created it, so that a key can be revoked together with all that came from it.
+    created_by_key uuid,
     created_by   jsonb not null default '{"kind": "system", "id": "setup", "name": "setup"}',
     created_at   timestamptz not null,
     primary key (tenant_id, id),
@@ -44,6 +46,7 @@ create table api_keys (
 );
 create index api_keys_by_id on api_keys (id);
 create index api_keys_of_user on api_keys (tenant_id, user_id) where user_id is not null;
+create index api_keys_by_maker on api_keys (tenant_id, created_by_key) where created_by_key is not null;
 
 -- Responses to requests that carried an Idempotency-Key: written in the transaction of their effect, kept for a day.
 create table idempotency_keys (

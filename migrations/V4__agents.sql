@@ -1,4 +1,4 @@
--- The registry of agents: what they declare, what their owners decided, how they perform, and who may use them.
+-- The registry of agents: what they declare, what their owners decided, who may use them, and their own tokens.
 
 create table agents (
     id                uuid primary key,
@@ -22,6 +22,14 @@ create table agents (
     -- Whether sessions that name no agent may be dispatched to it.
     routable          boolean not null default true,
     shared_with_all   boolean not null default false,
+    -- A lead trusts it: it gets work without having proven itself, and of everybody in the tenant.
+    trusted           boolean not null default false,
+    -- It takes only the sessions of whoever registered it, until a lead trusts it.
+    restricted        boolean not null default false,
+    -- The person who registered it.
+    registered_by     uuid,
+    -- When it passed the conformance suite, as a lead recorded.
+    conformance_passed_at timestamptz,
     -- The owner's decision.
     state             text not null default 'active' check (state in ('active', 'draining', 'maintenance', 'deregistered')),
     deregistered_at   timestamptz,
@@ -33,7 +41,10 @@ create table agents (
     reported_load     double precision check (reported_load between 0 and 1),
     reported_tasks    integer check (reported_tasks >= 0),
     metrics           jsonb not null default '{}',
-    -- Totals over its finished runs; means count only the results that had the value.
+    -- Since when it has let offers pass: it gets no further ones until its next claim.
+    offers_ignored_since timestamptz,
+    -- Totals over its finished runs, at most twenty of each tenant, in proportion; means count only the results that had the
+    -- value.
     finished          bigint not null default 0,
     succeeded         double precision not null default 0,
     quality_sum       double precision not null default 0,
@@ -41,10 +52,18 @@ create table agents (
     duration_ms_sum   double precision not null default 0,
     cost_micros_sum   double precision not null default 0,
     last_result_at    timestamptz,
-    -- The circuit breaker: results since it was last closed, and since when it is open.
+    -- How many tenants have results of it.
+    result_tenants    integer not null default 0,
+    -- No longer used: each tenant has a breaker of its own, in agent_tenant_stats.
     breaker_finished  bigint not null default 0,
     breaker_succeeded double precision not null default 0,
+    -- The circuit breaker for all tenants: since when it is open, and the failures behind it.
     breaker_opened_at timestamptz,
+    breaker_failures  bigint not null default 0,
+    -- The breaker of its server: since when it does not answer, how often a probe failed, and when the next is due.
+    server_down_since timestamptz,
+    server_failures   integer not null default 0,
+    server_probe_at   timestamptz,
     version           bigint not null default 1,
     created_by        jsonb not null default '{"kind": "system", "id": "setup", "name": "setup"}',
     created_at        timestamptz not null,
@@ -56,6 +75,8 @@ create table agents (
 create unique index agents_name on agents (tenant_id, name) nulls not distinct where state <> 'deregistered';
 create index agents_external on agents (id) where kind = 'eap' and state <> 'deregistered';
 create index agents_draining on agents (id) where state = 'draining';
+create index agents_server_down on agents (server_probe_at) where server_down_since is not null;
+create index agents_of_person on agents (tenant_id, registered_by) where registered_by is not null;
 -- A heartbeat changes no indexed column and finds room on its page, so it writes one row and no index entry.
 alter table agents set (fillfactor = 70);
 
@@ -70,6 +91,8 @@ create table agent_tokens (
     created_at  timestamptz not null,
     -- The token that replaced it at its rotation; set once, so that an old token creates no further ones.
     rotated_to  uuid,
+    -- When it was first used. Its successor can be replaced until then.
+    used_at     timestamptz,
     created_by  jsonb not null default '{"kind": "system", "id": "setup", "name": "setup"}',
     primary key (tenant_id, id)
 );
@@ -101,42 +124,19 @@ create table agent_enablements (
 );
 create index agent_enablements_of_agent on agent_enablements (agent_id);
 
--- The result of each run, written with its end: rows of the tenant that owns the session.
-create table agent_results (
-    tenant_id    uuid not null references tenants (id) on delete cascade,
-    session_id   uuid not null,
-    run          integer not null,
-    agent_id     uuid not null references agents (id) on delete cascade,
-    -- 1; 0.5 if part of the work stands; 0.
-    success      real not null check (success between 0 and 1),
-    quality      real check (quality between 0 and 1),
-    duration_ms  bigint not null check (duration_ms >= 0),
-    cost_micros  bigint not null check (cost_micros >= 0),
-    tokens       bigint not null check (tokens >= 0),
-    error_code   text,
-    capabilities text[] not null,
-    at           timestamptz not null,
-    -- The cursor of pages of results: the session of a result may belong to another tenant.
-    id           uuid not null default gen_random_uuid(),
-    primary key (tenant_id, session_id, run)
-);
-create index agent_results_of_agent on agent_results (agent_id, at desc);
-
 do $$
 declare
     name text;
 begin
-    foreach name in array array['agent_tokens', 'agent_shares', 'agent_enablements', 'agent_results'] loop
+    foreach name in array array['agent_tokens', 'agent_shares', 'agent_enablements'] loop
         execute format('alter table %I enable row level security', name);
         execute format('alter table %I force row level security', name);
         execute format('create policy tenant on %I to ioc_app using (tenant_id = app_tenant_id()) '
                        'with check (tenant_id = app_tenant_id())', name);
-    end loop;
-    foreach name in array array['agent_shares', 'agent_enablements', 'agent_results'] loop
         execute format('create policy directory on %I to ioc_directory using (true) with check (true)', name);
     end loop;
 end $$;
-create policy directory on agent_tokens for select to ioc_directory using (true);
+create policy directory_use on agent_tokens for update to ioc_directory using (true) with check (true);
 alter table agents enable row level security;
 alter table agents force row level security;
 -- A tenant sees the platform's agents, its own, and those that it has enabled.
@@ -149,37 +149,19 @@ create policy directory on agents to ioc_directory using (true) with check (true
 grant select, insert, update, delete on agents, agent_tokens to ioc_app;
 grant select, insert, delete on agent_shares, agent_enablements to ioc_app;
 grant update (recipient_id) on agent_shares to ioc_app;
-grant select, delete on agent_results to ioc_app;
 grant select, insert, update on agents to ioc_directory;
-grant select on agent_tokens to ioc_directory;
+grant select, update (used_at, expires_at) on agent_tokens to ioc_directory;
 grant select, delete on agent_shares, agent_enablements to ioc_directory;
-grant select, insert on agent_results to ioc_directory;
 
--- The tiers in order, and the tier that follows from an agent's results. A test holds both equal to the Rust code.
-create function tier_rank(tier text) returns integer
-    language sql immutable parallel safe
-    return array_position(array['degraded', 'trainee', 'competent', 'standard', 'advanced', 'premium', 'elite'], tier);
-create function agent_tier(finished bigint, succeeded double precision, quality_sum double precision, quality_count bigint)
-    returns text
-    language sql immutable parallel safe
-    return case
-        when finished < 5 then 'standard'
-        when succeeded / finished >= 0.95 and quality_count > 0 and quality_sum / quality_count >= 0.9 then 'elite'
-        when succeeded / finished >= 0.85 then 'advanced'
-        when succeeded / finished >= 0.70 then 'competent'
-        when succeeded / finished >= 0.50 then 'trainee'
-        else 'degraded'
-    end;
-
--- How many sessions an agent may work on at once at this time; null = any number.
+-- How many sessions an agent may work on at once at this time, for all tenants together; null = any number.
 create function agent_capacity_now(agent agents, at timestamptz) returns integer
     language sql immutable parallel safe
     return case
-        when agent.state <> 'active' or agent.liveness <> 'alive'
-            or coalesce(agent.reported_status in ('degraded', 'offline'), false) then 0
-        when agent.breaker_opened_at is null then agent.capacity
-        when at < agent.breaker_opened_at + interval '10 minutes' then 0
-        else 1
+        when agent.state <> 'active' or agent.liveness <> 'alive' or agent.offers_ignored_since is not null
+            or agent.server_down_since is not null
+            or coalesce(agent.reported_status in ('degraded', 'offline'), false)
+            or coalesce(at < agent.breaker_opened_at + interval '10 minutes', false) then 0
+        else agent.capacity
     end;
 
 create function find_agent_token(token_id uuid)
@@ -194,58 +176,73 @@ begin atomic
     where k.id = token_id;
 end;
 
+-- As find_agent_token, and whether the token was used and its agent was removed: a rotation whose answer was lost can be
+-- repeated, and a removed agent learns that it was removed.
+create function find_agent_credential(token_id uuid)
+    returns table (tenant_id uuid, tenant_slug text, tenant_active boolean, agent_id uuid, agent_name text, environment text,
+                   secret_hash bytea, expires_at timestamptz, used boolean, deregistered boolean)
+    language sql stable security definer set search_path = public
+begin atomic
+    select k.tenant_id, t.slug, t.is_active, a.id, a.name, k.environment, k.secret_hash, k.expires_at, k.used_at is not null,
+           a.state = 'deregistered'
+    from agent_tokens k
+    join tenants t on t.id = k.tenant_id
+    join agents a on a.id = k.agent_id and a.tenant_id = k.tenant_id
+    where k.id = token_id;
+end;
+
+create function record_agent_token_use(token_id uuid, at timestamptz) returns void
+    language sql volatile security definer set search_path = public
+begin atomic
+    update agent_tokens k set used_at = at where k.id = token_id and k.used_at is null;
+end;
+
+-- The operator configures the agents of the platform, so they are trusted.
 create function register_platform_agent(agent_id uuid, agent_name text, agent_kind text, agent_capacity integer,
                                         agent_capabilities text[], agent_routable boolean, at timestamptz)
     returns uuid
     language sql volatile security definer set search_path = public
 begin atomic
-    insert into agents (id, tenant_id, name, kind, capacity, capabilities, routable, created_at, updated_at)
-    values (agent_id, null, agent_name, agent_kind, agent_capacity, agent_capabilities, agent_routable, at, at)
+    insert into agents (id, tenant_id, name, kind, capacity, capabilities, routable, trusted, created_at, updated_at)
+    values (agent_id, null, agent_name, agent_kind, agent_capacity, agent_capabilities, agent_routable, true, at, at)
     on conflict (tenant_id, name) where state <> 'deregistered' do update
         set kind = excluded.kind, capacity = excluded.capacity, capabilities = excluded.capabilities,
             routable = excluded.routable, updated_at = excluded.updated_at
     returning id;
 end;
 
--- Records the result of a run, once, and counts it for the agent. The breaker judges by the latest results: after every
--- twenty, the older ones count half. It opens below 3 of 10 successes once there are five results; a success closes it.
-create function record_agent_result(tenant uuid, session uuid, of_run integer, agent uuid, of_success real, of_quality real,
-                                    of_duration_ms bigint, of_cost_micros bigint, of_tokens bigint, of_error_code text,
-                                    of_capabilities text[], of_at timestamptz) returns void
+-- Changes what an admin may change of an agent of the platform.
+create function update_platform_agent(agent uuid, new_state text, new_trusted boolean, at timestamptz) returns boolean
     language sql volatile security definer set search_path = public
 begin atomic
-    with inserted as (
-        insert into agent_results (tenant_id, session_id, run, agent_id, success, quality, duration_ms, cost_micros, tokens,
-                                   error_code, capabilities, at)
-        select tenant, session, of_run, a.id, of_success, of_quality, of_duration_ms, of_cost_micros, of_tokens,
-               of_error_code, of_capabilities, of_at
-        from agents a where a.id = agent and a.kind <> 'manual'
-        on conflict do nothing
-        returning agent_id
-    ), latest as (
-        select a.id,
-               case when a.breaker_finished >= 20 then a.breaker_finished / 2 else a.breaker_finished end + 1 as finished,
-               case when a.breaker_finished >= 20 then a.breaker_succeeded / 2 else a.breaker_succeeded end + of_success as succeeded
-        from agents a join inserted i on i.agent_id = a.id
+    with changed as (
+        update agents a set state = new_state, trusted = new_trusted, version = a.version + 1, updated_at = at
+        where a.id = agent and a.tenant_id is null and a.state <> 'deregistered'
+        returning a.id
     )
-    update agents a
-    set finished = a.finished + 1,
-        succeeded = a.succeeded + of_success,
-        quality_sum = a.quality_sum + coalesce(of_quality, 0),
-        quality_count = a.quality_count + (of_quality is not null)::integer,
-        duration_ms_sum = a.duration_ms_sum + of_duration_ms,
-        cost_micros_sum = a.cost_micros_sum + of_cost_micros,
-        last_result_at = of_at,
-        breaker_finished = case when a.breaker_opened_at is not null and of_success = 1 then 1 else l.finished end,
-        breaker_succeeded = case when a.breaker_opened_at is not null and of_success = 1 then 1 else l.succeeded end,
-        breaker_opened_at = case
-            when a.breaker_opened_at is not null and of_success = 1 then null
-            when a.breaker_opened_at is not null and of_at < a.breaker_opened_at + interval '10 minutes' then a.breaker_opened_at
-            when a.breaker_opened_at is not null then of_at
-            when l.finished >= 5 and l.succeeded / l.finished < 0.3 then of_at
-        end
-    from latest l
-    where a.id = l.id;
+    select exists (select 1 from changed);
+end;
+
+-- Suspends the agents that a person registered and that no lead trusts: in maintenance, and their tokens end. With
+-- `restrict_only` they only lose the sessions of others. Returns those that change.
+create function suspend_agents_of(person uuid, restrict_only boolean, at timestamptz)
+    returns table (agent_id uuid, agent_name text)
+    language sql volatile security definer set search_path = public
+begin atomic
+    with changed as (
+        update agents a
+        set restricted = true, state = case when restrict_only then a.state else 'maintenance' end,
+            version = a.version + 1, updated_at = at
+        where a.tenant_id = app_tenant_id() and a.registered_by = person and not a.trusted and a.state <> 'deregistered'
+          and (not restrict_only or not a.restricted)
+        returning a.id, a.name
+    ), ended as (
+        update agent_tokens k set expires_at = at
+        from changed c
+        where not restrict_only and k.agent_id = c.id and (k.expires_at is null or k.expires_at > at)
+        returning k.id
+    )
+    select c.id, c.name from changed c;
 end;
 
 grant create on schema public to ioc_directory;
@@ -254,8 +251,12 @@ declare
     signature regprocedure;
 begin
     foreach signature in array array[
-        'find_agent_token(uuid)', 'register_platform_agent(uuid, text, text, integer, text[], boolean, timestamptz)',
-        'record_agent_result(uuid, uuid, integer, uuid, real, real, bigint, bigint, bigint, text, text[], timestamptz)']::regprocedure[] loop
+        'find_agent_token(uuid)',
+        'find_agent_credential(uuid)',
+        'record_agent_token_use(uuid, timestamptz)',
+        'register_platform_agent(uuid, text, text, integer, text[], boolean, timestamptz)',
+        'update_platform_agent(uuid, text, boolean, timestamptz)',
+        'suspend_agents_of(uuid, boolean, timestamptz)']::regprocedure[] loop
         execute format('alter function %s owner to ioc_directory', signature);
         execute format('revoke all on function %s from public', signature);
         execute format('grant execute on function %s to ioc_app', signature);

@@ -277,7 +277,7 @@ async fn two_sessions_never_run_at_once_in_one_workspace() {
     assert_eq!(owner.refusal(&offer).await.as_deref(), Some("sessions_workspace_taken"));
     let force =
         format!("update sessions set status = 'running', queued_at = null, active_since = now() where id = '{second}'");
-    assert_eq!(owner.refusal(&force).await.as_deref(), Some("sessions_workspace_in_use"));
+    assert_eq!(owner.refusal(&force).await.as_deref(), Some("sessions_workspace_taken"));
     caller.post(&format!("/sessions/{first}/complete"), json!({"result": 1})).await.expect(200);
     assert_eq!(status(&caller, &second).await, "offered");
 }

@@ -44,10 +44,12 @@ create table training_jobs (
     next_step_at       timestamptz,
     -- The delay before the last poll.
     poll_interval_ms   integer not null default 0 check (poll_interval_ms >= 0),
-    -- In a row: transient failures, polls that found no job at the provider, and steps that were interrupted.
+    -- In a row: transient failures, polls that found no job at the provider, steps that were interrupted, and steps that
+    -- failed for a reason of their own.
     transient_failures integer not null default 0,
     not_found_polls    integer not null default 0,
     interrupted_steps  integer not null default 0,
+    failed_steps       integer not null default 0,
 
     last_event_seq    bigint not null default 0,
     version           bigint not null default 1,

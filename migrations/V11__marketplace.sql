@@ -19,17 +19,25 @@ create function agent_offers(agent uuid)
                    description text, capabilities text[], skills text[], capacity integer, state text, liveness text,
                    reported_status text, reported_load double precision, finished bigint, succeeded double precision,
                    quality_sum double precision, quality_count bigint, duration_ms_sum double precision,
-                   cost_micros_sum double precision, breaker_opened_at timestamptz, software_version text, running bigint,
-                   p50_ms double precision, p95_ms double precision)
+                   cost_micros_sum double precision, breaker_opened_at timestamptz, breaker_failures bigint,
+                   server_down_since timestamptz, server_failures integer, server_probe_at timestamptz,
+                   tenant_breaker_opened_at timestamptz, tenant_breaker_failures bigint, tenant_running bigint, trusted boolean,
+                   restricted boolean, conformance_passed_at timestamptz, lacks_conformance boolean, unnamed_running bigint,
+                   serves boolean, software_version text, running bigint, p50_ms double precision, p95_ms double precision)
     language sql stable security definer set search_path = public
 begin atomic
     select a.id, a.tenant_id, t.name, e.agent_id is not null, a.name, a.kind, a.agent_type, a.description, a.capabilities,
-           a.skills, a.capacity, a.state, a.liveness, a.reported_status, a.reported_load, a.finished, a.succeeded,
-           a.quality_sum, a.quality_count, a.duration_ms_sum, a.cost_micros_sum, a.breaker_opened_at, a.software_version,
-           (select count(*) from sessions s where s.agent_id = a.id and holds_slot(s.status)),
+           a.skills, a.capacity, a.state, a.liveness, a.reported_status, a.reported_load, f.finished, f.succeeded,
+           f.quality_sum, f.quality_count, f.duration_ms_sum, f.cost_micros_sum, a.breaker_opened_at, a.breaker_failures,
+           a.server_down_since, a.server_failures, a.server_probe_at, f.tenant_breaker_opened_at, f.tenant_breaker_failures,
+           f.tenant_running, a.trusted, a.restricted, a.conformance_passed_at, x.lacks_conformance, x.unnamed_running,
+           x.serves, a.software_version,
+           (select count(*) from sessions s where s.agent_id = a.id and occupies_slot(s.status, s.offered_until)),
            times.p50, times.p95
     from agents a
     join tenants t on t.id = a.tenant_id and t.is_active
+    cross join lateral agent_figures(a, app_tenant_id()) f
+    cross join lateral agent_access(a, app_tenant_id(), null) x
     left join agent_enablements e on e.agent_id = a.id and e.tenant_id = app_tenant_id()
     cross join lateral (
         select percentile_cont(0.5) within group (order by newest.duration_ms) as p50,

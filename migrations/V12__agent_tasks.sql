@@ -17,6 +17,8 @@ create table agent_tasks (
     cancel_requested boolean not null default false,
     -- Increases with every grant; a report with another token is refused.
     lease_token      bigint not null default 0,
+    -- How often the agent itself asked for the lease anew. Only the other grants count towards the limit.
+    reissues         integer not null default 0 check (reissues >= 0),
     lease_until      timestamptz,
     -- When the agent last accepted a push.
     pushed_at        timestamptz,
@@ -117,6 +119,52 @@ begin atomic
     select c.previous_liveness from changed c;
 end;
 
+-- Records a call of an agent as a sign of life, at most once per interval (`quiet_before` is its beginning) unless the call
+-- changes more than the time. A claim shows that the agent takes work. Returns whether the agent may get work again.
+create function record_agent_call(agent uuid, at timestamptz, quiet_before timestamptz, claims boolean) returns boolean
+    language sql volatile security definer set search_path = public
+begin atomic
+    with before as (
+        select a.id, a.liveness, a.offers_ignored_since, a.reported_status from agents a
+        where a.id = agent and a.kind = 'eap' and a.state <> 'deregistered'
+          and (a.last_heartbeat_at is null or a.last_heartbeat_at < quiet_before or a.liveness <> 'alive'
+               or claims and (a.offers_ignored_since is not null or a.reported_status = 'offline'))
+        for no key update
+    ), changed as (
+        update agents a
+        set last_heartbeat_at = greatest(a.last_heartbeat_at, at), liveness = 'alive',
+            liveness_since = case when b.liveness = 'alive' then a.liveness_since else at end,
+            offers_ignored_since = case when claims then null else a.offers_ignored_since end,
+            reported_status = case when claims and a.reported_status = 'offline' then null else a.reported_status end
+        from before b where a.id = b.id
+        returning a.id, a.tenant_id, a.name, a.state, a.reported_status, a.reported_load, a.reported_tasks,
+            b.liveness <> 'alive' or b.reported_status is distinct from a.reported_status as status_changed,
+            b.liveness <> 'alive' or claims and (b.offers_ignored_since is not null or b.reported_status = 'offline') as is_back
+    ), published as (
+        insert into tenant_events (tenant_id, topic, id, type, actor, at, payload)
+        select c.tenant_id, 'agents', new_event_id(at), 'agent.status_changed',
+            jsonb_build_object('kind', 'agent', 'id', c.id, 'name', c.name), at,
+            jsonb_build_object('agent_id', c.id, 'name', c.name, 'state', c.state, 'liveness', 'alive',
+                'status', c.reported_status, 'load', c.reported_load, 'tasks', c.reported_tasks)
+        from changed c where c.tenant_id is not null and c.status_changed
+    )
+    select coalesce((select c.is_back from changed c), false);
+end;
+
+-- Records that an agent let an offer pass. True if that counts against it: it is the first one since its last claim, and
+-- the agent is not at work on another task.
+create function record_ignored_offer(agent uuid, at timestamptz) returns boolean
+    language sql volatile security definer set search_path = public
+begin atomic
+    with changed as (
+        update agents a set offers_ignored_since = at
+        where a.id = agent and a.kind = 'eap' and a.offers_ignored_since is null
+        returning a.id
+    )
+    select exists (select 1 from changed)
+        and not exists (select 1 from agent_tasks t where t.agent_id = agent and t.status = 'leased' and t.lease_until > at);
+end;
+
 -- Marks the agents that were silent for too long as suspect or offline, all of them at once, and publishes each change.
 create function mark_silent_agents(suspect_before timestamptz, offline_before timestamptz, at timestamptz)
     returns table (agent_id uuid, liveness text)
@@ -138,12 +186,13 @@ begin atomic
     select c.id, c.liveness from changed c;
 end;
 
--- Agents that are offline and still have open tasks.
+-- Agents that are offline, or report that they go offline, and still have open tasks.
 create function offline_agents_with_tasks() returns table (agent_id uuid)
     language sql stable security definer set search_path = public
 begin atomic
     select distinct t.agent_id from agent_tasks t join agents a on a.id = t.agent_id
-    where t.status in ('waiting', 'leased') and a.kind = 'eap' and a.liveness = 'offline';
+    where t.status in ('waiting', 'leased') and a.kind = 'eap'
+      and (a.liveness = 'offline' or coalesce(a.reported_status = 'offline', false));
 end;
 
 -- Revokes the open tasks of an agent that is still offline. Returns their sessions.
@@ -152,7 +201,8 @@ create function revoke_agent_tasks(agent uuid, at timestamptz) returns table (te
 begin atomic
     update agent_tasks t set status = 'lost', updated_at = at
     where t.agent_id = agent and t.status in ('waiting', 'leased')
-      and exists (select 1 from agents a where a.id = agent and a.liveness = 'offline' for no key update)
+      and exists (select 1 from agents a where a.id = agent
+                  and (a.liveness = 'offline' or coalesce(a.reported_status = 'offline', false)) for no key update)
     returning t.tenant_id, t.session_id;
 end;
 
@@ -170,6 +220,40 @@ begin atomic
           order by c.created_at, c.id limit max_tasks for no key update skip locked) as claimed
     where t.tenant_id = claimed.tenant_id and t.id = claimed.id
     returning t.assignment, t.lease_token, t.created_at;
+end;
+
+-- Leases tasks to an agent: first anew those that it holds already and names (or all of them), then those that wait for it
+-- or whose lease expired, oldest first; each to one caller. A task can be leased only while its session is offered to the
+-- agent, at work or paused: a withdrawn offer can no longer be claimed.
+create function lease_agent_tasks(agent uuid, at timestamptz, until timestamptz, max_tasks integer, max_grants integer,
+                                  held uuid[], holds_all boolean)
+    returns table (tenant_id uuid, session_id uuid, assignment jsonb, lease_token bigint, created_at timestamptz)
+    language sql volatile security definer set search_path = public
+begin atomic
+    with reissued as (
+        update agent_tasks t
+        set lease_token = t.lease_token + 1, reissues = t.reissues + 1, lease_until = until, messages_acked = 0, updated_at = at
+        where t.agent_id = agent and t.status = 'leased' and not t.cancel_requested and (holds_all or t.id = any(held))
+        returning t.tenant_id, t.session_id, t.assignment, t.lease_token, t.created_at
+    ), claimed as (
+        update agent_tasks t
+        -- An agent that takes a task anew may have lost the messages that it acknowledged before.
+        set status = 'leased', lease_token = t.lease_token + 1, lease_until = until, messages_acked = 0, updated_at = at
+        from (select c.tenant_id, c.id from agent_tasks c
+              where c.agent_id = agent and c.delivery = 'pull' and not c.cancel_requested
+                and c.lease_token - c.reissues < max_grants
+                and (c.status = 'waiting'
+                     or c.status = 'leased' and c.lease_until <= at and not (holds_all or c.id = any(held)))
+                and exists (select 1 from sessions s where s.tenant_id = c.tenant_id and s.id = c.session_id
+                            and (s.run = c.run or s.handover is null)
+                            and (occupies_slot(s.status, s.offered_until) or s.status = 'paused'))
+              order by c.created_at, c.id limit max_tasks for no key update of c skip locked) as free
+        where t.tenant_id = free.tenant_id and t.id = free.id
+        returning t.tenant_id, t.session_id, t.assignment, t.lease_token, t.created_at
+    )
+    select r.tenant_id, r.session_id, r.assignment, r.lease_token, r.created_at from reissued r
+    union all
+    select c.tenant_id, c.session_id, c.assignment, c.lease_token, c.created_at from claimed c;
 end;
 
 -- The state of a task of an agent, read before its result is recorded.
@@ -251,6 +335,8 @@ begin
         'record_agent_heartbeat(uuid, timestamptz, text, double precision, integer, jsonb)',
         'mark_silent_agents(timestamptz, timestamptz, timestamptz)', 'offline_agents_with_tasks()',
         'revoke_agent_tasks(uuid, timestamptz)', 'claim_agent_tasks(uuid, timestamptz, timestamptz, integer, integer)',
+        'lease_agent_tasks(uuid, timestamptz, timestamptz, integer, integer, uuid[], boolean)',
+        'record_agent_call(uuid, timestamptz, timestamptz, boolean)', 'record_ignored_offer(uuid, timestamptz)',
         'find_agent_task(uuid, uuid)',
         'record_task_progress(uuid, uuid, bigint, timestamptz, timestamptz, bigint, jsonb, bigint, bigint, integer)',
         'record_task_result(uuid, uuid, bigint, timestamptz, bytea, jsonb, bigint, bigint)']::regprocedure[] loop

@@ -1,24 +1,39 @@
 -- Sessions and what belongs to them.
+--
+-- A session that is offered to an agent stays queued until the agent has claimed or accepted it. The offer takes up one of
+-- the tenant's slots, the workspace and one of the agent's places, as a running session does (ADR 21).
 
--- Whether a session in this state takes up one of its tenant's slots. A test holds it equal to `Status::holds_slot`. The
--- planner inlines it, so queries that use it are answered by the partial indexes below, which state the same condition.
+-- Whether a session in this state is at work. A test holds it equal to `Status::holds_slot`.
 create function holds_slot(status text) returns boolean
     language sql immutable parallel safe
     return status in ('running', 'degraded');
 
+-- Whether a session takes up one of its tenant's slots. A test holds it equal to `Session::occupies_slot`. The planner
+-- inlines it, so queries that use it are answered by the partial indexes below, which state the same condition.
+create function occupies_slot(status text, offered_until timestamptz) returns boolean
+    language sql immutable parallel safe
+    return status in ('running', 'degraded') or offered_until is not null;
+
+-- How far ahead the next step of a running session, or the end of a lease, can be at most: far longer than any pause
+-- between two observations. A time that is further ahead was written before the clock was set back, and has come.
+create function longest_step_pause() returns interval
+    language sql immutable parallel safe
+    return interval '15 minutes';
+
 -- The transitions that the product allows, stated again in the database, so that no write can break them.
--- A test holds this, the Rust table and docs/architecture.md equal.
+-- A result that an agent reports while its question is open withdraws the question and ends the session. A retry also
+-- starts the session. A test holds this, the Rust table and docs/architecture.md equal.
 create function session_transition_allowed(from_status text, to_status text) returns boolean
     language sql immutable parallel safe
     return case from_status
         when 'pending'  then to_status in ('queued', 'running', 'cancelled', 'failed', 'orphaned')
         when 'queued'   then to_status in ('running', 'pending', 'cancelled', 'failed', 'timeout', 'orphaned')
         when 'running'  then to_status in ('completed', 'partially_completed', 'failed', 'timeout', 'paused', 'stopped', 'degraded', 'orphaned')
-        when 'paused'   then to_status in ('running', 'queued', 'stopped', 'cancelled', 'timeout', 'orphaned')
+        when 'paused'   then to_status in ('running', 'queued', 'completed', 'partially_completed', 'failed', 'timeout', 'stopped', 'cancelled', 'orphaned')
         when 'degraded' then to_status in ('running', 'completed', 'partially_completed', 'failed', 'timeout', 'paused', 'stopped', 'orphaned')
-        when 'failed'   then to_status in ('pending')
-        when 'timeout'  then to_status in ('pending')
-        when 'stopped'  then to_status in ('pending')
+        when 'failed'   then to_status in ('pending', 'queued')
+        when 'timeout'  then to_status in ('pending', 'queued')
+        when 'stopped'  then to_status in ('pending', 'queued')
         else false
     end;
 
@@ -34,7 +49,7 @@ create table sessions (
     description          text check (char_length(description) <= 1000),
     session_type         text not null check (session_type in ('planning', 'execution', 'review', 'debug', 'integration')),
     priority             smallint not null check (priority between 0 and 4),
-    initial_prompt       text not null check (char_length(initial_prompt) between 1 and 10000),
+    initial_prompt       text not null check (char_length(initial_prompt) between 1 and 100000),
     model_identifier     text,
     -- The model that a session runs on which names a version or an alias, from its dispatch on.
     resolved_model       jsonb,
@@ -74,6 +89,10 @@ create table sessions (
     -- The agent that it was taken from: it is dispatched to another one once.
     lost_agent_id        uuid,
     handover             jsonb,
+    -- Until when the agent may take the session; null = not offered. Until then the offer takes up a slot.
+    offered_until        timestamptz,
+    -- What the offer handed over; restored if the offer is withdrawn.
+    offered_handover     jsonb,
     run                  integer not null default 0,
     run_started_at       timestamptz,
     run_state            jsonb,
@@ -93,6 +112,12 @@ create table sessions (
     next_step_at         timestamptz,
     step_pause_ms        integer not null default 1000,
     attempts             integer not null default 0,
+    -- Steps in a row that failed for a reason of their own, and that were interrupted by crashes or time limits. A step that
+    -- is written resets both. A session whose step is never done is ended instead of being tried for ever.
+    failed_steps         integer not null default 0,
+    interrupted_steps    integer not null default 0,
+    -- How often its work could not be read since it was last read. Reading it is tried a few times.
+    failed_collections   integer not null default 0,
     auto_retries         integer not null default 0,
     unreachable_since    timestamptz,
 
@@ -130,17 +155,21 @@ create table sessions (
     constraint suspended_while_open check (not suspended or status in ('running', 'degraded', 'paused')),
     constraint queued_since check ((queued_at is not null) = (status = 'queued')),
     constraint running_has_agent check (status not in ('running', 'degraded') or agent_id is not null),
-    constraint named_has_agent check (status <> 'queued' or agent_id is not null or not (agent_config ? 'agent'))
+    constraint named_has_agent check (status <> 'queued' or agent_id is not null or not (agent_config ? 'agent')),
+    constraint offered_while_queued check (offered_until is null or status = 'queued' and agent_id is not null),
+    constraint handed_over_with_offer check (offered_handover is null or offered_until is not null)
 );
 
--- Two sessions never run at once in one workspace: the database refuses it whatever the code does.
-create unique index sessions_workspace_in_use on sessions (tenant_id, workspace_key)
-    where status in ('running', 'degraded') and workspace_key is not null;
+-- Two sessions are never at work in one workspace, or offered with it: the database refuses it whatever the code does.
+create unique index sessions_workspace_taken on sessions (tenant_id, workspace_key)
+    where (status in ('running', 'degraded') or offered_until is not null) and workspace_key is not null;
 -- No other index than the key may begin with tenant_id: while the table is small, the check of a foreign key would be
 -- planned with it, and a connection keeps that plan while the table grows.
 create index sessions_by_status on sessions (status, tenant_id, id);
-create index sessions_active on sessions (agent_id, tenant_id, root_id) where status in ('running', 'degraded');
-create index sessions_holding_slots on sessions (tenant_id) where status in ('running', 'degraded');
+create index sessions_of_agent_with_slots on sessions (agent_id, tenant_id, root_id)
+    where status in ('running', 'degraded') or offered_until is not null;
+create index sessions_with_slots on sessions (tenant_id) where status in ('running', 'degraded') or offered_until is not null;
+create index sessions_open on sessions (tenant_id) where ended_at is null;
 create index sessions_suspended on sessions (tenant_id) where suspended;
 create index sessions_queued on sessions (agent_id, tenant_id, queued_at) where status = 'queued';
 create index sessions_queued_routed on sessions (queued_at) where status = 'queued' and routed;
@@ -268,6 +297,6 @@ create policy directory on workspace_releases for select to ioc_directory using 
 grant select, insert, update, delete on sessions, session_checkpoints, session_files, session_artifacts, session_messages,
     workspace_releases to ioc_app;
 grant select (tenant_id, id, status, priority, queued_at, root_id, agent_id, workspace_key, next_step_at, lease_until,
-              handover, pause_reason, depth, child_count, run_started_at, suspended, routed, required_capabilities,
-              required_skills, minimum_tier, lost_agent_id) on sessions to ioc_directory;
+              handover, offered_until, pause_reason, depth, child_count, run, run_started_at, suspended, routed,
+              required_capabilities, required_skills, minimum_tier, lost_agent_id, created_by) on sessions to ioc_directory;
 grant select (tenant_id, session_id, agent_id, next_step_at) on workspace_releases to ioc_directory;
