@@ -206,22 +206,6 @@ begin atomic
     returning t.tenant_id, t.session_id;
 end;
 
--- Leases the tasks that wait for an agent, and those whose lease expired, oldest first; each to one caller.
-create function claim_agent_tasks(agent uuid, at timestamptz, until timestamptz, max_tasks integer, max_grants integer)
-    returns table (assignment jsonb, lease_token bigint, created_at timestamptz)
-    language sql volatile security definer set search_path = public
-begin atomic
-    update agent_tasks t
-    -- An agent that takes a task anew may have lost the messages that it acknowledged before.
-    set status = 'leased', lease_token = t.lease_token + 1, lease_until = until, messages_acked = 0, updated_at = at
-    from (select c.tenant_id, c.id from agent_tasks c
-          where c.agent_id = agent and c.delivery = 'pull' and not c.cancel_requested and c.lease_token < max_grants
-            and (c.status = 'waiting' or c.status = 'leased' and c.lease_until <= at)
-          order by c.created_at, c.id limit max_tasks for no key update skip locked) as claimed
-    where t.tenant_id = claimed.tenant_id and t.id = claimed.id
-    returning t.assignment, t.lease_token, t.created_at;
-end;
-
 -- Leases tasks to an agent: first anew those that it holds already and names (or all of them), then those that wait for it
 -- or whose lease expired, oldest first; each to one caller. A task can be leased only while its session is offered to the
 -- agent, at work or paused: a withdrawn offer can no longer be claimed.
@@ -334,7 +318,7 @@ begin
     foreach signature in array array[
         'record_agent_heartbeat(uuid, timestamptz, text, double precision, integer, jsonb)',
         'mark_silent_agents(timestamptz, timestamptz, timestamptz)', 'offline_agents_with_tasks()',
-        'revoke_agent_tasks(uuid, timestamptz)', 'claim_agent_tasks(uuid, timestamptz, timestamptz, integer, integer)',
+        'revoke_agent_tasks(uuid, timestamptz)',
         'lease_agent_tasks(uuid, timestamptz, timestamptz, integer, integer, uuid[], boolean)',
         'record_agent_call(uuid, timestamptz, timestamptz, boolean)', 'record_ignored_offer(uuid, timestamptz)',
         'find_agent_task(uuid, uuid)',

@@ -54,9 +54,6 @@ create table agents (
     last_result_at    timestamptz,
     -- How many tenants have results of it.
     result_tenants    integer not null default 0,
-    -- No longer used: each tenant has a breaker of its own, in agent_tenant_stats.
-    breaker_finished  bigint not null default 0,
-    breaker_succeeded double precision not null default 0,
     -- The circuit breaker for all tenants: since when it is open, and the failures behind it.
     breaker_opened_at timestamptz,
     breaker_failures  bigint not null default 0,
@@ -136,7 +133,6 @@ begin
         execute format('create policy directory on %I to ioc_directory using (true) with check (true)', name);
     end loop;
 end $$;
-create policy directory_use on agent_tokens for update to ioc_directory using (true) with check (true);
 alter table agents enable row level security;
 alter table agents force row level security;
 -- A tenant sees the platform's agents, its own, and those that it has enabled.
@@ -164,19 +160,7 @@ create function agent_capacity_now(agent agents, at timestamptz) returns integer
         else agent.capacity
     end;
 
-create function find_agent_token(token_id uuid)
-    returns table (tenant_id uuid, tenant_slug text, tenant_active boolean, agent_id uuid, agent_name text, environment text,
-                   secret_hash bytea, expires_at timestamptz)
-    language sql stable security definer set search_path = public
-begin atomic
-    select k.tenant_id, t.slug, t.is_active, a.id, a.name, k.environment, k.secret_hash, k.expires_at
-    from agent_tokens k
-    join tenants t on t.id = k.tenant_id
-    join agents a on a.id = k.agent_id and a.tenant_id = k.tenant_id
-    where k.id = token_id;
-end;
-
--- As find_agent_token, and whether the token was used and its agent was removed: a rotation whose answer was lost can be
+-- The token of an agent, and whether it was used and its agent was removed: a rotation whose answer was lost can be
 -- repeated, and a removed agent learns that it was removed.
 create function find_agent_credential(token_id uuid)
     returns table (tenant_id uuid, tenant_slug text, tenant_active boolean, agent_id uuid, agent_name text, environment text,
@@ -251,7 +235,6 @@ declare
     signature regprocedure;
 begin
     foreach signature in array array[
-        'find_agent_token(uuid)',
         'find_agent_credential(uuid)',
         'record_agent_token_use(uuid, timestamptz)',
         'register_platform_agent(uuid, text, text, integer, text[], boolean, timestamptz)',

@@ -16,7 +16,8 @@ const EVERY_TABLE: &str = "
     insert into agent_enablements values (':tenant', ':id', '{}', now());
     insert into agent_results values (':tenant', ':session', 1, ':id', 1, null, 1, 1, 1, null, '{}', now());
     insert into agent_tenant_stats (tenant_id, agent_id) values (':tenant', ':id');
-    insert into agent_tasks values (':tenant', ':id', ':session', 1, ':id', 'pull', 'waiting', '{}', false, 0, null, null, 0, 0, 0, 0, 0, null, null, now(), now());
+    insert into agent_tasks (tenant_id, id, session_id, run, agent_id, delivery, status, assignment, created_at, updated_at)
+    values (':tenant', ':id', ':session', 1, ':id', 'pull', 'waiting', '{}', now(), now());
     insert into agent_task_reports values (':tenant', ':id', 1, 1, 1, '{}', now());
     insert into agent_task_messages values (':tenant', ':id', 1, ':id', '{}', now());
     insert into training_jobs (tenant_id, id, base_model, target_model_name, provider, parameters, recipe, status,
