@@ -167,6 +167,7 @@ impl Operation {
             }
             "tenant" => json!({"training_consent": true}),
             "tenants" => json!({"name": "Another", "slug": "another"}),
+            "usage-corrections" => json!({"tokens": -1, "reason": "A wrong report."}),
             "users" => json!({"email": "ada@example.org", "full_name": "Ada", "role": "viewer"}),
             "api-keys" => json!({"name": "Another"}),
             "complete" => json!({"result": {"text": "done"}}),

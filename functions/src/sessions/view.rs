@@ -14,7 +14,7 @@ use shared::{
     },
     models::registry::ResolvedModel,
     sessions::{
-        AgentRef, ForkedFrom, IntentVerb, QueuePosition,
+        AgentRef, ForkedFrom, IntentVerb, QueuePosition, SessionUsage, UsageAmount,
         outcome::Outcome,
         status::{PauseReason, Status},
         store::FoundSession,
@@ -149,16 +149,32 @@ struct UsageView {
     tokens_cached: i64,
     /// The cost in US dollars, as decimal text with six places.
     cost_usd: String,
+    /// What the agent reported beyond what a run may book; absent if everything reported is booked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claimed: Option<ClaimedUsage>,
 }
 
-impl From<Usage> for UsageView {
-    fn from(usage: Usage) -> Self {
+/// Usage that an agent reported, and that is booked nowhere.
+#[derive(Serialize, ToSchema)]
+struct ClaimedUsage {
+    /// The number of tokens of all kinds.
+    tokens: i64,
+    /// The cost in US dollars, as decimal text with six places.
+    cost_usd: String,
+}
+
+impl From<SessionUsage> for UsageView {
+    fn from(usage: SessionUsage) -> Self {
+        let claimed = usage.claimed();
+        let Usage { tokens_input, tokens_output, tokens_reasoning, tokens_cached, cost_micros } = usage.total;
         Self {
-            tokens_input: usage.tokens_input,
-            tokens_output: usage.tokens_output,
-            tokens_reasoning: usage.tokens_reasoning,
-            tokens_cached: usage.tokens_cached,
-            cost_usd: format_usd(usage.cost_micros),
+            tokens_input,
+            tokens_output,
+            tokens_reasoning,
+            tokens_cached,
+            cost_usd: format_usd(cost_micros),
+            claimed: claimed
+                .map(|UsageAmount { tokens, cost_micros }| ClaimedUsage { tokens, cost_usd: format_usd(cost_micros) }),
         }
     }
 }
@@ -229,7 +245,7 @@ impl SessionView {
             pause: reason.map(|reason| Pause { reason, resume_at, question }),
             pause_reason: reason,
             queue: found.queue,
-            usage: UsageView::from(s.usage.total),
+            usage: UsageView::from(s.usage),
             agent: s.run.agent_id.zip(found.agent).map(|(id, (name, kind))| AgentRef { id, name, kind }),
             priority: s.spec.priority.word(),
             priority_level: s.spec.priority.level(),

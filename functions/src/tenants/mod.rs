@@ -8,6 +8,7 @@ mod list;
 mod patch;
 mod quotas;
 mod resource;
+mod usage_corrections;
 
 use shared::app::App;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -19,4 +20,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get::get, patch::patch, delete::delete))
         .routes(routes!(current::get, current::patch))
         .routes(routes!(quotas::quotas))
+        .routes(routes!(usage_corrections::correct))
 }

@@ -97,7 +97,7 @@ fn read_id(answer: &StoredResponse) -> Result<SessionId> {
 
 async fn take_in(engine: &Engine, caller: &Caller, said: &Message) -> Result<SessionId, A2aRefusal> {
     let Some(named) = said.task_id.as_deref().filter(|id| !id.is_empty()) else {
-        return begin_task(engine, caller, said).await;
+        return Box::pin(begin_task(engine, caller, said)).await;
     };
     let found = get(engine, caller, named).await?;
     let id = found.session.id;

@@ -112,6 +112,7 @@ fn session_settings(settings: &Settings) -> SessionSettings {
         offer_timeout: settings.offer_timeout,
         queue_timeout: settings.queue_limit,
         workspace_retention: settings.workspace_retention,
+        usage_bounds: settings.usage_bounds,
     }
 }
 

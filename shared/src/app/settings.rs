@@ -8,7 +8,10 @@ use crate::{
     identity::{rate_limits::RateLimits, tenants::quotas::StorageQuotas},
     kernel::backoff::RetryPolicy,
     platform::http_client::AllowedDestinations,
-    sessions::policy::{DEFAULT_OFFER_TIMEOUT, DEFAULT_RETRY, PollPolicy},
+    sessions::{
+        UsageBounds,
+        policy::{DEFAULT_OFFER_TIMEOUT, DEFAULT_RETRY, PollPolicy},
+    },
     training::jobs,
 };
 
@@ -26,6 +29,8 @@ pub struct Settings {
     pub queue_limit: Duration,
     /// How long an agent keeps the workspace of a session that has ended.
     pub workspace_retention: Duration,
+    /// The most that a run books of what an agent of a tenant reports about its own usage.
+    pub usage_bounds: UsageBounds,
     /// Whether event streams stay open. They cannot behind API Gateway.
     pub streams: bool,
     /// The rate limits of the API.
@@ -64,6 +69,7 @@ impl Default for Settings {
             offer_timeout: DEFAULT_OFFER_TIMEOUT,
             queue_limit: Duration::from_hours(24),
             workspace_retention: Duration::from_hours(24),
+            usage_bounds: UsageBounds::default(),
             streams: true,
             rate: RateLimits::default(),
             quotas: StorageQuotas::default(),

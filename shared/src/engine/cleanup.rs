@@ -73,9 +73,10 @@ async fn abort_after_end(
     // An agent that cannot be reached may still have a workspace that can be read.
     let mut report = call.finish_with_agent(engine, aborted, When::IfAborted, When::Always).await?;
     let artifacts = report.artifacts.clone();
+    let policy = engine.session_settings.observation_policy(&call.assignment.agent);
     commit_with_artifacts(engine, &claimed.session, "observer", &artifacts, |change| {
         if let Some(observation) = report.observation.take() {
-            run::record_observation(change, observation);
+            run::record_observation(change, observation, &policy);
         }
         report.add_events(change)?;
         let RunReport { aborted, work, unread, .. } = report;

@@ -14,7 +14,7 @@ use crate::{
     sessions::{
         Session,
         change::SessionChange,
-        policy::{MAX_ATTEMPTS, PollPolicy},
+        policy::{MAX_ATTEMPTS, ObservationPolicy},
         store::ClaimedSession,
         transitions::{collection, run},
     },
@@ -53,14 +53,15 @@ pub(crate) async fn apply_intent(engine: &Engine, claimed: &ClaimedSession) -> R
     // Record what the agent did until it was aborted.
     let report = call.finish_with_agent(engine, aborted, When::Always, When::Always).await?;
     let artifacts = report.artifacts.clone();
-    let decide = |change: &mut SessionChange| apply_intent_with_work(change, report, &poll);
+    let policy = engine.session_settings.observation_policy(&call.assignment.agent);
+    let decide = |change: &mut SessionChange| apply_intent_with_work(change, report, &policy);
     commit_with_artifacts(engine, session, "observer", &artifacts, decide).await
 }
 
-fn apply_intent_with_work(change: &mut SessionChange, mut report: RunReport, poll: &PollPolicy) -> Result<()> {
+fn apply_intent_with_work(change: &mut SessionChange, mut report: RunReport, policy: &ObservationPolicy) -> Result<()> {
     if let Some(observation) = report.observation.take() {
         let intent = change.session.intent.clone();
-        run::evaluate_observation(change, observation, poll)?;
+        run::evaluate_observation(change, observation, policy)?;
         change.session.intent = intent;
     }
     report.add_events(change)?;
@@ -86,10 +87,10 @@ pub(crate) async fn terminate(
     let aborted = call.abort_run().await;
     let mut report = call.finish_with_agent(engine, aborted, When::Always, When::Always).await?;
     let artifacts = report.artifacts.clone();
-    let poll = engine.session_settings.poll;
+    let policy = engine.session_settings.observation_policy(&call.assignment.agent);
     commit_with_artifacts(engine, session, "observer", &artifacts, |change| {
         if let Some(observation) = report.observation.take() {
-            run::evaluate_observation(change, observation, &poll)?;
+            run::evaluate_observation(change, observation, &policy)?;
         }
         report.add_events(change)?;
         let RunReport { aborted, work, unread, .. } = report;

@@ -204,9 +204,11 @@ impl ObserveStep<'_> {
         let is_silent = self.is_silent(&observation, &report).await?;
         let goes_elsewhere = self.goes_elsewhere(&observation.phase).await?;
         let (settings, jitter, lost) = (self.settings(), rand::random(), None);
+        let policy = &settings.observation_policy(&call.assignment.agent);
         let mut observed = ObservedRun {
             claimed: self.claimed,
             settings,
+            policy,
             must_abort,
             turns,
             report,

@@ -14,6 +14,7 @@ use crate::{
     sessions::{
         Intent, IntentVerb,
         change::SessionChange,
+        policy::ObservationPolicy,
         services::SessionSettings,
         status::PauseReason,
         store::ClaimedSession,
@@ -28,6 +29,7 @@ use crate::{
 pub(crate) struct ObservedRun<'a> {
     pub(crate) claimed: &'a ClaimedSession,
     pub(crate) settings: &'a SessionSettings,
+    pub(crate) policy: &'a ObservationPolicy,
     /// The agent had to be aborted, to pause the session.
     pub(crate) must_abort: bool,
     pub(crate) turns: i32,
@@ -46,7 +48,7 @@ impl ObservedRun<'_> {
         // A message makes the session due: the agent gets it before the end of the run is believed.
         let is_due_again = change.session.schedule.next_step_at != self.claimed.session.schedule.next_step_at;
         let has_new_message = change.session.intent.is_none() && is_due_again;
-        let next = run::evaluate_observation(change, observation, &self.settings.poll)?;
+        let next = run::evaluate_observation(change, observation, self.policy)?;
         if has_new_message {
             change.session.schedule.next_step_at = Some(change.now);
         }

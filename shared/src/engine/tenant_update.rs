@@ -7,6 +7,7 @@ use crate::{
         auth::Caller,
         tenants::{
             Tenant, TenantLimits,
+            correction::{CorrectedUsage, UsageCorrection},
             draft::TenantChanges,
             service::{self, TenantUpdate},
             store,
@@ -35,6 +36,18 @@ pub async fn update_tenant(
     change_and_reconcile(engine, update, |tenant| changes.apply(tenant)).await
 }
 
+/// Corrects the tokens that a tenant used this month. Sessions that wait for tokens continue if that makes room.
+pub async fn correct_usage(
+    engine: &Engine,
+    caller: &Caller,
+    id: TenantId,
+    correction: UsageCorrection,
+) -> Result<CorrectedUsage> {
+    let corrected = service::correct_usage(engine, caller, id, correction).await?;
+    reconcile_after_commit(engine, id).await;
+    Ok(corrected)
+}
+
 /// Sets the limits of a tenant without a caller, for setup.
 pub async fn set_tenant_limits(engine: &Engine, id: TenantId, limits: TenantLimits) -> Result<()> {
     let update = TenantUpdate { id, caller: None, version: None };
@@ -49,16 +62,20 @@ async fn change_and_reconcile(
     let id = update.id;
     let updated = service::change_tenant(engine, update, decide).await?;
     if updated.is_changed {
-        let engine = engine.clone();
-        after_commit(async move {
-            if let Err(error) = Box::pin(tenant_suspension::reconcile_tenant(&engine, id)).await {
-                let message = "a change of a tenant was not applied in full; the reconciler will complete it";
-                tracing::warn!(?error, tenant.id = %id, "{message}");
-            }
-        })
-        .await;
+        reconcile_after_commit(engine, id).await;
     }
     Ok(updated.tenant)
+}
+
+async fn reconcile_after_commit(engine: &Engine, id: TenantId) {
+    let engine = engine.clone();
+    after_commit(async move {
+        if let Err(error) = Box::pin(tenant_suspension::reconcile_tenant(&engine, id)).await {
+            let message = "a change of a tenant was not applied in full; the reconciler will complete it";
+            tracing::warn!(?error, tenant.id = %id, "{message}");
+        }
+    })
+    .await;
 }
 
 /// Completes changes and removals of tenants that a crash interrupted.

@@ -22,6 +22,7 @@ pub mod spec;
 pub mod status;
 pub mod store;
 pub mod transitions;
+pub mod usage_claims;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -32,9 +33,10 @@ pub use self::{
     queue::{QueuePosition, WaitingFor},
     session::{
         ForkedFrom, Handover, Intent, IntentVerb, MAX_CHECKPOINTS, MAX_DEPTH, MAX_RETRIES, MAX_TREE, NewLineage,
-        PauseState, Session, SessionClock, SessionKey, SessionLineage, SessionRun, SessionUsage, StepSchedule,
+        PauseState, Session, SessionClock, SessionKey, SessionLineage, SessionRun, StepSchedule,
     },
     spec::{Priority, SessionSpec},
+    usage_claims::{SessionUsage, UsageAmount, UsageBounds},
 };
 
 /// The agent that a session was assigned to.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::kernel::backoff::RetryPolicy;
 
+use super::usage_claims::UsageBounds;
+
 /// How often a run is observed.
 #[derive(Clone, Copy, Debug)]
 pub struct PollPolicy {
@@ -23,6 +25,14 @@ impl Default for PollPolicy {
             agent_offline: Duration::from_mins(2),
         }
     }
+}
+
+/// How what is observed of a run is recorded, and when it is observed again.
+#[derive(Clone, Copy, Debug)]
+pub struct ObservationPolicy {
+    pub poll: PollPolicy,
+    /// The bounds of what the run books on the word of its agent; `None`: the platform runs the agent itself.
+    pub usage_bounds: Option<UsageBounds>,
 }
 
 /// The pauses between automatic retries, unless they are configured.

@@ -5,13 +5,14 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 
 use crate::{
-    agents::services::AgentServices,
+    agents::{registry::AgentEndpoint, services::AgentServices},
     kernel::{backoff::RetryPolicy, clock::Time},
 };
 
 use super::{
-    policy::{DEFAULT_OFFER_TIMEOUT, DEFAULT_RETRY, PollPolicy},
+    policy::{DEFAULT_OFFER_TIMEOUT, DEFAULT_RETRY, ObservationPolicy, PollPolicy},
     session::Session,
+    usage_claims::UsageBounds,
 };
 
 /// How sessions wait, are observed and are kept.
@@ -26,6 +27,8 @@ pub struct SessionSettings {
     pub queue_timeout: Duration,
     /// How long an agent keeps the workspace of a session that has ended.
     pub workspace_retention: Duration,
+    /// The most that a run books of what an agent of a tenant reports.
+    pub usage_bounds: UsageBounds,
 }
 
 impl Default for SessionSettings {
@@ -36,11 +39,18 @@ impl Default for SessionSettings {
             offer_timeout: DEFAULT_OFFER_TIMEOUT,
             queue_timeout: Duration::from_hours(24),
             workspace_retention: Duration::from_hours(24),
+            usage_bounds: UsageBounds::default(),
         }
     }
 }
 
 impl SessionSettings {
+    /// How the runs of an agent are observed. Only the platform's own agents are believed what they used.
+    pub fn observation_policy(&self, agent: &AgentEndpoint) -> ObservationPolicy {
+        let usage_bounds = agent.tenant_id.is_some().then_some(self.usage_bounds);
+        ObservationPolicy { poll: self.poll, usage_bounds }
+    }
+
     /// Until when a session that is queued now may wait.
     pub fn queue_deadline(&self, now: Time) -> Time {
         now + TimeDelta::from_std(self.queue_timeout).unwrap_or(TimeDelta::MAX)

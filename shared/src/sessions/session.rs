@@ -1,7 +1,5 @@
 //! The session as its row stands, grouped by who changes which part of it.
 
-use std::collections::BTreeMap;
-
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,7 +10,6 @@ use crate::{
         actor::Actor,
         clock::Time,
         id::{AgentId, SessionId, TenantId},
-        usage::Usage,
     },
     models::registry::ResolvedModel,
 };
@@ -21,6 +18,7 @@ use super::{
     outcome::Outcome,
     spec::SessionSpec,
     status::{PauseReason, Status},
+    usage_claims::SessionUsage,
 };
 
 /// How many times a session may be retried.
@@ -199,14 +197,6 @@ pub struct StepSchedule {
     pub failed_steps: i32,
     /// Steps in a row that a crash or a time limit interrupted.
     pub interrupted_steps: i32,
-}
-
-/// Tokens and cost, as cumulative figures.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SessionUsage {
-    pub total: Usage,
-    /// The figures of each scope that the agent reports, which `total` sums up.
-    pub by_scope: BTreeMap<String, Usage>,
 }
 
 /// The times of a session's life.

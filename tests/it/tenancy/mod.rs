@@ -9,6 +9,7 @@ mod removal;
 mod rotation;
 mod storage;
 mod tenants;
+mod usage_corrections;
 mod users;
 
 use harness::{Caller, Options, Tenant, TestApp};

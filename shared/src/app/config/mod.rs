@@ -17,6 +17,7 @@ use crate::{
         queue::SqsSettings,
         variables::{Variables, invalid_variable},
     },
+    sessions::UsageBounds,
     training::{
         jobs,
         trainers::{self, Provider},
@@ -191,6 +192,7 @@ fn read_settings(variables: &Variables, training: &trainers::TrainerSettings) ->
     streams.per_credential = variables.parse_or("STREAMS_PER_KEY", streams.per_credential)?;
     streams.per_tenant = variables.parse_or("STREAMS_PER_TENANT", streams.per_tenant)?;
     settings.quotas = read_quotas(variables)?;
+    settings.usage_bounds = read_usage_bounds(variables)?;
     settings.request_time = variables.seconds_or("REQUEST_TIMEOUT", settings.request_time)?;
     settings.body_time = variables.seconds_or("BODY_TIMEOUT", settings.body_time)?;
     settings.cors_origins = read_origins(variables)?;
@@ -270,6 +272,24 @@ fn read_quotas(variables: &Variables) -> Result<StorageQuotas> {
     Ok(quotas)
 }
 
+/// The bounds of what agents report about their own usage, the costs in whole dollars; 0 = unlimited.
+fn read_usage_bounds(variables: &Variables) -> Result<UsageBounds> {
+    let mut bounds = UsageBounds::default();
+    for (name, unit, bound) in [
+        ("REPORTED_TOKENS_PER_RUN", 1, &mut bounds.tokens_per_run),
+        ("REPORTED_TOKENS_PER_MINUTE", 1, &mut bounds.tokens_per_minute),
+        ("REPORTED_COST_PER_RUN", 1_000_000, &mut bounds.cost_micros_per_run),
+        ("REPORTED_COST_PER_MINUTE", 1_000_000, &mut bounds.cost_micros_per_minute),
+    ] {
+        let amount = variables.parse_or(name, *bound / unit)?;
+        if !(0..=1_000_000_000_000).contains(&amount) {
+            return Err(invalid_variable(name, "must be 0 to 1000000000000; 0 = unlimited"));
+        }
+        *bound = amount * unit;
+    }
+    Ok(bounds)
+}
+
 fn read_rate_limits(variables: &Variables) -> Result<RateLimits> {
     let mut rate = RateLimits::default();
     for (name, limit) in [("RATE_LIMIT_PER_KEY", &mut rate.per_key), ("RATE_LIMIT_PER_TENANT", &mut rate.per_tenant)] {
@@ -301,6 +321,14 @@ mod tests {
             ("STEP_LEASE", "soon"),
         ]));
         assert!(wrong.err().unwrap().detail().contains("STEP_LEASE"));
+    }
+
+    #[test]
+    fn bounds_of_usage_are_read_in_dollars_and_refused_below_zero() {
+        let read = |name, value| read_usage_bounds(&Variables::from([(name, value)]));
+        assert_eq!(read("REPORTED_COST_PER_RUN", "7").unwrap().cost_micros_per_run, 7_000_000);
+        assert_eq!(read("REPORTED_TOKENS_PER_MINUTE", "7").unwrap().tokens_per_minute, 7);
+        assert!(read("REPORTED_TOKENS_PER_RUN", "-1").unwrap_err().detail().contains("REPORTED_TOKENS_PER_RUN"));
     }
 
     #[test]

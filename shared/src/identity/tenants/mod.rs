@@ -1,5 +1,6 @@
 //! Tenants, the owners of all other objects, with their settings and the limits that admission reads.
 
+pub mod correction;
 pub mod draft;
 pub mod quotas;
 pub mod service;

@@ -1,7 +1,7 @@
 //! The use cases of tenants. A change of a tenant affects its sessions: the engine updates and deletes tenants with the
 //! help of [`change_tenant`] and [`mark_deleted`].
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     identity::{
@@ -11,7 +11,7 @@ use crate::{
         services::IdentityServices,
     },
     kernel::{
-        calendar::next_month,
+        calendar::{month_of, next_month},
         clock::Time,
         error::{Code, Error, Result, ValidationErrors},
         id::TenantId,
@@ -22,6 +22,7 @@ use crate::{
 
 use super::{
     InitialTenant, Quota, QuotaName, Tenant, TenantLimits, TenantSettings,
+    correction::{CorrectedUsage, UsageCorrection},
     draft::{self, TenantChanges},
     quotas::check_quota,
     store::{self, TenantFilter, TenantUsage},
@@ -135,6 +136,27 @@ pub(crate) async fn change_tenant(
     store::update_tenant(tx, &tenant).await?;
     services.invalidate_caches_after_commit().await;
     Ok(UpdatedTenant { tenant, is_changed: true })
+}
+
+/// Corrects the tokens that a tenant used this month. The count never falls below zero.
+pub(crate) async fn correct_usage(
+    services: &IdentityServices,
+    caller: &Caller,
+    id: TenantId,
+    correction: UsageCorrection,
+) -> Result<CorrectedUsage> {
+    let mut tx = services.db.tenant(id).await?;
+    tx.take_lock(&lock_names::tenant_slots(id));
+    let tenant = store::lock_tenant(&mut tx, id).await?;
+    let now = services.clock.now();
+    let month = month_of(now);
+    let tokens_this_month = store::add_tokens(&mut tx, id, month, correction.tokens).await?;
+    let after = json!({"tokens": correction.tokens, "reason": correction.reason, "month": month,
+        "tokens_this_month": tokens_this_month});
+    audit::record(&mut tx, AuditEntry::new(caller, now, "tenant.correct_usage", id).with_after(after));
+    tx.commit().await?;
+    let max_tokens_per_month = tenant.limits.max_tokens_per_month;
+    Ok(CorrectedUsage { tenant_id: id, month, tokens_this_month, max_tokens_per_month })
 }
 
 /// Marks a tenant as deleted, so that no query finds it. It must be inactive, and none of its sessions and training

@@ -1,5 +1,6 @@
 //! SQL of tenants.
 
+use chrono::NaiveDate;
 use tokio_postgres::{Row, types::Json};
 
 use crate::{
@@ -240,6 +241,15 @@ pub async fn read_usage(db: &Db, id: TenantId, now: Time) -> Result<TenantUsage>
         agents: row.try_get("agents")?,
         quotas,
     })
+}
+
+/// Adds tokens to those that a tenant used in a month, or takes them away, down to zero. Returns the new number.
+pub async fn add_tokens(tx: &mut Tx, id: TenantId, month: NaiveDate, tokens: i64) -> Result<i64> {
+    let sql = "insert into tenant_usage (tenant_id, month, tokens) values ($1, $2, greatest($3::bigint, 0))
+               on conflict (tenant_id, month) do update set tokens = greatest(tenant_usage.tokens + $3, 0)
+               returning tokens";
+    let row = tx.query_opt(sql, &[&id, &month, &tokens]).await?.ok_or_else(not_found)?;
+    Ok(row.try_get("tokens")?)
 }
 
 /// The number of a tenant's valid API keys, and its own limits.

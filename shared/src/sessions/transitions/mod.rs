@@ -5,6 +5,7 @@ pub mod answer;
 pub mod collection;
 pub mod commands;
 pub mod exhaustion;
+mod metering;
 pub mod offer;
 pub mod run;
 pub mod suspension;

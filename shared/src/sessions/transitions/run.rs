@@ -14,17 +14,18 @@ use crate::{
         failure::{AGENT_LOST, Category, Failure},
         id::AgentId,
         text,
-        usage::{Usage, format_usd},
     },
 };
 
 use super::super::{
     change::{CheckpointCause, SessionChange},
     outcome::Outcome,
-    policy::{MAX_ATTEMPTS, PollPolicy},
+    policy::{MAX_ATTEMPTS, ObservationPolicy, PollPolicy},
     session::{Handover, Intent, IntentVerb, Session},
     status::{PauseReason, Status},
 };
+
+use super::metering::meter_usage;
 
 /// Moves a session whose agent is lost to another agent, which continues from the last checkpoint in a new run.
 pub fn move_to_agent(change: &mut SessionChange, agent: AgentId) -> Result<()> {
@@ -90,14 +91,14 @@ pub fn withdraws_question(phase: &Phase) -> bool {
 
 /// Records the transcript and the usage of an observation, which has no secrets. Returns whether there was anything
 /// new.
-pub fn record_observation(change: &mut SessionChange, observation: Observation) -> bool {
+pub fn record_observation(change: &mut SessionChange, observation: Observation, policy: &ObservationPolicy) -> bool {
     let agent = agent_actor(change);
     let mut is_new = !observation.transcript.is_empty();
     for entry in observation.transcript {
         let (kind, payload) = transcript_event(entry);
         change.add_redacted_event(agent.clone(), kind, payload);
     }
-    is_new |= meter_usage(change, observation.usage_scope, observation.usage, &agent);
+    is_new |= meter_usage(change, agent, observation.usage_scope, observation.usage, policy.usage_bounds.as_ref());
     change.session.run.state = Some(observation.state);
     is_new
 }
@@ -106,10 +107,10 @@ pub fn record_observation(change: &mut SessionChange, observation: Observation) 
 pub fn evaluate_observation(
     change: &mut SessionChange,
     mut observation: Observation,
-    policy: &PollPolicy,
+    policy: &ObservationPolicy,
 ) -> Result<NextAction> {
     let phase = std::mem::replace(&mut observation.phase, Phase::Working);
-    let mut is_new = record_observation(change, observation);
+    let mut is_new = record_observation(change, observation, policy);
     change.session.run.unreachable_since = None;
     let is_there = phase != Phase::Starting;
     if change.session.status == Status::Degraded && change.session.run.handover.is_none() && is_there {
@@ -129,7 +130,7 @@ pub fn evaluate_observation(
         Phase::Limited { message, resume_at } => NextAction::PauseUntil { message, resume_at },
         Phase::Finished(finish) => NextAction::End(finish),
     };
-    schedule_observation(change, is_new, policy);
+    schedule_observation(change, is_new, &policy.poll);
     Ok(next)
 }
 
@@ -156,34 +157,6 @@ fn transcript_event(entry: TranscriptEntry) -> (EventType, Value) {
         map.retain(|_, value| !value.is_null());
     }
     (kind, payload)
-}
-
-/// Raises the usage of a scope to the reported figures. Returns whether the session's total changed.
-fn meter_usage(change: &mut SessionChange, scope: String, reported: Usage, agent: &Actor) -> bool {
-    let usage = &mut change.session.usage;
-    let known = usage.by_scope.entry(scope).or_default();
-    *known = known.highest(reported);
-    let total = usage.by_scope.values().fold(Usage::default(), |sum, one| sum.plus(*one));
-    if total == usage.total {
-        return false;
-    }
-    let before = std::mem::replace(&mut usage.total, total);
-    change.spent = Usage {
-        tokens_input: change.spent.tokens_input + total.tokens_input - before.tokens_input,
-        tokens_output: change.spent.tokens_output + total.tokens_output - before.tokens_output,
-        tokens_reasoning: change.spent.tokens_reasoning + total.tokens_reasoning - before.tokens_reasoning,
-        tokens_cached: change.spent.tokens_cached + total.tokens_cached - before.tokens_cached,
-        cost_micros: change.spent.cost_micros + total.cost_micros - before.cost_micros,
-    };
-    let payload = json!({
-        "tokens_input": total.tokens_input,
-        "tokens_output": total.tokens_output,
-        "tokens_reasoning": total.tokens_reasoning,
-        "tokens_cached": total.tokens_cached,
-        "cost_usd": format_usd(total.cost_micros),
-    });
-    change.add_event_by(agent.clone(), EventType::Usage, payload);
-    true
 }
 
 /// Schedules the next observation: soon after something new, else after ever longer pauses, and never past the

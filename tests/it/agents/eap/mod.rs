@@ -1,6 +1,7 @@
 //! The External Agent Protocol, spoken by agents as their authors would write them.
 
 mod claim;
+mod claimed_usage;
 pub(crate) mod contract;
 mod document;
 mod examples;

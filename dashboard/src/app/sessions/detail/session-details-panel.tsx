@@ -19,6 +19,7 @@ function UsagePanel({ session, events }: { session: Session; events: readonly Ev
     ["Output", usage.tokens_output],
     ["Reasoning", usage.tokens_reasoning],
     ["Cached", usage.tokens_cached],
+    ...(usage.claimed ? [["Claimed, not booked", usage.claimed.tokens] satisfies [string, number]] : []),
   ];
   return (
     <SectionPanel title="Tokens and cost">
