@@ -98,6 +98,9 @@ create table sessions (
     run_state            jsonb,
     turns_with_changes   integer not null default 0,
     usage_by_scope       jsonb not null default '{}',
+    -- What an agent of a tenant reports about its own usage beyond the bound of its run: kept, but booked nowhere. The form
+    -- is that of UsageClaims in shared/src/sessions/usage_claims.rs; an empty object means that nothing was ever claimed.
+    usage_claims         jsonb not null default '{}' check (jsonb_typeof(usage_claims) = 'object'),
 
     -- Any suitable agent may take it. A paused session resumes where its work is.
     routed                boolean not null
