@@ -113,6 +113,7 @@ fn session_settings(settings: &Settings) -> SessionSettings {
         queue_timeout: settings.queue_limit,
         workspace_retention: settings.workspace_retention,
         usage_bounds: settings.usage_bounds,
+        max_events: settings.max_events,
     }
 }
 

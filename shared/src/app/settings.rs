@@ -10,7 +10,7 @@ use crate::{
     platform::http_client::AllowedDestinations,
     sessions::{
         UsageBounds,
-        policy::{DEFAULT_OFFER_TIMEOUT, DEFAULT_RETRY, PollPolicy},
+        policy::{DEFAULT_MAX_EVENTS, DEFAULT_OFFER_TIMEOUT, DEFAULT_RETRY, PollPolicy},
     },
     training::jobs,
 };
@@ -31,6 +31,8 @@ pub struct Settings {
     pub workspace_retention: Duration,
     /// The most that a run books of what an agent of a tenant reports about its own usage.
     pub usage_bounds: UsageBounds,
+    /// How many events the log of a session holds before entries of its agent are left out.
+    pub max_events: i64,
     /// Whether event streams stay open. They cannot behind API Gateway.
     pub streams: bool,
     /// The rate limits of the API.
@@ -70,6 +72,7 @@ impl Default for Settings {
             queue_limit: Duration::from_hours(24),
             workspace_retention: Duration::from_hours(24),
             usage_bounds: UsageBounds::default(),
+            max_events: DEFAULT_MAX_EVENTS,
             streams: true,
             rate: RateLimits::default(),
             quotas: StorageQuotas::default(),

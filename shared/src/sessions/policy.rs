@@ -33,7 +33,12 @@ pub struct ObservationPolicy {
     pub poll: PollPolicy,
     /// The bounds of what the run books on the word of its agent; `None`: the platform runs the agent itself.
     pub usage_bounds: Option<UsageBounds>,
+    /// How many events a log holds before entries of the agent are left out.
+    pub max_events: i64,
 }
+
+/// The size of a session's log, unless it is configured: many times what a run of a day writes.
+pub const DEFAULT_MAX_EVENTS: i64 = 200_000;
 
 /// The pauses between automatic retries, unless they are configured.
 pub const DEFAULT_RETRY: RetryPolicy = RetryPolicy::new(Duration::from_secs(2), Duration::from_mins(5));

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    policy::{DEFAULT_OFFER_TIMEOUT, DEFAULT_RETRY, ObservationPolicy, PollPolicy},
+    policy::{DEFAULT_MAX_EVENTS, DEFAULT_OFFER_TIMEOUT, DEFAULT_RETRY, ObservationPolicy, PollPolicy},
     session::Session,
     usage_claims::UsageBounds,
 };
@@ -29,6 +29,8 @@ pub struct SessionSettings {
     pub workspace_retention: Duration,
     /// The most that a run books of what an agent of a tenant reports.
     pub usage_bounds: UsageBounds,
+    /// How many events the log of a session holds before entries of its agent are left out.
+    pub max_events: i64,
 }
 
 impl Default for SessionSettings {
@@ -40,6 +42,7 @@ impl Default for SessionSettings {
             queue_timeout: Duration::from_hours(24),
             workspace_retention: Duration::from_hours(24),
             usage_bounds: UsageBounds::default(),
+            max_events: DEFAULT_MAX_EVENTS,
         }
     }
 }
@@ -48,7 +51,7 @@ impl SessionSettings {
     /// How the runs of an agent are observed. Only the platform's own agents are believed what they used.
     pub fn observation_policy(&self, agent: &AgentEndpoint) -> ObservationPolicy {
         let usage_bounds = agent.tenant_id.is_some().then_some(self.usage_bounds);
-        ObservationPolicy { poll: self.poll, usage_bounds }
+        ObservationPolicy { poll: self.poll, usage_bounds, max_events: self.max_events }
     }
 
     /// Until when a session that is queued now may wait.

@@ -1,6 +1,6 @@
 //! The quotas on what a tenant stores.
 
-use harness::{Caller, TestApp, eap_agent::registration};
+use harness::{Caller, Options, TestApp, eap_agent::registration};
 use serde_json::{Value, json};
 use shared::{identity::auth::Role, platform::queue::job::Job};
 
@@ -92,6 +92,32 @@ async fn stored_bytes_are_counted_once_and_go_with_their_session() {
     assert!((used + 1..used + 3000).contains(&more), "{used} {more}");
     assert_eq!(world.caller(Role::Lead).delete(&format!("/sessions/{id}")).await.status, 204);
     assert!(count_all(&world).await < 10_000);
+}
+
+#[tokio::test]
+async fn a_full_log_leaves_entries_of_the_agent_out_and_says_how_many() {
+    let mut options = Options::default();
+    options.settings.max_events = 20;
+    let world = TestApp::with(options).await;
+    let caller = world.caller(Role::Member);
+    let mut script = vec![json!({"do": "say", "text": "Again."}); 60];
+    script.push(json!({"do": "write", "path": "a.txt", "content": "kept"}));
+    let id = caller.run_script(Value::Array(script)).await;
+    caller.reaches(&id, &["completed"]).await;
+    let events = caller.events(&id).await;
+    let (said, full): (Vec<_>, Vec<_>) = (
+        events.iter().filter(|event| event["type"] == "session.message").collect(),
+        events.iter().filter(|event| event["payload"]["code"] == "LOG_FULL").collect(),
+    );
+    assert!(said.len() < 20 && events.len() < 40, "{} events, {} of the agent", events.len(), said.len());
+    let omitted = |event: &&Value| {
+        let words = event["payload"]["message"].as_str().unwrap().split(' ');
+        words.filter_map(|word| word.parse::<usize>().ok()).next_back().unwrap()
+    };
+    // The entry that a file changed may be among those that were left out.
+    assert!((60..=61).contains(&(said.len() + full.iter().map(omitted).sum::<usize>())));
+    let diff = caller.get(&format!("/sessions/{id}/diff")).await.expect(200);
+    assert_eq!(diff["items"][0]["path"], "a.txt", "its work is whole");
 }
 
 #[tokio::test]

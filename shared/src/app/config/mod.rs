@@ -193,6 +193,10 @@ fn read_settings(variables: &Variables, training: &trainers::TrainerSettings) ->
     streams.per_tenant = variables.parse_or("STREAMS_PER_TENANT", streams.per_tenant)?;
     settings.quotas = read_quotas(variables)?;
     settings.usage_bounds = read_usage_bounds(variables)?;
+    settings.max_events = variables.parse_or("SESSION_EVENTS", settings.max_events)?;
+    if settings.max_events < 1 {
+        return Err(invalid_variable("SESSION_EVENTS", "must be 1 or more"));
+    }
     settings.request_time = variables.seconds_or("REQUEST_TIMEOUT", settings.request_time)?;
     settings.body_time = variables.seconds_or("BODY_TIMEOUT", settings.body_time)?;
     settings.cors_origins = read_origins(variables)?;

@@ -9,3 +9,4 @@ mod metering;
 pub mod offer;
 pub mod run;
 pub mod suspension;
+mod transcript;

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::{
-    agents::contract::{Finish, Observation, Phase, Question, QuestionKind, RunOutput, RunState, TranscriptEntry},
+    agents::contract::{Finish, Observation, Phase, Question, QuestionKind, RunOutput, RunState},
     events::log::EventType,
     kernel::{
         actor::{Actor, ActorKind},
@@ -25,7 +25,7 @@ use super::super::{
     status::{PauseReason, Status},
 };
 
-use super::metering::meter_usage;
+use super::{metering::meter_usage, transcript::record_transcript};
 
 /// Moves a session whose agent is lost to another agent, which continues from the last checkpoint in a new run.
 pub fn move_to_agent(change: &mut SessionChange, agent: AgentId) -> Result<()> {
@@ -94,10 +94,7 @@ pub fn withdraws_question(phase: &Phase) -> bool {
 pub fn record_observation(change: &mut SessionChange, observation: Observation, policy: &ObservationPolicy) -> bool {
     let agent = agent_actor(change);
     let mut is_new = !observation.transcript.is_empty();
-    for entry in observation.transcript {
-        let (kind, payload) = transcript_event(entry);
-        change.add_redacted_event(agent.clone(), kind, payload);
-    }
+    record_transcript(change, &agent, observation.transcript, policy.max_events);
     is_new |= meter_usage(change, agent, observation.usage_scope, observation.usage, policy.usage_bounds.as_ref());
     change.session.run.state = Some(observation.state);
     is_new
@@ -142,21 +139,6 @@ fn record_provider_retry(change: &mut SessionChange, attempt: u32, message: &str
     change.session.run.attempts = attempt;
     let text = format!("The provider failed; the agent retries (attempt {attempt}): {message}");
     change.add_event_by(agent_actor(change), EventType::Log, json!({"level": "warning", "message": text}));
-}
-
-fn transcript_event(entry: TranscriptEntry) -> (EventType, Value) {
-    let kind = match &entry {
-        TranscriptEntry::Log { .. } => EventType::Log,
-        TranscriptEntry::Message { .. } => EventType::Message,
-        TranscriptEntry::Tool { .. } => EventType::Tool,
-        TranscriptEntry::FileChanged { .. } => EventType::FileChanged,
-    };
-    let mut payload = serde_json::to_value(entry).unwrap_or_default();
-    if let Value::Object(map) = &mut payload {
-        map.remove("type");
-        map.retain(|_, value| !value.is_null());
-    }
-    (kind, payload)
 }
 
 /// Schedules the next observation: soon after something new, else after ever longer pauses, and never past the
