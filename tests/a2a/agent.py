@@ -66,6 +66,11 @@ class Agent(AgentExecutor):
             await updater.add_artifact([Part(text="one\n", filename="report/made.txt", media_type="text/plain"),
                                         Part(text="out", filename="../../outside.txt")], name="made")
             await updater.complete(say("Done."))
+        elif do == "nothing":
+            await updater.complete()
+        elif do == "blank":
+            await updater.add_artifact([Part(text=" \n")], name="result")
+            await updater.complete(say(" \n"))
         elif do == "ask":
             await updater.requires_input(say("Which one?"))
         elif do == "auth":

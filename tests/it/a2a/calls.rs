@@ -66,6 +66,8 @@ async fn every_other_end_of_a_task_is_reported_unchanged() {
         ("fail", "failed", "AGENT_FAILED", "It broke."),
         ("reject", "failed", "TASK_REJECTED", "Not mine."),
         ("give-up", "stopped", "ABORTED", ""),
+        ("nothing", "failed", "NO_OUTPUT", "it said nothing"),
+        ("blank", "failed", "NO_OUTPUT", "it said nothing"),
     ] {
         let id = start(&world, wish).await;
         let session = member.reaches(&id, &["completed", "failed", "stopped"]).await;

@@ -2,7 +2,10 @@
 
 use ::a2a::{Artifact, Part, PartContent, Task};
 
-use super::{super::opencode::diff, task_text::last_agent_text};
+use super::{
+    super::opencode::diff,
+    task_text::{is_blank, last_agent_text},
+};
 use crate::{
     agents::contract::{OutputFile, RunOutput},
     kernel::text::{is_git_folder, is_misleading},
@@ -30,6 +33,8 @@ pub(super) fn read_output(task: &Task) -> RunOutput {
                     work.patch.push_str(text);
                     work.patch.push_str(if text.ends_with('\n') { "" } else { "\n" });
                 }
+                // Words that are left out; an empty file has a name.
+                PartContent::Text(text) if is_blank(text) && part.filename.is_none() => {}
                 _ => add_file(&mut work.artifacts, artifact, at, part),
             }
         }

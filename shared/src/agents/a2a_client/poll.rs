@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     state::A2aRunState,
-    task_text::{last_agent_text, message_key, parts_text, task_messages},
+    task_text::{is_blank, last_agent_text, message_key, parts_text, task_messages},
 };
 
 /// The phase of a task, and the transcript entries that were not reported before.
@@ -67,10 +67,10 @@ fn completed_phase(text: &str) -> Phase {
     Phase::Finished(Finish::Completed { result: json!({"text": text}), success_rate: None, confidence_score: None })
 }
 
-/// The result as text: the last message of the agent, else the text of its first artifact.
+/// The result as text: the last message of the agent, else the text of its first artifact. Empty if there is neither.
 fn result_text(task: &Task) -> String {
-    let made = || task.artifacts.iter().flatten().map(|made| parts_text(&made.parts)).find(|text| !text.is_empty());
-    last_agent_text(task).or_else(made).unwrap_or_else(|| "done".to_owned())
+    let made = || task.artifacts.iter().flatten().map(|made| parts_text(&made.parts)).find(|text| !is_blank(text));
+    last_agent_text(task).or_else(made).unwrap_or_default()
 }
 
 /// Whether the task waits for input from the client.

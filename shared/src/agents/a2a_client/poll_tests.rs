@@ -98,3 +98,17 @@ fn a_patch_is_the_change_and_other_parts_are_files() {
     let kinds: Vec<_> = work.artifacts.iter().map(|made| made.mime_type.as_str()).collect();
     assert_eq!(kinds, ["image/png", "text/uri-list", "application/json"]);
 }
+
+#[test]
+fn a_completed_task_that_says_nothing_has_no_result_and_no_file() {
+    let blank = json!({"artifactId": "a", "name": "result", "parts": [{"text": " \n"}]});
+    for message in [Value::Null, said("1", "ROLE_AGENT", ""), said("1", "ROLE_AGENT", " \n")] {
+        let status = json!({"state": "TASK_STATE_COMPLETED", "message": message});
+        let task = task(&json!({"status": status, "artifacts": [blank]}));
+        let (phase, _) = read_task(&task, &mut A2aRunState::default());
+        assert_eq!(phase, completed_phase(""), "{message}");
+        assert!(output::read_output(&task).is_empty(), "{message}");
+    }
+    let named = json!({"artifactId": "a", "parts": [{"text": "", "filename": "src/__init__.py"}]});
+    assert!(!output::read_output(&task(&json!({"artifacts": [named]}))).is_empty(), "an empty file is a file");
+}

@@ -13,7 +13,12 @@ pub(super) fn task_messages(task: &Task) -> impl Iterator<Item = &Message> {
 /// The last message of the agent, as text.
 pub(super) fn last_agent_text(task: &Task) -> Option<String> {
     let last = task_messages(task).filter(|message| message.role != Role::User).last();
-    last.map(|message| parts_text(&message.parts)).filter(|text| !text.is_empty())
+    last.map(|message| parts_text(&message.parts)).filter(|text| !is_blank(text))
+}
+
+/// Whether a text says nothing.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
 }
 
 /// The key by which a repeated message is recognized: its id, or its text when it has none.

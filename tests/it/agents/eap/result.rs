@@ -127,3 +127,33 @@ async fn an_unleased_task_takes_no_result_and_a_deleted_session_takes_its_task_a
     let task = json!({"task_id": waiting});
     agent.result(&task, result(&task, "Done.")).await.problem(409, "LEASE_LOST");
 }
+
+#[tokio::test]
+async fn a_completed_result_without_work_and_words_is_no_success() {
+    let world = TestApp::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let file = json!([{"path": "notes.md", "content": "x"}]);
+    let patch = "diff --git a/a b/a\nnew file mode 100644\n--- /dev/null\n+++ b/a\n@@ -0,0 +1 @@\n+x\n";
+    for (fields, report, status) in [
+        // In turn, so that the breaker of the agent stays closed.
+        (json!({"output_data": {"text": "Done."}}), Value::Null, "completed"),
+        (json!({}), Value::Null, "failed"),
+        (json!({}), json!("Nothing is to be done."), "completed"),
+        (json!({"output_data": {}}), Value::Null, "failed"),
+        (json!({"artifacts": file}), Value::Null, "completed"),
+        (json!({"output_data": {"text": " \n"}}), json!("  "), "failed"),
+        (json!({"artifacts": [{"path": "changes.patch", "content": patch}]}), Value::Null, "completed"),
+        (json!({"artifacts": [{"path": "changes.patch", "content": "\n"}]}), Value::Null, "failed"),
+    ] {
+        let id = agent.session(&caller).await;
+        let task = agent.task().await;
+        agent.progress(&task, json!({"seq": 1, "message": report})).await.expect(200);
+        let mut body = json!({"task_id": task["task_id"], "status": "completed"});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        agent.result(&task, body).await.expect(202);
+        let session = caller.reaches(&id, &["completed", "failed"]).await;
+        assert_eq!(session["status"], status, "{fields} {report}: {session:#}");
+        let code = if status == "failed" { json!("NO_OUTPUT") } else { Value::Null };
+        assert_eq!(session["outcome"]["error"]["code"], code, "{fields} {report}");
+    }
+}
