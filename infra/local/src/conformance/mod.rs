@@ -3,6 +3,7 @@
 mod agent;
 mod checks;
 mod plane;
+mod record;
 mod server;
 mod workspace;
 
@@ -10,6 +11,9 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use shared::kernel::id::AgentId;
+
+use self::record::Record;
 
 /// The file that the first prompt asks for.
 const DEFAULT_PROMPT_FILE: &str = "CONFORMANCE.md";
@@ -57,13 +61,17 @@ pub(crate) struct Conformance {
     /// How long the agent may take for a step, in seconds
     #[arg(long, default_value_t = 20)]
     patience: u64,
+    /// The id of the agent at `IOC_URL` whose passed run is recorded there: it lifts `require_conformance`. Needs a key
+    /// of the role lead
+    #[arg(long, conflicts_with = "server", value_name = "AGENT_ID")]
+    record: Option<AgentId>,
     /// Check the server at `IOC_URL` instead
     #[arg(long)]
     server: bool,
     /// The server's address
     #[arg(long, env = "IOC_URL")]
     url: Option<String>,
-    /// A key of the role member or more
+    /// A key of the role member or more; of the role lead for `--record`
     #[arg(long, env = "IOC_KEY", hide_env_values = true)]
     key: Option<String>,
     /// The tenant of the key
@@ -74,11 +82,22 @@ pub(crate) struct Conformance {
 /// Runs the command and returns the exit code.
 pub async fn run(arguments: Arguments) -> Result<u8> {
     let Command::Conformance(conformance) = arguments.command;
-    if !conformance.server {
-        return Box::pin(agent::check(&conformance)).await;
+    if conformance.server {
+        let (url, key) = (given(conformance.url.as_deref(), "IOC_URL")?, given(conformance.key.as_deref(), "IOC_KEY")?);
+        return Box::pin(server::check(&url, &key, &given(conformance.tenant.as_deref(), "IOC_TENANT")?)).await;
     }
-    let given = |value: Option<String>, name: &str| value.with_context(|| format!("{name} is not set"));
-    let url = given(conformance.url, "IOC_URL")?;
-    let (key, tenant) = (given(conformance.key, "IOC_KEY")?, given(conformance.tenant, "IOC_TENANT")?);
-    Box::pin(server::check(&url, &key, &tenant)).await
+    let Some(agent) = conformance.record else { return Box::pin(agent::check(&conformance)).await };
+    let (url, key) = (given(conformance.url.as_deref(), "IOC_URL")?, given(conformance.key.as_deref(), "IOC_KEY")?);
+    let record = Record::new(&url, key, conformance.tenant.clone(), agent)?;
+    // A run takes a minute: what cannot be recorded is said before it.
+    record.check_permission().await?;
+    let code = Box::pin(agent::check(&conformance)).await?;
+    if code == 0 {
+        record.save().await?;
+    }
+    Ok(code)
+}
+
+fn given(value: Option<&str>, name: &str) -> Result<String> {
+    value.map(str::to_owned).with_context(|| format!("{name} is not set"))
 }

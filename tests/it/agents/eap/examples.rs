@@ -168,11 +168,30 @@ fn conformance_of(agent: &str, folder: &Path) -> Command {
 }
 
 #[tokio::test]
-async fn the_pulling_example_passes_the_conformance_command() {
+async fn the_pulling_example_passes_the_conformance_command_which_records_it() {
     let folder = open_folder("state");
     let agent = format!("python3 {}", python_agent().display());
-    let (kept, reported) = conformance(&mut conformance_of(&agent, &folder)).await;
+    let served = Served::new(Options::default()).await;
+    let registered = served.world.puller("EXAMPLE").await;
+    let recording = |role: Role| {
+        let mut command = conformance_of(&agent, &folder);
+        command
+            .args(["--record", &registered.id])
+            .env("IOC_URL", &served.url)
+            .env("IOC_KEY", served.world.tenant.key(role))
+            .env_remove("IOC_TENANT");
+        command
+    };
+    let (kept, reported) = conformance(&mut recording(Role::Member)).await;
+    assert!(!kept && reported.contains("requires the role lead"), "{reported}");
+    assert!(!reported.contains("pass  "), "it is refused before the run: {reported}");
+    let path = format!("/api/v1/agents/{}", registered.id);
+    let lead = served.world.caller(Role::Lead);
+    assert!(lead.get(&path).await.expect(200)["conformance_passed_at"].is_null());
+    let (kept, reported) = conformance(&mut recording(Role::Lead)).await;
     assert!(kept && reported.contains("0 failed, 0 skipped"), "{reported}");
+    assert!(reported.contains("recorded with EXAMPLE"), "{reported}");
+    assert!(lead.get(&path).await.expect(200)["conformance_passed_at"].is_string());
     std::fs::remove_dir_all(folder).unwrap();
 }
 
