@@ -142,7 +142,7 @@ fn every_problem_code_is_in_the_openapi_document() {
     let document = openapi::document();
     let codes = document["components"]["schemas"]["Code"]["enum"].as_array().unwrap();
     for code in
-        ["VALIDATION_FAILED", "INVALID_TRANSITION", "SESSION_NOT_FOUND", "TENANT_REQUIRED", "TOKEN_QUOTA_EXCEEDED"]
+        ["VALIDATION_FAILED", "INVALID_TRANSITION", "SESSION_NOT_FOUND", "TENANT_MISMATCH", "TOKEN_QUOTA_EXCEEDED"]
     {
         assert!(codes.contains(&json!(code)), "{code}");
     }

@@ -1,7 +1,7 @@
 //! Authentication: keys in every state, and the tenant that a call names.
 
 use chrono::TimeDelta;
-use harness::{Caller, Options, TestApp};
+use harness::{Caller, Options, Tenant, TestApp, eap_agent::registration, superuser::Superuser};
 use serde_json::json;
 use shared::identity::auth::{Role, SetupKey, create_setup_key, revoke_setup_key};
 
@@ -97,7 +97,7 @@ async fn an_expired_key_stops_working_at_its_time() {
 const CREATING: [&str; 2] = ["/sessions", "/sessions/{id}/fork"];
 
 #[tokio::test]
-async fn a_creating_request_must_name_its_tenant_and_no_other() {
+async fn a_request_that_names_a_tenant_names_its_own_and_no_other() {
     let world = TestApp::full().await;
     let owner = world.superuser().await;
     let id = world.caller(Role::Member).new_session(json!({})).await;
@@ -108,7 +108,6 @@ async fn a_creating_request_must_name_its_tenant_and_no_other() {
         let path = path.replace("{id}", &id);
         let body = if path == "/sessions" { body.clone() } else { json!({}) };
         let caller = world.caller(Role::Lead);
-        caller.without("x-tenant-id").post(&path, body.clone()).await.problem(400, "TENANT_REQUIRED");
         for malformed in ["", "a", "Not A Slug", "x".repeat(51).as_str(), "a_b", "*"] {
             caller.with("x-tenant-id", malformed).post(&path, body.clone()).await.problem(400, "TENANT_INVALID");
         }
@@ -127,15 +126,37 @@ async fn a_creating_request_must_name_its_tenant_and_no_other() {
     }
 }
 
+async fn rows_of(owner: &Superuser, tenant: &Tenant) -> Vec<i64> {
+    let mut counts = Vec::new();
+    for table in ["sessions", "users", "api_keys", "agents", "model_versions"] {
+        counts.push(owner.number(&format!("select count(*) from {table} where tenant_id = '{}'", tenant.id)).await);
+    }
+    counts
+}
+
 #[tokio::test]
-async fn a_request_that_creates_nothing_needs_no_tenant_but_a_wrong_one_is_refused() {
+async fn a_request_without_a_tenant_is_for_that_of_its_credential() {
     let world = TestApp::full().await;
     let other = world.another_tenant().await;
-    let caller = world.caller(Role::Member);
-    let id = caller.new_session(json!({})).await;
-    caller.without("x-tenant-id").get(&format!("/sessions/{id}")).await.expect(200);
-    caller.without("x-tenant-id").act(&format!("/sessions/{id}/start")).await.expect(202);
-    caller.with("x-tenant-id", &other.slug).get(&format!("/sessions/{id}")).await.problem(403, "TENANT_MISMATCH");
+    let caller = world.caller(Role::Member).without("x-tenant-id");
+    let lead = world.caller(Role::Lead).without("x-tenant-id");
+    let (own, owner) = (world.tenant.id.to_string(), world.superuser().await);
+    let before = rows_of(&owner, &other).await;
+    let body = json!({"title": "Fix the parser", "initial_prompt": "Do it."});
+    let session = caller.post("/sessions", body).await.expect(201);
+    assert_eq!(session["tenant_id"], own);
+    let path = format!("/sessions/{}", session["id"].as_str().unwrap());
+    assert_eq!(caller.post(&format!("{path}/fork"), json!({})).await.expect(201)["tenant_id"], own);
+    caller.act(&format!("{path}/start")).await.expect(202);
+    let user = json!({"email": "bob@example.org", "full_name": "Bob", "role": "viewer"});
+    lead.post("/api/v1/users", user).await.expect(201);
+    lead.post("/api/v1/api-keys", json!({"name": "build"})).await.expect(201);
+    let agent = json!({"name": "a", "kind": "eap", "agent_type": "reviewer", "capabilities": []});
+    lead.post("/api/v1/agents", agent).await.expect(201);
+    caller.post("/api/v1/agents/external/register", registration("BUILDER")).await.expect(201);
+    lead.post("/api/v1/models", json!({"name": "a", "base_model": "b"})).await.expect(201);
+    assert_eq!(rows_of(&owner, &other).await, before, "nothing was made in another tenant");
+    caller.with("x-tenant-id", &other.slug).get(&path).await.problem(403, "TENANT_MISMATCH");
 }
 
 #[tokio::test]

@@ -125,6 +125,20 @@ fn idempotency_key_is_a_parameter_of_exactly_the_operations_that_take_it() {
 }
 
 #[test]
+fn no_operation_requires_the_tenant_that_follows_from_the_credential() {
+    let mut named = 0;
+    for operation in operations() {
+        for parameter in operation.described["parameters"].as_array().into_iter().flatten() {
+            if parameter["name"] == "X-Tenant-ID" {
+                assert_eq!(parameter["required"], false, "{} {}", operation.method, operation.path);
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 50, "{named}");
+}
+
+#[test]
 fn only_operations_with_a_body_document_errors_of_bodies() {
     for operation in operations().iter().filter(|one| one.is_open() || one.reads()) {
         let has_body = operation.described["requestBody"].is_object();

@@ -2,7 +2,6 @@ import { useQuery } from "@tanstack/react-query";
 import { client, unwrap } from "@/api/client";
 import type { AgentPatch, NewAgent } from "@/api/schema";
 import { usePollInterval } from "@/hooks/use-poll-interval";
-import { tenantHeader } from "./tenancy";
 
 export const agentKeys = {
   all: ["agents"] as const,
@@ -73,7 +72,7 @@ export function useMarketplace(filter: MarketplaceFilter) {
 const at = (id: string) => ({ params: { path: { id } } });
 
 export const agentCalls = {
-  register: (body: NewAgent) => unwrap(client.POST("/api/v1/agents", { params: { header: tenantHeader() }, body })),
+  register: (body: NewAgent) => unwrap(client.POST("/api/v1/agents", { body })),
   change: (id: string, body: AgentPatch) => unwrap(client.PATCH("/api/v1/agents/{id}", { ...at(id), body })),
   remove: (id: string, force: boolean) =>
     unwrap(client.DELETE("/api/v1/agents/{id}", { params: { path: { id }, query: { force } } })),

@@ -3,7 +3,6 @@ import { client, unwrap } from "@/api/client";
 import type { NewExperiment } from "@/api/schema";
 import { usePollInterval } from "@/hooks/use-poll-interval";
 import { usePagedQuery } from "./paged-query";
-import { tenantHeader } from "./tenancy";
 
 export const experimentKeys = {
   all: ["experiments"] as const,
@@ -52,8 +51,7 @@ export function useExperimentResults(id: string, running: boolean) {
 }
 
 export const experimentCalls = {
-  create: (body: NewExperiment) =>
-    unwrap(client.POST("/api/v1/experiments", { params: { header: tenantHeader() }, body })),
+  create: (body: NewExperiment) => unwrap(client.POST("/api/v1/experiments", { body })),
   start: (id: string) => unwrap(client.POST("/api/v1/experiments/{id}/start", at(id))),
   stop: (id: string, reason?: string) =>
     unwrap(client.POST("/api/v1/experiments/{id}/stop", { ...at(id), body: { reason } })),

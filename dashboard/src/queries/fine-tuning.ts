@@ -3,7 +3,6 @@ import { client, unwrap } from "@/api/client";
 import type { DatasetRecipe, NewTrainingJob, TrainingEvent, TrainingStatus } from "@/api/schema";
 import { usePollInterval } from "@/hooks/use-poll-interval";
 import { usePagedQuery } from "./paged-query";
-import { tenantHeader } from "./tenancy";
 
 export interface TrainingFilter {
   status?: string;
@@ -130,8 +129,7 @@ export function useTrainingProviders() {
 
 export const trainingCalls = {
   preview: (body: DatasetRecipe) => unwrap(client.POST("/api/v1/fine-tuning/datasets/preview", { body })),
-  create: (body: NewTrainingJob) =>
-    unwrap(client.POST("/api/v1/fine-tuning/jobs", { params: { header: tenantHeader() }, body })),
+  create: (body: NewTrainingJob) => unwrap(client.POST("/api/v1/fine-tuning/jobs", { body })),
   start: (id: string) => unwrap(client.POST("/api/v1/fine-tuning/jobs/{id}/start", at(id))),
   cancel: (id: string) => unwrap(client.POST("/api/v1/fine-tuning/jobs/{id}/cancel", at(id))),
   retry: (id: string) => unwrap(client.POST("/api/v1/fine-tuning/jobs/{id}/retry", at(id))),

@@ -3,7 +3,6 @@ import { client, unwrap } from "@/api/client";
 import type { ModelVersionPatch, NewBaseModel, NewModelVersion } from "@/api/schema";
 import { usePollInterval } from "@/hooks/use-poll-interval";
 import { usePagedQuery } from "./paged-query";
-import { tenantHeader } from "./tenancy";
 
 export const modelKeys = {
   all: ["models"] as const,
@@ -93,8 +92,7 @@ export function useBaseModels() {
 const aliased = (name: string, alias: string) => ({ params: { path: { name, alias } } });
 
 export const modelCalls = {
-  register: (body: NewModelVersion) =>
-    unwrap(client.POST("/api/v1/models", { params: { header: tenantHeader() }, body })),
+  register: (body: NewModelVersion) => unwrap(client.POST("/api/v1/models", { body })),
   change: (name: string, version: string, body: ModelVersionPatch) =>
     unwrap(client.PATCH("/api/v1/models/{name}/versions/{version}", { params: { path: { name, version } }, body })),
   moveAlias: (name: string, alias: string, version: string) =>

@@ -2,7 +2,6 @@ import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-quer
 import { client, unwrap } from "@/api/client";
 import type { Answer, Event, FileChange, NewSession, SessionPatch } from "@/api/schema";
 import { usePollInterval } from "@/hooks/use-poll-interval";
-import { tenantHeader } from "./tenancy";
 
 export interface SessionFilter {
   status?: string;
@@ -159,7 +158,7 @@ export function useArtifacts(id: string) {
 const at = (id: string) => ({ params: { path: { id } } });
 
 export const sessionCalls = {
-  create: (body: NewSession) => unwrap(client.POST("/api/v1/sessions", { params: { header: tenantHeader() }, body })),
+  create: (body: NewSession) => unwrap(client.POST("/api/v1/sessions", { body })),
   start: (id: string) => unwrap(client.POST("/api/v1/sessions/{id}/start", at(id))),
   unqueue: (id: string) => unwrap(client.POST("/api/v1/sessions/{id}/unqueue", at(id))),
   pause: (id: string, reason?: string) =>
@@ -181,7 +180,7 @@ export const sessionCalls = {
   fork: (id: string, checkpoint?: number) =>
     unwrap(
       client.POST("/api/v1/sessions/{id}/fork", {
-        params: { path: { id }, header: tenantHeader() },
+        params: { path: { id } },
         body: { checkpoint },
       }),
     ),

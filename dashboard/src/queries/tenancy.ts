@@ -1,6 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { client, unwrap } from "@/api/client";
-import { credential } from "@/api/credential";
 import type { Me, NewKey, NewTenant, NewUser, TenantPatch, UserPatch } from "@/api/schema";
 import { usePollInterval } from "@/hooks/use-poll-interval";
 import { usePagedQuery } from "./paged-query";
@@ -15,21 +14,10 @@ export const tenancyKeys = {
   audit: (filter: AuditFilter) => ["audit", filter] as const,
 };
 
-let ownTenant = "";
-
-/** The header that requests which create something need: the tenant that was switched to, or the key's own. */
-export function tenantHeader(): { "X-Tenant-ID": string } {
-  return { "X-Tenant-ID": credential.get()?.tenant ?? ownTenant };
-}
-
 export function useMe() {
   return useQuery({
     queryKey: tenancyKeys.me,
-    queryFn: async ({ signal }) => {
-      const me = await unwrap(client.GET("/api/v1/me", { signal }));
-      ownTenant = me.tenant.slug;
-      return me;
-    },
+    queryFn: ({ signal }) => unwrap(client.GET("/api/v1/me", { signal })),
     staleTime: 5 * 60_000,
   });
 }
@@ -96,10 +84,10 @@ export function useAuditLog(filter: AuditFilter) {
 const at = (id: string) => ({ params: { path: { id } } });
 
 export const tenancyCalls = {
-  createKey: (body: NewKey) => unwrap(client.POST("/api/v1/api-keys", { params: { header: tenantHeader() }, body })),
+  createKey: (body: NewKey) => unwrap(client.POST("/api/v1/api-keys", { body })),
   revokeKey: (id: string) => unwrap(client.DELETE("/api/v1/api-keys/{id}", at(id))),
   rotateKey: (id: string) => unwrap(client.POST("/api/v1/api-keys/{id}/rotate", { ...at(id), body: {} })),
-  createUser: (body: NewUser) => unwrap(client.POST("/api/v1/users", { params: { header: tenantHeader() }, body })),
+  createUser: (body: NewUser) => unwrap(client.POST("/api/v1/users", { body })),
   changeUser: (id: string, body: UserPatch) => unwrap(client.PATCH("/api/v1/users/{id}", { ...at(id), body })),
   createTenant: (body: NewTenant) => unwrap(client.POST("/api/v1/tenants", { body })),
   changeTenant: (id: string, body: TenantPatch) => unwrap(client.PATCH("/api/v1/tenants/{id}", { ...at(id), body })),

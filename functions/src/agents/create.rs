@@ -13,7 +13,7 @@ use crate::{
     agents::view::{AgentView, ProbeView},
     http::{
         problem::HandlerResult,
-        request::{Creator, Json, Member},
+        request::{Caller, Json, Member},
         version::{Created, Versioned},
     },
 };
@@ -90,12 +90,11 @@ impl Versioned for CreatedAgent {
 /// Registers an agent of the caller's tenant. An agent of the kind `eap` gets a token, which is shown only once. An
 /// agent that a member registers takes only the member's own sessions until a lead trusts it. Requires the role member.
 #[utoipa::path(post, path = "/api/v1/agents", operation_id = "create_agent", tag = "agents", request_body = NewAgent,
-    params(("X-Tenant-ID" = String, Header, description = "The id or the slug of the tenant. Only an admin may name another than its own.")),
     responses((status = 201, description = "The created agent.", body = CreatedAgent,
         headers(("Location" = String, description = "The URL of the created object."), ("ETag" = String, description = "The version of the object.")))))]
 pub(super) async fn create(
     State(app): State<App>,
-    caller: Creator<Member>,
+    caller: Caller<Member>,
     Json(new): Json<NewAgent>,
 ) -> HandlerResult<Created<CreatedAgent>> {
     let input = AgentInput {

@@ -14,19 +14,16 @@ use shared::{
         clock::Time,
         error::ValidationErrors,
         id::{AgentId, SessionId},
-        usage::format_usd,
+        usage::{format_mean_usd, format_usd},
     },
 };
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{
-    agents::view::dollars,
-    http::{
-        problem::HandlerResult,
-        query::{parse_limit, parse_time},
-        request::{Caller, PathId, Query, Viewer},
-        response::Items,
-    },
+use crate::http::{
+    problem::HandlerResult,
+    query::{parse_limit, parse_time},
+    request::{Caller, PathId, Query, Viewer},
+    response::Items,
 };
 
 #[derive(Deserialize, IntoParams)]
@@ -142,7 +139,7 @@ impl From<&StatsByCapability> for Summary {
             mean_duration_ms: Some(mean_ms),
             p50_duration_ms: Some(p50_ms),
             p95_duration_ms: Some(p95_ms),
-            cost_per_success_usd: (succeeded > 0.0).then(|| dollars(cost_micros / succeeded)),
+            cost_per_success_usd: (succeeded > 0.0).then(|| format_mean_usd(cost_micros / succeeded)),
         }
     }
 }

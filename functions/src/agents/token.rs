@@ -3,9 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use shared::{
-    app::App,
-    identity::auth::agent_tokens::{self, ROTATION_OVERLAP},
-    kernel::id::AgentId,
+    agents::registry::service, app::App, identity::auth::agent_tokens::ROTATION_OVERLAP, kernel::id::AgentId,
 };
 use utoipa::ToSchema;
 
@@ -26,7 +24,7 @@ pub(super) struct IssuedAgentToken {
 /// Issue a token for an agent
 ///
 /// Issues a new token for an agent of the caller's tenant that lost its own. Its earlier tokens stay valid for ten
-/// minutes. Requires the role lead.
+/// minutes. An agent that was suspended with its person is refused until a lead trusts it. Requires the role lead.
 #[utoipa::path(post, path = "/api/v1/agents/{id}/token", operation_id = "issue_agent_token", tag = "agents",
     params(("id" = uuid::Uuid, Path, description = "The id of the agent.")),
     responses((status = 201, description = "The new token.", body = IssuedAgentToken)))]
@@ -35,7 +33,7 @@ pub(super) async fn issue(
     caller: Caller<Lead>,
     PathId(id): PathId<AgentId>,
 ) -> HandlerResult<(StatusCode, Json<IssuedAgentToken>)> {
-    let issued = agent_tokens::reissue(&app, caller.tenant_id, &*caller, id).await?;
+    let issued = service::issue_token(&app, &caller, id).await?;
     let overlap_seconds = ROTATION_OVERLAP.num_seconds();
     Ok((StatusCode::CREATED, Json(IssuedAgentToken { auth_token: issued.text, overlap_seconds })))
 }

@@ -10,7 +10,7 @@ use shared::{
         route::Owner,
         service::{AgentDetails, ProbeReport},
     },
-    kernel::{actor::Actor, clock::Time, id::AgentId, usage::format_usd},
+    kernel::{actor::Actor, clock::Time, id::AgentId, usage::format_mean_usd},
 };
 use utoipa::ToSchema;
 
@@ -203,15 +203,9 @@ impl From<PerformanceStats> for FiguresView {
             success_rate: figures.success_rate(),
             quality: figures.quality(),
             mean_duration_ms: figures.mean_duration_ms(),
-            cost_per_success_usd: figures.cost_per_success().map(dollars),
+            cost_per_success_usd: figures.cost_per_success().map(format_mean_usd),
         }
     }
-}
-
-/// A mean of micro-dollars, as dollars.
-#[expect(clippy::cast_possible_truncation, reason = "costs are far below what an i64 holds")]
-pub(crate) fn dollars(micros: f64) -> String {
-    format_usd(micros.round() as i64)
 }
 
 impl From<AgentDetails> for AgentView {

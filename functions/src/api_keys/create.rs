@@ -18,7 +18,7 @@ use crate::{
     http::{
         problem::HandlerResult,
         query::double_option,
-        request::{Creator, Json, Member},
+        request::{Caller, Json, Member},
         version::Created,
     },
 };
@@ -51,12 +51,11 @@ pub(super) struct NewKey {
 /// Creates a key with at most the role and the scopes of the caller. The secret is shown only once. Requires the role
 /// member.
 #[utoipa::path(post, path = "/api/v1/api-keys", operation_id = "create_api_key", tag = "api-keys", request_body = NewKey,
-    params(("X-Tenant-ID" = String, Header, description = "The id or the slug of the tenant. Only an admin may name another than its own.")),
     responses((status = 201, description = "The created key with its secret.", body = CreatedApiKey,
         headers(("Location" = String, description = "The URL of the created object.")))))]
 pub(super) async fn create(
     State(app): State<App>,
-    caller: Creator<Member>,
+    caller: Caller<Member>,
     Json(new): Json<NewKey>,
 ) -> HandlerResult<Created<CreatedApiKey>> {
     let input = ApiKeyInput {

@@ -6,14 +6,14 @@ use super::audience::Audience;
 
 /// The status, the name of the component and the description of each error.
 const ERRORS: [(&str, &str, &str); 15] = [
-    ("400", "BadRequest", "The request is malformed, or `X-Tenant-ID` is missing or invalid."),
+    ("400", "BadRequest", "The request is malformed, or `X-Tenant-ID` is neither an id nor a slug."),
     ("401", "Unauthenticated", "The credential is missing, invalid or expired."),
     ("403", "Forbidden", "The role or the scopes of the credential do not allow this, or its tenant is deactivated."),
     ("404", "NotFound", "The object does not exist or belongs to another tenant, or `X-Tenant-ID` names no tenant."),
     ("408", "RequestTimeout", "The body did not arrive in time."),
     ("409", "Conflict", "The state of the object does not allow this, or a request with the same key is in progress."),
     ("412", "PreconditionFailed", "The object does not have the version that `If-Match` names."),
-    ("413", "PayloadTooLarge", "The body is too large."),
+    ("413", "PayloadTooLarge", "The body is larger than 1 MiB."),
     ("414", "UriTooLong", "The path with its query is longer than 8 KiB."),
     ("415", "UnsupportedMediaType", "The body is not declared as JSON."),
     ("422", "ValidationFailed", "A field, a parameter or a header has an invalid value."),

@@ -125,7 +125,7 @@ fn idempotency_key() -> Value {
 fn tenant_header() -> Value {
     json!({
         "name": "X-Tenant-ID", "in": "header", "required": false,
-        "description": "The id or the slug of the tenant. Only an admin may name another than its own.",
+        "description": "The id or the slug of the tenant. Default: the tenant of the credential. Only an admin may name another.",
         "schema": {"type": "string"},
     })
 }

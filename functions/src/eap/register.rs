@@ -16,7 +16,7 @@ use crate::{
     agents::view::ProbeView,
     http::{
         problem::HandlerResult,
-        request::{Creator, Json, Member},
+        request::{Caller, Json, Member},
         version::{Created, Versioned},
     },
 };
@@ -88,12 +88,12 @@ impl Versioned for NewlyRegistered {
 /// Registers an agent that speaks the External Agent Protocol and returns its token, which is shown only once. An
 /// agent that a member registers takes only the member's own sessions until a lead trusts it. Requires the role member.
 #[utoipa::path(post, path = "/api/v1/agents/external/register", operation_id = "register_external_agent", tag = "external agents",
-    request_body = NewRegistration, params(("X-Tenant-ID" = String, Header, description = "The id or the slug of the tenant. Only an admin may name another than its own.")),
+    request_body = NewRegistration,
     responses((status = 201, description = "The registered agent with its token.", body = NewlyRegistered,
         headers(("Location" = String, description = "The URL of the created object.")))))]
 pub(super) async fn register(
     State(app): State<App>,
-    caller: Creator<Member>,
+    caller: Caller<Member>,
     Json(new): Json<NewRegistration>,
 ) -> HandlerResult<Created<NewlyRegistered>> {
     let registered = Box::pin(service::register(&app, &caller, AgentRegistration::parse(new)?)).await?;

@@ -17,7 +17,7 @@ use crate::{
     experiments::view::ExperimentView,
     http::{
         problem::HandlerResult,
-        request::{Creator, Json, Lead},
+        request::{Caller, Json, Lead},
         version::Created,
     },
 };
@@ -66,12 +66,11 @@ struct NewArm {
 ///
 /// Creates an experiment in the status `draft`. Requires the role lead.
 #[utoipa::path(post, path = "/api/v1/experiments", operation_id = "create_experiment", tag = "experiments", request_body = NewExperiment,
-    params(("X-Tenant-ID" = String, Header, description = "The id or the slug of the tenant. Only an admin may name another than its own.")),
     responses((status = 201, description = "The created experiment.", body = ExperimentView,
         headers(("Location" = String, description = "The URL of the created object."), ("ETag" = String, description = "The version of the object.")))))]
 pub(super) async fn create(
     State(app): State<App>,
-    caller: Creator<Lead>,
+    caller: Caller<Lead>,
     Json(new): Json<NewExperiment>,
 ) -> HandlerResult<Created<ExperimentView>> {
     let arm = |NewArm { name, model, weight }| ArmInput { name, model, weight };

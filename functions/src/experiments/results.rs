@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use serde::Serialize;
 use shared::{
     app::App,
-    kernel::id::ExperimentId,
+    kernel::{id::ExperimentId, usage::format_mean_usd},
     models::experiments::{
         Experiment, ExperimentStatus, Metric, service,
         statistics::{ALPHA, Interval, per_pair},
@@ -55,8 +55,8 @@ struct ArmResults {
     success_rate: Option<f64>,
     /// The confidence interval of the success rate.
     success_interval: IntervalView,
-    /// The mean cost of a session in US dollars.
-    cost_usd: Option<f64>,
+    /// The mean cost of a session in US dollars, as decimal text.
+    cost_usd: Option<String>,
     /// The mean duration of a session in seconds.
     duration_seconds: Option<f64>,
     /// The mean number of tokens of a session.
@@ -120,7 +120,7 @@ fn arms(experiment: &Experiment, known: &ArmTallies) -> Vec<ArmResults> {
             sessions: figures.sessions,
             success_rate: figures.success_rate(),
             success_interval: IntervalView::of(figures.success_interval(), ALPHA),
-            cost_usd: figures.mean(Metric::CostUsd),
+            cost_usd: figures.mean(Metric::CostUsd).map(|mean| format_mean_usd(mean * 1e6)),
             duration_seconds: figures.mean(Metric::DurationSeconds),
             tokens: figures.mean(Metric::Tokens),
         }

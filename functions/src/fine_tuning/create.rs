@@ -19,7 +19,7 @@ use crate::{
     fine_tuning::view::TrainingJobView,
     http::{
         problem::HandlerResult,
-        request::{Creator, Json, Lead},
+        request::{Caller, Json, Lead},
         version::Created,
     },
 };
@@ -46,12 +46,11 @@ pub(super) struct NewTrainingJob {
 ///
 /// Creates a training job in the status `pending`. Requires the role lead.
 #[utoipa::path(post, path = "/api/v1/fine-tuning/jobs", operation_id = "create_training_job", tag = "fine-tuning", request_body = NewTrainingJob,
-    params(("X-Tenant-ID" = String, Header, description = "The id or the slug of the tenant. Only an admin may name another than its own.")),
     responses((status = 201, description = "The created job.", body = TrainingJobView,
         headers(("Location" = String, description = "The URL of the created object."), ("ETag" = String, description = "The version of the object.")))))]
 pub(super) async fn create(
     State(app): State<App>,
-    caller: Creator<Lead>,
+    caller: Caller<Lead>,
     Json(new): Json<NewTrainingJob>,
 ) -> HandlerResult<Created<TrainingJobView>> {
     let raw = TrainingJobInput {

@@ -155,14 +155,14 @@ macro_rules! status_table {
 }
 
 status_table! {
-    BAD_REQUEST: BodyMalformed TenantInvalid TenantRequired;
+    BAD_REQUEST: BodyMalformed TenantInvalid;
     UNAUTHORIZED: AgentDeregistered Unauthenticated;
     FORBIDDEN: AgentNotOwned AgentTokenRequired Forbidden TenantInactive TenantMismatch;
     NOT_FOUND: AgentNotFound AgentTokenNotFound AliasNotFound ApiKeyNotFound ArtifactNotFound CheckpointNotFound
         JobNotFound ExperimentNotFound ModelNotFound ModelVersionNotFound DatasetNotFound RouteNotFound
         SessionNotFound TaskNotFound TenantNotFound UserNotFound;
     METHOD_NOT_ALLOWED: MethodNotAllowed;
-    CONFLICT: AlreadyExists IdempotencyInProgress InvalidTransition LastAdmin LeaseLost ModelVersionArchived
+    CONFLICT: AgentSuspended AlreadyExists IdempotencyInProgress InvalidTransition LastAdmin LeaseLost ModelVersionArchived
         ModelVersionInUse NoEarlierVersion NoConsent ResultDiffers SecretShownOnce TenantActive;
     PRECONDITION_FAILED: VersionMismatch;
     REQUEST_TIMEOUT: BodyTooSlow;

@@ -6,11 +6,11 @@ use shared::{
         marketplace::store::Listing,
         registry::{AgentType, Availability, Kind, performance::Tier},
     },
-    kernel::{clock::Time, id::AgentId},
+    kernel::{clock::Time, id::AgentId, usage::format_mean_usd},
 };
 use utoipa::ToSchema;
 
-use crate::agents::{performance::Interval, view::dollars};
+use crate::agents::performance::Interval;
 
 /// An agent that another tenant shares.
 #[derive(Serialize, ToSchema)]
@@ -85,7 +85,7 @@ impl ListingView {
             },
             p50_duration_ms: p50_ms,
             p95_duration_ms: p95_ms,
-            cost_per_success_usd: figures.cost_per_success().map(dollars),
+            cost_per_success_usd: figures.cost_per_success().map(format_mean_usd),
             tier: agent.tier(),
             availability: agent.availability(now),
             enabled,

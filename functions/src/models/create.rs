@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         problem::HandlerResult,
-        request::{Creator, Json, Lead},
+        request::{Caller, Json, Lead},
         version::Created,
     },
     models::view::VersionView,
@@ -83,12 +83,12 @@ impl From<NewMetrics> for Metrics {
 ///
 /// Registers a version of a model that was trained elsewhere. Requires the role lead.
 #[utoipa::path(post, path = "/api/v1/models", operation_id = "register_model_version", tag = "models",
-    request_body = NewModelVersion, params(("X-Tenant-ID" = String, Header, description = "The id or the slug of the tenant. Only an admin may name another than its own.")),
+    request_body = NewModelVersion,
     responses((status = 201, description = "The registered version.", body = VersionView,
         headers(("Location" = String, description = "The URL of the created object.")))))]
 pub(super) async fn create(
     State(app): State<App>,
-    caller: Creator<Lead>,
+    caller: Caller<Lead>,
     Json(new): Json<NewModelVersion>,
 ) -> HandlerResult<Created<VersionView>> {
     let raw = ModelVersionInput {

@@ -12,7 +12,7 @@ use shared::{
 use crate::{
     http::{
         problem::HandlerResult,
-        request::{Creator, Json, Member},
+        request::{Caller, Json, Member},
         version::Created,
     },
     sessions::view::SessionView,
@@ -22,12 +22,11 @@ use crate::{
 ///
 /// Creates a session in the status `pending`. With `start` it is queued at once. Requires the role member.
 #[utoipa::path(post, path = "/api/v1/sessions", operation_id = "create_session", tag = "sessions", request_body = SessionInput,
-    params(("X-Tenant-ID" = String, Header, description = "The id or the slug of the tenant. Only an admin may name another than its own.")),
     responses((status = 201, description = "The created session.", body = SessionView,
         headers(("Location" = String, description = "The URL of the created object."), ("ETag" = String, description = "The version of the object.")))))]
 pub(super) async fn create(
     State(app): State<App>,
-    caller: Creator<Member>,
+    caller: Caller<Member>,
     Json(new): Json<SessionInput>,
 ) -> HandlerResult<Created<SessionView>> {
     let found = service::create(&app, &caller, SessionDraft::parse(new)?).await?;

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::{
     http::{
         problem::HandlerResult,
-        request::{Creator, Member, OptionalJson, SessionPath},
+        request::{Caller, Member, OptionalJson, SessionPath},
         version::Created,
     },
     sessions::view::SessionView,
@@ -31,12 +31,12 @@ pub(super) struct NewFork {
 ///
 /// Creates a session that continues from a checkpoint of another, which stays unchanged. Requires the role member.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/fork", operation_id = "fork_session", tag = "sessions",
-    params(("id" = uuid::Uuid, Path, description = "The id of the session."), ("X-Tenant-ID" = String, Header, description = "The id or the slug of the tenant. Only an admin may name another than its own.")),
+    params(("id" = uuid::Uuid, Path, description = "The id of the session.")),
     request_body = Option<NewFork>, responses((status = 201, description = "The created session.", body = SessionView,
         headers(("Location" = String, description = "The URL of the created object.")))))]
 pub(super) async fn fork(
     State(app): State<App>,
-    caller: Creator<Member>,
+    caller: Caller<Member>,
     SessionPath(source): SessionPath,
     OptionalJson(new): OptionalJson<NewFork>,
 ) -> HandlerResult<Created<SessionView>> {

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use crate::http::{
     problem::HandlerResult,
-    request::{Creator, Json, Lead},
+    request::{Caller, Json, Lead},
     version::Created,
 };
 
@@ -38,12 +38,11 @@ pub(super) struct NewUser {
 ///
 /// Creates a user of the caller's tenant. Requires the role lead.
 #[utoipa::path(post, path = "/api/v1/users", operation_id = "create_user", tag = "users", request_body = NewUser,
-    params(("X-Tenant-ID" = String, Header, description = "The id or the slug of the tenant. Only an admin may name another than its own.")),
     responses((status = 201, description = "The created user.", body = User,
         headers(("Location" = String, description = "The URL of the created object."), ("ETag" = String, description = "The version of the object.")))))]
 pub(super) async fn create(
     State(app): State<App>,
-    caller: Creator<Lead>,
+    caller: Caller<Lead>,
     Json(new): Json<NewUser>,
 ) -> HandlerResult<Created<User>> {
     let wanted = UserInput { email: new.email, full_name: new.full_name, role: new.role };

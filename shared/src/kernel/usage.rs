@@ -1,6 +1,7 @@
 //! The usage of a session as cumulative figures: the highest value wins, so a repeated observation adds nothing.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Tokens and cost of a session and the agent's own children since its start.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -50,11 +51,37 @@ impl Usage {
     }
 }
 
+/// An amount in US dollars: decimal text such as `0.031`, or a number. Answers hold amounts as decimal text.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum UsdAmount {
+    Number(f64),
+    Text(String),
+}
+
+impl UsdAmount {
+    /// The amount in micro-dollars; `None` for one that is no number from 0 to a billion.
+    pub fn micros(&self) -> Option<i64> {
+        let dollars = match self {
+            Self::Number(dollars) => *dollars,
+            Self::Text(text) => text.parse().ok()?,
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "it is bounded first")]
+        (0.0..1e9).contains(&dollars).then(|| (dollars * 1e6).round() as i64)
+    }
+}
+
 /// Micro-dollars as decimal text with six places, such as `0.004400`.
 pub fn format_usd(micros: i64) -> String {
     let sign = if micros < 0 { "-" } else { "" };
     let micros = micros.unsigned_abs();
     format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
+/// A mean of micro-dollars as decimal text with six places.
+#[expect(clippy::cast_possible_truncation, reason = "costs are far below what an i64 holds")]
+pub fn format_mean_usd(micros: f64) -> String {
+    format_usd(micros.round() as i64)
 }
 
 #[cfg(test)]
@@ -80,6 +107,15 @@ mod tests {
             prop_assert_eq!(once.highest(a), once);
             prop_assert_eq!(once.highest(b), once);
             prop_assert_eq!(b.highest(a), once);
+        }
+    }
+
+    #[test]
+    fn an_amount_is_a_number_or_decimal_text() {
+        let micros = |json: &str| serde_json::from_str::<UsdAmount>(json).ok().and_then(|amount| amount.micros());
+        assert_eq!((micros("0.031"), micros("\"0.031\""), micros("2")), (Some(31_000), Some(31_000), Some(2_000_000)));
+        for wrong in ["-1", "\"-1\"", "\"a lot\"", "\"NaN\"", "1e12", "true", "[]"] {
+            assert_eq!(micros(wrong), None, "{wrong}");
         }
     }
 

@@ -159,6 +159,28 @@ async fn heartbeat(agent: &Caller, id: &str) -> u16 {
     agent.post(&format!("{AGENTS}/external/{id}/heartbeat"), body).await.status.as_u16()
 }
 
+/// A suspended agent would call with a new token and get no work, so the remedy comes first.
+async fn is_reissued_once_it_is_taken_over(world: &TestApp, lead: &Caller, id: &str) {
+    let path = format!("{AGENTS}/{id}");
+    let problem = lead.act(&format!("{path}/token")).await.problem(409, "AGENT_SUSPENDED");
+    assert!(problem["remedy"].as_str().unwrap().contains("trusted"), "{problem}");
+    assert_eq!(lead.get(&format!("{path}/tokens")).await.expect(200)["items"], json!([]));
+    lead.patch(&path, json!({"trusted": true, "state": "active"})).await.expect(200);
+    let issued = lead.act(&format!("{path}/token")).await.expect(201);
+    let agent = world.nobody().with("x-agent-token", issued["auth_token"].as_str().unwrap());
+    assert_eq!(heartbeat(&agent, id).await, 204);
+}
+
+#[tokio::test]
+async fn a_lost_token_of_an_agent_under_maintenance_is_replaced() {
+    let world = TestApp::full().await;
+    let admin = world.caller(Role::Admin);
+    let (_, caller) = person(&world, "ada@example.org", "member").await;
+    let (id, _) = registered(&world, &caller, "RESTS").await;
+    admin.patch(&format!("{AGENTS}/{id}"), json!({"state": "maintenance"})).await.expect(200);
+    admin.act(&format!("{AGENTS}/{id}/token")).await.expect(201);
+}
+
 #[tokio::test]
 async fn agents_end_with_their_person_unless_a_lead_trusts_them() {
     let world = TestApp::full().await;
@@ -180,6 +202,7 @@ async fn agents_end_with_their_person_unless_a_lead_trusts_them() {
         assert_eq!(admin.get(&format!("{AGENTS}/{kept}")).await.expect(200)["state"], "active", "{ending}");
         let tokens = admin.get(&format!("{AGENTS}/{left}/tokens")).await.expect(200);
         assert_eq!(tokens["items"], json!([]));
+        is_reissued_once_it_is_taken_over(&world, &admin, &left).await;
     }
     let owner = world.superuser().await;
     let audited = "select count(*) from audit_entries where action = 'agent.suspend'";

@@ -56,7 +56,7 @@ async fn a_real_difference_yields_one_winner_once_and_is_audited() {
     let results = setup.results().await;
     let treatment = &results["arms"][1];
     assert_eq!((&treatment["trees"], &treatment["sessions"]), (&json!(410), &json!(410)));
-    assert_eq!((&treatment["success_rate"], &treatment["cost_usd"]), (&json!(0.8), &json!(0.03)));
+    assert_eq!((&treatment["success_rate"], &treatment["cost_usd"]), (&json!(0.8), &json!("0.030000")));
     assert_eq!((&treatment["duration_seconds"], &treatment["tokens"]), (&json!(60.0), &json!(1000.0)));
     let compared = &results["comparisons"][0];
     assert_eq!(

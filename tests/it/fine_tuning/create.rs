@@ -96,14 +96,6 @@ async fn preference_training_is_refused_where_no_pairs_are_available() {
 }
 
 #[tokio::test]
-async fn a_request_that_names_no_tenant_creates_no_job() {
-    let world = TestApp::full().await;
-    let body = json!({"base_model": "tiny", "target_model_name": "reviewer"});
-    let lead = world.caller(Role::Lead).without("x-tenant-id");
-    lead.post("/fine-tuning/jobs", body).await.problem(400, "TENANT_REQUIRED");
-}
-
-#[tokio::test]
 async fn a_repeated_request_creates_one_job() {
     let world = TestApp::full().await;
     let lead = world.caller(Role::Lead).with("idempotency-key", "one");

@@ -33,7 +33,7 @@ export function SampleRatioAlert({ results }: { results: ExperimentResults }) {
   );
 }
 
-const formatOptional = (value: number | null | undefined, show: (value: number) => string) =>
+const formatOptional = <T extends number | string>(value: T | null | undefined, show: (value: T) => string) =>
   value == null ? "–" : show(value);
 const HEADS = ["Arm", "Runs on", "Share", "Trees", "Sessions", "Success", "Cost", "Duration", "Tokens"];
 

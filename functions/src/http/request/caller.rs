@@ -33,12 +33,8 @@ pub(crate) struct RequestText(pub Arc<str>);
 #[derive(Clone)]
 pub(crate) struct ClientAddress(pub Arc<str>);
 
-/// A caller whose role is at least `R` and whose scopes include the area of the route. With `NAMES_TENANT` the request
-/// must carry `X-Tenant-ID`.
-pub(crate) struct Caller<R, const NAMES_TENANT: bool = false>(AuthenticatedCaller, PhantomData<R>);
-
-/// The caller of a request that creates an object, and so must name its tenant.
-pub(crate) type Creator<R> = Caller<R, true>;
+/// A caller whose role is at least `R` and whose scopes include the area of the route.
+pub(crate) struct Caller<R>(AuthenticatedCaller, PhantomData<R>);
 
 /// The lowest role that may call a handler.
 pub(crate) trait MinimumRole {
@@ -66,7 +62,7 @@ impl MinimumRole for Admin {
     const ROLE: Role = Role::Admin;
 }
 
-impl<R, const NAMES_TENANT: bool> Deref for Caller<R, NAMES_TENANT> {
+impl<R> Deref for Caller<R> {
     type Target = AuthenticatedCaller;
 
     fn deref(&self) -> &AuthenticatedCaller {
@@ -74,16 +70,11 @@ impl<R, const NAMES_TENANT: bool> Deref for Caller<R, NAMES_TENANT> {
     }
 }
 
-impl<R: MinimumRole, const NAMES_TENANT: bool> FromRequestParts<App> for Caller<R, NAMES_TENANT> {
+impl<R: MinimumRole> FromRequestParts<App> for Caller<R> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let caller = authorize::<R>(parts, app).await?;
-        if NAMES_TENANT && !parts.headers.contains_key("x-tenant-id") {
-            let detail = "A request that creates an object must name its tenant in X-Tenant-ID.";
-            return Err(Error::new(Code::TenantRequired, detail).into());
-        }
-        Ok(Self(caller, PhantomData))
+        Ok(Self(authorize::<R>(parts, app).await?, PhantomData))
     }
 }
 

@@ -89,6 +89,12 @@ pub async fn update_user(tx: Tx, tenant_id: TenantId, user: &User) -> Result<()>
     Ok(())
 }
 
+/// Whether a person is still there, active, and more than a viewer, so that their agents may work.
+pub async fn may_have_agents(tx: &mut Tx, id: UserId) -> Result<bool> {
+    let sql = "select 1 from users where tenant_id = app_tenant_id() and id = $1 and is_active and role <> 'viewer'";
+    Ok(tx.query_opt(sql, &[&id]).await?.is_some())
+}
+
 /// Takes the agents of a person who ends, or with `restrict_only` of one who loses the role lead: those that no lead
 /// trusts. Returns their ids and names.
 pub async fn suspend_agents(tx: &mut Tx, id: UserId, restrict_only: bool, now: Time) -> Result<Vec<(AgentId, String)>> {

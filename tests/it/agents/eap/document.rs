@@ -7,7 +7,7 @@ use shared::{
         HEARTBEAT_INTERVAL, MAX_ARTIFACTS, MAX_CLAIM, MAX_GRANTS, MAX_RESULT, MAX_WAIT, OFFLINE_AFTER, SUSPECT_AFTER,
         VERSION, lease_duration,
         registration::{AgentRegistration, Heartbeat, MAX_CAPABILITIES, NewHeartbeat, NewRegistration},
-        report::{NewProgress, Progress},
+        report::{MAX_TEXT, NewProgress, Progress},
         result::{NewResult, TaskOutcome},
         sign::{TOLERANCE_SECONDS, sign_body},
         task::LeasedTask,
@@ -44,15 +44,18 @@ fn every_documented_example_is_accepted_unchanged() {
 fn every_documented_limit_is_the_one_in_the_code() {
     // Lines of prose may break anywhere.
     let text = document().split_whitespace().collect::<Vec<_>>().join(" ");
+    let mebibytes = u32::try_from(MAX_RESULT / 1024 / 1024).unwrap();
     for reported in [
         format!("# The External Agent Protocol {VERSION}"),
         format!("\"heartbeat_interval_seconds\": {}", HEARTBEAT_INTERVAL.as_secs()),
-        format!("After {SUSPECT_AFTER} missed heartbeats"),
-        format!("after {OFFLINE_AFTER} missed heartbeats it is offline"),
+        format!("less than {SUSPECT_AFTER} intervals ({} s)", (HEARTBEAT_INTERVAL * SUSPECT_AFTER).as_secs()),
+        format!("{OFFLINE_AFTER} intervals or more ({} s)", (HEARTBEAT_INTERVAL * OFFLINE_AFTER).as_secs()),
         format!("lasts four heartbeats ({} s)", lease_duration(HEARTBEAT_INTERVAL).as_secs()),
         format!("\"wait_seconds\": 0..{}, \"max\": 1..{MAX_CLAIM}", MAX_WAIT.as_secs()),
         format!("at most {MAX_CAPABILITIES}; a word"),
-        format!("At most {MAX_ARTIFACTS} artifacts, at most {} MiB", MAX_RESULT / 1024 / 1024),
+        format!("At most {MAX_ARTIFACTS} artifacts, and a body of at most {mebibytes} MiB in all"),
+        format!("about {} MiB of content in base64", f64::from(mebibytes) * 0.75),
+        format!("{} 000 characters", MAX_TEXT / 1000),
         format!("\"overlap_seconds\": {}", ROTATION_OVERLAP.num_seconds()),
         format!("more than {} minutes ago", TOLERANCE_SECONDS / 60),
     ] {

@@ -212,3 +212,36 @@ async fn a_restarted_agent_counts_from_one_and_receives_earlier_messages_again()
     reported.sort();
     assert_eq!(reported, ["At work again.", "At work."]);
 }
+
+#[tokio::test]
+async fn a_question_for_a_credential_ends_with_any_answer_or_with_a_resume() {
+    let world = TestApp::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let question = json!({"question_id": "q1", "kind": "auth", "text": "I have no access to the repository."});
+    for answers in [true, false] {
+        let id = agent.session(&caller).await;
+        let task = agent.task().await;
+        agent.progress(&task, json!({"seq": 1, "question": question})).await.expect(200);
+        assert_eq!(caller.reaches(&id, &["paused"]).await["pause"]["reason"], "auth");
+        if answers {
+            let answer = json!({"answer": {"question_id": "q1"}});
+            caller.post(&format!("/sessions/{id}/messages"), answer).await.expect(202);
+            let heard = found(async || {
+                let heard = agent.progress(&task, json!({"seq": 2})).await.expect(200);
+                heard.get("messages").is_some().then_some(heard)
+            })
+            .await;
+            assert_eq!(heard["messages"][0]["answer"], json!({"question_id": "q1"}));
+            agent.result(&task, result(&task, "Cloned.")).await.expect(202);
+        } else {
+            caller.act(&format!("/sessions/{id}/resume")).await.expect(202);
+            let next = agent.task().await;
+            let continuation = &next["context"]["continuation"];
+            let expected = (&json!("pause"), &task["task_id"]);
+            assert_eq!((&continuation["from"], &continuation["previous_task_id"]), expected);
+            agent.report(&task, 3, "Still at it.").await.problem(409, "LEASE_LOST");
+            agent.result(&next, result(&next, "Cloned.")).await.expect(202);
+        }
+        caller.reaches(&id, &["completed"]).await;
+    }
+}

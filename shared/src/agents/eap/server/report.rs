@@ -8,6 +8,7 @@ use crate::{
     agents::contract::{LogLevel, Question},
     kernel::{
         error::{Result, ValidationErrors},
+        usage::UsdAmount,
         validation::{MAX_JSON_DEPTH, has_nul, is_deeper},
     },
 };
@@ -43,9 +44,9 @@ pub struct NewProgress {
     #[serde(default)]
     #[schema(minimum = 0)]
     pub tokens_used: Option<i64>,
-    /// The cost of the task so far in US dollars, as a number or decimal text. The highest reported amount counts.
+    /// The cost of the task so far in US dollars. The highest reported amount counts.
     #[serde(default, deserialize_with = "parse_money")]
-    #[schema(value_type = Option<f64>, minimum = 0)]
+    #[schema(value_type = Option<UsdAmount>)]
     pub cost_usd: Option<i64>,
     /// A question, which pauses the session until it is answered.
     #[serde(default)]

@@ -10,6 +10,7 @@ use crate::kernel::{
     error::{Result, ValidationErrors},
     id::ExternalTaskId,
     text::{is_git_folder, is_misleading},
+    usage::UsdAmount,
 };
 
 use super::{
@@ -48,9 +49,9 @@ pub struct NewResult {
     #[serde(default)]
     #[schema(minimum = 0)]
     pub tokens_used: i64,
-    /// The cost of the task in US dollars, as a number or decimal text. Default: what was reported before.
+    /// The cost of the task in US dollars. Default: what was reported before.
     #[serde(default, deserialize_with = "parse_money")]
-    #[schema(value_type = Option<f64>, minimum = 0)]
+    #[schema(value_type = Option<UsdAmount>)]
     pub cost_usd: Option<i64>,
 }
 

@@ -40,7 +40,7 @@ pub use self::patch::patch_agent;
 pub use self::probe::ProbeReport;
 pub(in crate::agents) use self::probe::{enqueue_probe, probe_new_agent};
 pub use self::statistics::{AgentCounts, AgentPerformance, agent_performance, count_agents};
-pub use self::tokens::{list_tokens, revoke_token};
+pub use self::tokens::{issue_token, list_tokens, revoke_token};
 pub use super::store::not_found;
 use super::{
     Agent, AgentType, DEFAULT_CAPACITY, Kind, Liveness, State, Status,

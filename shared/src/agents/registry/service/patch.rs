@@ -2,11 +2,15 @@
 
 use crate::{
     agents::{
-        registry::{State, draft::AgentPatch, route::Owner, store},
+        registry::{draft::AgentPatch, store},
         services::AgentServices,
     },
     identity::auth::Caller,
-    kernel::{error::Result, id::AgentId},
+    kernel::{
+        error::{Code, Error, Result},
+        id::AgentId,
+    },
+    platform::postgres::lock_names,
 };
 
 use super::{AgentDetails, platform, update};
@@ -20,10 +24,18 @@ pub async fn patch_agent(
     fields: AgentPatch,
     version: Option<i64>,
 ) -> Result<AgentDetails> {
-    let found = store::find_agent(&services.db, caller.tenant_id, id).await?;
-    if found.owner(caller.tenant_id) == Owner::Own && found.state != State::Deregistered {
-        update::patch_own_agent(services, caller, id, fields, version).await
-    } else {
-        platform::patch_platform_agent(services, caller, id, fields, version).await
+    let mut tx = services.db.tenant(caller.tenant_id).await?;
+    // Sessions that start later see the new state and capacity.
+    tx.take_lock(&lock_names::agent_turns(id));
+    match store::lock_own(&mut tx, caller.tenant_id, id).await {
+        Ok(own) if version.is_some_and(|wanted| wanted != own.version) => {
+            Err(Error::stale_version("agent", own.version))
+        }
+        Ok(own) => update::patch_own_agent(services, caller, tx, own, fields).await,
+        Err(error) if error.code() == Code::AgentNotFound => {
+            tx.commit().await?;
+            platform::patch_platform_agent(services, caller, id, fields, version).await
+        }
+        Err(error) => Err(error),
     }
 }

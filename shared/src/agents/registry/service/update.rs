@@ -17,34 +17,21 @@ use crate::{
         audit::{self, AuditEntry},
         auth::Caller,
     },
-    kernel::{
-        error::{Error, Result},
-        id::{AgentId, TenantId},
-    },
-    platform::{
-        postgres::{Tx, lock_names},
-        queue::job::Job,
-    },
+    kernel::{error::Result, id::TenantId},
+    platform::{postgres::Tx, queue::job::Job},
 };
 
 use super::{AgentDetails, audit_fields, record_secret_change, status_changed_event};
 
-/// Changes an agent of the caller's tenant; with `version`, only if that is its current version. If the change frees
-/// capacity, waiting sessions are admitted.
+/// Changes an agent of the caller's tenant that the transaction has locked. If the change frees capacity, waiting
+/// sessions are admitted.
 pub(super) async fn patch_own_agent(
     services: &AgentServices,
     caller: &Caller,
-    id: AgentId,
+    tx: Tx,
+    before: Agent,
     mut patch: AgentPatch,
-    version: Option<i64>,
 ) -> Result<AgentDetails> {
-    let mut tx = services.db.tenant(caller.tenant_id).await?;
-    // Sessions that start later see the new state and capacity.
-    tx.take_lock(&lock_names::agent_turns(id));
-    let before = store::lock_own(&mut tx, caller.tenant_id, id).await?;
-    if version.is_some_and(|wanted| wanted != before.version) {
-        return Err(Error::stale_version("agent", before.version));
-    }
     let (mut agent, now, plain) = (before.clone(), services.clock.now(), patch.endpoint_secret.take());
     if let Some(passed) = patch.conformance_passed.take() {
         agent.trust.conformance_passed_at = passed.then_some(now);

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{models::registry::metrics::Metrics, training::trainers::Point};
+use crate::{kernel::usage::UsdAmount, models::registry::metrics::Metrics, training::trainers::Point};
 
 /// The longest line that is read; longer ones are skipped.
 const LONGEST_LINE: u64 = 64 * 1024;
@@ -46,7 +46,7 @@ struct ReportLine {
     accuracy: Option<f64>,
     tokens_processed: Option<i64>,
     training_duration_seconds: Option<f64>,
-    cost_usd: Option<f64>,
+    cost_usd: Option<UsdAmount>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
@@ -168,11 +168,7 @@ fn parse_end(line: ReportLine) -> Option<End> {
                 training_duration_seconds: line.training_duration_seconds,
                 tokens_processed: line.tokens_processed,
             },
-            #[expect(clippy::cast_possible_truncation, reason = "it is bounded first")]
-            cost_micros: line
-                .cost_usd
-                .filter(|dollars| (0.0..1e9).contains(dollars))
-                .map(|dollars| (dollars * 1e6).round() as i64),
+            cost_micros: line.cost_usd.and_then(|amount| amount.micros()),
         },
     })
 }
@@ -186,6 +182,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::kernel::cost::assert_linear;
 
     /// A report with this in it, in a folder that is gone with the test.
     struct Report(std::path::PathBuf);
@@ -228,6 +225,21 @@ mod tests {
         assert_eq!((second.messages, second.progress), (vec!["hot".to_owned()], Some(0.5)));
         assert_eq!(read(&report.0, second.next, true).unwrap().curve, [], "nothing is new");
         assert_eq!(read(&report.0, first.next, true).unwrap().curve.len(), 1, "a look can be made again");
+    }
+
+    #[test]
+    fn the_cost_of_a_report_is_linear_for_every_repeated_piece() {
+        let report = Report::new("cost");
+        for piece in
+            ["\n", "x", "{}\n", "[]\n", "{\"step\": 1, \"loss\": 1}\n", "{\"message\": \"a\"}\n", "{\"a\":", "\\"]
+        {
+            assert_linear("reading a report", piece, |text| {
+                std::fs::write(&report.0, text).unwrap();
+                for goes_on in [true, false] {
+                    read(&report.0, ReportPosition::default(), goes_on).unwrap();
+                }
+            });
+        }
     }
 
     #[test]
