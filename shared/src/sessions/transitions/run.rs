@@ -1,7 +1,7 @@
 //! What the steps of a run change: admission, handover, observation, failure, end.
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     agents::contract::{Finish, Observation, Phase, Question, QuestionKind, RunOutput, RunState},
