@@ -1,6 +1,7 @@
 //! Clients of the services that the product runs on: Postgres, Redis, queues, object storage and outbound HTTP.
 //! They know no domain type.
 
+pub mod cached_reads;
 pub mod context;
 pub mod cpu;
 pub mod http_client;

@@ -11,7 +11,7 @@ use crate::{
         error::Result,
         id::{AgentTokenId, KeyId},
     },
-    platform::postgres::Db,
+    platform::{cached_reads::CachedReads, postgres::Db},
 };
 
 use super::store::{self, StoredAgentToken, StoredKey, TenantIdentity};
@@ -25,10 +25,10 @@ const KEY_USE_INTERVAL: Duration = Duration::from_mins(1);
 /// The keys, agent tokens and tenants that this process read in the last seconds.
 #[derive(Clone)]
 pub struct CredentialCache {
-    keys: Cache<KeyId, Arc<StoredKey>>,
-    agent_tokens: Cache<AgentTokenId, Arc<StoredAgentToken>>,
+    keys: CachedReads<KeyId, Arc<StoredKey>>,
+    agent_tokens: CachedReads<AgentTokenId, Arc<StoredAgentToken>>,
     /// `None` for a name that no tenant has.
-    tenants: Cache<String, Option<TenantIdentity>>,
+    tenants: CachedReads<String, Option<TenantIdentity>>,
     /// When this process last recorded the use of a key.
     recorded_uses: Cache<KeyId, Time>,
 }
@@ -36,9 +36,9 @@ pub struct CredentialCache {
 impl Default for CredentialCache {
     fn default() -> Self {
         Self {
-            keys: Cache::builder().max_capacity(10_000).time_to_live(CREDENTIAL_TTL).build(),
-            agent_tokens: Cache::builder().max_capacity(10_000).time_to_live(CREDENTIAL_TTL).build(),
-            tenants: Cache::builder().max_capacity(1_000).time_to_live(CREDENTIAL_TTL).build(),
+            keys: CachedReads::new(10_000, CREDENTIAL_TTL),
+            agent_tokens: CachedReads::new(10_000, CREDENTIAL_TTL),
+            tenants: CachedReads::new(1_000, CREDENTIAL_TTL),
             recorded_uses: Cache::builder().max_capacity(10_000).time_to_live(KEY_USE_INTERVAL).build(),
         }
     }
@@ -46,35 +46,18 @@ impl Default for CredentialCache {
 
 impl CredentialCache {
     pub(super) async fn find_key(&self, db: &Db, id: KeyId) -> Result<Option<Arc<StoredKey>>> {
-        if let Some(key) = self.keys.get(&id) {
-            return Ok(Some(key));
-        }
-        let key = store::find_stored_key(db, id).await?.map(Arc::new);
-        if let Some(key) = &key {
-            self.keys.insert(id, key.clone());
-        }
-        Ok(key)
+        self.keys.find(&id, async { Ok(store::find_stored_key(db, id).await?.map(Arc::new)) }).await
     }
 
     pub(super) async fn find_agent_token(&self, db: &Db, id: AgentTokenId) -> Result<Option<Arc<StoredAgentToken>>> {
-        if let Some(token) = self.agent_tokens.get(&id) {
-            return Ok(Some(token));
-        }
-        let token = store::find_stored_agent_token(db, id).await?.map(Arc::new);
-        if let Some(token) = &token {
-            self.agent_tokens.insert(id, token.clone());
-        }
-        Ok(token)
+        self.agent_tokens.find(&id, async { Ok(store::find_stored_agent_token(db, id).await?.map(Arc::new)) }).await
     }
 
     /// The tenant with an id, in lower case, or a slug.
     pub async fn find_tenant(&self, db: &Db, named: &str) -> Result<Option<TenantIdentity>> {
-        if let Some(tenant) = self.tenants.get(named) {
-            return Ok(tenant);
-        }
-        let tenant = store::find_tenant(db, named).await?;
-        self.tenants.insert(named.to_owned(), tenant.clone());
-        Ok(tenant)
+        let found =
+            self.tenants.find(&named.to_owned(), async { Ok(Some(store::find_tenant(db, named).await?)) }).await?;
+        Ok(found.flatten())
     }
 
     /// Records from time to time that a key was used. A failure to record it does not fail the call.
@@ -91,8 +74,8 @@ impl CredentialCache {
 
     /// Clears the cache, after a change to keys, tokens, users or tenants.
     pub(in crate::identity) fn invalidate(&self) {
-        self.keys.invalidate_all();
-        self.agent_tokens.invalidate_all();
-        self.tenants.invalidate_all();
+        self.keys.invalidate();
+        self.agent_tokens.invalidate();
+        self.tenants.invalidate();
     }
 }

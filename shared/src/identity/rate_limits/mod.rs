@@ -14,13 +14,13 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
 use tokio::time::Instant;
 
 use crate::{
     identity::concurrent_calls::ConcurrentCalls,
     identity::tenants::quotas::{QuotaOverrides, StoredAmounts},
     kernel::id::TenantId,
+    platform::cached_reads::CachedReads,
 };
 
 use bucket::LocalBuckets;
@@ -83,7 +83,7 @@ impl RateLimits {
 
 /// The state of this process: a cache of the state of tenants, its own count, and whether Redis responds.
 pub struct RateLimiter {
-    tenants: Cache<TenantId, TenantState>,
+    tenants: CachedReads<TenantId, TenantState>,
     started: Instant,
     local: Mutex<LocalBuckets>,
     concurrent: ConcurrentCalls,
@@ -93,7 +93,7 @@ pub struct RateLimiter {
 
 impl Default for RateLimiter {
     fn default() -> Self {
-        let tenants = Cache::builder().max_capacity(10_000).time_to_live(LIMIT_CACHE_TTL).build();
+        let tenants = CachedReads::new(10_000, LIMIT_CACHE_TTL);
         Self {
             tenants,
             started: Instant::now(),
@@ -107,7 +107,7 @@ impl Default for RateLimiter {
 impl RateLimiter {
     /// Clears the cache of the tenants' own limits, after a change to one.
     pub(crate) fn invalidate(&self) {
-        self.tenants.invalidate_all();
+        self.tenants.invalidate();
     }
 
     /// Runs `work` on the count of this process, with the present time in microseconds.

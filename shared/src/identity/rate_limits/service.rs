@@ -135,13 +135,8 @@ async fn tenant_limit(services: &IdentityServices, tenant_id: TenantId) -> Resul
 /// The limits of a tenant and what it stores, at most [`LIMIT_CACHE_TTL`](super::LIMIT_CACHE_TTL) old. Usually they
 /// were read when the call was counted.
 pub(crate) async fn tenant_state(services: &IdentityServices, tenant_id: TenantId) -> Result<TenantState> {
-    let tenants = &services.limiter.tenants;
-    if let Some(known) = tenants.get(&tenant_id) {
-        return Ok(known);
-    }
-    let state = store::read_tenant_state(&services.db, tenant_id).await?;
-    tenants.insert(tenant_id, state);
-    Ok(state)
+    let read = async { Ok(Some(store::read_tenant_state(&services.db, tenant_id).await?)) };
+    Ok(services.limiter.tenants.find(&tenant_id, read).await?.unwrap_or_default())
 }
 
 /// Takes calls from buckets: first by the count of this process, then by that of all processes. If Redis does not

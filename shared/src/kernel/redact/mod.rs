@@ -1,6 +1,6 @@
 //! Redaction of secrets from stored and shown text: by their shape, by the names of fields, and by the words before a
 //! value. Secrets are found as a person or a program reads the text: without what a terminal does not show, and behind
-//! escapes and base64. The rest of the text stays as it is, byte for byte. ADR 24 describes the design.
+//! escapes and base64. The rest of the text stays as it is, byte for byte. ADR 23 describes the design.
 //!
 //! It applies to logs, the audit log and output of agents (events, questions, outcomes). It does not apply to diffs,
 //! files and artifacts, which must stay exact, nor to the input of people, which the agent must receive unchanged.
