@@ -28,8 +28,9 @@ dashboard: ## Build the dashboard into dashboard/out, where its sources are newe
 setup-test: ## All that, and what the tests need: cargo-lambda, MiniStack, moto, cfn-lint, cargo-deny, Schemathesis, the A2A SDK, Redocly, Spectral, Chromium, fonts
 	@$(PYTHON) infra/local/setup.py --test
 
+# Of the whole workspace, so that the dependencies have the features with which the tests use them, and are compiled once.
 build: ## Compile the local host, and the example that the tests start
-	@cargo build --locked --package local --package push-agent
+	@cargo build --locked --workspace --bin ioc --bin push-agent
 
 # A workspace of its own with a target of its own: two minutes of compiling that nothing else needs.
 lora-trainer: ## Compile the example that trains, for the test that runs it and for COMMAND_TRAINER
