@@ -11,6 +11,7 @@ mod session_rows;
 pub mod statement;
 mod stored_bytes;
 mod suspension;
+mod undelivered;
 mod workspace_releases;
 
 pub(in crate::sessions) use self::session_rows::{insert_and_find, insert_statement, parse_refusal};
@@ -31,6 +32,7 @@ pub use self::{
     },
     stored_bytes::count_stored,
     suspension::{sessions_to_resume, sessions_to_suspend, suspended_sessions},
+    undelivered::count_undelivered,
     workspace_releases::{
         PendingRelease, claim_workspace_release, delete_workspace_release, postpone_workspace_release,
         schedule_workspace_releases,

@@ -102,6 +102,55 @@ async fn a_result_while_a_question_is_open_withdraws_it_and_ends_the_session() {
     assert!(problem["detail"].as_str().unwrap().contains("withdrawn"), "{problem}");
 }
 
+/// The messages of the warnings that an agent did not receive everything.
+async fn undelivered(caller: &Caller, id: &str) -> Vec<String> {
+    let events = caller.events(id).await;
+    let warnings = events.iter().filter(|event| event["payload"]["code"] == "MESSAGE_UNDELIVERED");
+    warnings.map(|event| event["payload"]["message"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_session_that_fails_reports_the_messages_that_its_agent_never_acknowledged() {
+    let world = TestApp::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    for (acknowledged, warning) in [(0, " 2 not delivered."), (1, " 1 not delivered."), (2, "")] {
+        let id = agent.session(&caller).await;
+        let task = agent.task().await;
+        for text in ["Also the tests.", "And the documents."] {
+            caller.post(&format!("/sessions/{id}/messages"), json!({"text": text})).await.expect(202);
+        }
+        until(async || {
+            let heard = agent.progress(&task, json!({"seq": 1})).await.expect(200);
+            heard["messages"].as_array().is_some_and(|messages| messages.len() == 2)
+        })
+        .await;
+        agent.progress(&task, json!({"seq": 2, "received": acknowledged})).await.expect(200);
+        let mut body = result(&task, "");
+        body["status"] = json!("failed");
+        body["error_message"] = json!("The tests do not pass.");
+        agent.result(&task, body).await.expect(202);
+        caller.reaches(&id, &["failed"]).await;
+        let warnings = undelivered(&caller, &id).await;
+        match warning {
+            "" => assert!(warnings.is_empty(), "{warnings:?}"),
+            end => assert!(warnings.len() == 1 && warnings[0].ends_with(end), "{warnings:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_completed_session_reports_no_message_that_its_agent_may_have_read() {
+    let world = TestApp::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    let task = agent.task().await;
+    caller.post(&format!("/sessions/{id}/messages"), json!({"text": "Also the tests."})).await.expect(202);
+    until(async || agent.progress(&task, json!({"seq": 1})).await.expect(200)["messages"].is_array()).await;
+    agent.result(&task, result(&task, "Done.")).await.expect(202);
+    caller.reaches(&id, &["completed"]).await;
+    assert!(undelivered(&caller, &id).await.is_empty());
+}
+
 #[tokio::test]
 async fn a_further_prompt_reaches_the_working_agent() {
     let world = TestApp::new().await;
