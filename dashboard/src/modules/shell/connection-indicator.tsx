@@ -1,11 +1,9 @@
 "use client";
 
-import { useIsFetching, useQueryClient } from "@tanstack/react-query";
-import { useSyncExternalStore } from "react";
 import type { LiveState } from "@/api/live-frame";
-import { UnreachableError } from "@/api/problem";
 import { cx } from "@/components/class-names";
 import { useLiveState } from "@/hooks/live-connection";
+import { useIsUnreachable } from "@/hooks/use-is-unreachable";
 
 const STATE_DISPLAY: Readonly<Record<LiveState, { word: string; means: string; tone: string; path: string }>> = {
   live: {
@@ -33,17 +31,6 @@ const STATE_DISPLAY: Readonly<Record<LiveState, { word: string; means: string; t
     path: "M6 1.5L11 10.5H1z",
   },
 };
-
-/** Whether any visible query got no response. */
-function useIsUnreachable(): boolean {
-  const cache = useQueryClient().getQueryCache();
-  useIsFetching();
-  return useSyncExternalStore(
-    (listener) => cache.subscribe(listener),
-    () => cache.getAll().some((query) => query.isActive() && query.state.error instanceof UnreachableError),
-    () => false,
-  );
-}
 
 export function ConnectionIndicator() {
   const state = useLiveState();
