@@ -37,22 +37,24 @@ test("a session is created, watched, answered, and its changes shown", async ({ 
   await expect(page.getByText("Forked from")).toBeVisible();
 });
 
-test("a running session is stopped, retried at once and stopped again", async ({ page, open, api }) => {
+test("a running session is stopped and retried, and a pending one cancelled", async ({ page, open, api }) => {
   const id = await api.play("Sleep for long", [steps.bash("sleep 300"), steps.say("Awake.")]);
   await api.reaches(id, "running");
   await open(`/sessions/detail/?id=${id}`);
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await page.getByRole("alertdialog").getByLabel("Reason").fill("enough");
+  await page.getByRole("alertdialog").getByRole("button", { name: "Stop" }).click();
   const status = page.locator("main [data-status]").first();
-  const stop = async () => {
-    await page.getByRole("button", { name: "Stop", exact: true }).click();
-    await page.getByRole("alertdialog").getByLabel("Reason").fill("enough");
-    await page.getByRole("alertdialog").getByRole("button", { name: "Stop" }).click();
-    await expect(status).toHaveAttribute("data-status", "stopped", { timeout: 120_000 });
-  };
-  await stop();
+  await expect(status).toHaveAttribute("data-status", "stopped", { timeout: 120_000 });
   await page.getByRole("button", { name: "Retry" }).click();
-  await expect(status).toHaveAttribute("data-status", "running", { timeout: 60_000 });
-  await stop();
-  expect(await api.status(id)).toBe("stopped");
+  await expect(status).toHaveAttribute("data-status", /queued|running|completed/);
+
+  const pending = await api.play("Not yet", [steps.say("Done.")], { start: false });
+  await open(`/sessions/detail/?id=${pending}`);
+  await page.getByRole("button", { name: "Cancel session" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Cancel session" }).click();
+  await expect(status).toHaveAttribute("data-status", "cancelled");
+  expect(await api.status(pending)).toBe("cancelled");
 });
 
 test("a failed session shows its cause and remedy, and is retried", async ({ page, open, api }) => {
