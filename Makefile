@@ -6,7 +6,7 @@ PYTHON ?= python3
 TIMED := sh infra/local/timed.sh
 
 .DEFAULT_GOAL := help
-.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up demo check check-dashboard test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda clean
+.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up link demo check check-dashboard test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ lora-trainer: ## Compile the example that trains, for the test that runs it and 
 up: needed ## Set up, start everything on 127.0.0.1:8000 with the dashboard, show the main job once; Ctrl-C ends it
 	@$(MAKE) --no-print-directory -j2 dashboard build
 	@IOC_COMMIT="$${IOC_COMMIT:-$$(git rev-parse --short=12 HEAD 2>/dev/null)}" exec $(IOC) up
+
+link: build ## Print a new link that opens the dashboard of the running `make up` signed in
+	@$(IOC) link
 
 demo: build ## Show the main job once more, against the running `make up`
 	@$(IOC) demo

@@ -94,7 +94,7 @@ export const credential = {
   },
 };
 
-/** Removes the key from an address such as `/#key=ioc_...`, which `make up` prints, and from the history. */
+/** Removes the key from an address such as `/#key=ioc_...`, to which the link of `make up` leads, and from the history. */
 export function takeKeyFromAddress(location: Location, history: History): string | null {
   const key = new URLSearchParams(location.hash.replace(/^#/, "")).get("key");
   if (!key) return null;

@@ -15,6 +15,7 @@ pub mod model_discovery;
 pub mod paths;
 pub mod scripted_model;
 pub mod services;
+pub mod sign_in_links;
 pub mod supervise;
 pub mod up;
 pub mod with_services;

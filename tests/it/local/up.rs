@@ -159,7 +159,7 @@ async fn the_demo_fails_and_says_why_when_nothing_runs() {
 }
 
 #[tokio::test]
-async fn the_link_to_the_dashboard_holds_a_leads_key_that_ends_soon() {
+async fn the_link_to_the_dashboard_signs_in_once_with_a_leads_key_that_ends_soon() {
     let place = Place::new();
     let pages = place.local.join("pages");
     fs::create_dir_all(&pages).unwrap();
@@ -168,7 +168,20 @@ async fn the_link_to_the_dashboard_holds_a_leads_key_that_ends_soon() {
     let story = up.says("Ctrl-C ends it").await;
     let env = place.env();
     assert!(!story.contains(&env.admin_key) && !story.contains(&env.key), "the keys of `.local/env` are not printed");
-    let key = story.split("/#key=").nth(1).unwrap().split_whitespace().next().unwrap();
+    let link = story.split_whitespace().find(|word| word.contains("/link/")).unwrap().to_owned();
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let open = async |link: &str| browser.get(link).send().await.unwrap();
+    let opened = open(&link).await;
+    assert_eq!((opened.status().as_u16(), &opened.headers()["cache-control"]), (303, &"no-store".parse().unwrap()));
+    let location = opened.headers()["location"].to_str().unwrap().to_owned();
+    let key = location.strip_prefix("/#key=").unwrap();
+    for used in [&link, &format!("{}/link/unknown", env.url)] {
+        let refused = open(used).await;
+        assert_eq!(refused.status().as_u16(), 410);
+        assert!(refused.text().await.unwrap().contains("make link"));
+    }
+    let another = place.run(&["link"]).await;
+    assert_eq!(open(String::from_utf8(another.stdout).unwrap().trim()).await.status().as_u16(), 303);
     let get = async |path: &str| {
         let asked = reqwest::Client::new().get(format!("{}/api/v1/{path}", env.url)).bearer_auth(key);
         asked.send().await.unwrap().json::<Value>().await.unwrap()
@@ -181,4 +194,6 @@ async fn the_link_to_the_dashboard_holds_a_leads_key_that_ends_soon() {
     assert!((479..=480).contains(&minutes), "{minutes} minutes");
     up.signal(Signal::SIGINT);
     assert!(up.process.wait().await.unwrap().success());
+    let refused = place.run(&["link"]).await;
+    assert!(!refused.status.success() && String::from_utf8(refused.stderr).unwrap().contains("make up"));
 }

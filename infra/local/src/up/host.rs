@@ -1,6 +1,11 @@
 //! The product itself in this process: its schema, its demo tenant, its API and its workers.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use shared::{
@@ -20,13 +25,11 @@ use shared::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::link::LinkRoute;
 use crate::{dashboard::Dashboard, env_file::EnvFile, paths, services::kept_secret, workers};
 
 /// The tenant that is created for trying ioc.
 const SLUG: &str = "demo";
-
-/// How long the link to the dashboard signs in. It is printed on a terminal, whose output others may read later.
-const LINK_LIFETIME: Duration = Duration::from_hours(8);
 
 /// The addresses and folders that the product needs.
 #[derive(Clone, Debug)]
@@ -105,13 +108,9 @@ impl Host {
         Ok(tenants::create_for_setup(&self.app, &new).await?)
     }
 
-    /// The key in the link to the dashboard: that of a lead, for a working day.
-    pub(super) async fn link_key(&self, env: &EnvFile) -> Result<String> {
-        let tenant = env.tenant.parse::<TenantId>().context("the demo tenant has no id")?;
-        let expires_at = Some(self.app.clock.now() + LINK_LIFETIME);
-        let request = SetupKey { name: "make up, the link to the dashboard", role: Role::Lead, expires_at };
-        let (_, text) = create_setup_key(&self.app, tenant, &request).await?;
-        Ok(text)
+    /// Creates and redeems the links to the dashboard.
+    pub(super) fn link_route(&self, env: &EnvFile, local: &Path) -> Result<LinkRoute> {
+        LinkRoute::new(self.app.clone(), &env.tenant, local)
     }
 
     async fn key(&self, tenant: TenantId, known: &str, role: Role) -> Result<String> {
@@ -129,16 +128,16 @@ impl Host {
         Ok(text)
     }
 
-    /// Serves the API, with the dashboard where it was built, and runs the workers until the end.
+    /// Serves the API, with the dashboard and its links where it was built, and runs the workers until the end.
     pub(super) async fn serve(
         self,
         listener: TcpListener,
-        dashboard: Option<Dashboard>,
+        dashboard: Option<(Dashboard, LinkRoute)>,
         end: CancellationToken,
     ) -> Result<()> {
         let api = functions::api(self.app.clone());
         let api = match dashboard {
-            Some(dashboard) => dashboard.calling(&self.origins).around(api),
+            Some((dashboard, links)) => dashboard.calling(&self.origins).around(api.merge(links.router())),
             None => api,
         };
         let workers = workers::run(&self.app, &end);

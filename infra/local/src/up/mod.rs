@@ -2,6 +2,7 @@
 
 mod host;
 mod instance_lock;
+mod link;
 mod running;
 
 use std::{
@@ -115,29 +116,32 @@ async fn work(arguments: &Arguments, listener: TcpListener, running: &Running, e
         env.url,
         file.display()
     ));
-    let dashboard = Dashboard::built(&arguments.dashboard);
-    let link_key = host.link_key(&env).await.context("the key for the dashboard cannot be created")?;
+    let links = host.link_route(&env, local)?;
+    let link = links.create_link(&env.url)?;
+    let dashboard = Dashboard::built(&arguments.dashboard).map(|built| (built, links));
+    let is_built = dashboard.is_some();
     let shown = async {
         if !arguments.no_demo {
             introduce(local, &env).await;
         }
-        invite(dashboard.as_ref(), &env, &link_key);
+        print_link(is_built, &link);
         print_line("\nioc: running. Ctrl-C ends it; the data stays under .local for the next start.");
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        served = host.serve(listener, dashboard.clone(), end.clone()) => served,
+        served = host.serve(listener, dashboard, end.clone()) => served,
         () = shown => Ok(()),
         () = running.mind() => Ok(()),
     }
 }
 
-/// Prints the link that opens the dashboard signed in. The key follows the `#`, which a browser sends to no server; it
-/// ends soon, because it stays in the output of the terminal.
-fn invite(dashboard: Option<&Dashboard>, env: &EnvFile, link_key: &str) {
-    match dashboard {
-        Some(_) => print_line(format!("\nioc: the dashboard is on {}/#key={link_key}", env.url)),
-        None => print_line("\nioc: the dashboard is not built: `make dashboard` builds it"),
+/// Prints the link that opens the dashboard signed in.
+fn print_link(is_built: bool, link: &str) {
+    if is_built {
+        print_line(format!("\nioc: the dashboard is on {link}"));
+        print_line("ioc: the link signs in once; `make link` prints another");
+    } else {
+        print_line("\nioc: the dashboard is not built: `make dashboard` builds it");
     }
 }
 
