@@ -14,6 +14,10 @@ use utoipa::ToSchema;
 /// How long an answer is repeated: nobody needs a credential to ask, so asking often must cost nothing.
 const ANSWER_TTL: Duration = Duration::from_secs(1);
 
+/// How long a failure of Postgres' storage is reported. A probe of its own would not notice a full disk before the next
+/// segment of its log is due.
+const STORAGE_FAILURE_TTL: Duration = Duration::from_mins(1);
+
 /// The last answer of this process. Whoever holds the lock checks for all who ask meanwhile.
 #[derive(Clone, Default)]
 pub(super) struct LastReadiness(Arc<Mutex<Option<(Instant, Readiness)>>>);
@@ -78,6 +82,9 @@ async fn check_all(app: &App) -> Readiness {
     let mut notes = Vec::new();
     if !redis.ok || !is_shared(app) {
         notes.push("Redis does not answer: each process enforces the rate limits by its own count.");
+    }
+    if app.db.has_storage_failed_within(STORAGE_FAILURE_TTL) {
+        notes.push("Postgres has no space left or its disk fails: it refused a change within the last minute.");
     }
     let checks = Checks { postgres, redis, queue };
     Readiness { status: if checks.ok() { "ready" } else { "unavailable" }, checks, notes }

@@ -63,6 +63,11 @@ async fn a_disk_that_is_full_or_broken_is_an_outage_that_may_be_retried() {
             caller.patch(&path, json!({"title": "Another title"})).await.problem(503, "DEPENDENCY_UNAVAILABLE");
         assert_eq!(problem["retryable"], true, "{state}: {problem}");
     }
+    harness::until(async || {
+        let ready = world.nobody().get("/ready").await.expect(200);
+        ready["notes"][0].as_str().is_some_and(|note| note.contains("no space left"))
+    })
+    .await;
     owner.run("drop trigger refuse_write on sessions").await;
     caller.patch(&path, json!({"title": "Another title"})).await.expect(200);
 }

@@ -33,6 +33,7 @@ async fn an_admin_corrects_the_months_tokens_and_waiting_sessions_go_on() {
             "the same call counts once"
         );
     }
+    caller.reaches(&paused, &["running"]).await;
     assert_eq!(caller.states(&paused).await, ["queued", "running", "paused", "running"]);
     caller.reaches(&waits, &["completed"]).await;
     assert_eq!(caller.get("/sessions/stats").await.expect(200)["tokens_this_month"], 600);

@@ -26,6 +26,12 @@ impl CallFailure {
         matches!(self, Self::Failed(error) if is_gone(error))
     }
 
+    /// Whether the server had no space left or its disk failed.
+    pub(super) fn is_of_storage(&self) -> bool {
+        let of_storage = |code: &SqlState| [SqlState::DISK_FULL, SqlState::IO_ERROR].contains(code);
+        matches!(self, Self::Failed(error) if error.code().is_some_and(of_storage))
+    }
+
     /// Whether the claim of a unit of work was refused.
     pub(super) fn is_refused_claim(&self) -> bool {
         matches!(self, Self::Failed(error) if error.code().is_some_and(|code| code.code() == KEY_REFUSED))

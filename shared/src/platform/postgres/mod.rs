@@ -1,6 +1,7 @@
 //! Postgres. [`Db::tenant`] is the only way to tenant data.
 
 mod commit;
+mod connections;
 mod error;
 pub(crate) mod lock_names;
 pub mod migrations;

@@ -11,12 +11,13 @@ use crate::kernel::{
 };
 
 use super::{
+    connections::Connections,
     error::{CallFailure, with_timeout},
     preamble::TransactionPreamble,
     shares::{PoolShares, PooledClient},
     statement::Params,
     tls::tls_connector,
-    transaction::{Tx, drop_idle_connections},
+    transaction::Tx,
     unit_of_work::UnitOfWork,
 };
 
@@ -37,7 +38,7 @@ pub struct DbSettings {
 /// A pool of connections. It is cheap to clone and connects at the first use.
 #[derive(Clone)]
 pub struct Db {
-    pool: Pool,
+    connections: Connections,
     shares: PoolShares,
 }
 
@@ -60,7 +61,7 @@ impl Db {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(Error::internal)?;
-        Ok(Self { pool, shares })
+        Ok(Self { connections: Connections::of_pool(pool), shares })
     }
 
     /// Opens a transaction that sees only the rows of one tenant. Nothing is sent before the first statement.
@@ -82,7 +83,7 @@ impl Db {
             Some(client) => (client, TransactionPreamble::continue_open()),
             None => (self.checkout_client(Some(tenant_id)).await?, TransactionPreamble::begin_new()),
         };
-        Ok(Tx::new(client, self.pool.clone(), tenant_id, preamble, unit))
+        Ok(Tx::new(client, self.connections.clone(), tenant_id, preamble, unit))
     }
 
     /// The transaction of a unit of work as it sees this tenant, which its last statement commits. It begins now unless
@@ -100,13 +101,18 @@ impl Db {
 
     /// Calls a directory function (see the migrations). Only these see more than one tenant.
     pub async fn query_directory(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
-        match run_query(self.checkout_client(None).await?, sql, params).await {
-            Err(error) if error.is_gone() => {
-                drop_idle_connections(&self.pool);
-                Ok(run_query(self.checkout_client(None).await?, sql, params).await?)
-            }
-            other => Ok(other?),
+        let mut answer = run_query(self.checkout_client(None).await?, sql, params).await;
+        if answer.as_ref().is_err_and(CallFailure::is_gone) {
+            self.connections.drop_idle();
+            answer = run_query(self.checkout_client(None).await?, sql, params).await;
         }
+        Ok(answer.inspect_err(|failure| self.connections.record_failure(failure))?)
+    }
+
+    /// Whether Postgres refused to store something within this time, because its disk is full or fails. Reads succeed
+    /// meanwhile, so [`Self::ping`] does not notice it.
+    pub fn has_storage_failed_within(&self, time: Duration) -> bool {
+        self.connections.has_storage_failed_within(time)
     }
 
     /// Checks that Postgres answers and that row-level security binds the role of this connection.
@@ -130,7 +136,7 @@ impl Db {
 
     async fn checkout_client(&self, tenant_id: Option<TenantId>) -> Result<PooledClient> {
         let reservation = Box::pin(self.shares.reserve(tenant_id)).await?;
-        PooledClient::checkout(&self.pool, reservation).await
+        self.connections.checkout(reservation).await
     }
 }
 

@@ -3,7 +3,6 @@
 //! The first statement travels together with BEGIN and the last together with COMMIT, so that a request costs as few
 //! round trips as it has decisions.
 
-use deadpool_postgres::Pool;
 use futures_util::FutureExt;
 use tokio_postgres::Row;
 
@@ -13,6 +12,7 @@ use crate::kernel::{
 };
 
 use super::{
+    connections::Connections,
     error::{CallFailure, with_timeout},
     preamble::{self, EncodedPreamble, TransactionPreamble},
     shares::PooledClient,
@@ -24,7 +24,7 @@ use super::{
 pub struct Tx {
     /// Present until the transaction ends or returns to its unit of work.
     client: Option<PooledClient>,
-    pool: Pool,
+    connections: Connections,
     tenant_id: TenantId,
     /// Sent before the first statement; `None` afterwards.
     preamble: Option<TransactionPreamble>,
@@ -41,7 +41,7 @@ impl Tx {
     /// A transaction on this connection. It commits by itself unless it belongs to a unit of work.
     pub(super) fn new(
         client: PooledClient,
-        pool: Pool,
+        connections: Connections,
         tenant_id: TenantId,
         preamble: TransactionPreamble,
         unit: Option<UnitOfWork>,
@@ -50,7 +50,7 @@ impl Tx {
         let (ends, open) = (unit.is_none(), !preamble.begins_transaction());
         let (client, preamble) = (Some(client), Some(preamble));
         let (deferred, before_commit) = (Vec::new(), Vec::new());
-        Self { client, pool, tenant_id, preamble, open, deferred, before_commit, unit, ends }
+        Self { client, connections, tenant_id, preamble, open, deferred, before_commit, unit, ends }
     }
 
     /// The same, committed by its last statement also within a unit of work.
@@ -216,14 +216,15 @@ impl Tx {
         last: bool,
     ) -> Result<Vec<Vec<Row>>> {
         self.open = false;
-        drop_idle_connections(&self.pool);
+        self.connections.drop_idle();
         let reservation = self.client.take().map(PooledClient::into_reservation).unwrap_or_default();
-        self.client = Some(PooledClient::checkout(&self.pool, reservation).await?);
+        self.client = Some(self.connections.checkout(reservation).await?);
         Ok(self.send_statements(first, statements, last).await?)
     }
 
     /// Closes a connection that hangs instead of returning it to the pool. The transaction ends with it.
     fn mark_broken(&mut self, failure: CallFailure) -> CallFailure {
+        self.connections.record_failure(&failure);
         if let (true, Some(unit)) = (failure.is_refused_claim(), &self.unit) {
             unit.mark_refused();
         }
@@ -277,9 +278,4 @@ impl Drop for Tx {
             _ => {}
         }
     }
-}
-
-/// Drops the idle connections: if one has died, the others most likely have too, and the retry needs a new one.
-pub(super) fn drop_idle_connections(pool: &Pool) {
-    pool.retain(|_, _| false);
 }
