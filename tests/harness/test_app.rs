@@ -261,7 +261,7 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         backend: options.push,
         clock,
     };
-    parts.assemble()
+    parts.assemble().expect("the test app is configured")
 }
 
 async fn new_tenant(app: &App, limits: TenantLimits) -> Tenant {

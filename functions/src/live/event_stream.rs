@@ -9,7 +9,7 @@ use shared::{
     app::App,
     events::stream::{
         Subscriber, Topic,
-        cursor::Cursor,
+        cursor::{Cursor, CursorCipher},
         frame::resync_frame,
         hub::feed::{FeedItem, TopicFeed},
         service::{self, StreamStart, find_start},
@@ -38,18 +38,18 @@ pub(super) async fn open(
     let beginning = beginning(&app, topic, start);
     let Some(hub) = app.backend.hub().filter(|_| app.settings.streams) else {
         let page = service::read_topic_log(&app, &subscriber, topic, Some(start.cursor), PAGE).await?;
-        let events = page.events.into_iter().map(|event| frame_of(&TopicEvent::from(event)));
+        let events = page.events.into_iter().map(|event| frame_of(&TopicEvent::of(event, &app.cursors)));
         let frames: Vec<_> = beginning.into_iter().chain(events).map(Ok).collect();
         return Ok(sse::respond(futures_util::stream::iter(frames)));
     };
     let feed = hub.follow(&app, subscriber, (topic, start.cursor), app.stream_limits)?;
-    Ok(sse::respond(follow(beginning, feed)))
+    Ok(sse::respond(follow(beginning, feed, app.cursors.clone())))
 }
 
 /// The first frames: the pause before a client reconnects, the position, and why it is not the wanted one.
 fn beginning(app: &App, topic: Topic, start: StreamStart) -> Vec<SseFrame> {
     // Without data it is no event, but a client that reconnects continues from it.
-    let mut frames = vec![sse::first_frame().id(start.cursor.to_string())];
+    let mut frames = vec![sse::first_frame().id(app.cursors.write_cursor(start.cursor))];
     if let Some(reason) = start.resync {
         let text = resync_frame(topic, reason, None, app.clock.now());
         frames.push(SseFrame::default().event("resync").data(text));
@@ -57,14 +57,18 @@ fn beginning(app: &App, topic: Topic, start: StreamStart) -> Vec<SseFrame> {
     frames
 }
 
-fn follow(beginning: Vec<SseFrame>, mut feed: TopicFeed) -> impl Stream<Item = Result<SseFrame, Infallible>> {
+fn follow(
+    beginning: Vec<SseFrame>,
+    mut feed: TopicFeed,
+    cursors: CursorCipher,
+) -> impl Stream<Item = Result<SseFrame, Infallible>> {
     async_stream::stream! {
         for frame in beginning {
             yield Ok(frame);
         }
         loop {
             match feed.next().await {
-                FeedItem::Event(event) => yield Ok(frame_of(&TopicEvent::from((*event).clone()))),
+                FeedItem::Event(event) => yield Ok(frame_of(&TopicEvent::of((*event).clone(), &cursors))),
                 FeedItem::Closed(why) => {
                     yield Ok(StreamEnd::from(why).frame());
                     break;

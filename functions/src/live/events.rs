@@ -10,7 +10,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use shared::{
     app::App,
-    events::stream::{Cursor, Subscriber, Topic, message, service},
+    events::stream::{Subscriber, Topic, message, service},
 };
 use utoipa::{IntoParams, ToSchema};
 
@@ -70,16 +70,16 @@ pub(super) async fn events(
     let limit = parse_limit(&mut refusals, query.limit);
     refusals.into_result()?;
     let topic = query.topic.map_or(Ok(Topic::Sessions), |topic| message::parse_topic(&topic))?;
-    let after = query.after.map(|after| message::parse_cursor(topic, &after)).transpose()?;
+    let after = query.after.map(|after| message::parse_cursor(&app.cursors, topic, &after)).transpose()?;
     let subscriber = Subscriber::from(&*caller);
     if accepts_stream(&headers) {
         // A browser gives up when its header is refused: one that is no cursor counts as none.
-        let last = last_event_id(&headers).and_then(|text| Cursor::parse(topic, text));
+        let last = last_event_id(&headers).and_then(|text| app.cursors.read_cursor(topic, text));
         return event_stream::open(app, subscriber, topic, last.or(after)).await;
     }
     let page = service::read_topic_log(&app, &subscriber, topic, after, limit).await?;
-    let items = page.events.into_iter().map(TopicEvent::from).collect();
-    Ok(Json(TopicPage::of(items, page.end.to_string(), page.has_more)).into_response())
+    let items = page.events.into_iter().map(|event| TopicEvent::of(event, &app.cursors)).collect();
+    Ok(Json(TopicPage::of(items, app.cursors.write_cursor(page.end), page.has_more)).into_response())
 }
 
 impl TopicPage {

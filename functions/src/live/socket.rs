@@ -74,7 +74,8 @@ async fn open(State(app): State<App>, request: Request) -> HandlerResult<Respons
         )
     })?;
     let Query(opening) = Query::<Opening>::from_request_parts(&mut parts, &app).await?;
-    let after = opening.after.map(|after| message::parse_cursor(topic, &after)).transpose()?;
+    let after = opening.after.as_deref();
+    after.map(|after| message::parse_cursor(&app.cursors, topic, after)).transpose()?;
     let call = CallOrigin {
         request_id: parts.extensions.get::<RequestText>().map(|id| id.0.clone()).unwrap_or_default(),
         address: parts.extensions.get::<ClientAddress>().map(|address| address.0.clone()),
@@ -84,7 +85,7 @@ async fn open(State(app): State<App>, request: Request) -> HandlerResult<Respons
     subscriber.check_topic_access(topic)?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &app).await.map_err(no_socket)?;
     let connection = enter(&app, subscriber)?;
-    let first = json!({"action": "subscribe", "topic": topic, "after": after.map(|after| after.to_string())});
+    let first = json!({"action": "subscribe", "topic": topic, "after": after});
     let upgrade = upgrade.max_message_size(2 * MAX_MESSAGE).max_frame_size(2 * MAX_MESSAGE);
     Ok(upgrade
         .on_upgrade(move |socket| async move { Box::pin(serve(app, connection, socket, first.to_string())).await }))

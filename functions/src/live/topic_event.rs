@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use shared::{
-    events::stream::frame::StreamEvent,
+    events::stream::{cursor::CursorCipher, frame::StreamEvent},
     kernel::{
         actor::Actor,
         clock::Time,
@@ -35,8 +35,8 @@ pub(super) struct TopicEvent {
     pub(super) cursor: String,
 }
 
-impl From<StreamEvent> for TopicEvent {
-    fn from(event: StreamEvent) -> Self {
+impl TopicEvent {
+    pub(super) fn of(event: StreamEvent, cursors: &CursorCipher) -> Self {
         Self {
             id: event.id,
             kind: event.kind,
@@ -45,7 +45,7 @@ impl From<StreamEvent> for TopicEvent {
             actor: event.actor,
             at: event.at,
             payload: event.payload,
-            cursor: event.cursor.to_string(),
+            cursor: cursors.write_cursor(event.cursor),
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     events::stream::{
         ConnectionBackend, ConnectionHub,
         connection_backend::StreamNotifier,
+        cursor::CursorCipher,
         gateway::ApiGatewayClient,
         services::{StreamParts, StreamServices},
     },
@@ -67,8 +68,9 @@ pub struct Parts {
 
 impl Parts {
     /// Assembles the handles of each room, from the platform up.
-    pub fn assemble(self) -> App {
+    pub fn assemble(self) -> Result<App> {
         let settings = self.settings;
+        let cursors = CursorCipher::new(&self.pepper)?;
         let notifier = StreamNotifier { backend: self.backend.clone() };
         let context = Context::new(ContextParts {
             clock: self.clock,
@@ -94,14 +96,14 @@ impl Parts {
             quotas: settings.quotas,
         });
         let (backend, stream_timings, stream_limits) = (self.backend, settings.live, settings.stream_limits);
-        let stream = StreamServices::new(StreamParts { identity, backend, stream_timings, stream_limits });
+        let stream = StreamServices::new(StreamParts { identity, backend, stream_timings, stream_limits, cursors });
         let (runtimes, heartbeat_interval) = (self.runtimes, settings.heartbeat_interval);
         let task_waiters = TaskWaiters::default();
         let agents = AgentServices::new(AgentParts { stream, runtimes, heartbeat_interval, task_waiters });
         let sessions = SessionServices::new(SessionParts { agents, session_settings: session_settings(&settings) });
         let engine = Engine::new(EngineParts::new(sessions));
         let (trainers, training_settings) = (self.trainers, settings.tuning.clone());
-        App::new(TrainingServices::new(TrainingParts { engine, trainers, training_settings }), settings)
+        Ok(App::new(TrainingServices::new(TrainingParts { engine, trainers, training_settings }), settings))
     }
 }
 
@@ -144,7 +146,7 @@ impl Config {
             files,
             clock,
         };
-        Ok(parts.assemble())
+        parts.assemble()
     }
 
     /// The runtimes of the platform's own agents, and one per protocol for the agents of tenants.

@@ -1,9 +1,13 @@
-//! Encryption of tenants' secrets. The database never holds them in plain text.
+//! Encryption of tenants' secrets, which the database never holds in plain text, and of what clients shall not read.
 //!
 //! The key is derived from the pepper, which the database does not hold, and from the purpose of the secret. The owner
 //! is authenticated with it, so a sealed secret that is copied to another row cannot be opened there.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
+    cipher::{AES_256, DecryptingKey, DecryptionContext, EncryptingKey, UnboundCipherKey},
+    error::Unspecified,
+};
 use sha2::{Digest, Sha256};
 
 use crate::kernel::error::{Error, Result};
@@ -19,6 +23,7 @@ const NONCE: usize = 12;
 pub enum Purpose {
     Agent,
     TrainingProvider,
+    StreamPosition,
 }
 
 impl Purpose {
@@ -26,6 +31,7 @@ impl Purpose {
         match self {
             Self::Agent => b"secrets of agents\0",
             Self::TrainingProvider => b"keys of training providers\0",
+            Self::StreamPosition => b"positions in event streams\0",
         }
     }
 }
@@ -49,16 +55,64 @@ pub fn open_bytes(pepper: &Pepper, purpose: Purpose, owner: &[u8], sealed: &[u8]
     Ok(opened.to_vec())
 }
 
+/// The size of a block in bytes.
+pub const BLOCK: usize = 16;
+
+/// Encrypts single blocks. Equal blocks have equal texts; a changed text becomes another block, unnoticed.
+pub struct BlockCipher {
+    encrypting: EncryptingKey,
+    decrypting: DecryptingKey,
+}
+
+impl BlockCipher {
+    pub fn new(pepper: &Pepper, purpose: Purpose) -> Result<Self> {
+        let key = || UnboundCipherKey::new(&AES_256, &derive_key_bytes(pepper, purpose));
+        let keys = || Ok((EncryptingKey::ecb(key()?)?, DecryptingKey::ecb(key()?)?));
+        let (encrypting, decrypting) = keys().map_err(|_: Unspecified| wrong_key())?;
+        Ok(Self { encrypting, decrypting })
+    }
+
+    pub fn encrypt_block(&self, mut block: [u8; BLOCK]) -> Result<[u8; BLOCK]> {
+        let encrypted = self.encrypting.encrypt(&mut block);
+        encrypted.map(|_| block).map_err(|_| Error::internal("a block could not be encrypted"))
+    }
+
+    pub fn decrypt_block(&self, mut block: [u8; BLOCK]) -> Result<[u8; BLOCK]> {
+        let decrypted = self.decrypting.decrypt(&mut block, DecryptionContext::None).map(|_| ());
+        decrypted.map(|()| block).map_err(|_| Error::internal("a block could not be decrypted"))
+    }
+}
+
 fn derive_key(pepper: &Pepper, purpose: Purpose) -> Result<RandomizedNonceKey> {
+    RandomizedNonceKey::new(&AES_256_GCM, &derive_key_bytes(pepper, purpose)).map_err(|_| wrong_key())
+}
+
+fn derive_key_bytes(pepper: &Pepper, purpose: Purpose) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(purpose.purpose_label());
     hash.update(&pepper.0);
-    RandomizedNonceKey::new(&AES_256_GCM, &hash.finalize()).map_err(|_| Error::internal("a key of the wrong length"))
+    hash.finalize().into()
+}
+
+fn wrong_key() -> Error {
+    Error::internal("a key of the wrong length")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_is_decrypted_for_its_purpose_and_pepper_alone() {
+        let pepper = Pepper(vec![7; 32]);
+        let cipher = |pepper, purpose| BlockCipher::new(pepper, purpose).unwrap();
+        let own = cipher(&pepper, Purpose::StreamPosition);
+        let sealed = own.encrypt_block([9; BLOCK]).unwrap();
+        assert_eq!((own.decrypt_block(sealed).unwrap(), own.encrypt_block([9; BLOCK]).unwrap()), ([9; BLOCK], sealed));
+        for other in [cipher(&pepper, Purpose::Agent), cipher(&Pepper(vec![8; 32]), Purpose::StreamPosition)] {
+            assert_ne!(other.decrypt_block(sealed).unwrap(), [9; BLOCK]);
+        }
+    }
 
     #[test]
     fn a_secret_opens_for_its_purpose_owner_and_pepper_alone() {

@@ -17,7 +17,11 @@ use harness::{Caller, Options, TestApp, superuser::Superuser, test_app::app, val
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use serde_json::Value;
 use shared::{
-    events::stream::{Topic, cursor::Cursor, hub::serve::serve_connections},
+    events::stream::{
+        Topic,
+        cursor::{Cursor, CursorCipher},
+        hub::serve::serve_connections,
+    },
     identity::auth::Role,
 };
 use tokio::{
@@ -66,6 +70,7 @@ struct Watcher {
     addr: SocketAddr,
     key: String,
     caller: Caller,
+    cursors: CursorCipher,
     last: Option<Cursor>,
     /// The last number of each session.
     seqs: HashMap<String, i64>,
@@ -82,6 +87,7 @@ impl Watcher {
             addr,
             key: world.tenant.key(Role::Viewer).to_owned(),
             caller: world.caller(Role::Viewer),
+            cursors: world.app.cursors.clone(),
             last: Some(last),
             seqs: HashMap::new(),
             got: 0,
@@ -92,8 +98,8 @@ impl Watcher {
 
     /// Takes an event in: it must be the next of its session, and later than the last of the topic.
     fn take(&mut self, session: &str, seq: i64, cursor: &str) {
-        let cursor = Cursor::parse(self.topic, cursor).expect("a cursor of the topic");
-        assert!(self.last.is_none_or(|last| last < cursor), "{}: {cursor} after {:?}", self.topic, self.last);
+        let cursor = self.cursors.read_cursor(self.topic, cursor).expect("a cursor of the topic");
+        assert!(self.last.is_none_or(|last| last < cursor), "{}: {cursor:?} after {:?}", self.topic, self.last);
         self.last = Some(cursor);
         let last = self.seqs.entry(session.to_owned()).or_insert(1);
         assert_eq!(seq, *last + 1, "{}: session {session}", self.topic);
@@ -103,7 +109,7 @@ impl Watcher {
 
     async fn read_log(&mut self) {
         loop {
-            let after = self.last.map(|last| format!("&after={last}")).unwrap_or_default();
+            let after = self.last.map(|last| format!("&after={}", self.cursors.write_cursor(last))).unwrap_or_default();
             let path = format!("/api/v1/live/events?topic={}&limit=200{after}", self.topic);
             let page = self.caller.get(&path).await.expect(200);
             for item in page["items"].as_array().unwrap() {
@@ -121,7 +127,7 @@ impl Watcher {
 
     /// One connection, for as long as it holds.
     async fn watch(&mut self, until: usize, random: &mut SmallRng) {
-        let after = self.last.map(|last| format!("?after={last}")).unwrap_or_default();
+        let after = self.last.map(|last| format!("?after={}", self.cursors.write_cursor(last))).unwrap_or_default();
         let mut request = format!("ws://{}{}{after}", self.addr, self.topic).into_client_request().unwrap();
         request.headers_mut().insert("authorization", format!("Bearer {}", self.key).parse().unwrap());
         let Ok(Ok((mut stream, _))) = timeout(Duration::from_secs(5), connect_async(request)).await else { return };
@@ -267,7 +273,7 @@ async fn cursor_now(world: &TestApp) -> Cursor {
     let served = Served::of(world).await;
     let mut socket = served.open(world, "/ws/sessions").await;
     let confirmed = socket.until("subscription.confirmed").await;
-    Cursor::parse(Topic::Sessions, confirmed["cursor"].as_str().unwrap()).unwrap()
+    world.app.cursors.read_cursor(Topic::Sessions, confirmed["cursor"].as_str().unwrap()).unwrap()
 }
 
 async fn all_of(owner: &Superuser, topic: Topic) -> usize {

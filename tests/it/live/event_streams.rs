@@ -4,7 +4,7 @@ use harness::{Caller, Options, TestApp, sse::Stream, websocket::ticket};
 use serde_json::{Value, json};
 use shared::{
     app::Settings,
-    events::stream::StreamLimits,
+    events::stream::{Cursor, StreamLimits},
     identity::auth::{Role, revoke_setup_key},
 };
 
@@ -208,8 +208,9 @@ async fn an_unknown_position_in_a_header_is_not_refused() {
     let world = world().await;
     let viewer = world.caller(Role::Viewer);
     // The header is sent by browsers themselves, so none is refused; a parameter that is no cursor is.
-    for unknown in ["x", "99999999999.00000000-0000-0000-0000-000000000000.0"] {
-        let resumed = viewer.with("last-event-id", unknown);
+    let far = Cursor::Sessions { position: u64::MAX / 2, session: uuid::Uuid::nil(), seq: 1 };
+    for unknown in ["x".to_owned(), world.app.cursors.write_cursor(far)] {
+        let resumed = viewer.with("last-event-id", &unknown);
         let mut stream = resumed.open_stream("GET", "/api/v1/live/events", None).await;
         let position = stream.next_raw().await.unwrap().id.unwrap();
         if unknown != "x" {

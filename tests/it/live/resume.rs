@@ -63,7 +63,7 @@ async fn a_subscriber_may_start_from_the_beginning() {
         ("/ws/sessions".to_owned(), Cursor::beginning(Topic::Sessions)),
         (format!("/ws/sessions/{id}"), Cursor::Seq(0)),
     ] {
-        let mut socket = back(&served, &world, &topic, &beginning.to_string()).await;
+        let mut socket = back(&served, &world, &topic, &world.app.cursors.write_cursor(beginning)).await;
         socket.until("subscription.confirmed").await;
         for seq in 1..=451 {
             assert_eq!(place(&socket.next_event().await), (id.clone(), seq));
@@ -77,7 +77,8 @@ async fn a_cursor_before_the_retained_events_is_refused() {
     let served = Served::of(&world).await;
     let now = world.app.clock.now();
     let old = Cursor::TenantEvents { position: 5, id: uuid::Uuid::nil(), at: (now - RETENTION).timestamp() - 1 };
-    let mut socket = back(&served, &world, "/ws/agents", &old.to_string()).await;
+    let old = world.app.cursors.write_cursor(old);
+    let mut socket = back(&served, &world, "/ws/agents", &old).await;
     let reported = socket.next_event().await;
     assert_eq!((&reported["type"], &reported["payload"]["reason"]), (&json!("resync"), &json!("cursor_expired")));
     assert_eq!(reported["payload"]["read"], "/api/v1/live/events?topic=/ws/agents");
@@ -93,9 +94,10 @@ async fn a_cursor_of_another_database_is_refused() {
     let world = world().await;
     let (served, id) = (Served::of(&world).await, session(&world).await);
     let far = Cursor::Sessions { position: u64::MAX / 2, session: uuid::Uuid::nil(), seq: 1 };
-    for (topic, after) in
-        [("/ws/sessions".to_owned(), far.to_string()), (format!("/ws/sessions/{id}"), "999".to_owned())]
-    {
+    for (topic, after) in [
+        ("/ws/sessions".to_owned(), world.app.cursors.write_cursor(far)),
+        (format!("/ws/sessions/{id}"), "999".to_owned()),
+    ] {
         let mut socket = back(&served, &world, &topic, &after).await;
         let reported = socket.next_event().await;
         assert_eq!(

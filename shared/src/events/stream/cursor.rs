@@ -1,14 +1,22 @@
 //! Cursors: positions in the event sequence of a topic.
 //!
-//! A client treats a cursor as opaque text and sends it back unchanged. Within a topic, cursors are ordered like its
-//! events, so that one read can serve many subscribers at different positions.
+//! A client treats a cursor as opaque text ([`CursorCipher`]) and sends it back unchanged. Within a topic, cursors are
+//! ordered like its events, so that one read can serve many subscribers at different positions.
 
-use std::fmt;
+use std::sync::Arc;
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{events::log::tenant::RETENTION, kernel::clock::Time};
+use crate::{
+    events::log::tenant::RETENTION,
+    kernel::{
+        clock::Time,
+        encryption::{BLOCK, BlockCipher, Pepper, Purpose},
+        error::Result,
+    },
+};
 
 use super::topic::Topic;
 
@@ -48,23 +56,6 @@ impl Cursor {
         }
     }
 
-    /// Parses the text that a client sent back.
-    pub fn parse(topic: Topic, text: &str) -> Option<Self> {
-        if matches!(topic, Topic::Session(_)) {
-            return text.parse().ok().filter(|seq| *seq >= 0).map(Self::Seq);
-        }
-        let mut parts = text.split('.');
-        let (position, id, last) = (parts.next()?, parts.next()?, parts.next()?);
-        if parts.next().is_some() {
-            return None;
-        }
-        let (position, id, last) = (position.parse().ok()?, Uuid::try_parse(id).ok()?, last.parse().ok()?);
-        Some(match topic {
-            Topic::Sessions => Self::Sessions { position, session: id, seq: last },
-            _ => Self::TenantEvents { position, id, at: last },
-        })
-    }
-
     /// The transaction id of the position; `None` within the log of one session.
     pub const fn position(self) -> Option<u64> {
         match self {
@@ -79,14 +70,50 @@ impl Cursor {
     }
 }
 
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Seq(seq) => write!(f, "{seq}"),
-            Self::Sessions { position, session: id, seq: last } | Self::TenantEvents { position, id, at: last } => {
-                write!(f, "{position}.{}.{last}", id.simple())
+/// Writes and reads the texts of cursors.
+///
+/// A position counts the transactions of the whole server, so the difference of two would show how much all tenants
+/// write. It is encrypted. Equal cursors have equal texts. A text that somebody changed, or of another pepper, is a
+/// cursor of an arbitrary position: it gives access to nothing, because a read sees the events of one tenant.
+#[derive(Clone)]
+pub struct CursorCipher(Arc<BlockCipher>);
+
+impl CursorCipher {
+    pub fn new(pepper: &Pepper) -> Result<Self> {
+        Ok(Self(Arc::new(BlockCipher::new(pepper, Purpose::StreamPosition)?)))
+    }
+
+    /// The text of a cursor. Within the log of one session it is the `seq`, which is no secret.
+    pub fn write_cursor(&self, cursor: Cursor) -> String {
+        let (position, id, last) = match cursor {
+            Cursor::Seq(seq) => return seq.to_string(),
+            Cursor::Sessions { position, session: id, seq: last } | Cursor::TenantEvents { position, id, at: last } => {
+                (position, id, last)
             }
+        };
+        let mut block = [0; BLOCK];
+        block[..8].copy_from_slice(&position.to_be_bytes());
+        block[8..].copy_from_slice(&last.to_be_bytes());
+        // A block of the right size is always encrypted.
+        let sealed = self.0.encrypt_block(block).unwrap_or_default();
+        BASE64_URL_SAFE_NO_PAD.encode([sealed.as_slice(), id.as_bytes()].concat())
+    }
+
+    /// Reads the text that a client sent back. `None` if it is no text of a cursor of this topic.
+    pub fn read_cursor(&self, topic: Topic, text: &str) -> Option<Cursor> {
+        if matches!(topic, Topic::Session(_)) {
+            return text.parse().ok().filter(|seq| *seq >= 0).map(Cursor::Seq);
         }
+        let bytes: [u8; 2 * BLOCK] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let (sealed, id) = bytes.split_first_chunk::<BLOCK>()?;
+        let block = self.0.decrypt_block(*sealed).ok()?;
+        let (position, last) = block.split_first_chunk()?;
+        let (position, last) = (u64::from_be_bytes(*position), i64::from_be_bytes(last.try_into().ok()?));
+        let id = Uuid::from_slice(id).ok()?;
+        Some(match topic {
+            Topic::Sessions => Cursor::Sessions { position, session: id, seq: last },
+            _ => Cursor::TenantEvents { position, id, at: last },
+        })
     }
 }
 
@@ -96,19 +123,38 @@ mod tests {
     use crate::kernel::id::SessionId;
 
     #[test]
-    fn every_cursor_parses_back_to_itself() {
+    fn every_cursor_is_read_back_from_its_text() {
         let session = Topic::Session(SessionId::new());
+        let cipher = cipher(7);
         for (topic, cursor) in [
             (session, Cursor::Seq(7)),
             (Topic::Sessions, Cursor::Sessions { position: u64::MAX, session: Uuid::max(), seq: i64::MAX }),
             (Topic::Agents, Cursor::TenantEvents { position: 1, id: Uuid::nil(), at: 12 }),
         ] {
-            assert_eq!(Cursor::parse(topic, &cursor.to_string()), Some(cursor));
+            let text = cipher.write_cursor(cursor);
+            assert_eq!((cipher.read_cursor(topic, &text), cipher.write_cursor(cursor)), (Some(cursor), text));
         }
-        for wrong in ["", "x", "1", "1.2", "1.2.3", "-1", "1.2.3.4", "18446744073709551616.0.1"] {
-            assert_eq!(Cursor::parse(Topic::Sessions, wrong), None, "{wrong}");
+        for wrong in ["", "x", "1", "1.2.3", "-1", &"A".repeat(42), &"A".repeat(44), &"ä".repeat(43)] {
+            assert_eq!(cipher.read_cursor(Topic::Sessions, wrong), None, "{wrong}");
         }
-        assert_eq!(Cursor::parse(session, "-1"), None);
+        assert_eq!(cipher.read_cursor(session, "-1"), None);
+    }
+
+    #[test]
+    fn texts_of_neighbouring_positions_have_nothing_in_common() {
+        let text =
+            |pepper, position| cipher(pepper).write_cursor(Cursor::Sessions { position, session: Uuid::nil(), seq: 1 });
+        let texts = [text(7, 1000), text(7, 1001), text(8, 1000)];
+        let heads: Vec<_> =
+            texts.iter().map(|text| BASE64_URL_SAFE_NO_PAD.decode(text).unwrap()[..BLOCK].to_vec()).collect();
+        for (one, other) in [(0, 1), (0, 2), (1, 2)] {
+            let equal_bits = heads[one].iter().zip(&heads[other]).map(|(a, b)| (a ^ b).count_zeros()).sum::<u32>();
+            assert!((32..=96).contains(&equal_bits), "{equal_bits} of 128 bits are equal");
+        }
+    }
+
+    fn cipher(pepper: u8) -> CursorCipher {
+        CursorCipher::new(&Pepper(vec![pepper; 32])).unwrap()
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::kernel::{
     id::{EventId, SessionId},
 };
 
-use super::{Cursor, RECONNECT_MS, StreamTimings, Topic};
+use super::{Cursor, RECONNECT_MS, StreamTimings, Topic, cursor::CursorCipher};
 
 /// The largest frame in bytes: API Gateway accepts no larger ones.
 pub const MAX_FRAME: usize = 32 * 1024 - 1;
@@ -43,26 +43,28 @@ struct Frame<'a> {
     payload: &'a Value,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     truncated: bool,
-    cursor: String,
+    cursor: &'a str,
 }
 
 impl StreamEvent {
     /// The frame of the event, with a truncated payload if the whole one would be too large.
-    pub fn to_frame(&self, topic: Topic) -> String {
-        let whole = self.serialize(topic, &self.payload, false);
+    pub fn to_frame(&self, topic: Topic, cursors: &CursorCipher) -> String {
+        let cursor = cursors.write_cursor(self.cursor);
+        let serialize = |payload: &Value, truncated| self.serialize((topic, &cursor), payload, truncated);
+        let whole = serialize(&self.payload, false);
         if whole.len() <= MAX_FRAME {
             return whole;
         }
         for most in [8192, 2048, 512, 128, 32] {
-            let cut = self.serialize(topic, &truncate_value(&self.payload, most), true);
+            let cut = serialize(&truncate_value(&self.payload, most), true);
             if cut.len() <= MAX_FRAME {
                 return cut;
             }
         }
-        self.serialize(topic, &json!({}), true)
+        serialize(&json!({}), true)
     }
 
-    fn serialize(&self, topic: Topic, payload: &Value, truncated: bool) -> String {
+    fn serialize(&self, (topic, cursor): (Topic, &str), payload: &Value, truncated: bool) -> String {
         let frame = Frame {
             kind: &self.kind,
             topic,
@@ -73,7 +75,7 @@ impl StreamEvent {
             timestamp: self.at,
             payload,
             truncated,
-            cursor: self.cursor.to_string(),
+            cursor,
         };
         serde_json::to_string(&frame).unwrap_or_default()
     }
@@ -126,9 +128,9 @@ pub fn connection_established(
 }
 
 /// Confirms a subscription: events after the cursor follow.
-pub fn subscription_confirmed(topic: Topic, cursor: Cursor, now: Time) -> String {
+pub fn subscription_confirmed(topic: Topic, cursor: &str, now: Time) -> String {
     json!({"type": "subscription.confirmed", "topic": topic, "payload": {"topic": topic}, "timestamp": now,
-        "cursor": cursor.to_string()})
+        "cursor": cursor})
     .to_string()
 }
 
@@ -138,10 +140,10 @@ pub fn subscription_ended(topic: Topic, now: Time) -> String {
 }
 
 /// A heartbeat with the cursor of each topic, from which the client may resume.
-pub fn heartbeat_frame(topics: impl Iterator<Item = (Topic, Cursor)>, now: Time) -> String {
-    let cursors: serde_json::Map<_, _> =
-        topics.map(|(topic, cursor)| (topic.to_string(), Value::String(cursor.to_string()))).collect();
-    control_frame("heartbeat", now, &json!({"cursors": cursors}))
+pub fn heartbeat_frame(topics: impl Iterator<Item = (Topic, Cursor)>, cursors: &CursorCipher, now: Time) -> String {
+    let texts: serde_json::Map<_, _> =
+        topics.map(|(topic, cursor)| (topic.to_string(), Value::String(cursors.write_cursor(cursor)))).collect();
+    control_frame("heartbeat", now, &json!({"cursors": texts}))
 }
 
 /// Why a client has to read the log by itself.
@@ -163,12 +165,11 @@ pub enum ResyncReason {
 }
 
 /// Ends a subscription: the client reads the log from `after` on, then subscribes after the last event that it read.
-pub fn resync_frame(topic: Topic, reason: ResyncReason, after: Option<Cursor>, now: Time) -> String {
-    let after = after.map(|cursor| cursor.to_string());
+pub fn resync_frame(topic: Topic, reason: ResyncReason, after: Option<&str>, now: Time) -> String {
     let read = if let Topic::Session(id) = topic {
-        format!("/api/v1/sessions/{id}/events?after={}", after.as_deref().unwrap_or("0"))
+        format!("/api/v1/sessions/{id}/events?after={}", after.unwrap_or("0"))
     } else {
-        let from = after.as_ref().map(|after| format!("&after={after}")).unwrap_or_default();
+        let from = after.map(|after| format!("&after={after}")).unwrap_or_default();
         format!("/api/v1/live/events?topic={topic}{from}")
     };
     json!({"type": "resync", "topic": topic, "timestamp": now, "cursor": after,
@@ -189,7 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::clock::Clock;
+    use crate::kernel::{clock::Clock, encryption::Pepper};
 
     fn event(payload: Value) -> StreamEvent {
         StreamEvent {
@@ -205,7 +206,8 @@ mod tests {
     }
 
     fn read(payload: Value) -> (usize, Value) {
-        let text = event(payload).to_frame(Topic::Sessions);
+        let cursors = CursorCipher::new(&Pepper(vec![7; 32])).unwrap();
+        let text = event(payload).to_frame(Topic::Sessions, &cursors);
         (text.len(), serde_json::from_str(&text).unwrap())
     }
 

@@ -9,7 +9,7 @@ use crate::kernel::{
     id::SessionId,
 };
 
-use super::{Cursor, Topic, frame::StreamEvent};
+use super::{Cursor, Topic, cursor::CursorCipher, frame::StreamEvent};
 
 /// The largest message of a client in bytes.
 pub const MAX_MESSAGE: usize = 8 * 1024;
@@ -93,12 +93,13 @@ pub fn parse_topic(text: &str) -> Result<Topic> {
 }
 
 /// Parses the cursor of a topic.
-pub fn parse_cursor(topic: Topic, text: &str) -> Result<Cursor> {
-    Cursor::parse(topic, text).ok_or_else(|| Error::invalid_field("after", "is not a cursor of this topic"))
+pub fn parse_cursor(cursors: &CursorCipher, topic: Topic, text: &str) -> Result<Cursor> {
+    let cursor = cursors.read_cursor(topic, text);
+    cursor.ok_or_else(|| Error::invalid_field("after", "is not a cursor of this topic"))
 }
 
 impl ClientMessage {
-    pub fn parse(text: &str) -> Result<Self> {
+    pub fn parse(cursors: &CursorCipher, text: &str) -> Result<Self> {
         if text.len() > MAX_MESSAGE {
             return Err(Error::new(Code::PayloadTooLarge, "A message may have at most 8 KiB."));
         }
@@ -109,7 +110,7 @@ impl ClientMessage {
         Ok(match sent {
             ClientMessageInput::Subscribe { topic: named, after: from, filter } => {
                 let named = parse_topic(&named)?;
-                let from = from.map(|from| parse_cursor(named, &from)).transpose()?;
+                let from = from.map(|from| parse_cursor(cursors, named, &from)).transpose()?;
                 Self::Subscribe { topic: named, after: from, filter: EventFilter::parse(filter.unwrap_or_default())? }
             }
             ClientMessageInput::Unsubscribe { topic: named } => Self::Unsubscribe(parse_topic(&named)?),
@@ -121,10 +122,12 @@ impl ClientMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::encryption::Pepper;
 
     #[test]
     fn valid_messages_are_parsed_and_invalid_ones_are_refused() {
-        let read = |text: &str| ClientMessage::parse(text).map_err(|error| error.code());
+        let cursors = CursorCipher::new(&Pepper(vec![7; 32])).unwrap();
+        let read = |text: &str| ClientMessage::parse(&cursors, text).map_err(|error| error.code());
         assert_eq!(read(r#"{"action": "pong"}"#), Ok(ClientMessage::Pong));
         assert_eq!(
             read(r#"{"action": "unsubscribe", "topic": "/ws/agents"}"#),

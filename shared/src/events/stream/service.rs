@@ -75,7 +75,7 @@ pub async fn handle_client_message(services: &StreamServices, connection: &Conne
 
 async fn interpret_message(services: &StreamServices, connection: &Connection, text: &str) -> Result<ClientAction> {
     let now = services.clock.now();
-    let (topic, after, filter) = match ClientMessage::parse(text)? {
+    let (topic, after, filter) = match ClientMessage::parse(&services.cursors, text)? {
         ClientMessage::Pong => return Ok(ClientAction::Pong),
         ClientMessage::Unsubscribe(topic) => {
             return Ok(ClientAction::Unsubscribe { topic, frame: frame::subscription_ended(topic, now) });
@@ -84,14 +84,14 @@ async fn interpret_message(services: &StreamServices, connection: &Connection, t
     };
     connection.check_topic_count(topic)?;
     connection.subscriber.check_topic_access(topic)?;
-    let resync =
-        |reason, after| Ok(ClientAction::Resync { topic, frame: frame::resync_frame(topic, reason, after, now) });
     let start = find_start(services, &connection.subscriber, topic, after).await?;
     let cursor = match start {
-        StreamStart { resync: Some(reason), .. } => return resync(reason, None),
+        StreamStart { resync: Some(reason), .. } => {
+            return Ok(ClientAction::Resync { topic, frame: frame::resync_frame(topic, reason, None, now) });
+        }
         StreamStart { cursor, .. } => cursor,
     };
-    let frame = frame::subscription_confirmed(topic, cursor, now);
+    let frame = frame::subscription_confirmed(topic, &services.cursors.write_cursor(cursor), now);
     Ok(ClientAction::Subscribe { topic, subscription: Subscription { cursor, filter }, frame })
 }
 

@@ -3,7 +3,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use crate::{
-    events::stream::{ConnectionBackend, StreamLimits, StreamTimings},
+    events::stream::{ConnectionBackend, StreamLimits, StreamTimings, cursor::CursorCipher},
     identity::services::IdentityServices,
 };
 
@@ -17,6 +17,7 @@ pub struct StreamParts {
     pub backend: ConnectionBackend,
     pub stream_timings: StreamTimings,
     pub stream_limits: StreamLimits,
+    pub cursors: CursorCipher,
 }
 
 impl StreamServices {

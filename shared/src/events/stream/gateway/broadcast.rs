@@ -162,7 +162,8 @@ impl Broadcast<'_> {
         let mut frames = Vec::new();
         if lease.broken {
             for (topic, subscription) in std::mem::take(&mut state.connection.topics) {
-                frames.push(frame::resync_frame(topic, ResyncReason::Interrupted, Some(subscription.cursor), now));
+                let last = self.services.cursors.write_cursor(subscription.cursor);
+                frames.push(frame::resync_frame(topic, ResyncReason::Interrupted, Some(&last), now));
             }
         }
         let timings = &self.services.stream_timings;
@@ -172,7 +173,7 @@ impl Broadcast<'_> {
         } else if self.checks_health && (now - state.heartbeat_at).to_std().is_ok_and(|age| age >= timings.heartbeat) {
             state.heartbeat_at = now;
             let topics = state.connection.topics.iter().map(|(topic, one)| (*topic, one.cursor));
-            frames.push(frame::heartbeat_frame(topics, now));
+            frames.push(frame::heartbeat_frame(topics, &self.services.cursors, now));
         }
         for text in frames {
             match self.gateway.send_frame(&id, &text).await {
@@ -229,7 +230,7 @@ impl Broadcast<'_> {
                     if Instant::now() + super::CALL_TIMEOUT >= lease.until {
                         return Ok((SendOutcome::Throttled, BroadcastDelivery::Partial));
                     }
-                    let sent = self.gateway.send_frame(&id, &event.to_frame(topic)).await;
+                    let sent = self.gateway.send_frame(&id, &event.to_frame(topic, &self.services.cursors)).await;
                     if sent != SendOutcome::Delivered {
                         return Ok((sent, BroadcastDelivery::Partial));
                     }
@@ -255,7 +256,8 @@ impl Broadcast<'_> {
         reason: ResyncReason,
         after: Option<Cursor>,
     ) -> SendOutcome {
-        let text = frame::resync_frame(topic, reason, after, self.services.clock.now());
+        let after = after.map(|cursor| self.services.cursors.write_cursor(cursor));
+        let text = frame::resync_frame(topic, reason, after.as_deref(), self.services.clock.now());
         let sent = self.gateway.send_frame(&state.connection.id, &text).await;
         if sent == SendOutcome::Delivered {
             state.connection.topics.remove(&topic);

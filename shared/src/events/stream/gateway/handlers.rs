@@ -41,7 +41,7 @@ pub async fn on_connect(
             let after = initial.after;
             let topic = message::parse_topic(named)?;
             subscriber.check_topic_access(topic)?;
-            after.map(|after| message::parse_cursor(topic, after)).transpose()?;
+            after.map(|after| message::parse_cursor(&services.cursors, topic, after)).transpose()?;
             Some(json!({"action": "subscribe", "topic": topic, "after": after}).to_string())
         }
     };

@@ -17,6 +17,7 @@ use crate::{
 use super::{
     ConnectionHub,
     outbox::CloseReason,
+    rendered_page::RenderedPage,
     tenant_connections::{DueCursors, TenantConnections},
 };
 
@@ -133,7 +134,8 @@ fn deliver_page(
     };
     match read {
         TopicRead::Page(page) => {
-            tenant.deliver(topic, &page, services.stream_timings.coalesce_after);
+            let rendered = RenderedPage::new(topic, &page, &services.cursors);
+            tenant.deliver(&rendered, services.stream_timings.coalesce_after);
             let due = if page.has_more {
                 NextRound::Now
             } else if page.has_pending {

@@ -33,7 +33,7 @@ async fn check_all(hub: &ConnectionHub, services: &StreamServices, timings: &Str
         ticks.tick().await;
         for tenant in hub.all_tenants() {
             tenant.for_each(|state| check_connection(services, timings, state));
-            tenant.send_heartbeats(timings.heartbeat, services.clock.now());
+            tenant.send_heartbeats(timings.heartbeat, &services.cursors, services.clock.now());
         }
     }
 }
@@ -47,7 +47,8 @@ fn check_connection(services: &StreamServices, timings: &StreamTimings, state: &
         state.outbox.close(CloseReason::Reconnect);
     } else if state.outbox.stalled_for() >= timings.resync_after {
         for (topic, last_taken) in state.outbox.drop_events() {
-            let notice = frame::resync_frame(topic, ResyncReason::TooSlow, last_taken, now);
+            let last_taken = last_taken.map(|cursor| services.cursors.write_cursor(cursor));
+            let notice = frame::resync_frame(topic, ResyncReason::TooSlow, last_taken.as_deref(), now);
             state.end_subscription(topic, notice, CloseReason::Reconnect);
         }
     }

@@ -5,7 +5,7 @@ use std::{cell::OnceCell, sync::Arc};
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::events::stream::{Topic, frame::StreamEvent, store::EventPage};
+use crate::events::stream::{Topic, cursor::CursorCipher, frame::StreamEvent, store::EventPage};
 
 use super::outbox::QueuedFrame;
 
@@ -20,15 +20,16 @@ pub(super) enum DeliveryForm {
 
 /// A page with the forms that were needed so far.
 pub(super) struct RenderedPage<'a> {
-    topic: Topic,
-    page: &'a EventPage,
+    pub(super) topic: Topic,
+    pub(super) page: &'a EventPage,
+    cursors: &'a CursorCipher,
     frames: OnceCell<Vec<QueuedFrame>>,
     events: OnceCell<Vec<QueuedFrame>>,
 }
 
 impl<'a> RenderedPage<'a> {
-    pub(super) fn new(topic: Topic, page: &'a EventPage) -> Self {
-        Self { topic, page, frames: OnceCell::new(), events: OnceCell::new() }
+    pub(super) fn new(topic: Topic, page: &'a EventPage, cursors: &'a CursorCipher) -> Self {
+        Self { topic, page, cursors, frames: OnceCell::new(), events: OnceCell::new() }
     }
 
     /// What to queue for each event of the page.
@@ -41,7 +42,7 @@ impl<'a> RenderedPage<'a> {
     }
 
     fn frame(&self, event: &StreamEvent) -> QueuedFrame {
-        let text: Bytes = event.to_frame(self.topic).into();
+        let text: Bytes = event.to_frame(self.topic, self.cursors).into();
         QueuedFrame {
             size: text.len(),
             text,

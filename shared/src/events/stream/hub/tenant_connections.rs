@@ -15,8 +15,8 @@ use crate::{
     events::stream::{
         Cursor, StreamLimits, Topic,
         connection::{Connection, Subscription},
+        cursor::CursorCipher,
         frame,
-        store::EventPage,
     },
     kernel::{
         error::Result,
@@ -207,8 +207,8 @@ impl TenantConnections {
 
     /// Adds the events of a page to the outboxes of all connections whose cursor lies within it, each after its own
     /// cursor.
-    pub(super) fn deliver(&self, topic: Topic, page: &EventPage, coalesce_after: Duration) {
-        let rendered = RenderedPage::new(topic, page);
+    pub(super) fn deliver(&self, rendered: &RenderedPage<'_>, coalesce_after: Duration) {
+        let (topic, page) = (rendered.topic, rendered.page);
         for state in self.lock_states().values_mut() {
             let Some(subscription) = state.connection.topics.get_mut(&topic) else { continue };
             if subscription.cursor < page.after || subscription.cursor > page.end {
@@ -235,12 +235,12 @@ impl TenantConnections {
     }
 
     /// Sends a heartbeat to the connections for which one is due.
-    pub(super) fn send_heartbeats(&self, every: Duration, now: crate::kernel::clock::Time) {
+    pub(super) fn send_heartbeats(&self, every: Duration, cursors: &CursorCipher, now: crate::kernel::clock::Time) {
         self.for_each(|state| {
             if state.form == DeliveryForm::Frames && state.heartbeat_at.elapsed() >= every {
                 state.heartbeat_at = Instant::now();
                 let topics = state.connection.topics.iter().map(|(topic, one)| (*topic, one.cursor));
-                let text = frame::heartbeat_frame(topics, now);
+                let text = frame::heartbeat_frame(topics, cursors, now);
                 if state.outbox.has_space() {
                     state.outbox.push_control(text);
                 }
