@@ -48,6 +48,8 @@ demo: build ## Show the main job once more, against the running `make up`
 	@$(IOC) demo
 
 # Tests wait for servers more than they compute, so more of them run at once than there are processors.
+# What fails is run once more, alone, and named (docs/adr/0026-repeated-tests.md).
+REPEATING := $(PYTHON) infra/local/run_tests.py
 TEST := cargo test --locked --workspace --no-fail-fast --lib --test it
 export RUST_TEST_THREADS ?= 6
 
@@ -57,7 +59,7 @@ check: needed ## The inner loop: formatting, lints, and the tests that need Post
 	@$(TIMED) 'formatting' $(MAKE) --no-print-directory fmt
 	@$(TIMED) 'lints' $(MAKE) --no-print-directory lint
 	@if [ -d dashboard/node_modules ]; then $(TIMED) 'dashboard' $(MAKE) --no-print-directory check-dashboard; fi
-	@$(TIMED) 'tests' $(IOC) services -- $(TEST) -- --skip faults:: --skip lambda:: --skip local:: --skip opencode:: --skip ports::
+	@$(TIMED) 'tests' $(IOC) services -- $(REPEATING) $(TEST) -- --skip faults:: --skip lambda:: --skip local:: --skip opencode:: --skip ports::
 
 test: needed ## Everything: formatting, lints, the template, all tests, against real servers of their own
 	@$(TIMED) 'setup and build' $(MAKE) --no-print-directory -j2 setup-test build
@@ -65,7 +67,7 @@ test: needed ## Everything: formatting, lints, the template, all tests, against 
 	@$(TIMED) 'lints' $(MAKE) --no-print-directory lint
 	@$(TIMED) 'template' $(MAKE) --no-print-directory lint-template
 	@$(TIMED) 'example that trains' $(MAKE) --no-print-directory lora-trainer
-	@$(TIMED) 'tests' $(IOC) services -- $(TEST)
+	@$(TIMED) 'tests' $(IOC) services -- $(REPEATING) $(TEST)
 	@$(TIMED) 'dashboard' $(MAKE) --no-print-directory check-dashboard
 	@$(TIMED) 'dashboard in a browser' $(MAKE) --no-print-directory e2e
 

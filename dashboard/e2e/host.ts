@@ -37,6 +37,7 @@ export default async function start(): Promise<() => Promise<void>> {
   await ready;
   const lines = readFileSync(join(local, "env"), "utf8").matchAll(/^export (\w+)=(.*)$/gm);
   for (const [, name, value] of lines) process.env[`E2E_${name}`] = value;
+  process.env.E2E_LOCAL = local;
   process.env.E2E_LINK = said.join("\n").match(/http:\/\/\S+\/link\/\S+/)?.[0];
   issuers.serve(process.env.E2E_IOC_URL ?? "");
   return async () => {
