@@ -28,6 +28,8 @@ create table agent_tasks (
     messages_acked   integer not null default 0,
     tokens           bigint not null default 0 check (tokens >= 0),
     cost_micros      bigint not null default 0 check (cost_micros >= 0),
+    -- The bytes of artifacts that the agent uploaded before its result.
+    uploaded_bytes   bigint not null default 0 check (uploaded_bytes >= 0),
     result           jsonb,
     result_hash      bytea,
     created_at       timestamptz not null,
@@ -310,6 +312,26 @@ begin
         when t.result_hash is not null then 'other' else 'lost' end, t.tenant_id, t.session_id;
 end $$;
 
+-- Counts the bytes of an artifact that is about to be stored. The outcome is `taken`, `full`, `lost` or `unknown`.
+create function count_task_upload(agent uuid, task uuid, bytes bigint, most bigint, at timestamptz)
+    returns text
+    language plpgsql volatile security definer set search_path = public as $$
+declare
+    t agent_tasks;
+begin
+    select * into t from agent_tasks x where x.id = task and x.agent_id = agent for no key update;
+    if t.id is null then
+        return 'unknown';
+    elsif t.status <> 'leased' then
+        return 'lost';
+    elsif t.uploaded_bytes + bytes > most then
+        return 'full';
+    end if;
+    update agent_tasks x set uploaded_bytes = t.uploaded_bytes + bytes, updated_at = at
+    where x.tenant_id = t.tenant_id and x.id = t.id;
+    return 'taken';
+end $$;
+
 grant create on schema public to ioc_directory;
 do $$
 declare
@@ -321,7 +343,7 @@ begin
         'revoke_agent_tasks(uuid, timestamptz)',
         'lease_agent_tasks(uuid, timestamptz, timestamptz, integer, integer, uuid[], boolean)',
         'record_agent_call(uuid, timestamptz, timestamptz, boolean)', 'record_ignored_offer(uuid, timestamptz)',
-        'find_agent_task(uuid, uuid)',
+        'find_agent_task(uuid, uuid)', 'count_task_upload(uuid, uuid, bigint, bigint, timestamptz)',
         'record_task_progress(uuid, uuid, bigint, timestamptz, timestamptz, bigint, jsonb, bigint, bigint, integer)',
         'record_task_result(uuid, uuid, bigint, timestamptz, bytea, jsonb, bigint, bigint)']::regprocedure[] loop
         execute format('alter function %s owner to ioc_directory', signature);

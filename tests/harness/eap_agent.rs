@@ -1,6 +1,7 @@
 //! An external agent as its author would write it: registered with a key, from then on with its own token.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use shared::{
     agents::eap::{
         client::{self, Eap},
@@ -128,6 +129,17 @@ impl EapAgent {
     pub async fn result(&self, task: &Value, body: Value) -> Reply {
         let id = task["task_id"].as_str().expect("a task");
         self.caller.post(&self.path(&format!("tasks/{id}/result")), body).await
+    }
+
+    /// Uploads the content of an artifact.
+    pub async fn upload(&self, task: &Value, content: &[u8]) -> Reply {
+        self.upload_as(task, &hex::encode(Sha256::digest(content)), content).await
+    }
+
+    /// Uploads content under a hash.
+    pub async fn upload_as(&self, task: &Value, hash: &str, content: &[u8]) -> Reply {
+        let id = task["task_id"].as_str().expect("a task");
+        self.caller.send("PUT", &self.path(&format!("tasks/{id}/artifacts/{hash}")), Some(content.to_vec())).await
     }
 
     /// A session for this agent, started.

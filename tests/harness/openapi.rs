@@ -67,6 +67,9 @@ pub fn of_agents() -> Vec<Operation> {
     operations().into_iter().filter(Operation::is_for_agents).collect()
 }
 
+/// The SHA-256 of `{}`.
+const EMPTY_OBJECT: &str = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+
 impl Operation {
     /// Whether it needs no credential.
     pub fn is_open(&self) -> bool {
@@ -145,7 +148,8 @@ impl Operation {
             .replace("{sequence}", "1")
             .replace("{task_id}", artifact)
             .replace("{token_id}", artifact)
-            .replace("{config}", artifact);
+            .replace("{config}", artifact)
+            .replace("{sha256}", EMPTY_OBJECT);
         let path = path.replace("{name}", session).replace("{version}", "1.0.0").replace("{alias}", "champion");
         let path = if path.ends_with("/compare") { path + "?a=1.0.0&b=champion" } else { path };
         assert!(!path.replace("{tenant}", "").contains('{'), "say what to put into {path}");
@@ -172,7 +176,8 @@ impl Operation {
             "api-keys" => json!({"name": "Another"}),
             "complete" => json!({"result": {"text": "done"}}),
             "fail" => json!({"message": "It broke."}),
-            "pause" | "stop" | "cancel" | "retry" | "checkpoints" | "fork" | "rotate" | "claim" | "preview" => {
+            "pause" | "stop" | "cancel" | "retry" | "checkpoints" | "fork" | "rotate" | "claim" | "preview"
+            | "{sha256}" => {
                 json!({})
             }
             other => panic!("say what body {other} takes"),

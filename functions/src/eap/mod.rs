@@ -1,5 +1,6 @@
 //! The operations that external agents call, described in `docs/external-agent-protocol.md`.
 
+mod artifact;
 mod claim;
 mod heartbeat;
 mod leave;
@@ -20,6 +21,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(leave::leave))
         .routes(routes!(claim::claim))
         .routes(routes!(progress::progress))
+        .routes(routes!(artifact::artifact))
         .routes(routes!(result::result))
         .routes(routes!(rotate::rotate))
 }

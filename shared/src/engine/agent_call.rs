@@ -151,7 +151,7 @@ impl AgentCall {
         let patch = OutputFile {
             path: "changes.patch".to_owned(),
             mime_type: "text/x-diff".to_owned(),
-            content: work.patch.clone().into_bytes(),
+            content: work.patch.clone().into(),
         };
         let files = work.artifacts.iter().chain((!work.patch.is_empty()).then_some(&patch));
         let (files, too_large): (Vec<_>, Vec<_>) = files.partition(|file| file.content.len() <= MAX_ARTIFACT_BYTES);

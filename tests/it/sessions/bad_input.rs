@@ -193,7 +193,7 @@ async fn output_with_a_repeated_file_and_nul_is_stored_and_the_session_ends() {
         ],
         patch: "a\0b".to_owned(),
         summary: "Half\0way.".to_owned(),
-        artifacts: vec![OutputFile { path: long.clone(), mime_type: "text/plain".to_owned(), content: b"x".to_vec() }],
+        artifacts: vec![OutputFile { path: long.clone(), mime_type: "text/plain".to_owned(), content: "x".into() }],
     };
     scene.shows(done());
     scene.after(seconds(1)).await;

@@ -9,17 +9,20 @@ use std::{
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, State},
+    extract::{DefaultBodyLimit, Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{post, put},
 };
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use shared::{
     agents::{
         contract::Question,
         eap::server::{
+            MAX_ARTIFACT,
             registration::{AgentRegistration, Heartbeat, NewHeartbeat, NewRegistration},
             report::{NewProgress, Progress},
             result::{NewResult, TaskOutcome},
@@ -43,8 +46,10 @@ pub(super) struct Task {
     pub(super) claimed: bool,
     /// The numbers of its accepted reports, and when they arrived.
     pub(super) reports: Vec<(i64, Instant)>,
-    /// Every result as it was sent.
+    /// Every result as it was sent, with the content of uploads in its place.
     pub(super) results: Vec<Value>,
+    /// What was uploaded, by its hash.
+    uploads: BTreeMap<String, Bytes>,
     pub(super) cancel: bool,
     pub(super) lost: bool,
     /// The newest lease, and how many reports named it.
@@ -67,6 +72,17 @@ impl Task {
     pub(super) fn send_message(&mut self, mut message: Value) {
         message["number"] = json!(self.messages.len() + 1);
         self.messages.push(message);
+    }
+
+    /// A result with the content of uploads in its place, or the upload that is missing.
+    fn with_uploads(&self, mut result: Value) -> Result<Value, String> {
+        for artifact in result["artifacts"].as_array_mut().into_iter().flatten() {
+            let Some(hash) = artifact["sha256"].as_str().map(str::to_owned) else { continue };
+            let content = self.uploads.get(&hash).ok_or_else(|| format!("{hash} was not uploaded for this task"))?;
+            artifact["content"] = json!(BASE64_STANDARD.encode(content));
+            artifact["encoding"] = json!("base64");
+        }
+        Ok(result)
     }
 
     /// Records a report, and returns the response to it.
@@ -117,7 +133,9 @@ impl Plane {
             .route(&format!("{below}/{{id}}/token/rotate"), post(rotate))
             .route(&format!("{below}/{{id}}/tasks/claim"), post(claim))
             .route(&format!("{below}/{{id}}/tasks/{{task}}/progress"), post(progress))
+            .route(&format!("{below}/{{id}}/tasks/{{task}}/artifacts/{{sha256}}"), put(artifact))
             .route(&format!("{below}/{{id}}/tasks/{{task}}/result"), post(result))
+            .layer(DefaultBodyLimit::max(MAX_ARTIFACT))
             .with_state(self.clone())
     }
 
@@ -144,6 +162,7 @@ impl Plane {
             claimed: false,
             reports: Vec::new(),
             results: Vec::new(),
+            uploads: BTreeMap::new(),
             cancel: false,
             lost: false,
             newest_lease: 1,
@@ -306,6 +325,23 @@ async fn progress(
     })
 }
 
+async fn artifact(
+    State(plane): State<Plane>,
+    Path((id, name, hash)): Path<(String, ExternalTaskId, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    of_task(&plane, (&id, name), &headers, |task| {
+        if hex::encode(Sha256::digest(&body)) != hash {
+            let why = "sha256 must be the SHA-256 of the body, in lower-case hexadecimal";
+            task.wrong.push(format!("an upload: {why}"));
+            return refused(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", why);
+        }
+        let is_new = task.uploads.insert(hash, body).is_none();
+        if is_new { StatusCode::CREATED } else { StatusCode::OK }.into_response()
+    })
+}
+
 async fn result(
     State(plane): State<Plane>,
     Path((id, name)): Path<(String, ExternalTaskId)>,
@@ -313,14 +349,18 @@ async fn result(
     body: Bytes,
 ) -> Response {
     of_task(&plane, (&id, name), &headers, |task| {
-        let parsed =
-            read::<NewResult>(&body).and_then(|new| TaskOutcome::parse(new, name).map_err(|error| error.to_string()));
-        if let Err(why) = parsed {
-            task.wrong.push(format!("its result: {why}"));
-            return refused(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", &why);
-        }
+        let parsed = read::<NewResult>(&body)
+            .and_then(|new| TaskOutcome::parse(new, name).map_err(|error| error.to_string()))
+            .and_then(|_| task.with_uploads(read(&body)?));
+        let result = match parsed {
+            Ok(result) => result,
+            Err(why) => {
+                task.wrong.push(format!("its result: {why}"));
+                return refused(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", &why);
+            }
+        };
         let again = !task.results.is_empty();
-        task.results.push(serde_json::from_slice(&body).unwrap_or_default());
+        task.results.push(result);
         if task.fail_results > 0 {
             // Stored nevertheless: the agent cannot know that.
             task.fail_results -= 1;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use reqwest::Client;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use shared::kernel::id::{AgentId, SessionId};
 use tokio::time::sleep;
 
@@ -188,8 +189,27 @@ impl Trial {
         self.takes_results(&session, &task, &place).await
     }
 
+    /// Uploads a file twice, and what is refused. Returns the artifact of it.
+    async fn takes_uploads(&mut self, task: &str) -> Result<Value> {
+        let content = "uploaded ".repeat(200_000);
+        let hash = hex::encode(Sha256::digest(&content));
+        for (name, status) in [("an upload is answered with 201", 201), ("the same upload again with 200", 200)] {
+            let answer = self.upload(task, &hash, &content).await?;
+            self.expect(name, &answer, status, None);
+        }
+        let answer = self.upload(task, &hash, "another content").await?;
+        self.expect("an upload under another hash is refused", &answer, 422, Some("VALIDATION_FAILED"));
+        Ok(json!({"path": "uploaded.txt", "sha256": hash}))
+    }
+
+    async fn upload(&self, task: &str, hash: &str, content: &str) -> Result<Answer> {
+        let place = format!("{}/agents/external/{}{task}/artifacts/{hash}", self.url, self.agent);
+        sent(self.http.put(place).header("x-agent-token", &self.token).body(content.to_owned())).await
+    }
+
     async fn takes_results(&mut self, session: &str, task: &Value, place: &str) -> Result<()> {
-        let (place, result) = (format!("{place}/result"), result_of(task));
+        let uploaded = self.takes_uploads(place).await?;
+        let (place, mut result) = (format!("{place}/result"), result_of(task));
         let mut outside = result.clone();
         outside["artifacts"] = json!([{"path": "../outside", "content": "x"}]);
         let answer = self.call(&place, &outside).await?;
@@ -198,6 +218,11 @@ impl Trial {
         large["artifacts"] = json!([{"path": "large", "content": "x".repeat(10 * 1024 * 1024)}]);
         let answer = self.call(&place, &large).await?;
         self.expect("a result of more than 10 MiB is refused", &answer, 413, Some("PAYLOAD_TOO_LARGE"));
+        let mut missing = result.clone();
+        missing["artifacts"] = json!([{"path": "missing", "sha256": "0".repeat(64)}]);
+        let answer = self.call(&place, &missing).await?;
+        self.expect("an artifact that was not uploaded is refused", &answer, 422, Some("VALIDATION_FAILED"));
+        result["artifacts"] = json!([uploaded]);
         let unknown = format!("/tasks/{}/result", SessionId::new());
         let mut other = result.clone();
         other["task_id"] = json!(unknown.split('/').nth(2));

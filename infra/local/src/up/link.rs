@@ -62,9 +62,7 @@ impl LinkRoute {
 
 /// Sends the browser to the dashboard, with a key behind the `#`, which a browser sends to no server.
 async fn open_link(State(route): State<LinkRoute>, extract::Path(ticket): extract::Path<String>) -> Response {
-    let answer = if !route.links.redeem(&ticket, route.app.clock.now()) {
-        (StatusCode::GONE, Html(GONE)).into_response()
-    } else {
+    let answer = if route.links.redeem(&ticket, route.app.clock.now()) {
         match route.create_key().await {
             Ok(key) => (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/#key={key}"))]).into_response(),
             Err(error) => {
@@ -72,6 +70,8 @@ async fn open_link(State(route): State<LinkRoute>, extract::Path(ticket): extrac
                 (StatusCode::SERVICE_UNAVAILABLE, Html(FAILED)).into_response()
             }
         }
+    } else {
+        (StatusCode::GONE, Html(GONE)).into_response()
     };
     let unstored = [(header::CACHE_CONTROL, "no-store"), (header::REFERRER_POLICY, "no-referrer")];
     (unstored, answer).into_response()

@@ -64,7 +64,7 @@ fn add_file(files: &mut Vec<OutputFile>, artifact: &Artifact, at: usize, part: &
     let path = named.map_or_else(|| format!("artifact-{}-{}.{ending}", files.len() + 1, at + 1), str::to_owned);
     let path = free_path(files, path);
     let said = part.media_type.as_deref().filter(|kind| is_media_type(kind) && ending != "url");
-    files.push(OutputFile { path, mime_type: said.unwrap_or(usual).to_owned(), content });
+    files.push(OutputFile { path, mime_type: said.unwrap_or(usual).to_owned(), content: content.into() });
 }
 
 /// Whether a path is relative, stays below its root on every platform, does not lead into a folder of git, and shows

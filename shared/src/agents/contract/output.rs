@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -49,7 +50,7 @@ pub struct OutputFile {
     /// Relative, without `..`.
     pub path: String,
     pub mime_type: String,
-    pub content: Vec<u8>,
+    pub content: Bytes,
 }
 
 /// The longest stored file name, in bytes: it must fit into an index.

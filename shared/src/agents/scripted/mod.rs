@@ -148,7 +148,7 @@ impl AgentRuntime for ScriptedAgent {
         let artifacts = memory.files.iter().map(|(path, content)| OutputFile {
             path: path.clone(),
             mime_type: "text/plain".to_owned(),
-            content: content.clone().into_bytes(),
+            content: content.clone().into(),
         });
         Ok(RunOutput {
             summary: format!("{} files written.", files.len()),

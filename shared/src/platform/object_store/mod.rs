@@ -61,7 +61,13 @@ impl Files {
     }
 
     /// Stores content under its SHA-256 hash and returns the hash. Storing it again changes nothing.
-    pub async fn put_content(&self, tenant_id: TenantId, session_id: SessionId, content: Vec<u8>) -> Result<String> {
+    pub async fn put_content(
+        &self,
+        tenant_id: TenantId,
+        session_id: SessionId,
+        content: impl Into<Bytes> + Send,
+    ) -> Result<String> {
+        let content = content.into();
         let hash = hex::encode(Sha256::digest(&content));
         let key = ObjectKey::from(content_key(tenant_id, session_id, &hash));
         self.store.put(&key, PutPayload::from(content)).await.map_err(store_unavailable)?;
@@ -71,6 +77,15 @@ impl Files {
     pub async fn get(&self, tenant_id: TenantId, session_id: SessionId, hash: &str) -> Result<Bytes> {
         let found = self.store.get(&ObjectKey::from(content_key(tenant_id, session_id, hash))).await;
         found.map_err(store_unavailable)?.bytes().await.map_err(store_unavailable)
+    }
+
+    /// The size of stored content in bytes; `None` if there is none with this hash.
+    pub async fn find_size(&self, tenant_id: TenantId, session_id: SessionId, hash: &str) -> Result<Option<u64>> {
+        match self.store.head(&ObjectKey::from(content_key(tenant_id, session_id, hash))).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(store_unavailable(error)),
+        }
     }
 
     /// Deletes every object of a tenant. Repeating it changes nothing.

@@ -5,6 +5,7 @@ use harness::{
     eap_agent::{EapAgent, result},
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use shared::identity::auth::Role;
 
 async fn at_work(world: &TestApp) -> (Caller, EapAgent, String, Value) {
@@ -97,6 +98,84 @@ async fn a_result_that_leaves_its_root_or_is_too_large_or_names_another_task_is_
     body["artifacts"] = json!([{"path": "large", "content": "x".repeat(9 * 1024 * 1024)}]);
     agent.result(&task, body).await.expect(202);
     caller.reaches(&id, &["completed"]).await;
+}
+
+#[tokio::test]
+async fn large_artifacts_are_uploaded_one_by_one_and_named_in_the_result() {
+    let world = TestApp::new().await;
+    let (caller, agent, id, task) = at_work(&world).await;
+    let large = vec![b'x'; 9 * 1024 * 1024];
+    let patch = b"diff --git a/made.txt b/made.txt\nnew file mode 100644\nindex 0000000..5626abf\n--- /dev/null\n+++ b/made.txt\n@@ -0,0 +1 @@\n+one\n";
+    let mut artifacts = vec![json!({"path": "changes.patch", "sha256": sha256(patch), "mime_type": "text/x-diff"})];
+    agent.upload(&task, patch).await.expect(201);
+    for n in 0..3 {
+        let content = [&large[..], &[n]].concat();
+        agent.upload(&task, &content).await.expect(201);
+        agent.upload(&task, &content).await.expect(200);
+        artifacts.push(json!({"path": format!("out/{n}.bin"), "sha256": sha256(&content)}));
+    }
+    let mut body = result(&task, "Done.");
+    body["artifacts"] = json!(artifacts);
+    assert_eq!(agent.result(&task, body.clone()).await.status, 202);
+    assert_eq!(agent.result(&task, body).await.status, 200, "the same again");
+    caller.reaches(&id, &["completed"]).await;
+    let made = caller.get(&format!("/sessions/{id}/artifacts")).await.expect(200);
+    let one = made["items"].as_array().unwrap().iter().find(|one| one["path"] == "out/2.bin").unwrap();
+    assert_eq!(one["size"], large.len() + 1);
+    let content = caller.get(&format!("/sessions/{id}/artifacts/{}", one["id"].as_str().unwrap())).await.bytes;
+    assert!(content.len() == large.len() + 1 && content.ends_with(&[2]));
+    let diff = caller.get(&format!("/sessions/{id}/diff")).await.expect(200);
+    assert_eq!(diff["items"][0]["path"], "made.txt");
+}
+
+#[tokio::test]
+async fn an_upload_that_is_wrong_too_large_or_of_another_agent_is_refused() {
+    let world = TestApp::new().await;
+    let (caller, agent, id, task) = at_work(&world).await;
+    let other = world.puller("OTHER").await;
+    other.upload(&task, b"mine").await.problem(404, "TASK_NOT_FOUND");
+    let problem = agent.upload_as(&task, &sha256(b"that"), b"this").await.problem(422, "VALIDATION_FAILED");
+    assert_eq!(problem["errors"][0]["field"], "sha256");
+    agent.upload(&task, &vec![0; 10 * 1024 * 1024 + 1]).await.problem(413, "PAYLOAD_TOO_LARGE");
+    for (field, artifacts) in [
+        ("artifacts[0].sha256", json!([{"path": "a", "sha256": sha256(b"nowhere")}])),
+        ("artifacts[0].sha256", json!([{"path": "changes.patch", "sha256": sha256(b"no patch")}])),
+    ] {
+        agent.upload(&task, b"no patch").await;
+        let mut body = result(&task, "Done.");
+        body["artifacts"] = artifacts;
+        let problem = agent.result(&task, body).await.problem(422, "VALIDATION_FAILED");
+        assert_eq!(problem["errors"][0]["field"], field);
+    }
+    assert_eq!(agent.result(&task, result(&task, "Done.")).await.status, 202);
+    caller.reaches(&id, &["completed"]).await;
+    agent.upload(&task, b"late").await.problem(409, "LEASE_LOST");
+}
+
+#[tokio::test]
+async fn all_artifacts_of_a_task_have_a_bound_in_bytes() {
+    let world = TestApp::new().await;
+    let (caller, agent, id, task) = at_work(&world).await;
+    let content = |n: u8| [&vec![b'x'; 10 * 1024 * 1024 - 1][..], &[n]].concat();
+    for n in 0..6 {
+        agent.upload(&task, &content(n)).await.expect(201);
+    }
+    agent.upload(&task, &content(6)).await.problem(413, "PAYLOAD_TOO_LARGE");
+    let files = world.app.files.find_size(world.tenant.id, id.parse().unwrap(), &sha256(&content(6))).await.unwrap();
+    assert_eq!(files, None, "what is refused is not stored");
+    // One upload under many names is read as often.
+    let named: Vec<_> = (0..7).map(|n| json!({"path": n.to_string(), "sha256": sha256(&content(0))})).collect();
+    let mut body = result(&task, "Done.");
+    body["artifacts"] = json!(named);
+    let problem = agent.result(&task, body.clone()).await.problem(422, "VALIDATION_FAILED");
+    assert_eq!(problem["errors"][0]["field"], "artifacts");
+    body["artifacts"] = json!(named[..6]);
+    assert_eq!(agent.result(&task, body).await.status, 202);
+    caller.reaches(&id, &["completed"]).await;
+}
+
+fn sha256(content: &[u8]) -> String {
+    hex::encode(Sha256::digest(content))
 }
 
 #[tokio::test]

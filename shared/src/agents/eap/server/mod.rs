@@ -2,8 +2,11 @@
 //! `docs/external-agent-protocol.md` is the guide for authors of agents.
 //!
 //! [`registration`], [`report`] and [`result`] parse what agents send (pure); [`service`] holds the use cases of
-//! agents; [`tasks`] is the side of the runtime, which creates and reads tasks; [`sign`] signs pushes.
+//! agents, and [`artifacts`] those of the files that they produce; [`tasks`] is the side of the runtime, which creates
+//! and reads tasks; [`sign`] signs pushes.
 
+pub mod artifacts;
+mod calls;
 pub mod claims;
 pub mod registration;
 pub mod report;
@@ -40,6 +43,12 @@ pub const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// The largest result with its artifacts, in bytes.
 pub const MAX_RESULT: usize = 10 * 1024 * 1024;
+
+/// The largest artifact in bytes.
+pub const MAX_ARTIFACT: usize = 10 * 1024 * 1024;
+
+/// The most bytes that an agent uploads for one task, and the most that all artifacts of a result have.
+pub const MAX_ARTIFACT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The most artifacts of one result.
 pub const MAX_ARTIFACTS: usize = 200;

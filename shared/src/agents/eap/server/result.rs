@@ -71,8 +71,13 @@ pub struct NewArtifact {
     /// The relative path of the file, without `..`, `.git` or invisible characters.
     #[schema(min_length = 1, max_length = 1024)]
     pub path: String,
-    /// The content of the file.
-    pub content: String,
+    /// The content of the file. Absent if it was uploaded before.
+    #[serde(default)]
+    pub content: Option<String>,
+    /// The SHA-256 of content that was uploaded before, in lower-case hexadecimal; instead of `content`.
+    #[serde(default)]
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub sha256: Option<String>,
     /// The media type of the content. Default: `text/plain`.
     #[serde(default)]
     #[schema(max_length = 200)]
@@ -94,7 +99,9 @@ pub enum Encoding {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskOutcome {
     pub lease_token: Option<i64>,
+    /// What is stored of it. The size of an uploaded artifact is 0 until it is looked up.
     pub kept: StoredResult,
+    /// In the order of those that are stored.
     pub artifacts: Vec<TaskArtifact>,
     pub tokens: i64,
     pub cost_micros: i64,
@@ -104,7 +111,16 @@ pub struct TaskOutcome {
 pub struct TaskArtifact {
     pub path: String,
     pub mime_type: String,
-    pub content: Vec<u8>,
+    pub content: ArtifactContent,
+}
+
+/// Where the bytes of an artifact are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ArtifactContent {
+    /// They came with the result.
+    Sent(Vec<u8>),
+    /// They were uploaded before.
+    Uploaded,
 }
 
 /// The stored part of a result. The bytes of artifacts are in the object store.
@@ -139,23 +155,17 @@ impl TaskOutcome {
         refused.check("error_message", new.error_message.as_deref().map_or(Ok(()), check_text));
         let output = new.output_data.map(Value::Object);
         refused.check("output_data", output.as_ref().map_or(Ok(()), check_json));
-        let artifacts = parse_artifacts(&mut refused, new.artifacts);
+        let (artifacts, stored) = parse_artifacts(&mut refused, new.artifacts).into_iter().unzip();
         let tokens = parse_tokens(&mut refused, Some(new.tokens_used));
         let cost_micros = parse_cost(&mut refused, new.cost_usd);
         refused.into_result()?;
         let output_data = output.and_then(|output| if let Value::Object(map) = output { Some(map) } else { None });
-        let stored = artifacts.iter().map(|one| StoredArtifact {
-            path: one.path.clone(),
-            mime_type: one.mime_type.clone(),
-            size: one.content.len(),
-            sha256: hex::encode(Sha256::digest(&one.content)),
-        });
         let kept = StoredResult {
             status: new.status,
             output_data,
             error_message: new.error_message,
             execution_time_ms: new.execution_time_ms,
-            artifacts: stored.collect(),
+            artifacts: stored,
         };
         Ok(Self { lease_token: new.lease_token, kept, artifacts, tokens, cost_micros })
     }
@@ -167,16 +177,16 @@ impl TaskOutcome {
     }
 }
 
-fn parse_artifacts(refused: &mut ValidationErrors, sent: Vec<NewArtifact>) -> Vec<TaskArtifact> {
+fn parse_artifacts(refused: &mut ValidationErrors, sent: Vec<NewArtifact>) -> Vec<(TaskArtifact, StoredArtifact)> {
     if sent.len() > MAX_ARTIFACTS {
         refused.add("artifacts", format!("must be at most {MAX_ARTIFACTS}"));
         return Vec::new();
     }
-    let mut kept: Vec<TaskArtifact> = Vec::with_capacity(sent.len());
+    let mut kept: Vec<(TaskArtifact, StoredArtifact)> = Vec::with_capacity(sent.len());
     for (at, one) in sent.into_iter().enumerate() {
         let field = |name: &str| format!("artifacts[{at}].{name}");
         refused.check(&field("path"), check_relative_path(&one.path));
-        if kept.iter().any(|known| known.path == one.path) {
+        if kept.iter().any(|(known, _)| known.path == one.path) {
             refused.add(field("path"), "is there twice");
         }
         let mime_type = one.mime_type.unwrap_or_else(|| "text/plain".to_owned());
@@ -184,21 +194,45 @@ fn parse_artifacts(refused: &mut ValidationErrors, sent: Vec<NewArtifact>) -> Ve
         if !visible || !(3..=200).contains(&mime_type.len()) || !mime_type.contains('/') {
             refused.add(field("mime_type"), "must be a media type such as text/plain");
         }
-        let content = match one.encoding {
-            None => Ok(one.content.into_bytes()),
-            Some(Encoding::Base64) => STANDARD.decode(one.content).map_err(|_| "is not base64".to_owned()),
+        let (content, size, sha256) = match (one.content, one.sha256) {
+            (Some(content), None) => {
+                let content = refused.check(&field("content"), decode(content, one.encoding)).unwrap_or_default();
+                if one.path == PATCH_PATH {
+                    refused.check(&field("content"), check_patch(&content));
+                }
+                let (size, hash) = (content.len(), hex::encode(Sha256::digest(&content)));
+                (ArtifactContent::Sent(content), size, hash)
+            }
+            (None, Some(hash)) => {
+                refused.check(&field("sha256"), check_hash(&hash));
+                (ArtifactContent::Uploaded, 0, hash)
+            }
+            _ => {
+                refused.add(field("content"), "must be there, or else `sha256` of an upload, and not both");
+                continue;
+            }
         };
-        let content = refused.check(&field("content"), content).unwrap_or_default();
-        if one.path == PATCH_PATH {
-            refused.check(&field("content"), check_patch(&content));
-        }
-        kept.push(TaskArtifact { path: one.path, mime_type, content });
+        let stored = StoredArtifact { path: one.path.clone(), mime_type: mime_type.clone(), size, sha256 };
+        kept.push((TaskArtifact { path: one.path, mime_type, content }, stored));
     }
     kept
 }
 
+fn decode(content: String, encoding: Option<Encoding>) -> Result<Vec<u8>, String> {
+    match encoding {
+        None => Ok(content.into_bytes()),
+        Some(Encoding::Base64) => STANDARD.decode(content).map_err(|_| "is not base64".to_owned()),
+    }
+}
+
+/// Rejects what is no SHA-256 in lower-case hexadecimal.
+pub fn check_hash(text: &str) -> Result<(), String> {
+    let is_hash = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if is_hash { Ok(()) } else { Err("must be a SHA-256 in lower-case hexadecimal".to_owned()) }
+}
+
 /// Rejects changes that no later run could apply: a retry, a fork or another agent continues from them.
-fn check_patch(content: &[u8]) -> Result<(), String> {
+pub(super) fn check_patch(content: &[u8]) -> Result<(), String> {
     let is_blank = content.iter().all(u8::is_ascii_whitespace);
     let has_header = content.starts_with(b"diff --git ") || content.windows(12).any(|part| part == b"\ndiff --git ");
     if is_blank || has_header { Ok(()) } else { Err("must be a patch as `git diff --binary` writes it".to_owned()) }
@@ -311,9 +345,30 @@ mod tests {
     }
 
     #[test]
+    fn an_artifact_has_its_content_or_the_hash_of_an_upload() {
+        let (hash, sent) = ("a".repeat(64), |fields: Value| {
+            let mut artifact = json!({"path": "a"});
+            artifact.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            result(&json!({"artifacts": [artifact]}))
+        });
+        let outcome = sent(json!({"sha256": hash})).unwrap();
+        assert_eq!(outcome.artifacts[0].content, ArtifactContent::Uploaded);
+        assert_eq!((outcome.kept.artifacts[0].size, &outcome.kept.artifacts[0].sha256), (0, &hash));
+        for (field, wrong) in [
+            ("content", json!({})),
+            ("content", json!({"content": "x", "sha256": hash})),
+            ("sha256", json!({"sha256": "a"})),
+            ("sha256", json!({"sha256": "A".repeat(64)})),
+            ("sha256", json!({"sha256": "../".repeat(22)})),
+        ] {
+            assert_eq!(sent(wrong.clone()).unwrap_err().fields()[0].field, format!("artifacts[0].{field}"), "{wrong}");
+        }
+    }
+
+    #[test]
     fn content_may_come_as_base64() {
         let sent = json!({"artifacts": [{"path": "a", "content": "AAE=", "encoding": "base64", "mime_type": "application/octet-stream"}]});
-        assert_eq!(result(&sent).unwrap().artifacts[0].content, [0, 1]);
+        assert_eq!(result(&sent).unwrap().artifacts[0].content, ArtifactContent::Sent(vec![0, 1]));
         let wrong = json!({"artifacts": [{"path": "a", "content": "?", "encoding": "base64"}]});
         assert_eq!(result(&wrong).unwrap_err().fields()[0].field, "artifacts[0].content");
     }

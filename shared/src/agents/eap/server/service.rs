@@ -8,15 +8,11 @@ use tokio::time::Instant;
 
 use crate::{
     agents::registry::{
-        self, Agent, Kind, Liveness, State, Status,
-        breaker::BreakerRecord,
-        performance::PerformanceStats,
+        self, Agent, Kind, Liveness, Status,
         secret::seal_secret,
-        service::{ProbeReport, enqueue_probe, probe_new_agent, trust_of_new},
-        store::NewAgent,
+        service::{ProbeReport, add_agent, probe_new_agent},
     },
     agents::services::AgentServices,
-    events::log,
     identity::{
         audit::{self, AuditEntry},
         auth::{AgentCaller, Caller, agent_tokens},
@@ -27,14 +23,12 @@ use crate::{
         error::{Code, Error, Result},
         id::{AgentId, ExternalTaskId, SessionId, TenantId},
     },
-    platform::{
-        postgres::{OnConstraint, in_unit_of_work, lock_names},
-        queue::job::Job,
-    },
+    platform::queue::job::Job,
 };
 
 use super::{
-    MAX_GRANTS,
+    MAX_GRANTS, artifacts,
+    calls::{lease_lost, record_call, unknown_task},
     claims::{self, Claim},
     lease_duration,
     registration::{AgentRegistration, Heartbeat},
@@ -62,35 +56,16 @@ pub async fn register(services: &AgentServices, caller: &Caller, new: AgentRegis
     if let Some(url) = &new.endpoint_url {
         services.outbound()?.resolve_and_check(url).await.map_err(|why| Error::invalid_field("endpoint_url", why))?;
     }
-    let mut agent = new_agent(services, caller, new);
+    let mut agent = agent_of(new, registry::service::new_agent(caller, Kind::Eap, services.clock.now()));
     let signing_secret = agent.endpoint_url.is_some().then(new_secret);
     let sealed = signing_secret.as_ref().map(|secret| seal_secret(&services.pepper, agent.id, secret.as_bytes()));
     let sealed = sealed.transpose()?;
     let probe = probe_new_agent(services, &mut agent, sealed.as_deref()).await;
-    let token = in_unit_of_work(&services.db, async {
-        let mut tx = services.db.tenant(caller.tenant_id).await?;
-        tx.take_lock(&lock_names::tenant_agents(caller.tenant_id));
-        tenants::service::check_new_agent(services, &mut tx, caller.tenant_id).await?;
-        registry::store::insert_agent(&mut tx, &NewAgent { agent: &agent, endpoint_secret: sealed.as_deref() })
-            .await
-            .on_constraint("agents_name", || {
-            Error::new(Code::AlreadyExists, "An agent of your tenant has this name already.")
-        })?;
-        log::publish(&mut tx, registry::service::registered_event(&agent, caller.actor()));
-        audit::record(
-            &mut tx,
-            AuditEntry::new(caller, agent.created_at, "agent.register", agent.id).with_after(audit_fields(&agent)),
-        );
-        tx.commit().await?;
-        agent_tokens::create(services, caller.tenant_id, caller, agent.id, None).await
-    })
-    .await?;
-    services.notify_tenant(caller.tenant_id).await;
-    services.enqueue(&[(Job::admit(caller.tenant_id, agent.id), Duration::ZERO)]).await;
-    enqueue_probe(services, &agent).await;
+    let entry = AuditEntry::new(caller, agent.created_at, "agent.register", agent.id).with_after(audit_fields(&agent));
+    let token = add_agent(services, caller, &agent, sealed.as_deref(), entry).await?;
     Ok(RegisteredAgent {
         agent_id: agent.id,
-        auth_token: token.text,
+        auth_token: token.ok_or_else(|| Error::internal("a registered agent has no token"))?,
         signing_secret,
         restricted: agent.trust.restricted,
         probe,
@@ -111,43 +86,21 @@ fn audit_fields(agent: &Agent) -> serde_json::Value {
     })
 }
 
-fn new_agent(services: &AgentServices, caller: &Caller, new: AgentRegistration) -> Agent {
-    let now = services.clock.now();
+/// The agent as it registered itself.
+fn agent_of(new: AgentRegistration, blank: Agent) -> Agent {
     Agent {
-        id: AgentId::new(),
-        tenant_id: Some(caller.tenant_id),
         name: new.name,
-        kind: Kind::Eap,
         agent_type: new.agent_type,
-        description: None,
         capabilities: new.capabilities,
         skills: new.skills,
         capacity: Some(new.capacity),
         endpoint_url: new.endpoint_url,
         software_version: Some(new.version),
         metadata: new.metadata,
-        routable: true,
-        state: State::Active,
-        deregistered_at: None,
-        liveness: Liveness::Alive,
         // Registration counts as a heartbeat.
-        last_heartbeat_at: Some(now),
-        reported_status: None,
-        reported_load: None,
-        reported_tasks: None,
-        metrics: json!({}),
-        figures: PerformanceStats::default(),
-        last_result_at: None,
-        breakers: BreakerRecord::default(),
-        trust: trust_of_new(caller),
-        offers_ignored_since: None,
-        shared_with_all: false,
-        version: 1,
-        created_by: caller.actor(),
-        created_at: now,
-        updated_at: now,
-        running: 0,
-        tenant_running: 0,
+        liveness: Liveness::Alive,
+        last_heartbeat_at: Some(blank.created_at),
+        ..blank
     }
 }
 
@@ -168,22 +121,6 @@ pub async fn record_heartbeat(services: &AgentServices, agent: &AgentCaller, hea
             Ok(())
         }
     }
-}
-
-/// The shortest time between two calls of an agent that are recorded as signs of life.
-const CALL_INTERVAL: TimeDelta = TimeDelta::seconds(5);
-
-/// Records a call of an agent as a sign of life. With `claims`, the agent shows that it takes the work that it is
-/// offered. An agent that may get work again since is offered what waits for it.
-async fn record_call(services: &AgentServices, agent: &AgentCaller, claims: bool) -> Result<()> {
-    let now = services.clock.now();
-    agent_tokens::record_use(services, agent).await?;
-    if claims::record_call(&services.db, agent.agent_id, now, now - CALL_INTERVAL, claims).await? {
-        tracing::info!(agent.id = %agent.agent_id, "an agent is back");
-        services.notify_tenant(agent.tenant_id).await;
-        services.enqueue(&[(Job::admit(agent.tenant_id, agent.agent_id), Duration::ZERO)]).await;
-    }
-    Ok(())
 }
 
 /// A request of an agent for tasks.
@@ -290,10 +227,11 @@ pub async fn record_result(
     services: &AgentServices,
     agent: &AgentCaller,
     task: ExternalTaskId,
-    outcome: TaskOutcome,
+    mut outcome: TaskOutcome,
 ) -> Result<bool> {
     record_call(services, agent, false).await?;
     let owner = store::find_owner(&services.db, agent.agent_id, task).await?.ok_or_else(|| unknown_task(task))?;
+    artifacts::resolve_uploads(&services.files, (owner.tenant_id, owner.session_id), &mut outcome).await?;
     let hash = outcome.hash()?;
     if let Some(known) = &owner.result_hash {
         return if *known == hash { Ok(false) } else { Err(result_differs()) };
@@ -319,12 +257,10 @@ async fn store_result(
     agent: &AgentCaller,
     task: ExternalTaskId,
     owner: &TaskOwner,
-    outcome: TaskOutcome,
+    mut outcome: TaskOutcome,
     hash: &[u8],
 ) -> Result<ReportOutcome<()>> {
-    for artifact in outcome.artifacts {
-        services.files.put_content(owner.tenant_id, owner.session_id, artifact.content).await?;
-    }
+    artifacts::store_contents(&services.files, (owner.tenant_id, owner.session_id), &mut outcome).await?;
     let now = services.clock.now();
     let (lease_token, tokens, cost_micros) = (outcome.lease_token, outcome.tokens, outcome.cost_micros);
     let new = NewStoredResult { lease_token, hash, kept: &outcome.kept, tokens, cost_micros };
@@ -350,17 +286,6 @@ pub(crate) async fn observe_soon(services: &AgentServices, tenant_id: TenantId, 
 pub async fn rotate_token(services: &AgentServices, agent: &AgentCaller) -> Result<String> {
     record_call(services, agent, false).await?;
     Ok(agent_tokens::rotate(services, agent.tenant_id, agent, agent.token_id, None).await?.text)
-}
-
-/// The error for an unknown task, or one of another agent: the error does not reveal which.
-#[track_caller]
-fn unknown_task(task: ExternalTaskId) -> Error {
-    Error::new(Code::TaskNotFound, format!("There is no task {task}."))
-}
-
-#[track_caller]
-fn lease_lost() -> Error {
-    Error::new(Code::LeaseLost, "The task is no longer assigned to this agent.")
 }
 
 #[track_caller]

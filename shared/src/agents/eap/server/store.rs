@@ -83,6 +83,29 @@ pub enum ReportOutcome<T> {
     UnknownTask,
 }
 
+/// The outcome of counting the bytes of an upload.
+pub enum UploadOutcome {
+    Counted,
+    /// The task may have no more bytes.
+    Full,
+    LeaseLost,
+    UnknownTask,
+}
+
+/// Counts the bytes of an upload for a task, if it then has at most `most`.
+pub async fn count_upload(db: &Db, key: AgentTask, bytes: usize, most: u64, now: Time) -> Result<UploadOutcome> {
+    let (bytes, most) = (i64::try_from(bytes).unwrap_or(i64::MAX), i64::try_from(most).unwrap_or(i64::MAX));
+    let sql = "select count_task_upload($1, $2, $3, $4, $5) as outcome";
+    let rows = db.query_directory(sql, &[&key.agent_id, &key.task_id, &bytes, &most, &now]).await?;
+    let row = rows.first().ok_or_else(|| Error::internal("the directory did not answer"))?;
+    Ok(match row.try_get("outcome")? {
+        "taken" => UploadOutcome::Counted,
+        "full" => UploadOutcome::Full,
+        "lost" => UploadOutcome::LeaseLost,
+        _ => UploadOutcome::UnknownTask,
+    })
+}
+
 /// The answer to a report.
 pub struct ReportReceipt {
     pub cancel: bool,

@@ -19,7 +19,7 @@ use crate::{
 };
 
 use super::{
-    claims, lease_duration,
+    artifacts, claims, lease_duration,
     result::{StoredResult, TaskOutcome},
     store::{self, AgentTask, NewStoredResult},
     task::TaskMessage,
@@ -94,13 +94,12 @@ impl Tasks {
         key: TaskKey,
         session: SessionId,
         agent: AgentId,
-        outcome: TaskOutcome,
+        mut outcome: TaskOutcome,
     ) -> Result<()> {
         let TaskKey { tenant_id, task_id } = key;
+        artifacts::resolve_uploads(&self.files, (tenant_id, session), &mut outcome).await?;
         let hash = outcome.hash()?;
-        for artifact in outcome.artifacts {
-            self.files.put_content(tenant_id, session, artifact.content).await?;
-        }
+        artifacts::store_contents(&self.files, (tenant_id, session), &mut outcome).await?;
         let (tokens, cost_micros) = (outcome.tokens, outcome.cost_micros);
         let new = NewStoredResult { lease_token: None, hash: &hash, kept: &outcome.kept, tokens, cost_micros };
         let mut tx = self.db.tenant(tenant_id).await?;
@@ -117,7 +116,7 @@ impl Tasks {
     ) -> Result<Vec<OutputFile>> {
         let mut files = Vec::with_capacity(kept.artifacts.len());
         for one in &kept.artifacts {
-            let content = self.files.get(tenant_id, session, &one.sha256).await?.to_vec();
+            let content = self.files.get(tenant_id, session, &one.sha256).await?;
             files.push(OutputFile { path: one.path.clone(), mime_type: one.mime_type.clone(), content });
         }
         Ok(files)

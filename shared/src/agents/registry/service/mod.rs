@@ -1,5 +1,6 @@
 //! The use cases of agents: create, read, update and deregister.
 
+mod add;
 mod deregister;
 mod patch;
 mod platform;
@@ -8,49 +9,35 @@ mod statistics;
 mod tokens;
 mod update;
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::{
     agents::services::AgentServices,
-    events::log::{
-        self,
-        tenant::{TenantEvent, TenantEventType},
-    },
-    identity::{
-        audit::{self, AuditEntry},
-        auth::{Caller, Role, agent_tokens},
-        tenants,
-    },
+    events::log::tenant::{TenantEvent, TenantEventType},
+    identity::{audit::AuditEntry, auth::Caller},
     kernel::{
         actor::Actor,
         clock::Time,
         error::{Code, Error, Result},
         id::AgentId,
     },
-    platform::{
-        postgres::{Tx, in_unit_of_work, lock_names},
-        queue::job::Job,
-    },
+    platform::postgres::Tx,
 };
 
+pub(in crate::agents) use self::add::{add_agent, new_agent};
 pub use self::deregister::{RemovalOutcome, deregister_drained, remove_agent, remove_itself};
 pub use self::patch::patch_agent;
 pub use self::probe::ProbeReport;
-pub(in crate::agents) use self::probe::{enqueue_probe, probe_new_agent};
+pub(in crate::agents) use self::probe::probe_new_agent;
 pub use self::statistics::{AgentCounts, AgentPerformance, agent_performance, count_agents};
 pub use self::tokens::{issue_token, list_tokens, revoke_token};
 pub use super::store::not_found;
 use super::{
-    Agent, AgentType, DEFAULT_CAPACITY, Kind, Liveness, State, Status,
-    breaker::BreakerRecord,
+    Agent, Kind, State, Status,
     draft::{AgentInput, AgentPatch},
-    performance::{PerformanceStats, Tier},
+    performance::Tier,
     route::Owner,
-    secret,
-    store::{self, NewAgent},
-    trust::TrustRecord,
+    secret, store,
 };
 
 /// How many agents one query reads while a list is filtered by computed fields.
@@ -124,71 +111,8 @@ pub async fn create(
     let mut after = audit_fields(&agent);
     record_secret_change(&mut after, sealed.is_some());
     let entry = AuditEntry::new(caller, now, "agent.create", agent.id).with_after(after);
-    let write = async {
-        let mut tx = services.db.tenant(caller.tenant_id).await?;
-        tx.take_lock(&lock_names::tenant_agents(caller.tenant_id));
-        tenants::service::check_new_agent(services, &mut tx, caller.tenant_id).await?;
-        audit::record(&mut tx, entry);
-        log::publish(&mut tx, registered_event(&agent, caller.actor()));
-        store::insert_agent(&mut tx, &NewAgent { agent: &agent, endpoint_secret: sealed.as_deref() }).await?;
-        tx.commit().await?;
-        if kind != Kind::Eap {
-            return Ok(None);
-        }
-        let issued = agent_tokens::create(services, caller.tenant_id, caller, agent.id, None).await?;
-        Ok(Some(issued.text))
-    };
-    let token = Box::pin(in_unit_of_work(&services.db, write)).await?;
-    services.notify_tenant(caller.tenant_id).await;
-    services.enqueue(&[(Job::admit(caller.tenant_id, agent.id), Duration::ZERO)]).await;
-    enqueue_probe(services, &agent).await;
+    let token = add_agent(services, caller, &agent, sealed.as_deref(), entry).await?;
     Ok(CreatedAgent { details: AgentDetails::for_owner(agent, now), token, probe })
-}
-
-/// The trust in an agent that the caller registers: without the role lead, it takes only the caller's own sessions
-/// until a lead trusts it.
-pub(in crate::agents) fn trust_of_new(caller: &Caller) -> TrustRecord {
-    let registered_by = caller.principal.user_id();
-    TrustRecord { restricted: caller.role < Role::Lead, registered_by, ..TrustRecord::default() }
-}
-
-fn new_agent(caller: &Caller, kind: Kind, now: Time) -> Agent {
-    Agent {
-        id: AgentId::new(),
-        tenant_id: Some(caller.tenant_id),
-        name: String::new(),
-        kind,
-        agent_type: AgentType::Implementer,
-        description: None,
-        capabilities: Vec::new(),
-        skills: Vec::new(),
-        capacity: Some(DEFAULT_CAPACITY),
-        endpoint_url: None,
-        software_version: None,
-        metadata: serde_json::Map::new(),
-        routable: true,
-        state: State::Active,
-        deregistered_at: None,
-        // An agent that sends heartbeats is offline until the first one.
-        liveness: if kind == Kind::Eap { Liveness::Offline } else { Liveness::Alive },
-        last_heartbeat_at: None,
-        reported_status: None,
-        reported_load: None,
-        reported_tasks: None,
-        metrics: json!({}),
-        figures: PerformanceStats::default(),
-        last_result_at: None,
-        breakers: BreakerRecord::default(),
-        trust: trust_of_new(caller),
-        offers_ignored_since: None,
-        shared_with_all: false,
-        version: 1,
-        created_by: caller.actor(),
-        created_at: now,
-        updated_at: now,
-        running: 0,
-        tenant_running: 0,
-    }
 }
 
 /// One agent that the caller's tenant sees.
@@ -253,12 +177,6 @@ pub(in crate::agents) async fn lock_own_agent(tx: &mut Tx, caller: &Caller, id: 
 fn not_own(agent: &Agent) -> Error {
     let whose = if agent.is_of_platform() { "the platform's: only an admin changes it" } else { "another tenant's" };
     Error::new(Code::AgentNotOwned, format!("The agent {} is {whose}.", agent.name))
-}
-
-/// The event for a new agent.
-pub(crate) fn registered_event(agent: &Agent, by: Actor) -> TenantEvent {
-    let payload = json!({"agent_id": agent.id, "name": agent.name, "kind": agent.kind, "agent_type": agent.agent_type});
-    TenantEvent::new(TenantEventType::AgentRegistered, by, agent.created_at, payload)
 }
 
 /// The event for a changed state or liveness.
