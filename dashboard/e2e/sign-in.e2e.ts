@@ -3,7 +3,8 @@ import { expect, test } from "./world";
 
 const IOC = new URL("../../target/debug/ioc", import.meta.url).pathname;
 
-const anotherLink = () => execFileSync(IOC, ["link", "--local", process.env.E2E_LOCAL ?? ""], { encoding: "utf8" }).trim();
+const anotherLink = () =>
+  execFileSync(IOC, ["link", "--local", process.env.E2E_LOCAL ?? ""], { encoding: "utf8" }).trim();
 
 test("the printed link signs in and leaves the key nowhere", async ({ page }, { retry }) => {
   // The printed one works once.
