@@ -48,6 +48,13 @@ begin atomic
     where w.next_step_at <= at order by w.next_step_at limit max_rows;
 end;
 
+-- Deleted sessions whose files are to be removed, oldest first.
+create function due_file_removals(max_rows integer) returns table (tenant_id uuid, session_id uuid)
+    language sql stable security definer set search_path = public
+begin atomic
+    select r.tenant_id, r.session_id from file_removals r order by r.requested_at limit max_rows;
+end;
+
 -- Agents for which sessions are queued: by name, or because they have capacity while there are sessions that any agent may
 -- take.
 create function agents_with_waiting_sessions() returns table (agent_id uuid)
@@ -193,7 +200,8 @@ declare
 begin
     foreach signature in array array[
         'agent_running_sessions(uuid)', 'running_sessions_by_agent(uuid[])', 'running_sessions_of_agent(uuid)',
-        'due_sessions(timestamptz, integer)', 'due_workspace_releases(timestamptz, integer)', 'agents_with_waiting_sessions()',
+        'due_sessions(timestamptz, integer)', 'due_workspace_releases(timestamptz, integer)', 'due_file_removals(integer)',
+        'agents_with_waiting_sessions()',
         'sessions_waiting_for_removed_agent(integer)', 'drained_agents()', 'sessions_resumable_after_quota(date, integer)',
         'tenants_to_reconcile()', 'next_in_queue(uuid, timestamptz, date, integer)']::regprocedure[] loop
         execute format('alter function %s owner to ioc_directory', signature);

@@ -24,11 +24,16 @@ create table agent_tasks (
     pushed_at        timestamptz,
     -- The number of stored reports, of messages sent, and the newest message that the agent has acknowledged.
     reports_received bigint not null default 0,
+    -- Their bytes, which have a bound: whoever reads them holds them in memory.
+    report_bytes     bigint not null default 0,
     messages_sent    integer not null default 0,
     messages_acked   integer not null default 0,
     tokens           bigint not null default 0 check (tokens >= 0),
     cost_micros      bigint not null default 0 check (cost_micros >= 0),
-    -- The bytes of artifacts that the agent uploaded before its result.
+    -- How many messages there were when the result came: the agent learned of no later one.
+    messages_at_result integer,
+    -- What the agent uploaded before its result: the size of each content by its hash, and all bytes.
+    uploads          jsonb not null default '{}',
     uploaded_bytes   bigint not null default 0 check (uploaded_bytes >= 0),
     result           jsonb,
     result_hash      bytea,
@@ -41,6 +46,7 @@ create table agent_tasks (
     constraint done_with_result check ((result_hash is not null) = (result is not null) and (status <> 'done' or result is not null))
 );
 create index agent_tasks_of_agent on agent_tasks (agent_id, id);
+create index agent_tasks_with_uploads on agent_tasks (tenant_id) where uploaded_bytes > 0 and result is null;
 create index agent_tasks_open on agent_tasks (agent_id, created_at, id) where status in ('waiting', 'leased');
 
 -- The progress reports of an agent. `position` counts arrivals; `seq` is the agent's own number within a lease: an agent
@@ -258,8 +264,10 @@ create function record_task_progress(agent uuid, task uuid, token bigint, at tim
     language plpgsql volatile security definer set search_path = public as $$
 #variable_conflict use_column
 declare
+    most constant bigint := 64 * 1024 * 1024;
     t agent_tasks;
     inserted boolean := false;
+    size bigint := 0;
 begin
     select * into t from agent_tasks x where x.id = task and x.agent_id = agent for no key update;
     if t.id is null then
@@ -270,20 +278,32 @@ begin
         return query select 'lost', t.tenant_id, t.session_id, true, false, null::jsonb;
         return;
     end if;
-    if new_report is not null then
+    -- A question is always stored, because the session waits for it.
+    if new_report is not null and t.report_bytes > most and not new_report ? 'question' then
+        new_report := null;
+    elsif new_report is not null then
+        size := pg_column_size(new_report);
+        if t.report_bytes + size > most and not new_report ? 'question' then
+            size := most - t.report_bytes + 1;
+            new_report := jsonb_build_object('log', jsonb_build_object('level', 'warning', 'message',
+                'The agent has reported 64 MiB. Its further messages and log entries are left out.'));
+        end if;
         insert into agent_task_reports
         values (t.tenant_id, t.id, t.lease_token, number, t.reports_received + 1, new_report, at) on conflict do nothing;
         inserted := found;
     end if;
     update agent_tasks x
     set lease_until = greatest(t.lease_until, until), reports_received = t.reports_received + inserted::int,
+        report_bytes = t.report_bytes + case when inserted then size else 0 end,
         messages_acked = least(greatest(t.messages_acked, acknowledged), t.messages_sent),
         tokens = greatest(t.tokens, new_tokens), cost_micros = greatest(t.cost_micros, new_cost_micros), updated_at = at
     where x.tenant_id = t.tenant_id and x.id = t.id;
     return query select 'taken', t.tenant_id, t.session_id,
         t.cancel_requested or exists (select 1 from sessions s where s.tenant_id = t.tenant_id and s.id = t.session_id and s.status in
             ('completed', 'partially_completed', 'failed', 'timeout', 'stopped', 'cancelled', 'orphaned')),
-        inserted or new_tokens > t.tokens or new_cost_micros > t.cost_micros,
+        -- What is reported while a person is asked is read after the answer.
+        (inserted or new_tokens > t.tokens or new_cost_micros > t.cost_micros) and not exists (
+            select 1 from sessions s where s.tenant_id = t.tenant_id and s.id = t.session_id and s.status = 'paused'),
         (select coalesce(jsonb_agg(m.message || jsonb_build_object('number', m.number) order by m.number), '[]')
          from agent_task_messages m
          where m.tenant_id = t.tenant_id and m.task_id = t.id and m.number > greatest(t.messages_acked, acknowledged));
@@ -302,7 +322,7 @@ begin
     select * into t from agent_tasks x where x.id = task and x.agent_id = agent for no key update;
     if t.id is not null and t.result_hash is null and t.status = 'leased' and (token is null or token = t.lease_token) then
         update agent_tasks x
-        set status = 'done', result = new_result, result_hash = hash, tokens = greatest(t.tokens, new_tokens),
+        set status = 'done', result = new_result, result_hash = hash, messages_at_result = t.messages_sent, tokens = greatest(t.tokens, new_tokens),
             cost_micros = greatest(t.cost_micros, new_cost_micros), updated_at = at
         where x.tenant_id = t.tenant_id and x.id = t.id;
         return query select 'taken', t.tenant_id, t.session_id;
@@ -312,8 +332,10 @@ begin
         when t.result_hash is not null then 'other' else 'lost' end, t.tenant_id, t.session_id;
 end $$;
 
--- Counts the bytes of an artifact that is about to be stored. The outcome is `taken`, `full`, `lost` or `unknown`.
-create function count_task_upload(agent uuid, task uuid, bytes bigint, most bigint, at timestamptz)
+-- Counts the bytes of an artifact that is about to be stored, each content once. The outcome is `taken`, `full`, `lost`
+-- or `unknown`.
+create function count_task_upload(agent uuid, task uuid, hash text, bytes bigint, most bigint, most_uploads integer,
+                                  at timestamptz)
     returns text
     language plpgsql volatile security definer set search_path = public as $$
 declare
@@ -324,10 +346,13 @@ begin
         return 'unknown';
     elsif t.status <> 'leased' then
         return 'lost';
-    elsif t.uploaded_bytes + bytes > most then
+    elsif t.uploads ? hash then
+        return 'taken';
+    elsif t.uploaded_bytes + bytes > most or (select count(*) from jsonb_object_keys(t.uploads)) >= most_uploads then
         return 'full';
     end if;
-    update agent_tasks x set uploaded_bytes = t.uploaded_bytes + bytes, updated_at = at
+    update agent_tasks x
+    set uploads = t.uploads || jsonb_build_object(hash, bytes), uploaded_bytes = t.uploaded_bytes + bytes, updated_at = at
     where x.tenant_id = t.tenant_id and x.id = t.id;
     return 'taken';
 end $$;
@@ -343,7 +368,7 @@ begin
         'revoke_agent_tasks(uuid, timestamptz)',
         'lease_agent_tasks(uuid, timestamptz, timestamptz, integer, integer, uuid[], boolean)',
         'record_agent_call(uuid, timestamptz, timestamptz, boolean)', 'record_ignored_offer(uuid, timestamptz)',
-        'find_agent_task(uuid, uuid)', 'count_task_upload(uuid, uuid, bigint, bigint, timestamptz)',
+        'find_agent_task(uuid, uuid)', 'count_task_upload(uuid, uuid, text, bigint, bigint, integer, timestamptz)',
         'record_task_progress(uuid, uuid, bigint, timestamptz, timestamptz, bigint, jsonb, bigint, bigint, integer)',
         'record_task_result(uuid, uuid, bigint, timestamptz, bytea, jsonb, bigint, bigint)']::regprocedure[] loop
         execute format('alter function %s owner to ioc_directory', signature);

@@ -283,12 +283,23 @@ create table workspace_releases (
 );
 create index workspace_releases_due on workspace_releases (next_step_at);
 
+-- Deleted sessions whose files are still in the object store: inserted in the transaction that deletes the session, and
+-- deleted once the files are removed.
+create table file_removals (
+    -- There is no foreign key: the row outlives its session and its tenant.
+    tenant_id    uuid not null,
+    session_id   uuid not null,
+    requested_at timestamptz not null,
+    primary key (tenant_id, session_id)
+);
+create index file_removals_oldest on file_removals (requested_at);
+
 do $$
 declare
     name text;
 begin
     foreach name in array array['sessions', 'session_checkpoints', 'session_files', 'session_artifacts', 'session_messages',
-                                'workspace_releases'] loop
+                                'workspace_releases', 'file_removals'] loop
         execute format('alter table %I enable row level security', name);
         execute format('alter table %I force row level security', name);
         execute format('create policy tenant on %I to ioc_app using (tenant_id = app_tenant_id()) '
@@ -297,9 +308,11 @@ begin
 end $$;
 create policy directory on sessions for select to ioc_directory using (true);
 create policy directory on workspace_releases for select to ioc_directory using (true);
+create policy directory on file_removals for select to ioc_directory using (true);
 grant select, insert, update, delete on sessions, session_checkpoints, session_files, session_artifacts, session_messages,
-    workspace_releases to ioc_app;
+    workspace_releases, file_removals to ioc_app;
 grant select (tenant_id, id, status, priority, queued_at, root_id, agent_id, workspace_key, next_step_at, lease_until,
               handover, offered_until, pause_reason, depth, child_count, run, run_started_at, suspended, routed,
               required_capabilities, required_skills, minimum_tier, lost_agent_id, created_by) on sessions to ioc_directory;
 grant select (tenant_id, session_id, agent_id, next_step_at) on workspace_releases to ioc_directory;
+grant select on file_removals to ioc_directory;

@@ -42,6 +42,7 @@ const EVERY_TABLE: &str = "
     insert into experiment_assignments values (':tenant', ':id', ':session', ':session', 'a', now());
     insert into experiment_results values (':tenant', ':id', ':session', ':session', 'a', 1, 1, 1, 1, now());
     insert into workspace_releases values (':tenant', ':id', ':id', 1, now(), '{}', now(), 0, now());
+    insert into file_removals values (':tenant', ':id', now());
     insert into datasets values (':tenant', ':id', ':id', 0, '{}', repeat('0', 64), 'a', repeat('0', 64), 1, 1, null, null, null, null, '{}', now());
     insert into dataset_sessions values (':tenant', ':id', ':session', 'training', null);
     insert into audit_anchors values (':tenant', '2020-01-01', 1, 1, '', '', now());

@@ -20,12 +20,15 @@ use crate::{
         postgres::partitions,
         queue::job::{Job, JobOutcome},
     },
-    sessions::{SessionKey, service},
+    sessions::{SessionKey, service, store},
     training::jobs,
 };
 
 /// The most rows of one run. More are due only after an outage, and the next run continues.
 const MOST: i32 = 1000;
+
+/// The most deleted sessions whose files one run removes: each is a call to the object store.
+const MOST_FILE_REMOVALS: i32 = 100;
 
 /// Runs the job `Reconcile`. A part that fails for a reason of its own, or panics, does not keep the others from being
 /// done; the run then fails as a whole.
@@ -58,9 +61,7 @@ pub async fn reconcile(app: &App) -> Result<JobOutcome> {
     }
     let outdated = app.clock.now() - log::tenant::RETENTION;
     parts.run("tenant events", log::store::delete_tenant_events(&app.db, outdated)).await?;
-    if let Err(error) = jobs::dataset_gc::remove_orphaned_files(app).await {
-        tracing::warn!(?error, "files of abandoned datasets could not be deleted; the next run tries again");
-    }
+    remove_files(app).await;
     if let Err(error) = service::storage::count_stored(app).await {
         tracing::warn!(?error, "what tenants store could not be counted; the next run tries again");
     }
@@ -114,6 +115,24 @@ async fn enqueue_workspace_releases(app: &App) -> Result<()> {
         .iter()
         .map(|row| Ok((Job::release_workspace(row.try_get("tenant_id")?, row.try_get("session_id")?), Duration::ZERO)));
     app.enqueue(&jobs.collect::<Result<Vec<_>>>()?).await;
+    Ok(())
+}
+
+/// Removes what the object store still holds although nothing refers to it.
+async fn remove_files(app: &App) {
+    if let Err(error) = jobs::dataset_gc::remove_orphaned_files(app).await {
+        tracing::warn!(?error, "files of abandoned datasets could not be deleted; the next run tries again");
+    }
+    if let Err(error) = remove_files_of_deleted_sessions(app).await {
+        tracing::warn!(?error, "files of deleted sessions could not be removed; the next run tries again");
+    }
+}
+
+async fn remove_files_of_deleted_sessions(app: &App) -> Result<()> {
+    for key in store::due_file_removals(&app.db, MOST_FILE_REMOVALS).await? {
+        app.files.remove_session(key.tenant_id, key.id).await?;
+        store::delete_file_removal(&app.db, key).await?;
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     agents::{
-        contract::{AgentRuntime, Assignment, Continuation, Observation, OutputFile, RunOutput, RunState},
+        contract::{AgentRuntime, Assignment, Continuation, FileContent, Observation, OutputFile, RunOutput, RunState},
         registry::AgentEndpoint,
     },
     engine::services::Engine,
@@ -154,10 +154,13 @@ impl AgentCall {
             content: work.patch.clone().into(),
         };
         let files = work.artifacts.iter().chain((!work.patch.is_empty()).then_some(&patch));
-        let (files, too_large): (Vec<_>, Vec<_>) = files.partition(|file| file.content.len() <= MAX_ARTIFACT_BYTES);
+        let (files, too_large): (Vec<_>, Vec<_>) = files.partition(|file| file.content.size() <= MAX_ARTIFACT_BYTES);
         for file in files {
-            let size = i64::try_from(file.content.len()).unwrap_or(i64::MAX);
-            let sha256 = engine.files.put_content(tenant_id, session_id, file.content.clone()).await?;
+            let size = i64::try_from(file.content.size()).unwrap_or(i64::MAX);
+            let sha256 = match &file.content {
+                FileContent::Bytes(bytes) => engine.files.put_content(tenant_id, session_id, bytes.clone()).await?,
+                FileContent::Stored { sha256, .. } => sha256.clone(),
+            };
             let before = known.iter().find(|one| one.path == file.path);
             if before.is_some_and(|one| one.sha256 == sha256) {
                 continue;

@@ -256,6 +256,7 @@ pub async fn delete(engine: &Engine, caller: &Caller, id: SessionId) -> Result<(
         let mut tx = engine.db.tenant(caller.tenant_id).await?;
         audit::record(&mut tx, change.deletion_entry());
         let releases = store::schedule_workspace_releases(&mut tx, caller.tenant_id, &[id], change.now).await?;
+        store::schedule_file_removal(&mut tx, caller.tenant_id, id, change.now).await?;
         store::delete(tx, &change.session).await?;
         if frees_slot {
             follow_up::admit_after_commit(engine, key, agent_id).await;

@@ -1,18 +1,15 @@
 //! Writing a step: its decision is applied to the row as it stands now, and the claim is freed with the same write.
 
-use chrono::TimeDelta;
-use serde_json::json;
-
 use crate::{
     engine::{follow_up, lease::claimed_by_another, services::Engine},
     kernel::{actor::Actor, clock::Time, error::Result},
-    platform::postgres::Tx,
     sessions::{
         Session,
         change::SessionChange,
         store::{self, Artifact},
     },
 };
+use chrono::TimeDelta;
 
 /// Writes the decision of a step, unless a newer claim exists. Where a command has moved the session since the claim,
 /// only the claim is freed, and the next step starts from the new row.
@@ -55,25 +52,11 @@ pub(crate) async fn commit_even_if_moved(
     let mut change = SessionChange::new(session, Actor::system_part(actor), engine.clock.now());
     release_lease(&mut change, claimed.schedule.fence)?;
     decide(&mut change, moved)?;
-    if change.session.status.is_over() && !was_over {
-        warn_of_undelivered(&mut tx, &mut change).await?;
-    }
     schedule_next_step(engine, was_over, requested, &mut change);
     if !moved {
         store::save_artifacts(&mut tx, claimed.key(), artifacts).await?;
     }
     follow_up::save_and_follow_up(engine, tx, &mut change).await
-}
-
-/// Says in the log of a session that ends which messages its agent did not receive.
-async fn warn_of_undelivered(tx: &mut Tx, change: &mut SessionChange) -> Result<()> {
-    let undelivered = store::count_undelivered(tx, change).await?;
-    if undelivered > 0 {
-        let message =
-            format!("The session ended before its agent had received all messages: {undelivered} not delivered.");
-        change.add_log(json!({"level": "warning", "code": "MESSAGE_UNDELIVERED", "message": message}));
-    }
-    Ok(())
 }
 
 /// Frees the claim with the write: the step is done, and the count of its failed attempts ends. Refuses the write if a

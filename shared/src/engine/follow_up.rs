@@ -1,6 +1,8 @@
 //! Writing a change of a session, and what follows from it: the next step, the sessions that may start now, and the
 //! sessions that waited for this one.
 
+use serde_json::json;
+
 use crate::{
     engine::{admission::admit_for_tenant, services::Engine},
     kernel::{
@@ -34,16 +36,16 @@ pub(crate) async fn change_session<T>(
 }
 
 /// Writes a decided change, then does what follows from it.
-pub(crate) async fn save_and_follow_up(engine: &Engine, tx: Tx, change: &mut SessionChange) -> Result<()> {
-    complete_change(change);
+pub(crate) async fn save_and_follow_up(engine: &Engine, mut tx: Tx, change: &mut SessionChange) -> Result<()> {
+    complete_change(&mut tx, change).await?;
     store::save_change(tx, change).await?;
     follow_up(engine, change).await;
     Ok(())
 }
 
 /// As [`save_and_follow_up`], and returns the session with its computed fields, in the same round trip.
-pub(crate) async fn save_and_find(engine: &Engine, tx: Tx, change: &mut SessionChange) -> Result<FoundSession> {
-    complete_change(change);
+pub(crate) async fn save_and_find(engine: &Engine, mut tx: Tx, change: &mut SessionChange) -> Result<FoundSession> {
+    complete_change(&mut tx, change).await?;
     let found = store::save_and_find(tx, change).await?;
     follow_up(engine, change).await;
     Ok(found)
@@ -51,13 +53,28 @@ pub(crate) async fn save_and_find(engine: &Engine, tx: Tx, change: &mut SessionC
 
 /// Completes a change before it is written. A session that ends without success stays due until its waiting children
 /// are orphaned, so that a crash right after the write leaves none behind.
-fn complete_change(change: &mut SessionChange) {
+async fn complete_change(tx: &mut Tx, change: &mut SessionChange) -> Result<()> {
+    if change.ends_session() {
+        warn_of_undelivered(tx, change).await?;
+    }
     if !change.events.is_empty() {
         change.session.clock.updated_at = change.now;
     }
     if change.orphans_children && change.session.lineage.child_count > 0 {
         change.session.schedule.next_step_at = Some(change.now);
     }
+    Ok(())
+}
+
+/// Says in the log of a session that ends which messages its agent did not receive.
+async fn warn_of_undelivered(tx: &mut Tx, change: &mut SessionChange) -> Result<()> {
+    let undelivered = store::count_undelivered(tx, change).await?;
+    if undelivered > 0 {
+        let message =
+            format!("The session ended before its agent had received all messages: {undelivered} not delivered.");
+        change.add_log(json!({"level": "warning", "code": "MESSAGE_UNDELIVERED", "message": message}));
+    }
+    Ok(())
 }
 
 /// Does what follows from a written change. A failure is logged: the rows say what is left to do.
@@ -124,7 +141,7 @@ async fn orphan_session(engine: &Engine, key: SessionKey) -> Result<bool> {
     }
     let mut change = SessionChange::new(session, Actor::system_part("family"), engine.clock.now());
     commands::orphan(&mut change, "its parent ended")?;
-    complete_change(&mut change);
+    complete_change(&mut tx, &mut change).await?;
     store::save_change(tx, &change).await?;
     engine.notify_session(key.tenant_id, key.id).await;
     engine.enqueue(&next_step_job(&change.session, change.now).into_iter().collect::<Vec<_>>()).await;

@@ -22,33 +22,12 @@ use crate::{
     },
 };
 
+pub use super::checkpoint_cause::CheckpointCause;
 use super::{
     outcome::Outcome,
     session::{Handover, Session},
     status::Status,
 };
-
-/// Why a checkpoint was taken.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum CheckpointCause {
-    Dispatch,
-    Turn,
-    Pause,
-    Stop,
-    Manual,
-}
-
-impl CheckpointCause {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Dispatch => "dispatch",
-            Self::Turn => "turn",
-            Self::Pause => "pause",
-            Self::Stop => "stop",
-            Self::Manual => "manual",
-        }
-    }
-}
 
 /// A checkpoint that is not written yet.
 #[derive(Clone, Debug)]
@@ -154,6 +133,11 @@ impl SessionChange {
     /// Adds a line to the session's log.
     pub fn add_log(&mut self, payload: Value) {
         self.add_event(EventType::Log, payload);
+    }
+
+    /// Whether the session is over from now on.
+    pub fn ends_session(&self) -> bool {
+        self.session.status.is_over() && !self.previous.0.is_over()
     }
 
     /// Moves the session to another status and updates its clock. Refuses a move that the table of [`Status`] does not

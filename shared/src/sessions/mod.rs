@@ -7,6 +7,7 @@
 
 pub mod admission;
 pub mod change;
+mod checkpoint_cause;
 pub mod draft;
 pub(crate) mod fields;
 pub mod next_step;

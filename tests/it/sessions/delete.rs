@@ -2,7 +2,7 @@
 
 use harness::TestApp;
 use serde_json::{Value, json};
-use shared::identity::auth::Role;
+use shared::{identity::auth::Role, kernel::id::SessionId, platform::queue::job::Job};
 
 #[tokio::test]
 async fn a_deleted_session_leaves_no_row_behind() {
@@ -12,6 +12,7 @@ async fn a_deleted_session_leaves_no_row_behind() {
     caller.reaches(&id, &["completed"]).await;
     caller.delete(&format!("/sessions/{id}")).await.expect(204);
     harness::until(async || owner.number("select count(*) from workspace_releases").await == 0).await;
+    world.run(Job::reconcile()).await;
     // That it was there, and who deleted it, stays on record; and for a week, which agent had it.
     let reported = ["audit_entries", "tenant_events"];
     for (table, rows) in owner.dump().await.into_iter().filter(|(table, _)| !reported.contains(&table.as_str())) {
@@ -19,6 +20,29 @@ async fn a_deleted_session_leaves_no_row_behind() {
     }
     caller.delete(&format!("/sessions/{id}")).await.problem(404, "SESSION_NOT_FOUND");
     caller.get(&format!("/sessions/{id}/events")).await.problem(404, "SESSION_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn the_files_of_a_deleted_session_are_removed_from_the_store_and_no_others() {
+    let world = TestApp::new().await;
+    let caller = world.caller(Role::Member);
+    let mut sessions = Vec::new();
+    for name in ["a", "b"] {
+        let id = caller.run_script(json!([{"do": "write", "path": "a.rs", "content": name}])).await;
+        caller.reaches(&id, &["completed"]).await;
+        let made = caller.get(&format!("/sessions/{id}/artifacts")).await.expect(200);
+        let hash = made["items"][0]["sha256"].as_str().unwrap().to_owned();
+        sessions.push((id.parse::<SessionId>().unwrap(), hash));
+    }
+    let size = async |at: usize| {
+        let (id, hash): &(SessionId, String) = &sessions[at];
+        world.app.files.find_size(world.tenant.id, *id, hash).await.unwrap()
+    };
+    caller.delete(&format!("/sessions/{}", sessions[0].0)).await.expect(204);
+    assert!(size(0).await.is_some(), "the deletion itself calls no object store");
+    world.run(Job::reconcile()).await;
+    assert!(size(0).await.is_none() && size(1).await.is_some());
+    assert_eq!(world.superuser().await.number("select count(*) from file_removals").await, 0);
 }
 
 #[tokio::test]

@@ -17,8 +17,6 @@ const DIFFS: [&str; 3] = [DIFF, "text/x-patch", "text/x-git-diff"];
 
 /// The most files that one run may produce.
 const MAX_FILES: usize = 100;
-/// The largest file, in bytes. Larger files are dropped.
-const MAX_FILE_BYTES: usize = 10 * 1024 * 1024;
 /// The longest file path, in bytes.
 const MAX_PATH_BYTES: usize = 255;
 /// The longest summary, in characters.
@@ -57,7 +55,8 @@ fn add_file(files: &mut Vec<OutputFile>, artifact: &Artifact, at: usize, part: &
         // The URL itself is stored. It is never fetched.
         PartContent::Url(url) => (url.clone().into_bytes(), "text/uri-list", "url"),
     };
-    if files.len() >= MAX_FILES || content.len() > MAX_FILE_BYTES {
+    // A file that is too large to be stored is left out later, with an event that says so.
+    if files.len() >= MAX_FILES {
         return;
     }
     let named = [part.filename.as_deref(), artifact.name.as_deref()].into_iter().flatten().find(|path| is_safe(path));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-pub use crate::agents::contract::output::{FileChange, FileStatus, OutputFile, RunOutput};
+pub use crate::agents::contract::output::{FileChange, FileContent, FileStatus, OutputFile, RunOutput};
 use crate::{
     agents::{contract::workspace::Workspace, registry::AgentEndpoint},
     kernel::{

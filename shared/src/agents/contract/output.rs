@@ -50,7 +50,32 @@ pub struct OutputFile {
     /// Relative, without `..`.
     pub path: String,
     pub mime_type: String,
-    pub content: Bytes,
+    pub content: FileContent,
+}
+
+/// The content of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FileContent {
+    /// Its bytes, which are to be stored.
+    Bytes(Bytes),
+    /// It is in the object store already, under its SHA-256.
+    Stored { size: usize, sha256: String },
+}
+
+impl FileContent {
+    /// The size in bytes.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Stored { size, .. } => *size,
+        }
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for FileContent {
+    fn from(bytes: T) -> Self {
+        Self::Bytes(bytes.into())
+    }
 }
 
 /// The longest stored file name, in bytes: it must fit into an index.

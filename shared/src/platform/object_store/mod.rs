@@ -93,6 +93,11 @@ impl Files {
         self.remove_below(&tenant_id.to_string(), None).await
     }
 
+    /// Deletes every object of a session. Repeating it changes nothing.
+    pub async fn remove_session(&self, tenant_id: TenantId, session_id: SessionId) -> Result<()> {
+        self.remove_below(&format!("{tenant_id}/{session_id}"), None).await
+    }
+
     async fn remove_objects(&self, found: BoxStream<'static, object_store::Result<ObjectKey>>) -> Result<()> {
         let removed = self.store.delete_stream(found).filter(|one| {
             // Another process may delete the same object at the same time.

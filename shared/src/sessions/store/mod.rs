@@ -1,6 +1,7 @@
 //! SQL of sessions and what belongs to them. Decides nothing.
 
 mod admission;
+mod file_removals;
 mod found;
 mod list;
 mod log;
@@ -19,6 +20,7 @@ pub use self::{
     admission::{
         AgentSelector, AwaitedAgents, DispatchState, awaited_agents, dispatch_state, lock_with_snapshot, next_in_queue,
     },
+    file_removals::{delete_file_removal, due_file_removals, schedule_file_removal},
     found::FoundSession,
     list::{SessionFilter, SessionPage, Stats, count_stats, find_all, list},
     log::{SessionLogPage, list_events},

@@ -41,7 +41,10 @@ const COUNT_NEW_EVENTS: &str = "
 /// Sums up what a tenant stores.
 const SUM_UP: &str = "
     update tenant_storage t
-    set stored_bytes = coalesce((select sum(s.event_bytes + s.artifact_bytes) from session_storage s where s.tenant_id = $1), 0),
+    set stored_bytes = coalesce((select sum(s.event_bytes + s.artifact_bytes) from session_storage s where s.tenant_id = $1), 0)
+            -- What agents uploaded for tasks that have no result yet; afterwards its artifacts count.
+            + coalesce((select sum(a.uploaded_bytes) from agent_tasks a
+                        where a.tenant_id = $1 and a.uploaded_bytes > 0 and a.result is null), 0),
         open_sessions = (select count(*) from sessions o where o.tenant_id = $1 and o.ended_at is null)
     where t.tenant_id = $1";
 

@@ -139,6 +139,62 @@ async fn a_session_that_fails_reports_the_messages_that_its_agent_never_acknowle
 }
 
 #[tokio::test]
+async fn an_answer_that_the_agent_never_acknowledged_is_reported_as_undelivered() {
+    let world = TestApp::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    let task = agent.task().await;
+    let question = json!({"question_id": "1", "kind": "input", "text": "Which colour?"});
+    agent.progress(&task, json!({"seq": 1, "question": question})).await.expect(200);
+    caller.reaches(&id, &["paused"]).await;
+    let answer = json!({"answer": {"question_id": "1", "text": "blue"}});
+    caller.post(&format!("/sessions/{id}/messages"), answer).await.expect(202);
+    until(async || agent.progress(&task, json!({"seq": 2})).await.expect(200)["messages"].is_array()).await;
+    let mut body = result(&task, "");
+    body["status"] = json!("failed");
+    agent.result(&task, body).await.expect(202);
+    caller.reaches(&id, &["failed"]).await;
+    assert_eq!(undelivered(&caller, &id).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_person_who_ends_a_session_sees_that_a_message_was_not_delivered() {
+    let world = TestApp::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    let task = agent.task().await;
+    caller.reaches(&id, &["running"]).await;
+    caller.post(&format!("/sessions/{id}/messages"), json!({"text": "Also the tests."})).await.expect(202);
+    until(async || agent.progress(&task, json!({"seq": 1})).await.expect(200)["messages"].is_array()).await;
+    caller.post(&format!("/sessions/{id}/fail"), json!({"message": "Enough."})).await.expect(200);
+    assert_eq!(undelivered(&caller, &id).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_new_task_begins_with_the_texts_that_the_one_before_did_not_acknowledge() {
+    let world = TestApp::new().await;
+    let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
+    let id = agent.session(&caller).await;
+    let first = agent.task().await;
+    caller.reaches(&id, &["running"]).await;
+    for text in ["One.", "Two."] {
+        caller.post(&format!("/sessions/{id}/messages"), json!({"text": text})).await.expect(202);
+    }
+    until(async || agent.progress(&first, json!({"seq": 1})).await.expect(200)["messages"][1].is_object()).await;
+    agent.progress(&first, json!({"seq": 2, "received": 1})).await.expect(200);
+    caller.act(&format!("/sessions/{id}/pause")).await.expect(202);
+    caller.reaches(&id, &["paused"]).await;
+    caller.act(&format!("/sessions/{id}/resume")).await.expect(202);
+    let second = agent.task().await;
+    let said = json!([{"number": 1, "kind": "text", "text": "Two."}]);
+    assert_eq!(agent.progress(&second, json!({"seq": 1})).await.expect(200)["messages"], said);
+    agent.progress(&second, json!({"seq": 2, "received": 1})).await.expect(200);
+    agent.result(&second, result(&second, "Done.")).await.expect(202);
+    caller.reaches(&id, &["completed"]).await;
+    assert!(undelivered(&caller, &id).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_completed_session_reports_no_message_that_its_agent_may_have_read() {
     let world = TestApp::new().await;
     let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);

@@ -146,6 +146,25 @@ async fn messages_and_stops_are_pushed_too() {
 }
 
 #[tokio::test]
+async fn a_run_ends_with_its_result_although_the_endpoint_fails_at_messages() {
+    for status in [400, 409, 500] {
+        let endpoint = Endpoint::start(move |call, _| {
+            Answer::Status(if call.verb == "task" { 202 } else { status }, String::new())
+        });
+        let endpoint = endpoint.await;
+        let world = TestApp::with(endpoint.options()).await;
+        let (caller, agent) = (world.caller(Role::Member), world.pushed("PUSHED", &endpoint.url).await);
+        let id = agent.session(&caller).await;
+        let task = endpoint.called("task", 1).await.remove(0).json();
+        caller.post(&format!("/sessions/{id}/messages"), json!({"text": "Also the tests."})).await.expect(202);
+        endpoint.called("message", 1).await;
+        agent.result(&task, result(&task, "Done.")).await.expect(202);
+        let session = caller.reaches(&id, &["completed", "failed"]).await;
+        assert_eq!(session["status"], "completed", "{status}");
+    }
+}
+
+#[tokio::test]
 async fn an_agent_whose_endpoint_refuses_messages_receives_them_with_its_next_report() {
     let endpoint =
         Endpoint::start(|call, _| Answer::Status(if call.verb == "task" { 202 } else { 404 }, String::new())).await;

@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 
 use crate::{
     agents::{
-        contract::{AgentRuntime, Assignment, Continuation, Observation, RunOutput, RunState, UserMessage},
+        contract::{
+            AgentRuntime, Assignment, Continuation, FileContent, Observation, OutputFile, RunOutput, RunState,
+            UserMessage,
+        },
         eap::server::{
             PATCH_PATH,
             result::{ResultStatus, StoredResult, TaskOutcome},
@@ -181,12 +184,9 @@ impl Eap {
         match self.push.push_task(&assignment.agent, &secret, &leased).await? {
             PushResponse::Accepted => self.change_task(task, TaskChange::Pushed).await,
             PushResponse::Done(result) => {
-                let outcome = TaskOutcome::parse(*result, task.task_id).map_err(|error| {
-                    let named = error.fields().iter().map(|field| format!("{} {}", field.field, field.message));
-                    push::malformed_response(&named.collect::<Vec<_>>().join("; "))
-                })?;
+                let outcome = TaskOutcome::parse(*result, task.task_id).map_err(refused_result)?;
                 let (session, agent) = (assignment.session_id, assignment.agent.id);
-                Box::pin(self.tasks.record_push_result(task, session, agent, outcome)).await.map_err(internal_failure)
+                Box::pin(self.tasks.record_push_result(task, session, agent, outcome)).await.map_err(refused_result)
             }
         }
     }
@@ -206,16 +206,24 @@ impl Eap {
             };
             return Ok(RunOutput { files: diff::files(&patch), patch, summary, artifacts: Vec::new() });
         };
-        let made = self
-            .tasks
-            .load_artifacts(assignment.tenant_id, assignment.session_id, kept)
-            .await
-            .map_err(internal_failure)?;
-        let (patches, artifacts): (Vec<_>, Vec<_>) = made.into_iter().partition(|one| one.path == PATCH_PATH);
-        let patch = patches.into_iter().next().map(|one| String::from_utf8_lossy(&one.content).into_owned());
-        let patch = patch.unwrap_or_default();
+        let (tenant_id, session_id) = (assignment.tenant_id, assignment.session_id);
+        let patch = self.tasks.load_patch(tenant_id, session_id, kept).await.map_err(internal_failure)?;
+        // Their bytes are stored already, and are not read for it.
+        let artifacts = kept.artifacts.iter().filter(|one| one.path != PATCH_PATH).map(|one| OutputFile {
+            path: one.path.clone(),
+            mime_type: one.mime_type.clone(),
+            content: FileContent::Stored { size: one.size, sha256: one.sha256.clone() },
+        });
+        let artifacts = artifacts.collect();
         Ok(RunOutput { files: diff::files(&patch), patch, summary: result_summary(kept), artifacts })
     }
+}
+
+/// A result in the answer to a push that was not stored: by its fault, or by ours.
+fn refused_result(error: Error) -> Failure {
+    let named = error.fields().iter().map(|field| format!("{} {}", field.field, field.message));
+    let named = named.collect::<Vec<_>>().join("; ");
+    if named.is_empty() { internal_failure(error) } else { push::malformed_response(&named) }
 }
 
 /// A short summary of the result.
@@ -270,7 +278,11 @@ impl AgentRuntime for Eap {
             self.tasks.append_message(cursor.task_key(assignment), id, message).await.map_err(internal_failure)?;
         if let (Some(stored), Some(_)) = (stored, &assignment.agent.endpoint_url) {
             let secret = self.signing_secret(assignment)?;
-            Box::pin(self.push.push_message(&assignment.agent, &secret, cursor.task_id, id, &stored)).await?;
+            let pushed = self.push.push_message(&assignment.agent, &secret, cursor.task_id, id, &stored);
+            // The answer to its next report has the message as well, and the run does not depend on this call.
+            if let Err(failure) = Box::pin(pushed).await {
+                tracing::warn!(failure.message, session.id = %assignment.session_id, "an agent did not take a message");
+            }
         }
         Ok(state.clone())
     }

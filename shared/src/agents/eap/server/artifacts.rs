@@ -18,7 +18,8 @@ use super::{
     MAX_ARTIFACT, MAX_ARTIFACT_BYTES, PATCH_PATH,
     calls::{lease_lost, record_call, unknown_task},
     result::{ArtifactContent, TaskOutcome, check_patch},
-    store::{self, AgentTask, UploadOutcome},
+    store::{self, AgentTask},
+    uploads::{UploadOutcome, count_upload},
 };
 
 /// Stores the content of an artifact that the result of the task will name. Returns false if it was stored before.
@@ -33,24 +34,24 @@ pub async fn store_upload(
         return Err(Error::invalid_field("sha256", "must be the SHA-256 of the body, in lower-case hexadecimal"));
     }
     record_call(services, agent, false).await?;
-    tenants::service::check_stored_bytes(services, agent.tenant_id).await?;
     let owner = store::find_owner(&services.db, agent.agent_id, task).await?.ok_or_else(|| unknown_task(task))?;
     if !owner.leased {
         return Err(lease_lost());
     }
+    tenants::service::check_stored_bytes(services, owner.tenant_id).await?;
     if services.files.find_size(owner.tenant_id, owner.session_id, hash).await?.is_some() {
         return Ok(false);
     }
-    // It is counted first: an upload that then fails counts as well, but no failure makes room for more.
+    // It is counted first, so that no failure makes room for more. Its repetition counts no more.
     let key = AgentTask { agent_id: agent.agent_id, task_id: task };
-    match store::count_upload(&services.db, key, content.len(), MAX_ARTIFACT_BYTES, services.clock.now()).await? {
+    match count_upload(&services.db, key, hash, content.len(), services.clock.now()).await? {
         UploadOutcome::Counted => {
             services.files.put_content(owner.tenant_id, owner.session_id, content).await?;
             Ok(true)
         }
         UploadOutcome::Full => Err(Error::new(
             Code::PayloadTooLarge,
-            format!("The artifacts of a task may have {} MiB in all.", MAX_ARTIFACT_BYTES / 1024 / 1024),
+            format!("The uploads of a task may have {} MiB in all.", MAX_ARTIFACT_BYTES / 1024 / 1024),
         )),
         UploadOutcome::LeaseLost => Err(lease_lost()),
         UploadOutcome::UnknownTask => Err(unknown_task(task)),

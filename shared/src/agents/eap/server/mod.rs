@@ -17,6 +17,7 @@ pub mod store;
 pub mod task;
 pub mod task_notifier;
 pub mod tasks;
+mod uploads;
 
 use std::time::Duration;
 
@@ -49,6 +50,9 @@ pub const MAX_ARTIFACT: usize = 10 * 1024 * 1024;
 
 /// The most bytes that an agent uploads for one task, and the most that all artifacts of a result have.
 pub const MAX_ARTIFACT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How many different files an agent uploads for one task at the most.
+pub const MAX_UPLOADS: i32 = 1000;
 
 /// The most artifacts of one result.
 pub const MAX_ARTIFACTS: usize = 200;

@@ -206,9 +206,13 @@ pub async fn record_progress(
     report: &Progress,
 ) -> Result<ReportResponse> {
     record_call(services, agent, false).await?;
-    tenants::service::check_stored_bytes(services, agent.tenant_id).await?;
     let now = services.clock.now();
     let key = AgentTask { agent_id: agent.agent_id, task_id: task };
+    // A full tenant keeps its leases: a report without content stores nothing.
+    if report.report.is_some() {
+        let owner = store::find_owner(&services.db, agent.agent_id, task).await?.ok_or_else(|| unknown_task(task))?;
+        tenants::service::check_stored_bytes(services, owner.tenant_id).await?;
+    }
     match store::record_progress(&services.db, key, report, now, lease_end(services, now)).await? {
         ReportOutcome::Accepted(tenant_id, session_id, receipt) => {
             if receipt.has_news {

@@ -83,29 +83,6 @@ pub enum ReportOutcome<T> {
     UnknownTask,
 }
 
-/// The outcome of counting the bytes of an upload.
-pub enum UploadOutcome {
-    Counted,
-    /// The task may have no more bytes.
-    Full,
-    LeaseLost,
-    UnknownTask,
-}
-
-/// Counts the bytes of an upload for a task, if it then has at most `most`.
-pub async fn count_upload(db: &Db, key: AgentTask, bytes: usize, most: u64, now: Time) -> Result<UploadOutcome> {
-    let (bytes, most) = (i64::try_from(bytes).unwrap_or(i64::MAX), i64::try_from(most).unwrap_or(i64::MAX));
-    let sql = "select count_task_upload($1, $2, $3, $4, $5) as outcome";
-    let rows = db.query_directory(sql, &[&key.agent_id, &key.task_id, &bytes, &most, &now]).await?;
-    let row = rows.first().ok_or_else(|| Error::internal("the directory did not answer"))?;
-    Ok(match row.try_get("outcome")? {
-        "taken" => UploadOutcome::Counted,
-        "full" => UploadOutcome::Full,
-        "lost" => UploadOutcome::LeaseLost,
-        _ => UploadOutcome::UnknownTask,
-    })
-}
-
 /// The answer to a report.
 pub struct ReportReceipt {
     pub cancel: bool,
@@ -204,7 +181,26 @@ pub struct NewTask<'a> {
     pub task: &'a Task,
 }
 
-/// Inserts a task, once. Tasks of earlier runs of the session are marked as lost.
+/// Gives a new task the prompts that the agent of the task before it did not acknowledge. An answer belongs to a
+/// question of the task before.
+const CARRY_MESSAGES_OVER: &str = "
+    with before as (
+        select t.id, t.messages_acked from agent_tasks t
+        where t.tenant_id = $1 and t.session_id = $2 and t.run < $3 order by t.run desc limit 1
+    ), unread as (
+        select m.id, m.message, m.at, row_number() over (order by m.number)::integer as number
+        from agent_task_messages m join before b on b.id = m.task_id
+        where m.tenant_id = $1 and m.number > b.messages_acked and m.message ->> 'kind' = 'text'
+          and exists (select 1 from agent_tasks t where t.tenant_id = $1 and t.id = $4 and t.messages_sent = 0)
+    ), carried as (
+        insert into agent_task_messages (tenant_id, task_id, number, id, message, at)
+        select $1, $4, number, id, message, at from unread returning 1
+    )
+    update agent_tasks t set messages_sent = (select count(*) from carried)
+    where t.tenant_id = $1 and t.id = $4 and exists (select 1 from carried)";
+
+/// Inserts a task, once. Tasks of earlier runs of the session are marked as lost, and what their agents did not read
+/// goes to the new one.
 pub async fn insert_task(db: &Db, new: &NewTask<'_>, now: Time) -> Result<()> {
     let (delivery, status) = if new.pushed_until.is_some() { ("push", "leased") } else { ("pull", "waiting") };
     let token = i64::from(new.pushed_until.is_some());
@@ -228,8 +224,10 @@ pub async fn insert_task(db: &Db, new: &NewTask<'_>, now: Time) -> Result<()> {
         &new.pushed_until,
         &now,
     ];
+    let of_task: &[&(dyn ToSql + Sync)] = &[&new.tenant_id, &new.task.session_id, &new.run, &new.task.task_id];
     let tx = db.tenant(new.tenant_id).await?;
-    tx.finish_all(&[(earlier, &[&new.tenant_id, &new.task.session_id, &new.run, &now]), (task, params)]).await?;
+    let before: &[&(dyn ToSql + Sync)] = &[&new.tenant_id, &new.task.session_id, &new.run, &now];
+    tx.finish_all(&[(earlier, before), (task, params), (CARRY_MESSAGES_OVER, of_task)]).await?;
     Ok(())
 }
 

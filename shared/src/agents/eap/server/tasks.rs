@@ -5,10 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::{
-    agents::{
-        contract::{OutputFile, UserMessage},
-        registry::secret::open_secret,
-    },
+    agents::{contract::UserMessage, registry::secret::open_secret},
     kernel::{
         clock::{Clock, Time},
         encryption::Pepper,
@@ -19,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    artifacts, claims, lease_duration,
+    PATCH_PATH, artifacts, claims, lease_duration,
     result::{StoredResult, TaskOutcome},
     store::{self, AgentTask, NewStoredResult},
     task::TaskMessage,
@@ -107,19 +104,11 @@ impl Tasks {
         tx.commit().await
     }
 
-    /// Loads the artifacts of a result.
-    pub async fn load_artifacts(
-        &self,
-        tenant_id: TenantId,
-        session: SessionId,
-        kept: &StoredResult,
-    ) -> Result<Vec<OutputFile>> {
-        let mut files = Vec::with_capacity(kept.artifacts.len());
-        for one in &kept.artifacts {
-            let content = self.files.get(tenant_id, session, &one.sha256).await?;
-            files.push(OutputFile { path: one.path.clone(), mime_type: one.mime_type.clone(), content });
-        }
-        Ok(files)
+    /// The patch of a result, which is empty where it has none.
+    pub async fn load_patch(&self, tenant_id: TenantId, session: SessionId, kept: &StoredResult) -> Result<String> {
+        let Some(patch) = kept.artifacts.iter().find(|one| one.path == PATCH_PATH) else { return Ok(String::new()) };
+        let content = self.files.get(tenant_id, session, &patch.sha256).await?;
+        Ok(String::from_utf8_lossy(&content).into_owned())
     }
 
     /// The secret that signs pushes to an agent.
