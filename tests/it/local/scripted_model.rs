@@ -1,4 +1,4 @@
-//! The scripted model plays every form of step, as an OpenAI client sees it.
+//! The scripted model plays every form of step, as clients of OpenAI's and Anthropic's APIs see it.
 
 use std::time::{Duration, Instant};
 
@@ -174,4 +174,91 @@ async fn every_request_is_remembered_with_its_session() {
     assert_eq!(requests.iter().map(|request| request.count).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(requests[0].headers["x-session-id"], "ses_1");
     assert_eq!(requests[0].body["messages"][1]["content"], "one");
+}
+
+/// The events of an answer in a form that names each of them.
+async fn stream_named(model: &ScriptedModel, path: &str, body: Value) -> Vec<Value> {
+    let mut response = Client::new().post(format!("{}{path}", model.root_url())).json(&body).send().await.unwrap();
+    let mut text = String::new();
+    while let Ok(Some(piece)) = response.chunk().await {
+        text.push_str(std::str::from_utf8(&piece).unwrap());
+    }
+    let events = text.split("\n\n").filter(|event| !event.is_empty()).map(|event| {
+        let (name, data) = event.strip_prefix("event: ").unwrap().split_once("\ndata: ").unwrap();
+        let data: Value = serde_json::from_str(data).unwrap();
+        assert_eq!(data["type"], name);
+        data
+    });
+    events.collect()
+}
+
+const WRITES: &str = r#"@@STUB [{"tool": "write", "args": {"filePath": "a", "content": "x"}, "say": "now"}, {"text": "the end", "finish": "length"}] @@"#;
+
+fn of_type<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["type"] == name).collect()
+}
+
+#[tokio::test]
+async fn a_script_is_played_in_the_form_of_anthropics_messages() {
+    let model = model().await;
+    let mut messages = vec![json!({"role": "user", "content": WRITES})];
+    let body =
+        |messages: &[Value]| json!({"model": "m", "stream": true, "tools": [{"name": "Write"}], "messages": messages});
+    let events = stream_named(&model, "/v1/messages?beta=true", body(&messages)).await;
+    let starts = of_type(&events, "content_block_start");
+    assert_eq!(starts[1]["content_block"]["name"], "Write");
+    let deltas = of_type(&events, "content_block_delta");
+    let text: String = deltas.iter().filter_map(|event| event["delta"]["text"].as_str()).collect();
+    assert_eq!(text, "now");
+    let input = deltas.last().unwrap()["delta"]["partial_json"].as_str().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(input).unwrap(), json!({"file_path": "a", "content": "x"}));
+    let end = of_type(&events, "message_delta")[0];
+    assert_eq!((&end["delta"]["stop_reason"], &end["usage"]["output_tokens"]), (&json!("tool_use"), &json!(50)));
+    assert_eq!(events.last().unwrap()["type"], "message_stop");
+
+    messages
+        .push(json!({"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "Write", "input": {}}]}));
+    messages.push(json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "done"}]}));
+    let events = stream_named(&model, "/v1/messages", body(&messages)).await;
+    assert_eq!(of_type(&events, "message_delta")[0]["delta"]["stop_reason"], "max_tokens");
+}
+
+#[tokio::test]
+async fn a_script_is_played_in_the_form_of_openais_responses() {
+    let model = model().await;
+    let mut input =
+        vec![json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": WRITES}]})];
+    let tools = json!([{"type": "function", "name": "exec_command"}]);
+    let body = |input: &[Value]| json!({"model": "m", "stream": true, "tools": tools, "input": input});
+    let events = stream_named(&model, "/v1/responses", body(&input)).await;
+    let numbers: Vec<_> = events.iter().filter_map(|event| event["sequence_number"].as_u64()).collect();
+    assert!(numbers.is_sorted() && numbers.len() == events.len(), "{numbers:?}");
+    let items = of_type(&events, "response.output_item.done");
+    assert_eq!(items[0]["item"]["content"][0]["text"], "now");
+    assert_eq!(items[1]["item"]["name"], "exec_command");
+    assert!(items[1]["item"]["arguments"].as_str().unwrap().contains("printf"));
+    let end = events.last().unwrap();
+    assert_eq!((&end["type"], &end["response"]["usage"]["total_tokens"]), (&json!("response.completed"), &json!(1050)));
+
+    input.extend(items.iter().map(|event| event["item"].clone()));
+    input.push(json!({"type": "function_call_output", "call_id": items[1]["item"]["call_id"], "output": "done"}));
+    let events = stream_named(&model, "/v1/responses", body(&input)).await;
+    let end = events.last().unwrap();
+    assert_eq!(end["type"], "response.incomplete");
+    assert_eq!(end["response"]["output"][0]["content"][0]["text"], "the end");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_streamed_is_whole_in_every_form() {
+    let model = model().await;
+    let script = r#"@@STUB [{"text": "all of it"}] @@"#;
+    let prompt = json!([{"role": "user", "content": script}]);
+    for (path, list, place) in
+        [("/v1/messages", "messages", "/content/0/text"), ("/v1/responses", "input", "/output/0/content/0/text")]
+    {
+        let body = json!({"model": "m", "tools": [{"name": "Write"}], list: prompt});
+        let response = Client::new().post(format!("{}{path}", model.root_url())).json(&body).send().await.unwrap();
+        let answer: Value = response.json().await.unwrap();
+        assert_eq!(answer.pointer(place), Some(&json!("all of it")), "{answer}");
+    }
 }

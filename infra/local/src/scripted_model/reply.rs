@@ -1,4 +1,4 @@
-//! The answer to a request in the form of OpenAI's chat completions, whole or as a stream of events.
+//! The answer to a request, whole or as a stream of events, in the form that it was asked in.
 
 use async_stream::try_stream;
 use axum::{
@@ -10,104 +10,121 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{Step, seconds};
-use crate::services::secret;
+use super::{
+    Step, chat,
+    conversation::{Conversation, Protocol},
+    messages, responses,
+    script::Call,
+    seconds,
+    tools::translate,
+};
 
-/// What each turn is said to have cost in tokens.
-fn usage() -> Value {
-    json!({
-        "prompt_tokens": 1000, "completion_tokens": 50, "total_tokens": 1050,
-        "prompt_tokens_details": {"cached_tokens": 200},
-        "completion_tokens_details": {"reasoning_tokens": 10},
-    })
+/// The tokens that each turn is said to have cost.
+pub(super) struct TokenCount {
+    pub(super) input: u32,
+    pub(super) cached: u32,
+    pub(super) output: u32,
+    pub(super) reasoning: u32,
 }
 
-/// Plays a step that is not an error.
-pub(super) fn reply(request: &Value, step: Step) -> Response {
-    let answer = Answer::new(request, step);
-    if request["stream"] == true { answer.stream() } else { answer.whole() }
+/// `input` includes what is cached, and `output` the reasoning.
+pub(super) const TOKENS: TokenCount = TokenCount { input: 1000, cached: 200, output: 50, reasoning: 10 };
+
+/// When each answer is said to have been created. The model has no clock.
+pub(super) const CREATED: u64 = 1_700_000_000;
+
+/// One call of a tool with its id.
+pub(super) struct NumberedCall {
+    pub(super) id: String,
+    pub(super) call: Call,
 }
 
-struct Answer {
-    step: Step,
-    text: String,
-    calls: Vec<Value>,
-    finish: String,
-    /// What every event of one answer repeats.
-    frame: Value,
+/// The answer of a step, before it has a form.
+pub(super) struct Answer {
+    pub(super) id: String,
+    pub(super) model: String,
+    pub(super) text: String,
+    /// The text in the pieces of the stream.
+    pub(super) pieces: Vec<String>,
+    pub(super) calls: Vec<NumberedCall>,
+    /// The reason that the step asks for, by its name in OpenAI's chat completions.
+    pub(super) finish: Option<String>,
+}
+
+/// The next action of a stream.
+pub(super) enum StreamPart {
+    /// Sends these bytes.
+    Event(Bytes),
+    /// Waits for as long as the step says after each piece of text.
+    Pause,
+    /// Breaks the connection off where the step says so.
+    MayBreak,
+}
+
+impl StreamPart {
+    /// An event with a name, as server-sent events have it.
+    pub(super) fn named(name: &str, content: &Value) -> Self {
+        Self::Event(Bytes::from(format!("event: {name}\ndata: {content}\n\n")))
+    }
 }
 
 impl Answer {
-    fn new(request: &Value, step: Step) -> Self {
-        let id = secret();
-        let calls: Vec<Value> = step.calls().into_iter().enumerate().map(|(index, call)| {
-            let args = if call.args.is_null() { json!({}) } else { call.args };
-            let function = json!({"name": call.tool, "arguments": args.to_string()});
-            json!({"index": index, "id": format!("call_{}_{index}", &id[..16]), "type": "function", "function": function})
-        }).collect();
+    fn new(conversation: &Conversation, step: &Step) -> Self {
+        let id = hex::encode(rand::random::<[u8; 16]>());
+        let calls = step.calls().into_iter().enumerate().map(|(index, mut call)| {
+            if call.args.is_null() {
+                call.args = json!({});
+            }
+            let call = translate(call, &conversation.tools);
+            NumberedCall { id: format!("call_{}_{index}", &id[..16]), call }
+        });
+        let calls: Vec<_> = calls.collect();
         let text = if calls.is_empty() { step.text.clone() } else { step.say.clone() };
-        let natural = if calls.is_empty() { "stop" } else { "tool_calls" };
-        let finish = step.finish.clone().unwrap_or_else(|| natural.to_owned());
-        let model = request["model"].as_str().unwrap_or("stub-1");
-        let created = shared::kernel::clock::Clock::System.now().timestamp();
-        let frame = json!({"id": format!("chatcmpl-{id}"), "created": created, "model": model});
-        Self { step, text, calls, finish, frame }
-    }
-
-    fn whole(self) -> Response {
-        let mut message = json!({"role": "assistant", "content": self.text});
-        if !self.calls.is_empty() {
-            message["tool_calls"] = Value::Array(self.calls.clone());
-        }
-        let choices = json!([{"index": 0, "message": message, "finish_reason": self.finish}]);
-        Json(self.framed(&json!({"object": "chat.completion", "choices": choices, "usage": usage()}))).into_response()
-    }
-
-    fn stream(self) -> Response {
-        let events = try_stream! {
-            yield self.delta(&json!({"role": "assistant", "content": ""}), None);
-            for piece in pieces(&self.text, self.step.chunks.unwrap_or(3)) {
-                yield self.delta(&json!({"content": piece}), None);
-                sleep(seconds(self.step.chunk_sleep)).await;
-            }
-            if self.step.drop {
-                // An error of the body is what breaks a connection off.
-                Err(std::io::Error::other("the script drops the connection"))?;
-            }
-            for call in &self.calls {
-                yield self.delta(&json!({"tool_calls": [call]}), None);
-            }
-            yield self.delta(&json!({}), Some(&self.finish));
-            yield self.event(&json!({"choices": [], "usage": usage()}));
-            yield Bytes::from_static(b"data: [DONE]\n\n");
-        };
-        let events: std::pin::Pin<Box<dyn futures_util::Stream<Item = std::io::Result<Bytes>> + Send>> =
-            Box::pin(events);
-        ([(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")], Body::from_stream(events))
-            .into_response()
-    }
-
-    fn delta(&self, delta: &Value, finish: Option<&str>) -> Bytes {
-        self.event(&json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}))
-    }
-
-    fn event(&self, content: &Value) -> Bytes {
-        let mut event = self.framed(content);
-        event["object"] = "chat.completion.chunk".into();
-        Bytes::from(format!("data: {event}\n\n"))
-    }
-
-    fn framed(&self, content: &Value) -> Value {
-        let mut framed = self.frame.clone();
-        if let (Some(framed), Some(content)) = (framed.as_object_mut(), content.as_object()) {
-            framed.extend(content.clone());
-        }
-        framed
+        let pieces = cut_text(&text, step.chunks.unwrap_or(3));
+        Self { model: conversation.model.clone(), text, pieces, calls, finish: step.finish.clone(), id }
     }
 }
 
+/// Plays a step that is not an error.
+pub(super) fn reply(conversation: &Conversation, step: &Step) -> Response {
+    let answer = Answer::new(conversation, step);
+    let protocol = conversation.protocol;
+    if !conversation.stream {
+        return Json(match protocol {
+            Protocol::Chat => chat::whole(&answer),
+            Protocol::Responses => responses::whole(&answer),
+            Protocol::Messages => messages::whole(&answer),
+        })
+        .into_response();
+    }
+    let parts = match protocol {
+        Protocol::Chat => chat::stream(&answer),
+        Protocol::Responses => responses::stream(&answer),
+        Protocol::Messages => messages::stream(&answer),
+    };
+    stream(parts, step)
+}
+
+fn stream(parts: Vec<StreamPart>, step: &Step) -> Response {
+    let (pause, breaks) = (seconds(step.chunk_sleep), step.drop);
+    let events = try_stream! {
+        for part in parts {
+            match part {
+                StreamPart::Event(bytes) => yield bytes,
+                StreamPart::Pause => sleep(pause).await,
+                // An error of the body is what breaks a connection off.
+                StreamPart::MayBreak if breaks => Err(std::io::Error::other("the script drops the connection"))?,
+                StreamPart::MayBreak => {}
+            }
+        }
+    };
+    let events: std::pin::Pin<Box<dyn futures_util::Stream<Item = std::io::Result<Bytes>> + Send>> = Box::pin(events);
+    ([(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")], Body::from_stream(events))
+        .into_response()
+}
+
 /// A text cut into about so many pieces, between characters.
-fn pieces(text: &str, count: usize) -> Vec<String> {
+fn cut_text(text: &str, count: usize) -> Vec<String> {
     let letters: Vec<char> = text.chars().collect();
     let size = letters.len().div_ceil(count.max(1)).max(1);
     letters.chunks(size).map(|piece| piece.iter().collect()).collect()
