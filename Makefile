@@ -6,7 +6,7 @@ PYTHON ?= python3
 TIMED := sh infra/local/timed.sh
 
 .DEFAULT_GOAL := help
-.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up link demo check check-dashboard test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda clean
+.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up link demo setup-runner runner test-runner check check-dashboard test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,20 @@ setup-test: ## All that, and what the tests need: cargo-lambda, MiniStack, moto,
 # Of the whole workspace, so that the dependencies have the features with which the tests use them, and are compiled once.
 build: ## Compile the local host, and the example that the tests start
 	@cargo build --locked --workspace --bin ioc --bin push-agent
+
+setup-runner: ## All that, and what the runner needs: bubblewrap, Claude Code, Codex
+	@$(PYTHON) infra/local/setup.py --runner
+
+# A workspace of its own, like the example that trains, until `ioc up` starts it.
+RUNNER := --locked --manifest-path runner/Cargo.toml --target-dir target/runner
+
+runner: ## Compile the runner (runner/README.md) into target/runner
+	@cargo build $(RUNNER) --bin ioc-runner
+
+test-runner: setup-runner ## The runner's formatting, lints and tests, with real agents in real sandboxes
+	@cargo fmt --manifest-path runner/Cargo.toml --check
+	@cargo clippy $(RUNNER) --all-targets -- -D warnings
+	@cargo test $(RUNNER)
 
 # A workspace of its own with a target of its own: two minutes of compiling that nothing else needs.
 lora-trainer: ## Compile the example that trains, for the test that runs it and for COMMAND_TRAINER

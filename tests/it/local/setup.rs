@@ -27,8 +27,8 @@ impl Setup {
     fn run(&self) -> Output {
         let own = self.folder.join("bin");
         let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&paths::path()))).unwrap();
-        // With servers of one's own nothing is taken from PyPI.
-        let given = [("DATABASE_URL", "postgres://given"), ("REDIS_URL", "redis://given")];
+        // With servers and a bubblewrap of one's own nothing is taken from PyPI.
+        let given = [("DATABASE_URL", "postgres://given"), ("REDIS_URL", "redis://given"), ("BWRAP", "/given/bwrap")];
         let script = paths::root().unwrap().join("infra/local/setup.py");
         let mut command = Command::new("python3");
         command.arg(script).arg("--local").arg(self.folder.join("local")).env("PATH", path).envs(given);
@@ -155,6 +155,7 @@ fn no_requirement_names_a_registry_host() {
     let root = paths::root().unwrap();
     for file in [
         "requirements.txt",
+        "requirements-sandbox.txt",
         "requirements-test.txt",
         "opencode/package.json",
         "opencode/package-lock.json",

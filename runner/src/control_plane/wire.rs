@@ -1,0 +1,185 @@
+//! What is sent to the control plane and received from it. Unknown fields of answers are ignored, as the protocol asks.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The registration of one program of this runner as an agent.
+#[derive(Clone, Debug, Serialize)]
+pub struct Registration {
+    pub protocol_version: &'static str,
+    /// The name of the agent: capital letters, digits and hyphens.
+    pub name: String,
+    /// The version of the runner.
+    pub version: String,
+    pub agent_type: &'static str,
+    pub capabilities: Vec<String>,
+    /// How many sessions it works on at once.
+    pub capacity: u32,
+    /// What people see of the runner: its programs, isolation and machine.
+    pub metadata: Map<String, Value>,
+}
+
+/// The answer to a registration.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RegisteredAgent {
+    pub agent_id: String,
+    pub auth_token: String,
+    #[serde(default = "default_heartbeat")]
+    pub heartbeat_interval_seconds: f64,
+}
+
+/// The interval of a server that does not name one.
+fn default_heartbeat() -> f64 {
+    30.0
+}
+
+/// What a claim received.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ClaimedTasks {
+    #[serde(default)]
+    pub tasks: Vec<Task>,
+}
+
+/// One run of a session.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Task {
+    pub task_id: String,
+    pub session_id: String,
+    pub context: TaskContext,
+    #[serde(default)]
+    pub requirements: TaskRequirements,
+    pub timeout_seconds: u64,
+    pub lease: Lease,
+}
+
+/// The work of a task.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct TaskContext {
+    #[serde(default)]
+    pub prompt: String,
+    pub workspace: Option<TaskWorkspace>,
+    pub parent_summary: Option<String>,
+    pub continuation: Option<Continuation>,
+}
+
+/// Where to work.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct TaskWorkspace {
+    pub repository: Option<String>,
+    #[serde(rename = "ref")]
+    pub reference: Option<String>,
+    pub directory: Option<String>,
+}
+
+/// The point from which the work continues.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Continuation {
+    #[serde(default)]
+    pub patch: String,
+    #[serde(default)]
+    pub summary: String,
+}
+
+/// What the session asks for.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct TaskRequirements {
+    /// As `provider/model`.
+    pub model: Option<String>,
+    pub memory_limit_mb: Option<u64>,
+}
+
+/// The right to work on the task.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Lease {
+    pub token: i64,
+}
+
+/// A report. Empty, it renews the lease.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    pub lease_token: i64,
+    pub seq: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogEntry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
+    pub tokens_used: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<String>,
+    /// The number of the newest message that was taken.
+    pub received: i64,
+}
+
+/// An entry of the session's log.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LogEntry {
+    /// `debug`, `info`, `warning` or `error`.
+    pub level: &'static str,
+    pub message: String,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Question {
+    pub question_id: String,
+    /// `input`, `approval` or `auth`.
+    pub kind: &'static str,
+    pub text: String,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub details: Value,
+}
+
+/// The answer to a report.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ReportAnswer {
+    /// The task is to be ended, with whatever exists.
+    #[serde(default)]
+    pub cancel: bool,
+    #[serde(default)]
+    pub messages: Vec<Message>,
+}
+
+/// What a person says to the agent. It is repeated until a report acknowledges its number.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Message {
+    pub number: i64,
+    pub text: Option<String>,
+    pub answer: Option<Answer>,
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Answer {
+    pub question_id: String,
+    /// `approve` or `deny`.
+    pub decision: Option<String>,
+    pub text: Option<String>,
+}
+
+/// The result of a task.
+#[derive(Clone, Debug, Serialize)]
+pub struct TaskResult {
+    pub task_id: String,
+    pub lease_token: i64,
+    /// `completed` or `failed`.
+    pub status: &'static str,
+    pub artifacts: Vec<Artifact>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_data: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+    pub execution_time_ms: u64,
+    pub tokens_used: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<String>,
+}
+
+/// A file that was uploaded before.
+#[derive(Clone, Debug, Serialize)]
+pub struct Artifact {
+    pub path: String,
+    pub sha256: String,
+    pub mime_type: &'static str,
+}

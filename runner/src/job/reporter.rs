@@ -1,0 +1,235 @@
+//! Reports on one task: keeps its lease, sends what happens in order, and receives what people say.
+
+use std::{
+    collections::VecDeque,
+    time::Duration,
+};
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use crate::control_plane::{
+    CallError, CallFailure, ControlPlane,
+    wire::{Answer, Report, ReportAnswer, Task},
+};
+
+use super::transcript::Entry;
+
+/// How often the lease is renewed if nothing happens.
+const RENEWAL: Duration = Duration::from_secs(15);
+
+/// The pause after a report that could not be delivered, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long reports may fail before the task counts as lost: then its lease has ended, and another agent may have it.
+const PATIENCE: Duration = Duration::from_secs(110);
+
+/// What the job has to report.
+#[derive(Debug)]
+pub enum Notice {
+    /// Something that happened.
+    Entry(Entry),
+    /// The usage so far.
+    Usage { tokens: i64, cost_usd: Option<String> },
+}
+
+/// What the control plane wants from the job.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// A person says something to the agent.
+    Say(String),
+    /// A person answered a question.
+    Answer { question_id: String, granted: bool },
+    /// End the work, and deliver what exists.
+    Cancel,
+    /// The task is another's now: end the work, and deliver nothing.
+    Abandon,
+}
+
+/// Sends reports until the notices end, then everything that is left. Returns whether the task is still ours.
+pub async fn report_until_end(
+    plane: &ControlPlane,
+    task: &Task,
+    mut notices: mpsc::Receiver<Notice>,
+    commands: mpsc::Sender<Command>,
+) -> bool {
+    let mut reporter = Reporter::new(plane, task, commands);
+    loop {
+        let more = tokio::select! {
+            notice = notices.recv() => notice,
+            () = sleep_until(reporter.due) => { reporter.must_send = true; None }
+        };
+        match more {
+            Some(notice) => reporter.take(notice),
+            None if !reporter.must_send => break,
+            None => {}
+        }
+        while let Ok(notice) = notices.try_recv() {
+            reporter.take(notice);
+        }
+        if !reporter.send_all().await {
+            return false;
+        }
+    }
+    reporter.send_all().await
+}
+
+struct Reporter<'a> {
+    plane: &'a ControlPlane,
+    task: &'a Task,
+    commands: mpsc::Sender<Command>,
+    waiting: VecDeque<Entry>,
+    report: Report,
+    /// When the lease is renewed at the latest.
+    due: Instant,
+    must_send: bool,
+    is_cancelled: bool,
+    reached_at: Instant,
+}
+
+impl<'a> Reporter<'a> {
+    fn new(plane: &'a ControlPlane, task: &'a Task, commands: mpsc::Sender<Command>) -> Self {
+        let report = Report { lease_token: task.lease.token, ..Report::default() };
+        let now = Instant::now();
+        Self {
+            plane,
+            task,
+            commands,
+            waiting: VecDeque::new(),
+            report,
+            due: now,
+            must_send: false,
+            is_cancelled: false,
+            reached_at: now,
+        }
+    }
+
+    fn take(&mut self, notice: Notice) {
+        match notice {
+            Notice::Entry(entry) => self.waiting.push_back(entry),
+            Notice::Usage { tokens, cost_usd } => {
+                self.report.tokens_used = self.report.tokens_used.max(tokens);
+                self.report.cost_usd = cost_usd.or_else(|| self.report.cost_usd.take());
+            }
+        }
+    }
+
+    /// Sends what waits, one report after the other. False when the task is lost.
+    async fn send_all(&mut self) -> bool {
+        while self.must_send || !self.waiting.is_empty() {
+            self.fill();
+            if !self.deliver().await {
+                let _ = self.commands.send(Command::Abandon).await;
+                return false;
+            }
+            self.must_send = false;
+            self.due = Instant::now() + RENEWAL;
+        }
+        true
+    }
+
+    /// Puts a message and a log entry that follow each other into the next report.
+    fn fill(&mut self) {
+        self.report.seq += 1;
+        (self.report.message, self.report.log, self.report.question) = (None, None, None);
+        while let Some(next) = self.waiting.front() {
+            let fits = match next {
+                Entry::Log(_) => self.report.log.is_none() && self.report.message.is_none(),
+                Entry::Message(_) => self.report.message.is_none(),
+                Entry::Question(_) => self.report.message.is_none() && self.report.log.is_none(),
+            };
+            if !fits || self.report.question.is_some() {
+                break;
+            }
+            match self.waiting.pop_front() {
+                Some(Entry::Message(text)) => self.report.message = Some(text),
+                Some(Entry::Log(entry)) => self.report.log = Some(entry),
+                Some(Entry::Question(question)) => self.report.question = Some(question),
+                None => break,
+            }
+        }
+    }
+
+    /// Repeats a report until it arrives. The number makes a repetition harmless.
+    async fn deliver(&mut self) -> bool {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.plane.report(&self.task.task_id, &self.report).await {
+                Ok(answer) => {
+                    self.reached_at = Instant::now();
+                    self.obey(answer).await;
+                    return true;
+                }
+                Err(error) if error.failure.is_transient() && self.reached_at.elapsed() < PATIENCE => {
+                    tracing::warn!(%error, task.id = self.task.task_id, "a report is sent again");
+                    tokio::time::sleep(pause_of(&error).unwrap_or(pause)).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Err(error) if error.failure == CallFailure::Refused => {
+                    // A part of it breaks a rule; the others are not to be lost with it.
+                    tracing::error!(%error, task.id = self.task.task_id, "a report was refused and is left out");
+                    return true;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, task.id = self.task.task_id, "the task is lost");
+                    return false;
+                }
+            }
+        }
+    }
+
+    async fn obey(&mut self, answer: ReportAnswer) {
+        for message in answer.messages {
+            if message.number > self.report.received {
+                self.report.received = message.number;
+                if let Some(command) = command_of(message.text, message.answer) {
+                    let _ = self.commands.send(command).await;
+                }
+                // Acknowledged at once: a message that is not is repeated with each answer.
+                self.must_send = true;
+            }
+        }
+        if answer.cancel && !self.is_cancelled {
+            self.is_cancelled = true;
+            let _ = self.commands.send(Command::Cancel).await;
+        }
+    }
+}
+
+fn pause_of(error: &CallError) -> Option<Duration> {
+    match error.failure {
+        CallFailure::Busy { retry_after } => retry_after.map(|pause| pause.min(LONGEST_PAUSE)),
+        _ => None,
+    }
+}
+
+fn command_of(text: Option<String>, answer: Option<Answer>) -> Option<Command> {
+    match answer {
+        Some(answer) => {
+            let granted = answer.decision.as_deref() == Some("approve");
+            Some(Command::Answer { question_id: answer.question_id, granted })
+        }
+        None => text.map(Command::Say),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_grants_only_by_the_word_approve() {
+        let answer = |decision: Option<&str>| {
+            let decision = decision.map(str::to_owned);
+            command_of(None, Some(Answer { question_id: "1".into(), decision, text: Some("approve".into()) }))
+        };
+        let expected = |granted| Some(Command::Answer { question_id: "1".into(), granted });
+        assert_eq!((answer(Some("approve")), answer(Some("deny"))), (expected(true), expected(false)));
+        assert_eq!((answer(None), answer(Some("yes"))), (expected(false), expected(false)));
+        assert_eq!(command_of(Some("Go on.".into()), None), Some(Command::Say("Go on.".into())));
+        assert_eq!(command_of(None, None), None);
+    }
+}

@@ -1,0 +1,12 @@
+//! Coding agents as configuration: which program, what it finds in its environment and in its HOME, and which form of
+//! the model's API it speaks. A new agent that speaks ACP needs an entry of a file, never code.
+
+mod built_in;
+mod home;
+mod program;
+mod program_file;
+mod template;
+
+pub use built_in::{ProgramLocations, built_in_programs};
+pub use program::{AgentLaunch, AgentProgram, ModelEndpoint, ModelProtocol, ProgramError, ProgramOverlay};
+pub use program_file::parse_program_file;

@@ -1,0 +1,145 @@
+//! One program, and how it is prepared for a session.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{home::write_files, template::Template};
+use crate::acp::PermissionPolicy;
+
+/// The form of the model's API that a program speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelProtocol {
+    /// `POST /v1/chat/completions` of OpenAI.
+    OpenaiChat,
+    /// `POST /v1/responses` of OpenAI.
+    OpenaiResponses,
+    /// `POST /v1/messages` of Anthropic.
+    Anthropic,
+}
+
+/// Where a program reaches its model, and which one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelEndpoint {
+    /// Such as `http://127.0.0.1:4100`, without `/v1` and without a slash at the end.
+    pub base_url: String,
+    /// The name of the model as its provider has it.
+    pub model: String,
+    /// The key that the program sends. The gateway of the runner replaces it with the real one.
+    pub api_key_placeholder: String,
+}
+
+/// A coding agent that speaks ACP over its standard input and output.
+///
+/// The texts of `environment` and `files` are templates. They may use `{base_url}`, `{model}`, `{api_key_placeholder}`,
+/// `{home}`, and `{permission.KIND}` with a kind of tools, such as `{permission.execute}`, which is `allow`, `ask` or
+/// `deny`. All other braces stand for themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentProgram {
+    /// The name that sessions and environments use, such as `codex`.
+    pub name: String,
+    /// The program and what always follows it.
+    pub command: Vec<String>,
+    /// Further arguments.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// The environment of the process, which sees nothing of the runner's own. HOME is added.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Files in its HOME, by their paths relative to it.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+    /// The entries that hold instead where the permissions of a session do not allow everything.
+    #[serde(default)]
+    pub asking: ProgramOverlay,
+    /// Folders that it must be able to read.
+    #[serde(default)]
+    pub read_only: Vec<PathBuf>,
+    /// How it speaks to its model.
+    pub protocol: ModelProtocol,
+    /// The mode that is chosen for each new session, such as the one in which the agent asks for permission.
+    #[serde(default)]
+    pub mode: Option<String>,
+}
+
+/// Entries that replace those of a program with the same names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProgramOverlay {
+    /// Of the environment.
+    pub environment: BTreeMap<String, String>,
+    /// Of the files.
+    pub files: BTreeMap<String, String>,
+}
+
+/// A prepared program, ready to be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentLaunch {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// The whole environment of the process.
+    pub environment: BTreeMap<String, String>,
+    /// The files and folders that were written in HOME, so that a caller can give them to another user.
+    pub written: Vec<PathBuf>,
+}
+
+/// Why a program cannot be prepared or read. [`code`](Self::code) is stable.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// The name of the model or its address could change the meaning of a file that it is written into.
+    #[error("{what} {value:?} has characters that cannot stand there")]
+    UnsafeValue { what: &'static str, value: String },
+    /// A path of a file leads out of HOME.
+    #[error("the file {path:?} of the program {program} does not lie in its HOME")]
+    PathOutsideHome { program: String, path: String },
+    /// A file cannot be written.
+    #[error("{path} cannot be written: {error}")]
+    WriteFailed { path: PathBuf, error: std::io::Error },
+    /// A file of programs is wrong.
+    #[error("the file of programs is wrong: {reason}")]
+    InvalidFile { reason: String },
+}
+
+impl ProgramError {
+    /// The stable text of the code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnsafeValue { .. } => "PROGRAM_UNSAFE_VALUE",
+            Self::PathOutsideHome { .. } => "PROGRAM_PATH_OUTSIDE_HOME",
+            Self::WriteFailed { .. } => "PROGRAM_WRITE_FAILED",
+            Self::InvalidFile { .. } => "PROGRAM_FILE_INVALID",
+        }
+    }
+}
+
+impl AgentProgram {
+    /// Writes the program's files into a HOME and says how to start it. `home` is where the runner sees HOME and
+    /// `home_inside` where the agent sees it; they differ in a sandbox. May be repeated with the same HOME, while no
+    /// agent runs in it.
+    pub fn prepare(
+        &self,
+        home: &Path,
+        home_inside: &Path,
+        endpoint: &ModelEndpoint,
+        policy: &PermissionPolicy,
+    ) -> Result<AgentLaunch, ProgramError> {
+        let template = Template::new(home_inside, endpoint, policy)?;
+        let asking = if policy.allows_everything() { ProgramOverlay::default() } else { self.asking.clone() };
+        let fill = |texts: BTreeMap<String, String>| -> BTreeMap<String, String> {
+            texts.into_iter().map(|(name, text)| (name, template.fill(&text))).collect()
+        };
+        let mut files = self.files.clone();
+        files.extend(asking.files);
+        let written = write_files(&self.name, home, &fill(files))?;
+        let mut environment = self.environment.clone();
+        environment.extend(asking.environment);
+        environment.insert("HOME".into(), "{home}".into());
+        let command = self.command.iter().chain(&self.arguments).cloned().collect();
+        Ok(AgentLaunch { command, environment: fill(environment), written })
+    }
+}

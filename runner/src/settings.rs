@@ -1,0 +1,157 @@
+//! The settings of a runner: what its command line and its environment say.
+
+use std::{
+    path::PathBuf,
+    thread::available_parallelism,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    gateway::{Credential, ModelAllowList, Protocol, Provider, ProviderKey},
+    programs::ModelProtocol,
+};
+
+/// `ioc-runner start`: takes work of a control plane until it is stopped
+#[derive(Clone, Debug, clap::Args)]
+pub struct RunnerSettings {
+    /// The URL of the control plane
+    #[arg(long, env = "IOC_URL")]
+    pub url: String,
+    /// The key of a person, with which the programs are registered at the first start
+    #[arg(long, env = "IOC_KEY", hide_env_values = true)]
+    pub key: Option<String>,
+    /// The name of the runner: capital letters, digits and hyphens
+    #[arg(long, env = "RUNNER_NAME", default_value = "RUNNER")]
+    pub name: String,
+    /// The folder for mirrors, workspaces and identities
+    #[arg(long, env = "RUNNER_DATA", default_value = ".local/runner")]
+    pub data: PathBuf,
+    /// How many sessions it works on at once; as many as the machine bears by default
+    #[arg(long, env = "RUNNER_SLOTS")]
+    pub slots: Option<usize>,
+    /// The programs to offer, such as opencode; all that are installed by default
+    #[arg(long = "program", env = "RUNNER_PROGRAMS", value_delimiter = ',')]
+    pub programs: Vec<String>,
+    /// A file with further programs
+    #[arg(long, env = "RUNNER_PROGRAM_FILE")]
+    pub program_file: Option<PathBuf>,
+    /// Where the programs were installed
+    #[arg(long, env = "RUNNER_INSTALLED", default_value = ".local")]
+    pub installed: PathBuf,
+    /// The program bwrap
+    #[arg(long, env = "RUNNER_BUBBLEWRAP")]
+    pub bubblewrap: Option<PathBuf>,
+    /// Folders from which sessions may take files, separated by colons
+    #[arg(long, env = "RUNNER_FOLDERS", value_delimiter = ':')]
+    pub folders: Vec<PathBuf>,
+    /// The model where a session names none, as its provider has it
+    #[arg(long, env = "RUNNER_MODEL")]
+    pub model: Option<String>,
+    /// The key for Anthropic
+    #[arg(long, env = "ANTHROPIC_API_KEY", hide_env_values = true)]
+    pub anthropic_key: Option<String>,
+    /// Another address for Anthropic
+    #[arg(long, env = "ANTHROPIC_BASE_URL", default_value = "https://api.anthropic.com/v1")]
+    pub anthropic_url: String,
+    /// The key for OpenAI
+    #[arg(long, env = "OPENAI_API_KEY", hide_env_values = true)]
+    pub openai_key: Option<String>,
+    /// Another address for OpenAI
+    #[arg(long, env = "OPENAI_BASE_URL", default_value = "https://api.openai.com/v1")]
+    pub openai_url: String,
+}
+
+/// How many bytes of memory a session is expected to take.
+const BYTES_PER_SLOT: u64 = 1536 * 1024 * 1024;
+
+impl RunnerSettings {
+    /// Checks what the command line cannot.
+    pub fn check(&self) -> Result<()> {
+        let good = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
+        if !(3..=40).contains(&self.name.len()) || !self.name.bytes().all(good) {
+            bail!("the name {:?} must have 3 to 40 capital letters, digits and hyphens", self.name);
+        }
+        if self.slots == Some(0) {
+            bail!("a runner without slots takes no work: set --slots to 1 or more");
+        }
+        Ok(())
+    }
+
+    /// The number of slots: as configured, else two per processor, as far as the memory allows.
+    pub fn count_slots(&self) -> usize {
+        self.slots.unwrap_or_else(|| {
+            let processors = available_parallelism().map_or(1, usize::from);
+            let by_memory = read_memory().map_or(usize::MAX, |bytes| usize::try_from(bytes / BYTES_PER_SLOT).unwrap_or(1));
+            (processors * 2).min(by_memory).max(1)
+        })
+    }
+
+    /// The providers for which there is a key.
+    pub fn providers(&self) -> Vec<Provider> {
+        let anthropic = self.anthropic_key.as_deref().map(|key| Provider {
+            name: "anthropic".to_owned(),
+            base_url: self.anthropic_url.trim_end_matches('/').to_owned(),
+            protocols: vec![Protocol::Messages],
+            credential: Credential::ApiKey(ProviderKey::new(key)),
+            models: ModelAllowList::All,
+        });
+        let openai = self.openai_key.as_deref().map(|key| Provider {
+            name: "openai".to_owned(),
+            base_url: self.openai_url.trim_end_matches('/').to_owned(),
+            protocols: vec![Protocol::ChatCompletions, Protocol::Responses],
+            credential: Credential::Bearer(ProviderKey::new(key)),
+            models: ModelAllowList::All,
+        });
+        anthropic.into_iter().chain(openai).collect()
+    }
+
+    /// Whether a program can reach a model.
+    pub fn has_provider_for(&self, protocol: ModelProtocol) -> bool {
+        match protocol {
+            ModelProtocol::Anthropic => self.anthropic_key.is_some(),
+            ModelProtocol::OpenaiChat | ModelProtocol::OpenaiResponses => self.openai_key.is_some(),
+        }
+    }
+}
+
+/// The memory of the machine in bytes.
+fn read_memory() -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:")).context("no MemTotal")?;
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
+    Ok(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        settings: RunnerSettings,
+    }
+
+    fn settings(arguments: &[&str]) -> RunnerSettings {
+        Line::parse_from(["ioc-runner", "--url", "http://here"].iter().chain(arguments)).settings
+    }
+
+    #[test]
+    fn a_name_that_the_control_plane_would_refuse_is_refused_at_once() {
+        for (name, is_good) in [("LAPTOP-1", true), ("laptop", false), ("A", false), ("A_B_C", false)] {
+            assert_eq!(settings(&["--name", name]).check().is_ok(), is_good, "{name}");
+        }
+        settings(&["--slots", "0"]).check().unwrap_err();
+    }
+
+    #[test]
+    fn a_provider_exists_only_with_its_key() {
+        let names = |arguments: &[&str]| settings(arguments).providers().into_iter().map(|one| one.name).collect::<Vec<_>>();
+        assert_eq!(names(&["--anthropic-key", "k"]), ["anthropic"]);
+        assert_eq!(names(&["--openai-key", "k", "--anthropic-key", "k"]), ["anthropic", "openai"]);
+        assert!(settings(&["--slots", "3"]).count_slots() == 3 && settings(&[]).count_slots() >= 1);
+    }
+}

@@ -1,0 +1,92 @@
+//! A runner that is root, and agents of another user. These tests need root and say so where it is missing.
+
+use std::{fs, os::unix::fs::MetadataExt, process::Command};
+
+use nix::unistd::geteuid;
+use runner::workspace::{Owner, Workspace, WorkspaceSource};
+
+use crate::fixture::{Fixture, assert_same_files, changed, folder_source, repository_source, run};
+
+const OWNER: Owner = Owner { uid: 65534, gid: 65534 };
+
+/// Runs a script in the work tree as the agents' user.
+fn run_as_owner(workspace: &Workspace, script: &str) -> String {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script]);
+    command.current_dir(workspace.work_tree()).env("HOME", "/nonexistent").env("GIT_CONFIG_NOSYSTEM", "1");
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null");
+    let output = command.output().expect("setpriv");
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
+#[tokio::test]
+async fn agents_of_another_user_can_work_and_are_collected_as_that_user() {
+    if !geteuid().is_root() {
+        eprintln!("skipped: only root can run agents as another user");
+        return;
+    }
+    let fixture = Fixture::with(|settings| settings.owner = Some(OWNER));
+    let library = fixture.repository("lib", "echo l > l");
+    let repository = fixture.repository("r", "echo a > a");
+    let add =
+        format!("git -c protocol.file.allow=always submodule add -q {} lib; git commit -qm lib", library.display());
+    run(&repository, &add);
+    let workspace = fixture.prepare("s1", &repository_source(&repository)).await;
+    assert_eq!(workspace.warnings(), []);
+    let foreign = format!("find {} ! -uid 65534 | head -3", fixture.data().join("sessions/s1").display());
+    assert_eq!(run(fixture.path(), &foreign), fixture.data().join("sessions/s1/meta/borrowed").display().to_string());
+    run_as_owner(
+        &workspace,
+        "git status --porcelain; echo b > b; git add b; git commit -qm b; echo c > c; git stash -q -u; git stash pop -q",
+    );
+    run_as_owner(
+        &workspace,
+        "git config core.fsmonitor 'id -u > ../mark'; git log --oneline; echo x > lib/x; echo s > s; chmod 000 s",
+    );
+    let work = workspace.collect().await.unwrap();
+    assert_eq!(changed(&work), ["b", "c", "lib/x"]);
+    assert_eq!(work.omitted.len(), 1, "the file that its owner cannot read");
+    assert!(!fixture.data().join("sessions/s1/mark").exists());
+    fs::remove_file(workspace.work_tree().join("s")).unwrap();
+    assert_same_files(&fixture.apply(&repository, &work), &workspace.work_tree());
+    workspace.bundle(&fixture.path().join("bundle")).await.unwrap();
+    fixture.workspaces.remove("s1").await.unwrap();
+    assert!(!fixture.data().join("sessions/s1").exists());
+}
+
+#[tokio::test]
+async fn a_copied_folder_and_an_empty_source_can_be_worked_in_by_another_user() {
+    if !geteuid().is_root() {
+        eprintln!("skipped: only root can run agents as another user");
+        return;
+    }
+    let fixture = Fixture::with(|settings| settings.owner = Some(OWNER));
+    let folder = fixture.source("plain");
+    fs::create_dir(&folder).unwrap();
+    run(&folder, "echo a > a; chmod 700 . a");
+    for (session, source) in [("s1", folder_source(&folder)), ("s2", WorkspaceSource::default())] {
+        let workspace = fixture.prepare(session, &source).await;
+        run_as_owner(&workspace, "echo b > b; git add b; git commit -qm b; git fsck; git log --oneline");
+        assert_eq!(changed(&workspace.collect().await.unwrap()), ["b"]);
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_is_not_writable_for_agents_and_a_folder_of_another_user_is_a_source() {
+    if !geteuid().is_root() {
+        eprintln!("skipped: only root can run agents as another user");
+        return;
+    }
+    let fixture = Fixture::with(|settings| settings.owner = Some(OWNER));
+    let repository = fixture.repository("r", "echo a > a");
+    run(&repository, "chown -R 65533:65533 .");
+    let workspace = fixture.prepare("s1", &repository_source(&repository)).await;
+    let objects = workspace.borrowed_objects()[0].display().to_string();
+    let attempt = format!(
+        "touch {objects}/x 2>/dev/null && echo written; rm -rf {objects} 2>/dev/null; git log --oneline | wc -l"
+    );
+    assert_eq!(run_as_owner(&workspace, &attempt), "1");
+    assert_eq!(fs::metadata(fixture.data().join("mirrors")).unwrap().mode() & 0o7777, 0o750);
+    assert_eq!(fs::metadata(workspace.work_tree()).unwrap().mode() & 0o7777, 0o700);
+}
