@@ -73,7 +73,7 @@ check: needed ## The inner loop: formatting, lints, and the tests that need Post
 	@$(TIMED) 'formatting' $(MAKE) --no-print-directory fmt
 	@$(TIMED) 'lints' $(MAKE) --no-print-directory lint
 	@if [ -d dashboard/node_modules ]; then $(TIMED) 'dashboard' $(MAKE) --no-print-directory check-dashboard; fi
-	@$(TIMED) 'tests' $(IOC) services -- $(REPEATING) $(TEST) -- --skip faults:: --skip lambda:: --skip local:: --skip opencode:: --skip ports::
+	@$(TIMED) 'tests' $(IOC) services -- $(REPEATING) $(TEST) -- --skip faults:: --skip fuzz:: --skip killed:: --skip lambda:: --skip local:: --skip opencode:: --skip ports::
 
 test: needed ## Everything: formatting, lints, the template, all tests, against real servers of their own
 	@$(TIMED) 'setup and build' $(MAKE) --no-print-directory -j2 setup-test build
