@@ -49,13 +49,15 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Start(settings) => {
             let stop = CancellationToken::new();
             let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-            let ended = stop.clone();
-            tokio::spawn(async move {
-                tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
-                tracing::info!("the runner takes no further work, and finishes what has begun");
-                ended.cancel();
-            });
-            service::run(*settings, stop).await
+            let mut work = std::pin::pin!(service::run(*settings, stop.clone()));
+            tokio::select! {
+                ended = &mut work => return ended,
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            tracing::info!("the runner takes no further work, and finishes what has begun");
+            stop.cancel();
+            work.await
         }
     }
 }

@@ -1,11 +1,6 @@
 //! The runner at work: registers its programs, claims tasks while slots are free, and drains when it is stopped.
 
-use std::{
-    collections::BTreeSet,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
@@ -119,7 +114,8 @@ async fn identify(
     }
     let key = settings.key.as_deref().context("a key is needed to register the runner: set IOC_KEY")?;
     let mut metadata = Map::new();
-    for (field, value) in [("program", json!(program.name)), ("isolation", json!("sandbox")), ("runner", json!(settings.name))]
+    for (field, value) in
+        [("program", json!(program.name)), ("isolation", json!("sandbox")), ("runner", json!(settings.name))]
     {
         metadata.insert(field.to_owned(), value);
     }
@@ -167,7 +163,9 @@ impl Worker {
         let mut jobs = JoinSet::new();
         loop {
             while jobs.try_join_next().is_some() {}
-            let Some(Ok(slot)) = stop.run_until_cancelled(worker.slots.free.clone().acquire_owned()).await else { break };
+            let Some(Ok(slot)) = stop.run_until_cancelled(worker.slots.free.clone().acquire_owned()).await else {
+                break;
+            };
             let Some(claimed) = stop.run_until_cancelled(worker.plane.claim(1, CLAIM_WAIT)).await else { break };
             match claimed {
                 Ok(tasks) => {

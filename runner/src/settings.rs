@@ -1,9 +1,6 @@
 //! The settings of a runner: what its command line and its environment say.
 
-use std::{
-    path::PathBuf,
-    thread::available_parallelism,
-};
+use std::{path::PathBuf, thread::available_parallelism};
 
 use anyhow::{Context, Result, bail};
 
@@ -82,7 +79,8 @@ impl RunnerSettings {
     pub fn count_slots(&self) -> usize {
         self.slots.unwrap_or_else(|| {
             let processors = available_parallelism().map_or(1, usize::from);
-            let by_memory = read_memory().map_or(usize::MAX, |bytes| usize::try_from(bytes / BYTES_PER_SLOT).unwrap_or(1));
+            let by_memory =
+                read_memory().map_or(usize::MAX, |bytes| usize::try_from(bytes / BYTES_PER_SLOT).unwrap_or(1));
             (processors * 2).min(by_memory).max(1)
         })
     }
@@ -149,7 +147,8 @@ mod tests {
 
     #[test]
     fn a_provider_exists_only_with_its_key() {
-        let names = |arguments: &[&str]| settings(arguments).providers().into_iter().map(|one| one.name).collect::<Vec<_>>();
+        let names =
+            |arguments: &[&str]| settings(arguments).providers().into_iter().map(|one| one.name).collect::<Vec<_>>();
         assert_eq!(names(&["--anthropic-key", "k"]), ["anthropic"]);
         assert_eq!(names(&["--openai-key", "k", "--anthropic-key", "k"]), ["anthropic", "openai"]);
         assert!(settings(&["--slots", "3"]).count_slots() == 3 && settings(&[]).count_slots() >= 1);

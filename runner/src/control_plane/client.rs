@@ -122,6 +122,7 @@ async fn read_problem(response: Response) -> CallError {
     let problem: Value = response.json().await.unwrap_or_default();
     let text = |field: &str| problem[field].as_str().unwrap_or_default();
     let (code, detail, remedy) = (text("code"), text("detail"), text("remedy"));
-    let message = format!("the control plane refused the call ({status} {code}): {detail} {remedy} {}", problem["errors"]);
+    let message =
+        format!("the control plane refused the call ({status} {code}): {detail} {remedy} {}", problem["errors"]);
     CallError { failure: CallFailure::of_answer(status, code, retry_after), message }
 }

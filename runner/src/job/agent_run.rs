@@ -24,9 +24,7 @@ use crate::{
     },
     gateway::{Gateway, GatewayEvent, GatewaySpec},
     programs::ModelEndpoint,
-    sandbox::{
-        AgentProgram, RunningSandbox, SandboxEnd, SandboxSpec, grant_session_folders,
-    },
+    sandbox::{AgentProgram, RunningSandbox, SandboxEnd, SandboxSpec, grant_session_folders},
     workspace::Workspace,
 };
 
@@ -78,7 +76,8 @@ impl AgentRun<'_> {
         let end = match self.start().await {
             Err(end) => end,
             Ok(agent) => {
-                let mut turns = Turns { run: self, agent, notices, usage: &mut usage, transcript: Transcript::default() };
+                let mut turns =
+                    Turns { run: self, agent, notices, usage: &mut usage, transcript: Transcript::default() };
                 let end = turns.take_all(limit, orders).await;
                 turns.agent.connection.close_input();
                 turns.agent.sandbox.stop();
@@ -116,9 +115,8 @@ impl AgentRun<'_> {
         spec.environment = launch.environment.into_iter().map(|(name, text)| (name.into(), text.into())).collect();
         let bubblewrap = &self.context.bubblewrap;
         grant_session_folders(bubblewrap, &spec).map_err(|error| failed(error.code(), &error))?;
-        let mut sandbox = RunningSandbox::start(bubblewrap, &spec, &program)
-            .await
-            .map_err(|error| failed(error.code(), &error))?;
+        let mut sandbox =
+            RunningSandbox::start(bubblewrap, &spec, &program).await.map_err(|error| failed(error.code(), &error))?;
         let (Some(output), Some(input)) = (sandbox.stdout.take(), sandbox.stdin.take()) else {
             return Err(failed("SANDBOX_FAILED", &"the agent has no standard input and output"));
         };
@@ -307,15 +305,15 @@ impl Turns<'_> {
             }
             GatewayEvent::AuthenticationFailed { provider } => {
                 let text = format!("{provider} refuses the key of the runner.");
-                let _ = self.notices.send(log("error", text)).await;
+                let _ = self.notices.send(log("error", &text)).await;
             }
             GatewayEvent::RateLimited { provider, status, .. } => {
                 let text = format!("{provider} asks to wait ({status}).");
-                let _ = self.notices.send(log("warning", text)).await;
+                let _ = self.notices.send(log("warning", &text)).await;
             }
             GatewayEvent::ModelRefused { model } => {
                 let text = format!("The session may not use the model {model}.");
-                let _ = self.notices.send(log("warning", text)).await;
+                let _ = self.notices.send(log("warning", &text)).await;
             }
         }
     }
@@ -331,7 +329,8 @@ async fn answer(connection: &AgentConnection, question_id: &str, granted: bool) 
 
 fn first_prompt(run: &AgentRun<'_>) -> String {
     let context = &run.job.task.context;
-    let earlier = context.continuation.as_ref().map(|continued| continued.summary.as_str()).filter(|text| !text.is_empty());
+    let earlier =
+        context.continuation.as_ref().map(|continued| continued.summary.as_str()).filter(|text| !text.is_empty());
     let parent = context.parent_summary.as_deref().filter(|text| !text.is_empty());
     let before = [
         parent.map(|text| format!("The session that this one belongs to came to: {text}")),

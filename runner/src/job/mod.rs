@@ -99,9 +99,9 @@ async fn work_on(
         Err(error) => return RunOutcome::failed(error.code(), error.message()),
     };
     for warning in workspace.warnings() {
-        let _ = notices.send(log("warning", warning.message.clone())).await;
+        let _ = notices.send(log("warning", &warning.message)).await;
     }
-    let _ = notices.send(log("info", format!("The workspace is ready after {} ms.", milliseconds(began)))).await;
+    let _ = notices.send(log("info", &format!("The workspace is ready after {} ms.", milliseconds(began)))).await;
     let run = AgentRun { context, job, folder, workspace: &workspace };
     let limit = Duration::from_secs(job.task.timeout_seconds);
     let (end, tokens, cost_usd) = run.drive(limit, &notices, orders).await;
@@ -126,7 +126,7 @@ fn source_of(task: &Task) -> WorkspaceSource {
     }
 }
 
-fn log(level: &'static str, message: String) -> Notice {
+fn log(level: &'static str, message: &str) -> Notice {
     Notice::Entry(Entry::Log(LogEntry { level, message: message.chars().take(10_000).collect() }))
 }
 

@@ -1,9 +1,6 @@
 //! Reports on one task: keeps its lease, sends what happens in order, and receives what people say.
 
-use std::{
-    collections::VecDeque,
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::{
     sync::mpsc,

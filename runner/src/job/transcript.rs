@@ -43,7 +43,7 @@ impl Transcript {
             AgentUpdate::Message { message_id, text } => self.add_piece(message_id, &text),
             AgentUpdate::ToolCall(call) | AgentUpdate::ToolCallUpdate(call) => {
                 let mut entries = self.close_message();
-                entries.extend(self.add_call(call));
+                entries.extend(self.add_call(&call));
                 entries
             }
             AgentUpdate::PermissionRequest(request) => {
@@ -95,7 +95,7 @@ impl Transcript {
     }
 
     /// A call is reported when it ends, under the title that it had.
-    fn add_call(&mut self, call: ToolCallReport) -> Option<Entry> {
+    fn add_call(&mut self, call: &ToolCallReport) -> Option<Entry> {
         if let Some(title) = call.title.clone().or_else(|| call.name.clone()) {
             self.calls.insert(call.id.clone(), title);
         }
