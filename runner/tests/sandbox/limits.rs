@@ -155,7 +155,7 @@ async fn a_runner_that_is_killed_leaves_no_process_of_its_agents() {
 }
 
 #[tokio::test]
-#[ignore = "a measurement: cargo test --release -p runner --test sandbox -- --ignored --nocapture milliseconds"]
+#[ignore = "a measurement: cargo test --release --manifest-path runner/Cargo.toml --test sandbox -- --ignored --nocapture milliseconds"]
 #[expect(clippy::print_stdout, reason = "the figures are for people")]
 async fn a_sandbox_starts_within_300_milliseconds() {
     let mut times = Vec::new();

@@ -194,7 +194,7 @@ async fn a_read_only_folder_in_a_private_one_is_seen_and_is_not_hidden_by_the_wo
     assert_eq!(output, "borrowed\n");
 
     let mut session = Prepared::new();
-    session.spec.read_only = vec!["/work/main".into(), "/home/agent/tools".into()];
+    session.spec.read_only = vec!["/work/tools".into(), "/home/agent/tools".into()];
     assert_eq!((session.spec.inner_work_tree(), session.spec.inner_home()), ("/workspace", "/ioc/home"));
     session.spec.read_only = vec!["/workshop".into()];
     assert_eq!(session.spec.inner_work_tree(), "/work");
