@@ -8,7 +8,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::program::ProgramError;
+use super::error::ProgramError;
 
 /// Writes the files by their paths relative to HOME, readable for their owner alone. Returns what it has written, each
 /// folder before what lies in it.

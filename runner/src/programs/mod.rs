@@ -2,11 +2,15 @@
 //! the model's API it speaks. A new agent that speaks ACP needs an entry of a file, never code.
 
 mod built_in;
+mod endpoint;
+mod error;
 mod home;
 mod program;
 mod program_file;
 mod template;
 
 pub use built_in::{ProgramLocations, built_in_programs};
-pub use program::{AgentLaunch, AgentProgram, ModelEndpoint, ModelProtocol, ProgramError, ProgramOverlay};
+pub use endpoint::ModelEndpoint;
+pub use error::ProgramError;
+pub use program::{AgentLaunch, AgentProgram, ModelProtocol, ProgramOverlay};
 pub use program_file::parse_program_file;

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{home::write_files, template::Template};
+use super::{endpoint::ModelEndpoint, error::ProgramError, home::write_files, template::Template};
 use crate::acp::PermissionPolicy;
 
 /// The form of the model's API that a program speaks.
@@ -20,17 +20,6 @@ pub enum ModelProtocol {
     OpenaiResponses,
     /// `POST /v1/messages` of Anthropic.
     Anthropic,
-}
-
-/// Where a program reaches its model, and which one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelEndpoint {
-    /// Such as `http://127.0.0.1:4100`, without `/v1` and without a slash at the end.
-    pub base_url: String,
-    /// The name of the model as its provider has it.
-    pub model: String,
-    /// The key that the program sends. The gateway of the runner replaces it with the real one.
-    pub api_key_placeholder: String,
 }
 
 /// A coding agent that speaks ACP over its standard input and output.
@@ -86,35 +75,6 @@ pub struct AgentLaunch {
     pub environment: BTreeMap<String, String>,
     /// The files and folders that were written in HOME, so that a caller can give them to another user.
     pub written: Vec<PathBuf>,
-}
-
-/// Why a program cannot be prepared or read. [`code`](Self::code) is stable.
-#[derive(Debug, thiserror::Error)]
-pub enum ProgramError {
-    /// The name of the model or its address could change the meaning of a file that it is written into.
-    #[error("{what} {value:?} has characters that cannot stand there")]
-    UnsafeValue { what: &'static str, value: String },
-    /// A path of a file leads out of HOME.
-    #[error("the file {path:?} of the program {program} does not lie in its HOME")]
-    PathOutsideHome { program: String, path: String },
-    /// A file cannot be written.
-    #[error("{path} cannot be written: {error}")]
-    WriteFailed { path: PathBuf, error: std::io::Error },
-    /// A file of programs is wrong.
-    #[error("the file of programs is wrong: {reason}")]
-    InvalidFile { reason: String },
-}
-
-impl ProgramError {
-    /// The stable text of the code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::UnsafeValue { .. } => "PROGRAM_UNSAFE_VALUE",
-            Self::PathOutsideHome { .. } => "PROGRAM_PATH_OUTSIDE_HOME",
-            Self::WriteFailed { .. } => "PROGRAM_WRITE_FAILED",
-            Self::InvalidFile { .. } => "PROGRAM_FILE_INVALID",
-        }
-    }
 }
 
 impl AgentProgram {

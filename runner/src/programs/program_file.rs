@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::program::{AgentProgram, ProgramError};
+use super::{error::ProgramError, program::AgentProgram};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

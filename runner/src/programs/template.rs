@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::program::{ModelEndpoint, ProgramError};
+use super::{endpoint::ModelEndpoint, error::ProgramError};
 use crate::acp::{PermissionPolicy, PermissionRule, ToolKind};
 
 /// The longest value.

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
-use super::reply::{Answer, CREATED, NumberedCall, StreamPart, TOKENS};
+use super::answer::{Answer, CREATED, NumberedCall, StreamPart, TOKENS};
 
 fn usage() -> Value {
     json!({

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::reply::{Answer, NumberedCall, StreamPart, TOKENS};
+use super::answer::{Answer, NumberedCall, StreamPart, TOKENS};
 
 /// Anthropic counts what is cached apart from the input.
 fn usage(output: u32) -> Value {

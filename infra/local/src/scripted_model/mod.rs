@@ -6,6 +6,7 @@
 //! has for them, so that a script does the same with every agent. A prompt without a script gets a small real change to
 //! its repository, so that the way of a session can be seen without a key.
 
+mod answer;
 mod chat;
 mod conversation;
 mod messages;
@@ -131,7 +132,7 @@ async fn models() -> Json<Value> {
 }
 
 async fn count_tokens() -> Json<Value> {
-    Json(json!({"input_tokens": reply::TOKENS.input}))
+    Json(json!({"input_tokens": answer::TOKENS.input}))
 }
 
 async fn complete_chat(State(memory): State<Arc<Memory>>, headers: HeaderMap, raw: Bytes) -> Response {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::reply::{Answer, CREATED, NumberedCall, StreamPart, TOKENS};
+use super::answer::{Answer, CREATED, NumberedCall, StreamPart, TOKENS};
 
 fn usage() -> Value {
     json!({
