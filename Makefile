@@ -6,7 +6,7 @@ PYTHON ?= python3
 TIMED := sh infra/local/timed.sh
 
 .DEFAULT_GOAL := help
-.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up link demo setup-runner runner test-runner check check-dashboard test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda clean
+.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up link demo check check-dashboard test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,32 +19,18 @@ help: ## List the targets
 needed: ## Is everything on this machine that must be there beforehand? One message names all that is not
 	@PYTHON='$(PYTHON)' sh infra/local/needed.sh
 
-setup: ## Install what is missing into .local: PostgreSQL, Valkey, OpenCode, ripgrep
+setup: ## Install what is missing into .local: PostgreSQL, Valkey, bubblewrap, OpenCode, ripgrep
 	@$(PYTHON) infra/local/setup.py
 
 dashboard: ## Build the dashboard into dashboard/out, where its sources are newer than that
 	@$(PYTHON) infra/local/setup.py --dashboard
 
-setup-test: ## All that, and what the tests need: cargo-lambda, MiniStack, moto, cfn-lint, cargo-deny, Schemathesis, the A2A SDK, Redocly, Spectral, Chromium, fonts
+setup-test: ## All that, and what the tests need: cargo-lambda, MiniStack, moto, cfn-lint, cargo-deny, Schemathesis, the A2A SDK, Claude Code, Codex, Redocly, Spectral, Chromium, fonts
 	@$(PYTHON) infra/local/setup.py --test
 
 # Of the whole workspace, so that the dependencies have the features with which the tests use them, and are compiled once.
-build: ## Compile the local host, and the example that the tests start
-	@cargo build --locked --workspace --bin ioc --bin push-agent
-
-setup-runner: ## All that, and what the runner needs: bubblewrap, Claude Code, Codex
-	@$(PYTHON) infra/local/setup.py --runner
-
-# A workspace of its own, like the example that trains, until `ioc up` starts it.
-RUNNER := --locked --manifest-path runner/Cargo.toml --target-dir target/runner
-
-runner: ## Compile the runner (runner/README.md) into target/runner
-	@cargo build $(RUNNER) --bin ioc-runner
-
-test-runner: setup-runner ## The runner's formatting, lints and tests, with real agents in real sandboxes
-	@cargo fmt --manifest-path runner/Cargo.toml --check
-	@cargo clippy $(RUNNER) --all-targets -- -D warnings
-	@cargo test $(RUNNER)
+build: ## Compile the local host, the runner, and the example that the tests start
+	@cargo build --locked --workspace --bin ioc --bin ioc-runner --bin push-agent
 
 # A workspace of its own with a target of its own: two minutes of compiling that nothing else needs.
 lora-trainer: ## Compile the example that trains, for the test that runs it and for COMMAND_TRAINER

@@ -278,10 +278,9 @@ def alone(local):
 
 
 def missing(local, given):
-    groups = [Servers(local), Agent(local)]
-    groups += [TestTools(local), Browser(local), Fonts(local), OpenapiLinters(local)] if given.test else []
+    groups = [Servers(local), Sandbox(local), Agent(local)]
+    groups += [TestTools(local), Browser(local), Fonts(local), OpenapiLinters(local), AcpAgents(local)] if given.test else []
     groups += [Dashboard(local)] if given.test or given.dashboard else []
-    groups += [Sandbox(local), AcpAgents(local)] if given.runner else []
     return [group for group in groups if group.wanted() and not group.ready()]
 
 
@@ -303,7 +302,6 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--test", action="store_true", help="also what the tests and `make lambda` need")
     arguments.add_argument("--dashboard", action="store_true", help="also the dashboard, built")
-    arguments.add_argument("--runner", action="store_true", help="also what the runner needs: bubblewrap and agents")
     arguments.add_argument("--local", type=pathlib.Path, default=CHECKOUT / ".local", help="where to (default: .local)")
     given = arguments.parse_args()
     try:

@@ -20,7 +20,6 @@ mod fuzz;
 mod golden_sql;
 mod hardening;
 mod host;
-
 mod idempotency;
 mod identity;
 mod isolation;
@@ -38,6 +37,7 @@ mod problems;
 mod queue_order;
 mod quota;
 mod random;
+mod runner;
 mod sessions;
 mod state_machine;
 mod tenancy;

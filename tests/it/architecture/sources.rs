@@ -9,8 +9,16 @@ use std::{
 use super::reader::read;
 
 /// The folders whose sources obey the rules.
-const FOLDERS: [&str; 6] =
-    ["examples/push-agent/src", "functions/src", "infra/local/src", "shared/src", "tests/harness", "tests/it"];
+const FOLDERS: [&str; 8] = [
+    "examples/push-agent/src",
+    "functions/src",
+    "infra/local/src",
+    "runner/src",
+    "runner/tests",
+    "shared/src",
+    "tests/harness",
+    "tests/it",
+];
 
 pub(super) static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(read_all);
 
@@ -104,7 +112,7 @@ pub(super) fn is_of_tests(path: &str) -> bool {
 pub(super) fn area(path: &str) -> String {
     let parts: Vec<_> = path.split('/').collect();
     let depth = match parts[0] {
-        "examples" | "functions" | "infra" | "shared" | "tests" if parts.len() > 2 => 2,
+        "examples" | "functions" | "infra" | "runner" | "shared" | "tests" if parts.len() > 2 => 2,
         _ => 1,
     };
     parts[..depth].join("/")

@@ -9,7 +9,7 @@ use std::{
 
 use runner::workspace::{ChangeKind, OmissionReason, WorkspaceSource};
 
-use crate::fixture::{Fixture, assert_same_files, changed, folder_source, repository_source, run};
+use super::fixture::{Fixture, assert_same_files, changed, folder_source, repository_source, run};
 
 #[tokio::test]
 async fn every_kind_of_change_is_in_a_patch_that_applies() {

@@ -12,7 +12,7 @@ use std::{
 
 use proptest::{collection::vec, prelude::*};
 
-use crate::fixture::{Fixture, assert_same_files, repository_source, run};
+use super::fixture::{Fixture, assert_same_files, repository_source, run};
 
 /// One change of a work tree.
 #[derive(Clone, Debug)]

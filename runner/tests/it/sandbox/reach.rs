@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use crate::support::{Prepared, Session, programs};
+use super::support::{Prepared, Session, programs};
 use runner::sandbox::{
     AgentUser, Enforcement, Isolation, SandboxEnd, SandboxPrograms, grant_work_tree, probe_isolation, reclaim_work_tree,
 };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use crate::fixture::{Fixture, changed, repository_source, run};
+use super::fixture::{Fixture, changed, repository_source, run};
 
 #[tokio::test]
 async fn a_damaged_mirror_is_replaced_and_stays_for_those_who_borrow_from_it() {

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use runner::workspace::{Workspace, WorkspaceSource};
 
-use crate::fixture::{Fixture, repository_source, run};
+use super::fixture::{Fixture, repository_source, run};
 
 /// The titles of the kept commits since the base, newest first, read in the source repository from a bundle.
 async fn kept_titles(fixture: &Fixture, repository: &Path, workspace: &Workspace) -> String {

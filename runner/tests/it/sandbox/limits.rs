@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Prepared, Session, processes_with, wait_until_none};
+use super::support::{Prepared, Session, processes_with, wait_until_none};
 use runner::sandbox::{ExceededLimit, LimitKind, SandboxEnd};
 
 const MEGABYTE: u64 = 1024 * 1024;
@@ -134,7 +134,12 @@ async fn a_runner_that_is_killed_leaves_no_process_of_its_agents() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("marker");
     let mut parent: Child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "limits::the_killed_process_runs_an_agent_and_prints_its_marker", "--skip"])
+        .args([
+            "--ignored",
+            "--exact",
+            "sandbox::limits::the_killed_process_runs_an_agent_and_prints_its_marker",
+            "--skip",
+        ])
         .arg(&file)
         .stdout(Stdio::null())
         .spawn()
@@ -155,7 +160,7 @@ async fn a_runner_that_is_killed_leaves_no_process_of_its_agents() {
 }
 
 #[tokio::test]
-#[ignore = "a measurement: cargo test --release --manifest-path runner/Cargo.toml --test sandbox -- --ignored --nocapture milliseconds"]
+#[ignore = "a measurement: cargo test --release --package runner --test it -- --ignored --nocapture milliseconds"]
 #[expect(clippy::print_stdout, reason = "the figures are for people")]
 async fn a_sandbox_starts_within_300_milliseconds() {
     let mut times = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::fixture::{Fixture, assert_same_files, changed, commit, repository_source, run};
+use super::fixture::{Fixture, assert_same_files, changed, commit, repository_source, run};
 
 /// A repository with a submodule at `deps/lib`, which has one of its own at `inner`.
 fn nested(fixture: &Fixture) -> std::path::PathBuf {

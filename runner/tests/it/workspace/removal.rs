@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use runner::workspace::{WorkspaceSource, Workspaces};
 
-use crate::fixture::{Fixture, changed, repository_source, run};
+use super::fixture::{Fixture, changed, repository_source, run};
 
 fn sessions(fixture: &Fixture) -> Vec<String> {
     let entries = fs::read_dir(fixture.data().join("sessions")).expect("sessions").flatten();

@@ -1,23 +1,12 @@
-//! The driver of agents with the real programs: OpenCode, Claude Code and Codex, each offline against the scripted
-//! model. `make setup-test` installs them.
-//!
-//! The scripted model is the one of the local host. Its folder is compiled in, because a dependency on the local host
-//! would be a circle.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test that uses them")]
-
-#[path = "../../infra/local/src/scripted_model/mod.rs"]
-#[expect(dead_code, unreachable_pub, unused_imports, reason = "the local host uses all of it, from outside")]
-mod scripted_model;
-mod support;
+//! The driver of agents with the real programs.
 
 use std::time::Duration;
 
+use super::support::{AgentFixture, script, wait_until};
 use runner::acp::{
     AgentUpdate, PermissionAnswer, PermissionPolicy, PermissionRule, ToolKind, ToolStatus, TurnEndReason,
 };
 use serde_json::json;
-use support::{AgentFixture, script, wait_until};
 
 fn ask_before_changes() -> PermissionPolicy {
     PermissionPolicy::allow_all()

@@ -4,7 +4,7 @@ use std::fs;
 
 use runner::workspace::WorkspaceSource;
 
-use crate::fixture::{Fixture, changed, commit, repository_source, run};
+use super::fixture::{Fixture, changed, commit, repository_source, run};
 
 /// Configuration that runs a program at every occasion that git has.
 fn traps(mark: &str) -> String {

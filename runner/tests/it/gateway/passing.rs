@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::support::{Asked, Provided, Setup, call};
+use super::support::{Asked, Provided, Setup, call};
 use axum::http::StatusCode;
 use runner::gateway::{GatewayEvent, ModelAllowList, Protocol, TokenUsage};
 use serde_json::{Value, json};
@@ -241,10 +241,10 @@ async fn a_dropped_gateway_ends_its_streams_and_removes_its_socket() {
 }
 
 #[tokio::test]
-#[ignore = "a measurement: cargo test --release --manifest-path runner/Cargo.toml --test gateway -- --ignored --nocapture"]
+#[ignore = "a measurement: cargo test --release --package runner --test it -- --ignored --nocapture"]
 #[expect(clippy::print_stdout, reason = "the figures are for people")]
 async fn the_gateway_adds_less_than_3_ms_to_a_chunk() {
-    let (direct, through) = crate::support::measure_chunks(300).await;
+    let (direct, through) = super::support::measure_chunks(300).await;
     println!("median per chunk: direct {direct:?}, through the gateway {through:?}");
     assert!(through.saturating_sub(direct) < Duration::from_millis(3));
 }

@@ -26,7 +26,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::scripted_model::{ScriptedModel, serve};
+use local::scripted_model::{ScriptedModel, serve};
 
 /// How long anything of an agent may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_mins(1);

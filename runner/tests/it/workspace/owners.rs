@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::MetadataExt, process::Command};
 use nix::unistd::geteuid;
 use runner::workspace::{Owner, Workspace, WorkspaceSource};
 
-use crate::fixture::{Fixture, assert_same_files, changed, folder_source, repository_source, run};
+use super::fixture::{Fixture, assert_same_files, changed, folder_source, repository_source, run};
 
 const OWNER: Owner = Owner { uid: 65534, gid: 65534 };
 

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::fixture::{Fixture, repository_source, run};
+use super::fixture::{Fixture, repository_source, run};
 
 #[tokio::test]
 #[ignore = "a measurement, which needs 600 MB and half a minute"]

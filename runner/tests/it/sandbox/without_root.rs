@@ -6,7 +6,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use runner::sandbox::{AgentUser, SandboxEnd, SandboxPrograms};
 
-use crate::support::{Prepared, programs};
+use super::support::{Prepared, programs};
 
 const USER: u32 = 65531;
 
@@ -60,7 +60,7 @@ async fn a_runner_without_root_makes_the_same_sandbox_with_its_own_user() {
     let folder = tempfile::tempdir().unwrap();
     copy_programs(folder.path());
     let mut command = Command::new(folder.path().join("test"));
-    command.args(["--ignored", "--exact", "without_root::the_process_without_root_runs_an_agent", "--skip"]);
+    command.args(["--ignored", "--exact", "sandbox::without_root::the_process_without_root_runs_an_agent", "--skip"]);
     command.arg(folder.path()).current_dir("/");
     if nix::unistd::geteuid().is_root() {
         use std::os::unix::process::CommandExt;

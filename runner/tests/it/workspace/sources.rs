@@ -4,7 +4,7 @@ use std::fs;
 
 use runner::workspace::{WorkspaceError, WorkspaceSource};
 
-use crate::fixture::{Fixture, assert_same_files, changed, commit, folder_source, repository_source, run};
+use super::fixture::{Fixture, assert_same_files, changed, commit, folder_source, repository_source, run};
 
 #[tokio::test]
 async fn a_repository_is_checked_out_at_its_default_branch() {

@@ -10,7 +10,7 @@ use axum::{
 use runner::workspace::{ErrorCategory, WorkspaceError, WorkspaceSource};
 use tokio::{net::TcpListener, time::sleep};
 
-use crate::fixture::{Fixture, run};
+use super::fixture::{Fixture, run};
 
 fn source(address: SocketAddr, path: &str) -> WorkspaceSource {
     WorkspaceSource { repository: Some(format!("http://{address}/{path}")), ..WorkspaceSource::default() }

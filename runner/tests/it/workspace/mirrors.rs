@@ -16,7 +16,7 @@ use nix::{
 use runner::workspace::{ErrorCategory, WorkspaceError, Workspaces};
 use tokio::time::sleep;
 
-use crate::fixture::{Fixture, changed, repository_source, run};
+use super::fixture::{Fixture, changed, repository_source, run};
 
 /// Makes the next fetch stop in the middle of the objects for some seconds, once.
 fn stall_next_fetch(fixture: &Fixture, seconds: u32) {
@@ -164,7 +164,7 @@ async fn a_mirror_is_left_alone_while_the_git_of_a_killed_runner_still_writes_to
     let repository = large_repository(&fixture);
     stall_next_fetch(&fixture, 3);
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "mirrors::the_runner_to_be_killed_prepares", "--ignored"]);
+    command.args(["--exact", "workspace::mirrors::the_runner_to_be_killed_prepares", "--ignored"]);
     let mut runner = command.env("IOC_TEST_FOLDER", fixture.path()).spawn().unwrap();
     wait_for_partial_pack(&fixture.data()).await;
     runner.kill().unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 
 use runner::workspace::{Workspace, WorkspaceError};
 
-use crate::fixture::{Fixture, assert_same_files, changed, repository_source, run, try_run};
+use super::fixture::{Fixture, assert_same_files, changed, repository_source, run, try_run};
 
 async fn prepared(fixture: &Fixture, session: &str) -> Workspace {
     let repository = fixture.source("r");

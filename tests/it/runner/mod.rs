@@ -1,0 +1,5 @@
+//! The runner with the real programs that it drives: OpenCode, Claude Code and Codex, each offline against the scripted
+//! model. `make setup-test` installs them.
+
+mod agents;
+mod support;
