@@ -6,7 +6,7 @@ PYTHON ?= python3
 TIMED := sh infra/local/timed.sh
 
 .DEFAULT_GOAL := help
-.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up link demo check check-dashboard test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda clean
+.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up link demo check check-dashboard clippy deny-where-installed lint-openapi-where-installed test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,13 +53,24 @@ REPEATING := $(PYTHON) infra/local/run_tests.py
 TEST := cargo test --locked --workspace --no-fail-fast --lib --test it
 export RUST_TEST_THREADS ?= 6
 
+# What `make check` leaves to `make test`: agents, functions and local hosts as programs of their own, faults, trainings,
+# and single tests that take many seconds (docs/testing.md).
+LEFT_OUT := faults:: fine_tuning:: fuzz:: killed:: lambda:: local:: opencode:: ports:: runner:: \
+	examples:: experiments:: hostile_text:: slow:: removal:: \
+	a_flood_of_calls the_official_sdk the_openapi_3_1_document two_hundred_concurrent
+UNLESS_PASSED := sh infra/local/unless_passed.sh
+
 # Each step says its seconds; docs/testing.md has the budgets.
-check: needed ## The inner loop: formatting, lints, and the tests that need Postgres and Redis alone
+check: needed ## The inner loop: formatting, lints of what has changed, and the tests that need Postgres and Redis alone
 	@$(TIMED) 'setup and build' $(MAKE) --no-print-directory -j2 setup build
 	@$(TIMED) 'formatting' $(MAKE) --no-print-directory fmt
-	@$(TIMED) 'lints' $(MAKE) --no-print-directory lint
-	@if [ -d dashboard/node_modules ]; then $(TIMED) 'dashboard' $(MAKE) --no-print-directory check-dashboard; fi
-	@$(TIMED) 'tests' $(IOC) services -- $(REPEATING) $(TEST) -- --skip faults:: --skip fuzz:: --skip killed:: --skip lambda:: --skip local:: --skip opencode:: --skip ports::
+	@$(TIMED) 'lints' $(MAKE) --no-print-directory clippy
+	@$(TIMED) 'dependencies' $(UNLESS_PASSED) dependencies Cargo.lock deny.toml -- $(MAKE) --no-print-directory deny-where-installed
+	@$(TIMED) 'OpenAPI' $(UNLESS_PASSED) openapi docs/openapi.json infra/local/openapi -- $(MAKE) --no-print-directory lint-openapi-where-installed
+	@if [ -d dashboard/node_modules ]; then \
+		$(TIMED) 'dashboard' $(UNLESS_PASSED) dashboard dashboard docs/openapi.json -- $(MAKE) --no-print-directory check-dashboard; \
+	fi
+	@$(TIMED) 'tests' $(IOC) services -- $(REPEATING) $(TEST) -- $(foreach name,$(LEFT_OUT),--skip $(name))
 
 test: needed ## Everything: formatting, lints, the template, all tests, against real servers of their own
 	@$(TIMED) 'setup and build' $(MAKE) --no-print-directory -j2 setup-test build
@@ -67,7 +78,7 @@ test: needed ## Everything: formatting, lints, the template, all tests, against 
 	@$(TIMED) 'lints' $(MAKE) --no-print-directory lint
 	@$(TIMED) 'template' $(MAKE) --no-print-directory lint-template
 	@$(TIMED) 'example that trains' $(MAKE) --no-print-directory lora-trainer
-	@$(TIMED) 'tests' $(IOC) services -- $(REPEATING) $(TEST)
+	@$(TIMED) 'tests' $(IOC) services -- $(REPEATING) $(TEST) --test parts
 	@$(TIMED) 'dashboard' $(MAKE) --no-print-directory check-dashboard
 	@$(TIMED) 'dashboard in a browser' $(MAKE) --no-print-directory e2e
 
@@ -92,9 +103,15 @@ fmt: ## Is every file formatted? (cargo fmt does it)
 	@cargo fmt --all --check
 	@cargo fmt --manifest-path examples/lora-trainer/Cargo.toml --check
 
-lint: ## Does clippy agree? And, where `make setup-test` has put them, cargo-deny and the linters of the document?
+lint: clippy deny-where-installed lint-openapi-where-installed ## Does clippy agree? And, where `make setup-test` has put them, cargo-deny and the linters of the document?
+
+clippy:
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
+
+deny-where-installed:
 	@if [ -x .local/venv-test/bin/cargo-deny ]; then $(MAKE) --no-print-directory deny; fi
+
+lint-openapi-where-installed:
 	@if [ -f .local/openapi/.stamp ]; then $(MAKE) --no-print-directory lint-openapi; fi
 
 # Advisories are left out: their database is a git repository, and only package registries can be counted on here.

@@ -26,7 +26,8 @@ impl Database {
         let client = migrations::connect_owner(&admin).await.expect("Postgres answers");
         // A copy needs the template to itself for a moment: several at once take turns.
         client.execute("select pg_advisory_lock(1)", &[]).await.expect("a lock");
-        let made = client.batch_execute(&format!("create database {name} template {template}")).await;
+        let made =
+            client.batch_execute(&format!("create database {name} template {template} strategy file_copy")).await;
         client.execute("select pg_advisory_unlock(1)", &[]).await.expect("a lock");
         made.expect("a database");
         Self { url: login(&admin, &name), owner_url: with_name(&admin, &name), name: Some(name) }

@@ -16,6 +16,7 @@ use crate::{
         tenants::draft::parse_slug,
     },
     kernel::{
+        canonical_json::to_canonical_json,
         error::{Code, Error, Result},
         id::{SessionId, TenantId},
     },
@@ -65,7 +66,7 @@ pub async fn find_active_tenant(engine: &Engine, named: &str) -> Result<(TenantI
 /// Processes a message once: creates a session, answers its question, or sends it another prompt.
 pub async fn accept_message(engine: &Engine, caller: &Caller, said: &Message) -> Result<SessionId, A2aRefusal> {
     message::check_message(said)?;
-    let body = serde_json::to_value(said).map_err(Error::from)?.to_string();
+    let body = to_canonical_json(said).map_err(Error::from)?;
     // A client that uses an id for another message means another message: only copies of one are the same.
     let key = format!("a2a:{}", hex::encode(Sha256::digest(&body)));
     let request = idempotency::KeyedRequest { key: &key, method: "A2A", target: "message:send", body: body.as_bytes() };

@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod backoff;
 pub mod calendar;
+pub mod canonical_json;
 pub mod clock;
 #[cfg(test)]
 pub(crate) mod cost;

@@ -6,7 +6,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     agents::contract::{Finish, LogLevel, Phase, Question, QuestionKind, TranscriptEntry},
-    kernel::failure::{Category, Failure},
+    kernel::{
+        canonical_json::to_canonical_json,
+        failure::{Category, Failure},
+    },
 };
 
 use super::{
@@ -97,7 +100,7 @@ fn build_question(task: &Task, kind: QuestionKind, otherwise: &str) -> Question 
 /// message has no id.
 pub(super) fn question_id(task: &Task) -> String {
     let named = task.status.message.as_ref().map(|message| message.message_id.as_str()).filter(|id| !id.is_empty());
-    let said = || json!([task.id, task.status.timestamp, task.status.message]).to_string();
+    let said = || to_canonical_json(&(&task.id, &task.status.timestamp, &task.status.message)).unwrap_or_default();
     let what = named.map_or_else(said, |id| format!("{}/{id}", task.id));
     hex::encode(&Sha256::digest(what)[..16])
 }

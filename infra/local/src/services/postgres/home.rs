@@ -43,7 +43,8 @@ impl Home {
     pub(super) fn open(kept: Option<&Path>) -> Result<Self> {
         let account = account()?;
         let (programs, version) = programs(account)?;
-        let folder = kept.map_or_else(|| paths::temporary("postgres"), |folder| reachable(folder, account))?;
+        let folder =
+            kept.map_or_else(|| paths::temporary_in_memory("postgres"), |folder| reachable(folder, account))?;
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be created", folder.display()))?;
         give(&folder, account)?;
         let password = kept.map_or_else(|| Ok(secret()), |folder| kept_secret(&folder.with_extension("password")))?;

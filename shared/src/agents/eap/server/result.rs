@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::kernel::{
+    canonical_json::to_canonical_json,
     error::{Result, ValidationErrors},
     id::ExternalTaskId,
     text::{is_git_folder, is_misleading},
@@ -172,7 +173,7 @@ impl TaskOutcome {
 
     /// A hash that identifies the result, whatever the lease and the order of fields.
     pub fn hash(&self) -> Result<Vec<u8>> {
-        let content = serde_json::to_vec(&(&self.kept, self.tokens, self.cost_micros))?;
+        let content = to_canonical_json(&(&self.kept, self.tokens, self.cost_micros))?;
         Ok(Sha256::digest(content).to_vec())
     }
 }
@@ -330,6 +331,17 @@ mod tests {
         assert_eq!(duration(json!(1e300)).unwrap(), MAX_EXECUTION_TIME_MS);
         assert_eq!(duration(json!(i64::MAX)).unwrap(), MAX_EXECUTION_TIME_MS);
         assert_eq!(duration(json!(-1.5)).unwrap_err().fields()[0].field, "execution_time_ms");
+    }
+
+    #[test]
+    fn a_result_is_the_same_whatever_the_order_of_its_fields() {
+        let hash = |text: &str| {
+            let output: Value = serde_json::from_str(text).unwrap();
+            result(&json!({"output_data": output})).unwrap().hash().unwrap()
+        };
+        let sent = hash(r#"{"text": "done", "files": {"a": 1, "b": 2}}"#);
+        assert_eq!(sent, hash(r#"{"files": {"b": 2, "a": 1}, "text": "done"}"#));
+        assert_ne!(sent, hash(r#"{"files": {"b": 1, "a": 2}, "text": "done"}"#));
     }
 
     #[test]

@@ -24,7 +24,7 @@ struct TestAgent {
 impl TestAgent {
     fn start(behaviour: &str, limits: ConnectionLimits) -> Self {
         let policy = PermissionPolicy::allow_all().with_rule(ToolKind::Execute, PermissionRule::Ask);
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/acp/agent.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parts/acp/agent.py");
         let mut command = Command::new("python3");
         command.arg(script).arg(behaviour).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -160,7 +160,7 @@ async fn a_runner_that_is_killed_leaves_no_process_of_its_agents() {
 }
 
 #[tokio::test]
-#[ignore = "a measurement: cargo test --release --package runner --test it -- --ignored --nocapture milliseconds"]
+#[ignore = "a measurement: cargo test --release --package runner --test parts -- --ignored --nocapture milliseconds"]
 #[expect(clippy::print_stdout, reason = "the figures are for people")]
 async fn a_sandbox_starts_within_300_milliseconds() {
     let mut times = Vec::new();
