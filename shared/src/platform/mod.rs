@@ -10,4 +10,5 @@ pub mod object_store;
 pub mod postgres;
 pub mod queue;
 pub mod redis;
+pub(crate) mod tls;
 pub mod variables;

@@ -13,9 +13,12 @@ use super::{
     settings::Settings,
     wire::{Agent, Message, PermissionRequest, Providers, QuestionRequest, Session, Statuses},
 };
-use crate::kernel::{
-    failure::{Category, Failure},
-    lenient_json::read_lenient,
+use crate::{
+    kernel::{
+        failure::{Category, Failure},
+        lenient_json::read_lenient,
+    },
+    platform::tls::http_client_builder,
 };
 
 /// Why a call came to nothing.
@@ -63,12 +66,14 @@ pub(super) struct Client {
 
 /// Connections to a server of our own network.
 pub(super) fn connections() -> Result<reqwest::Client, Failure> {
-    reqwest::Client::builder()
+    let failed = |error: String| Failure::new(Category::Internal, "AGENT_SETTINGS", error);
+    http_client_builder()
+        .map_err(|error| failed(error.to_string()))?
         .connect_timeout(Duration::from_secs(5))
         .no_proxy() // an agent stands in our own network
         .redirect(reqwest::redirect::Policy::none()) // the password goes to nobody else
         .build()
-        .map_err(|error| Failure::new(Category::Internal, "AGENT_SETTINGS", error.to_string()))
+        .map_err(|error| failed(error.to_string()))
 }
 
 impl Client {

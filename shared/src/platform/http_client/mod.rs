@@ -20,7 +20,10 @@ use reqwest::{
 };
 
 use self::address::{Block, is_public};
-use crate::kernel::error::{Error, Result};
+use crate::{
+    kernel::error::{Error, Result},
+    platform::tls::http_client_builder,
+};
 
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
@@ -117,7 +120,7 @@ impl Outbound {
     pub fn new(allowed: AllowedDestinations, lookup: Arc<dyn Lookup>) -> Result<Self> {
         let allowed = Arc::new(allowed);
         let client = |guarded| {
-            Client::builder()
+            http_client_builder()?
                 .dns_resolver(Resolver { allowed: allowed.clone(), lookup: lookup.clone(), guarded })
                 .redirect(redirect::Policy::none())
                 // A proxy would connect without this check.

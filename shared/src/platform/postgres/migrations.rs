@@ -61,7 +61,7 @@ pub async fn connect_owner(url: &str) -> Result<Client> {
     let config: tokio_postgres::Config =
         url.parse().map_err(|_| Error::new(Code::InternalError, "The owner's database URL is not a Postgres URL."))?;
     if matches!(config.get_ssl_mode(), SslMode::Require) {
-        let (client, connection) = config.connect(crate::platform::postgres::tls_connector(None)?).await?;
+        let (client, connection) = config.connect(crate::platform::tls::postgres_connector(None)?).await?;
         spawn_connection(connection);
         return Ok(client);
     }

@@ -10,7 +10,6 @@ mod pool;
 mod preamble;
 mod shares;
 mod statement;
-mod tls;
 mod transaction;
 pub mod unit_of_work;
 
@@ -18,7 +17,6 @@ pub(crate) use self::{
     commit::in_unit_of_work,
     error::{is_of_postgres, refused_with},
     statement::{DeferredClass, OwnedStatement},
-    tls::tls_connector,
 };
 pub use self::{
     error::OnConstraint,

@@ -5,9 +5,12 @@ use std::time::Duration;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
 use tokio_postgres::{Config, NoTls, Row, config::SslMode};
 
-use crate::kernel::{
-    error::{Code, Error, Result},
-    id::TenantId,
+use crate::{
+    kernel::{
+        error::{Code, Error, Result},
+        id::TenantId,
+    },
+    platform::tls::postgres_connector,
 };
 
 use super::{
@@ -16,7 +19,6 @@ use super::{
     preamble::TransactionPreamble,
     shares::{PoolShares, PooledClient},
     statement::Params,
-    tls::tls_connector,
     transaction::Tx,
     unit_of_work::UnitOfWork,
 };
@@ -51,7 +53,7 @@ impl Db {
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match config.get_ssl_mode() {
             SslMode::Disable | SslMode::Prefer => Manager::from_config(config, NoTls, manager_config),
-            _ => Manager::from_config(config, tls_connector(settings.ca_file.as_deref())?, manager_config),
+            _ => Manager::from_config(config, postgres_connector(settings.ca_file.as_deref())?, manager_config),
         };
         let wait = Some(POOL_PATIENCE);
         let shares = PoolShares::of_pool(settings.connections, POOL_PATIENCE);

@@ -6,6 +6,8 @@ use reqwest::{Url, header, redirect::Policy};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use crate::platform::tls::http_client_builder;
+
 use super::{issuer::Issuer, trusted_url::check_referred_url};
 
 /// The timeout of discovering and fetching the keys together.
@@ -76,7 +78,8 @@ impl Fetcher {
         if let Some(client) = self.0.get() {
             return Ok(client);
         }
-        let client = reqwest::Client::builder()
+        let client = http_client_builder()
+            .map_err(|error| error.to_string())?
             .connect_timeout(TIMEOUT)
             .no_proxy() // a proxy variable must not decide whose keys are trusted
             .redirect(Policy::none())

@@ -16,6 +16,7 @@ use crate::{
         error::{self, Error},
         failure::{Category, Failure},
     },
+    platform::tls::http_client_builder,
     training::trainers::trouble::{ProviderResponse, provider_failure, send_request, transient_failure},
 };
 
@@ -67,7 +68,7 @@ struct AwsRefusal {
 
 impl SageMakerClient {
     pub(super) fn new(settings: AwsSettings, clock: Clock) -> error::Result<Self> {
-        let http = Client::builder().redirect(redirect::Policy::none()).timeout(settings.call_time).build();
+        let http = http_client_builder()?.redirect(redirect::Policy::none()).timeout(settings.call_time).build();
         Ok(Self { http: http.map_err(Error::internal)?, settings, clock })
     }
 
