@@ -6,7 +6,7 @@ PYTHON ?= python3
 TIMED := sh infra/local/timed.sh
 
 .DEFAULT_GOAL := help
-.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up link demo check check-dashboard clippy deny-where-installed lint-openapi-where-installed test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda clean
+.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up link demo check check-dashboard clippy deny-where-installed lint-openapi-where-installed test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda runner-package clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -149,8 +149,13 @@ lint-openapi: ## Do Redocly's recommended rules and spectral:oas agree with docs
 	@.local/openapi/node_modules/.bin/redocly lint --config infra/local/openapi/redocly.yaml --format summary --max-problems 1000 docs/openapi.json
 	@.local/openapi/node_modules/.bin/spectral lint --ruleset infra/local/openapi/spectral.yaml --fail-severity warn --quiet docs/openapi.json
 
-lint-template: ## Does cfn-lint agree with template.yaml? (a test asks the same)
-	@.local/venv-test/bin/cfn-lint template.yaml
+lint-template: ## Does cfn-lint agree with template.yaml and the templates of runners? (a test asks the same)
+	@.local/venv-test/bin/cfn-lint template.yaml infra/aws/runner/*.yaml
+
+# With the programs that `make setup-test` has installed; infra/aws/runner/README.md says what it is for.
+runner-package: ## Pack the runner and the agents' programs into target/ioc-runner.tar.gz, for infra/aws/runner
+	@cargo build --locked --release --package runner --bin ioc-runner
+	@sh infra/aws/runner/package.sh target/release/ioc-runner .local target/ioc-runner.tar.gz
 
 clean: ## Remove what was built and everything under .local, data included
 	@rm -rf .local dashboard/out dashboard/.next dashboard/node_modules

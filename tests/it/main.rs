@@ -38,6 +38,7 @@ mod queue_order;
 mod quota;
 mod random;
 mod runner;
+mod runner_on_aws;
 mod sessions;
 mod state_machine;
 mod tenancy;

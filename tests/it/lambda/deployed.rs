@@ -181,8 +181,10 @@ async fn a_subscriber_of_the_deployed_template_gets_all_events_until_its_key_is_
 }
 
 #[test]
-fn the_template_passes_cfn_lint() {
-    let lint = Command::new(test_program("cfn-lint", "CFN_LINT")).arg(root().join("template.yaml")).output().unwrap();
+fn the_templates_of_ioc_and_of_its_runners_pass_cfn_lint() {
+    let templates = ["template.yaml", "infra/aws/runner/ec2.yaml", "infra/aws/runner/fargate.yaml"];
+    let paths = templates.map(|template| root().join(template));
+    let lint = Command::new(test_program("cfn-lint", "CFN_LINT")).args(paths).output().unwrap();
     assert!(
         lint.status.success(),
         "{}{}",
