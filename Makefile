@@ -125,11 +125,11 @@ audit: ## Are there known vulnerabilities? Asks npm's registry; ADVISORY_DB=path
 	@sh infra/local/audit.sh
 
 # Built and run with the same packages, so that nothing is compiled twice.
-BENCHED := --locked --package local --package functions --package harness
+BENCHED := --locked --package local --package functions --package runner --package harness
 
 bench: needed ## Measure, beside the floor; BENCH="--quick", "--only http,locks", or "--compare REV" with another revision
 	@$(MAKE) --no-print-directory setup
-	@cargo build --release $(BENCHED) --bin ioc --bench bench
+	@cargo build --release $(BENCHED) --bin ioc --bin ioc-runner --bench bench
 	@cargo build --profile lambda $(BENCHED) --bin sessions
 	@target/release/ioc services -- cargo bench $(BENCHED) --bench bench -- --json "$(CURDIR)/target/bench.json" $(BENCH)
 

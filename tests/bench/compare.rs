@@ -90,7 +90,7 @@ pub(crate) async fn run(plan: &Plan<'_>) -> Result<Comparison> {
     let root = own.parent().context("the tests are in the checkout")?;
     let commit = commit_of(root, plan.revision).await?;
     let place = root.join("target/compare").join(&commit[..12]);
-    let theirs = build(root, &place, &commit, plan.parts.contains(&"lambda")).await?;
+    let theirs = build(root, &place, &commit, &plan.parts).await?;
     let ours =
         Bench { side: "ours", program: env::current_exe()?, folder: own.to_owned(), arguments: &["--without-floors"] };
     let mut seen: [Vec<Figures>; 2] = [Vec::new(), Vec::new()];
@@ -125,7 +125,7 @@ async fn commit_of(root: &Path, revision: &str) -> Result<String> {
 }
 
 /// Unpacks and compiles a revision where that was not done yet.
-async fn build(root: &Path, place: &Path, commit: &str, lambda: bool) -> Result<Bench> {
+async fn build(root: &Path, place: &Path, commit: &str, parts: &[&str]) -> Result<Bench> {
     if !place.join("Cargo.toml").is_file() {
         fs::create_dir_all(place)?;
         let archive = place.with_extension("tar");
@@ -137,12 +137,17 @@ async fn build(root: &Path, place: &Path, commit: &str, lambda: bool) -> Result<
     fs::create_dir_all(place.join(PGBENCH).parent().unwrap_or(place))?;
     fs::write(place.join(PGBENCH), NO_PGBENCH)?;
     fs::set_permissions(place.join(PGBENCH), fs::Permissions::from_mode(0o755))?;
-    if !place.join(".local/opencode").exists() {
-        symlink(local.join("opencode"), place.join(".local/opencode"))?;
+    for installed in ["agents", "opencode", "sandbox"] {
+        if !place.join(".local").join(installed).exists() {
+            symlink(local.join(installed), place.join(".local").join(installed))?;
+        }
     }
     let (folder, profile) = PROFILE;
     seed(root, place, folder).await?;
-    if lambda {
+    if parts.contains(&"runner") && place.join("runner/src/main.rs").is_file() {
+        output(cargo(place).args(["--profile", profile, "--workspace", "--bin", "ioc-runner"])).await?;
+    }
+    if parts.contains(&"lambda") {
         seed(root, place, "lambda").await?;
         output(cargo(place).args(["--profile", "lambda", "--workspace", "--bin", "sessions"])).await?;
     }

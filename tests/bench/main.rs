@@ -15,11 +15,12 @@ mod machine;
 mod pgbench;
 mod process;
 mod resp;
+mod runner;
 mod sql;
 mod stand;
 mod watch;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Result;
 use clap::Parser;
@@ -33,8 +34,8 @@ use crate::{
 };
 
 /// What can be measured.
-const PARTS: [&str; 10] =
-    ["http", "guards", "handover", "agents", "locks", "events", "watch", "curation", "host", "lambda"];
+const PARTS: [&str; 11] =
+    ["http", "guards", "handover", "agents", "locks", "events", "watch", "curation", "runner", "host", "lambda"];
 
 /// Measures ioc.
 #[derive(Parser)]
@@ -45,7 +46,7 @@ struct Arguments {
     /// Also write the figures to this file
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Only some: http, guards, handover, agents, locks, events, watch, curation, lambda, host
+    /// Only some: http, guards, handover, agents, locks, events, watch, curation, runner, lambda, host
     #[arg(long, value_delimiter = ',', value_parser = PARTS)]
     only: Vec<String>,
     /// Build this revision too, run its bench and ours in turns, and compare the figures of the same name
@@ -77,15 +78,26 @@ struct Effort {
     starts: usize,
     /// Processes started.
     processes: usize,
+    /// Sessions that a runner works on, one after the other.
+    sessions: usize,
 }
 
 impl Effort {
-    const FULL: Self = Self { runs: 3, time: Duration::from_secs(3), starts: 200, processes: 15 };
-    const QUICK: Self = Self { runs: 1, time: Duration::from_secs(1), starts: 25, processes: 2 };
+    const FULL: Self = Self { runs: 3, time: Duration::from_secs(3), starts: 200, processes: 15, sessions: 500 };
+    const QUICK: Self = Self { runs: 1, time: Duration::from_secs(1), starts: 25, processes: 2, sessions: 12 };
+}
+
+fn main() -> Result<ExitCode> {
+    // In the sandbox of a runner this program is an agent, and knows no other arguments.
+    if let Some(code) = runner::run_as_agent() {
+        return Ok(code);
+    }
+    run()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn run() -> Result<()> {
     let arguments = Arguments::parse();
     let machine = Machine::describe().await?;
     let (text, report) = if let Some(revision) = &arguments.compare {
@@ -114,17 +126,7 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figure>> {
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let mut figures = Vec::new();
     if ["http", "handover", "agents"].into_iter().any(|part| arguments.wants(part)) {
-        let watched = Watched::new(0);
-        let stand = Stand::new(watched.clone(), Settings::default()).await?;
-        if arguments.wants("http") {
-            figures.extend(Box::pin(http::measure(&stand, &effort)).await?);
-        }
-        if arguments.wants("handover") {
-            figures.extend(Box::pin(handover::measure(&stand, &watched, &effort)).await?);
-        }
-        if arguments.wants("agents") {
-            figures.extend(Box::pin(agents::measure(&stand, &effort)).await?);
-        }
+        figures.extend(measure_on_stand(arguments, &effort).await?);
     }
     if arguments.wants("guards") {
         figures.extend(Box::pin(guards::measure(&effort)).await?);
@@ -141,11 +143,31 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figure>> {
     if arguments.wants("curation") {
         figures.extend(Box::pin(curation::measure(&effort)).await?);
     }
+    if arguments.wants("runner") {
+        figures.extend(Box::pin(runner::measure(&effort)).await?);
+    }
     if arguments.wants("host") {
         figures.extend(Box::pin(process::local_host(&effort)).await);
     }
     if arguments.wants("lambda") {
         figures.extend(Box::pin(process::lambda(&effort)).await);
+    }
+    Ok(figures)
+}
+
+/// The parts that share a stand.
+async fn measure_on_stand(arguments: &Arguments, effort: &Effort) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    let watched = Watched::new(0);
+    let stand = Stand::new(watched.clone(), Settings::default()).await?;
+    if arguments.wants("http") {
+        figures.extend(Box::pin(http::measure(&stand, effort)).await?);
+    }
+    if arguments.wants("handover") {
+        figures.extend(Box::pin(handover::measure(&stand, &watched, effort)).await?);
+    }
+    if arguments.wants("agents") {
+        figures.extend(Box::pin(agents::measure(&stand, effort)).await?);
     }
     Ok(figures)
 }

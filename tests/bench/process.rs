@@ -39,7 +39,7 @@ const MEMORY: &str = "memory, 1 000 running sessions";
 const RUNNING: usize = 1000;
 
 /// A program of this build, beside the one that runs.
-fn built(name: &str) -> Result<PathBuf> {
+pub(crate) fn built(name: &str) -> Result<PathBuf> {
     let own = env::current_exe()?;
     let folders = own.ancestors().skip(1).take(2);
     let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
@@ -252,7 +252,7 @@ async fn memory(host: &Host, folder: &Path, database: &Database) -> Result<Sampl
 }
 
 /// The resident set of a process in MiB.
-async fn resident(process: Pid) -> Result<f64> {
+pub(crate) async fn resident(process: Pid) -> Result<f64> {
     let output = Command::new("ps").args(["-o", "rss=", "-p", &process.to_string()]).output().await?;
     let kib: f64 = String::from_utf8_lossy(&output.stdout).trim().parse().context("ps says a size")?;
     Ok(kib / 1024.0)

@@ -29,12 +29,7 @@ impl Stand {
     /// With an agent `watched` besides the scripted one.
     pub(crate) async fn new(watched: Arc<dyn AgentRuntime>, settings: Settings) -> Result<Self> {
         let settings = Settings { rate: RateLimits::unlimited(), ..settings };
-        let limits = TenantLimits {
-            max_concurrent_sessions: 100_000,
-            max_queued_sessions: 1_000_000,
-            max_tokens_per_month: 0,
-            ..TenantLimits::default()
-        };
+        let limits = open_limits();
         let agent =
             PlatformAgent { name: "watched".to_owned(), kind: Kind::Scripted, capacity: None, runtime: Some(watched) };
         let world = TestApp::idle(Options { settings, limits, agents: vec![agent], ..Options::default() }).await;
@@ -57,6 +52,16 @@ impl Stand {
     pub(crate) async fn pending(&self, client: &mut Client, agent_config: &str) -> Result<String> {
         let made = client.json("POST", SESSIONS, &body(agent_config, false)).await?;
         Ok(made["id"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+/// Limits that no measurement reaches.
+pub(crate) fn open_limits() -> TenantLimits {
+    TenantLimits {
+        max_concurrent_sessions: 100_000,
+        max_queued_sessions: 1_000_000,
+        max_tokens_per_month: 0,
+        ..TenantLimits::default()
     }
 }
 

@@ -239,12 +239,3 @@ async fn a_dropped_gateway_ends_its_streams_and_removes_its_socket() {
     assert!(end.is_none());
     assert!(!setup.socket().exists());
 }
-
-#[tokio::test]
-#[ignore = "a measurement: cargo test --release --package runner --test parts -- --ignored --nocapture"]
-#[expect(clippy::print_stdout, reason = "the figures are for people")]
-async fn the_gateway_adds_less_than_3_ms_to_a_chunk() {
-    let (direct, through) = super::support::measure_chunks(300).await;
-    println!("median per chunk: direct {direct:?}, through the gateway {through:?}");
-    assert!(through.saturating_sub(direct) < Duration::from_millis(3));
-}

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::{
@@ -308,33 +308,4 @@ async fn begin(
         headers.insert(name, value.parse().unwrap());
     }
     AnswerStream { status, headers, reader, _writer: Box::new(writer) }
-}
-
-/// The median time of a chunk from the provider's permission to its arrival: without the gateway, and through it.
-pub(crate) async fn measure_chunks(count: usize) -> (Duration, Duration) {
-    let event = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", "x".repeat(200));
-    let events = vec![event.as_str(); count];
-    let gate = Arc::new(Notify::new());
-    let setup = Setup::start(Provided::stream(&events).held_by(gate.clone())).await;
-    let body = serde_json::json!({"model": "small", "stream": true});
-    let address = setup.url.trim_start_matches("http://").trim_end_matches("/v1").to_owned();
-    let direct = tokio::net::TcpStream::connect(address).await.unwrap();
-    let direct = begin(direct, "POST", "/v1/chat/completions", &[], body.to_string().as_bytes()).await;
-    let direct = measure_stream(direct, &gate, count).await;
-    let through = measure_stream(setup.begin("/v1/chat/completions", &body).await, &gate, count).await;
-    (direct, through)
-}
-
-async fn measure_stream(mut answer: AnswerStream, gate: &Notify, count: usize) -> Duration {
-    answer.next_chunk().await.unwrap();
-    let mut times = Vec::new();
-    for _ in 1..count {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-        let started = Instant::now();
-        gate.notify_one();
-        answer.next_chunk().await.unwrap();
-        times.push(started.elapsed());
-    }
-    times.sort_unstable();
-    times[times.len() / 2]
 }

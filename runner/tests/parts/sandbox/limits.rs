@@ -158,21 +158,3 @@ async fn a_runner_that_is_killed_leaves_no_process_of_its_agents() {
     parent.wait().unwrap();
     wait_until_none(&marker).await;
 }
-
-#[tokio::test]
-#[ignore = "a measurement: cargo test --release --package runner --test parts -- --ignored --nocapture milliseconds"]
-#[expect(clippy::print_stdout, reason = "the figures are for people")]
-async fn a_sandbox_starts_within_300_milliseconds() {
-    let mut times = Vec::new();
-    for _ in 0..20 {
-        let session = Prepared::new();
-        let bubblewrap = session.find_bubblewrap().await;
-        let started = Instant::now();
-        let mut session = session.run_with(&bubblewrap, "echo up").await;
-        session.read_line().await;
-        times.push(started.elapsed());
-    }
-    times.sort_unstable();
-    println!("from the call to the first line of the agent: median {:?}, slowest {:?}", times[10], times[19]);
-    assert!(times[10] < Duration::from_millis(300));
-}

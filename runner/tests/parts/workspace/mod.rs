@@ -6,7 +6,6 @@ mod damage;
 mod fixture;
 mod history;
 mod hostile;
-mod measurement;
 mod mirrors;
 mod owners;
 mod properties;
