@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     control_plane::{AgentIdentity, CallFailure, ControlPlane, wire::Registration},
     gateway::build_upstream_client,
-    job::{Job, JobContext, run_job},
+    job::{Job, JobContext, SessionLocks, run_job},
     programs::{AgentProgram, ProgramLocations, built_in_programs, parse_program_file},
     sandbox::{AgentUser, IdentityMethod, Isolation, SandboxLimits, SandboxPrograms, probe_isolation},
     settings::RunnerSettings,
@@ -70,6 +70,7 @@ async fn build_context(settings: &RunnerSettings) -> Result<JobContext> {
         bubblewrap,
         providers: settings.providers(),
         upstream: build_upstream_client()?,
+        sessions: SessionLocks::default(),
         runs: std::fs::canonicalize(runs)?,
         limits: SandboxLimits::default(),
         default_model: settings.model.clone(),

@@ -4,6 +4,7 @@
 mod agent_run;
 mod delivery;
 pub mod reporter;
+mod session_locks;
 pub mod transcript;
 
 use std::{
@@ -14,6 +15,7 @@ use std::{
 
 use tokio::{fs, sync::mpsc};
 
+pub use self::session_locks::SessionLocks;
 use self::{
     agent_run::AgentRun,
     delivery::deliver,
@@ -38,6 +40,8 @@ pub struct JobContext {
     pub bubblewrap: Bubblewrap,
     pub providers: Vec<Provider>,
     pub upstream: reqwest::Client,
+    /// Held by the tasks at work.
+    pub sessions: SessionLocks,
     /// The folder with a folder for each session at work.
     pub runs: PathBuf,
     pub limits: SandboxLimits,
@@ -73,6 +77,7 @@ pub struct RunOutcome {
 
 /// Works on a task and reports its result, unless the task is lost meanwhile.
 pub async fn run_job(context: &JobContext, plane: &ControlPlane, job: &Job) {
+    let _session = context.sessions.lock(&job.task.session_id).await;
     let started = Instant::now();
     let folder = context.runs.join(&job.task.session_id);
     let (notices, received) = mpsc::channel(64);

@@ -12,6 +12,7 @@ mod opencode;
 mod poison;
 mod postgres;
 mod redis;
+mod runner;
 mod scenario;
 mod waiting;
 mod workspace_release;

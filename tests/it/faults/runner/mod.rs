@@ -1,0 +1,129 @@
+//! What may go wrong at a runner, with the real `ioc-runner`, sandbox and agent: the session ends once, its events have
+//! no gap, nothing is delivered twice, and nothing is left on the machine.
+
+mod setup;
+
+use std::{fs, io::Write};
+
+use harness::until;
+use serde_json::json;
+
+use setup::{AGENT, Machine, kill_node};
+
+#[tokio::test]
+async fn a_killed_runner_leaves_no_agent_and_the_next_one_ends_its_session_once() {
+    let machine = Machine::new().await;
+    let mut runner = machine.start_runner().await;
+    let id = machine.start_lasting_session().await;
+    assert!(!machine.agent_processes().is_empty());
+    runner.kill().await;
+    machine.wait_for_no_agent().await;
+    machine.set_lease(&id, "lease_until = now() - interval '1 second'").await;
+    let before = machine.work_tree_number(&id);
+    let _runner = machine.start_runner().await;
+    until(async || machine.work_tree_number(&id).is_some_and(|number| Some(number) != before)).await;
+    machine.wait_until_at_work(&id).await;
+    machine.let_go(&id);
+    machine.assert_completed_once(&id).await;
+    machine.assert_nothing_left().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_is_killed_whenever_it_starts_fails_its_session_once() {
+    let machine = Machine::new().await;
+    let mut runner = machine.start_runner().await;
+    let id = machine.start_lasting_session().await;
+    until(async || {
+        kill_node(runner.id());
+        ["completed", "failed"].contains(&machine.caller.session(&id).await["status"].as_str().unwrap())
+    })
+    .await;
+    let session = machine.caller.session(&id).await;
+    assert_eq!(session["status"], "failed", "{session:#}");
+    assert!(session["outcome"]["error"].to_string().contains("AGENT_EXITED"), "{session:#}");
+    let states = machine.caller.states(&id).await;
+    assert_eq!(states.iter().filter(|state| *state == "failed").count(), 1, "{states:?}");
+    machine.assert_nothing_left().await;
+    assert!(runner.is_running());
+    let next = machine.start_lasting_session().await;
+    machine.let_go(&next);
+    machine.assert_completed_once(&next).await;
+}
+
+#[tokio::test]
+async fn a_control_plane_that_is_out_of_reach_for_a_while_loses_nothing() {
+    let machine = Machine::new().await;
+    let mut runner = machine.start_runner().await;
+    let id = machine.start_lasting_session().await;
+    machine.way.stall();
+    machine.let_go(&id);
+    machine.wait_for_no_agent().await;
+    let meanwhile = machine.caller.session(&id).await;
+    assert_eq!(meanwhile["status"], "running", "the end of the work cannot be known yet");
+    machine.way.flow();
+    machine.assert_completed_once(&id).await;
+    machine.assert_nothing_left().await;
+    assert!(runner.is_running());
+}
+
+#[tokio::test]
+async fn a_runner_whose_lease_went_to_another_ends_its_agent_and_delivers_nothing() {
+    let machine = Machine::new().await;
+    let mut runner = machine.start_runner().await;
+    let id = machine.start_lasting_session().await;
+    let before = machine.work_tree_number(&id);
+    machine.set_lease(&id, "lease_token = lease_token + 1, lease_until = now() + interval '1 hour'").await;
+    machine.assert_nothing_left().await;
+    let session = machine.caller.session(&id).await;
+    assert_eq!(session["status"], "running", "it is the other one's: {session:#}");
+    assert!(runner.is_running());
+    // The other one is lost as well.
+    machine.set_lease(&id, "lease_until = now() - interval '1 second'").await;
+    until(async || machine.work_tree_number(&id).is_some_and(|number| Some(number) != before)).await;
+    machine.wait_until_at_work(&id).await;
+    machine.let_go(&id);
+    machine.assert_completed_once(&id).await;
+    machine.assert_nothing_left().await;
+}
+
+/// The claim comes before the runner knows that its old lease is lost, because another session wakes it.
+#[tokio::test]
+async fn a_session_that_is_claimed_again_waits_for_the_end_of_its_old_work() {
+    let machine = Machine::new().await;
+    let _runner = machine.start_runner().await;
+    let id = machine.start_lasting_session().await;
+    let before = machine.work_tree_number(&id);
+    machine.set_lease(&id, "lease_token = lease_token + 1, lease_until = now() - interval '1 second'").await;
+    let other = machine.start_session(&[json!({"text": "hello"})]).await;
+    machine.caller.reaches(&other, &["completed"]).await;
+    until(async || machine.work_tree_number(&id).is_some_and(|number| Some(number) != before)).await;
+    machine.wait_until_at_work(&id).await;
+    machine.let_go(&id);
+    machine.assert_completed_once(&id).await;
+    machine.assert_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_a_session_with_its_reason_and_the_runner_goes_on() {
+    let machine = Machine::new().await;
+    let mut runner = machine.start_runner_on_small_disk().await;
+    // The data folder as the runner sees it.
+    let data = machine.data();
+    let disk = std::path::Path::new(&format!("/proc/{}/root", runner.id())).join(data.strip_prefix("/").unwrap());
+    let filler = disk.join("filler");
+    let mut file = fs::File::create(&filler).unwrap();
+    let block = vec![0; 64 * 1024];
+    while file.write_all(&block).is_ok() {}
+    let full = machine.start_session(&[json!({"text": "hello"})]).await;
+    let session = machine.caller.reaches(&full, &["completed", "failed"]).await;
+    assert_eq!(session["status"], "failed", "{session:#}");
+    assert!(session["outcome"]["error"].to_string().to_lowercase().contains("disk"), "{session:#}");
+    drop(file);
+    fs::remove_file(&filler).unwrap();
+    let next = machine.start_session(&[json!({"text": "hello"})]).await;
+    let session = machine.caller.reaches(&next, &["completed", "failed"]).await;
+    assert_eq!(session["status"], "completed", "{session:#}");
+    assert!(runner.is_running());
+    let agents = machine.caller.get("/agents?limit=100").await.expect(200);
+    assert!(agents["items"].as_array().unwrap().iter().any(|agent| agent["name"] == AGENT));
+}

@@ -1,0 +1,245 @@
+//! A machine with a runner: `ioc-runner start` against a test app by a way that can be stalled, with the real Claude
+//! Code and the scripted model.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use harness::{Caller, TestApp, child_process::root, proxy::Proxy, until};
+use local::scripted_model::{ScriptedModel, serve};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::{Value, json};
+use shared::identity::auth::Role;
+use tempfile::TempDir;
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+    task::JoinSet,
+};
+
+/// The name of the agent that the runner offers.
+pub(super) const AGENT: &str = "MACHINE-CLAUDE";
+
+/// Runs `ioc-runner` with these arguments after it has mounted a small file system over the data folder, which nobody
+/// else sees and which ends with the process.
+const ON_SMALL_DISK: &str =
+    r#"mount -t tmpfs -o mode=0755,size=256m tmpfs "$0" && exec setpriv --inh-caps=-all --ambient-caps=-all "$@""#;
+
+/// A control plane, a model, and the folder of a runner that outlives its process.
+pub(super) struct Machine {
+    pub(super) world: TestApp,
+    pub(super) caller: Caller,
+    pub(super) way: Proxy,
+    url: String,
+    model: ScriptedModel,
+    folder: TempDir,
+    _serving: JoinSet<()>,
+}
+
+impl Machine {
+    pub(super) async fn new() -> Self {
+        let world = TestApp::new().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let api = world.api.clone();
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { axum::serve(listener, api).await.unwrap() });
+        // The system's temporary folder is not visible in sandboxes.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
+        let (way, model) = (Proxy::to(&url).await, serve("127.0.0.1:0").await.unwrap());
+        let caller = world.caller(Role::Lead);
+        Self { world, caller, way, url, model, folder, _serving: serving }
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Starts the runner, and waits until it can be given work.
+    pub(super) async fn start_runner(&self) -> RunnerProcess {
+        let runner =
+            RunnerProcess { child: self.command(&root().join("target/debug/ioc-runner"), &[]).spawn().unwrap() };
+        self.wait_for_agent().await;
+        runner
+    }
+
+    /// The same on a data folder with little space.
+    pub(super) async fn start_runner_on_small_disk(&self) -> RunnerProcess {
+        let (runner, data) = (root().join("target/debug/ioc-runner"), self.data());
+        let before: [&OsStr; 8] = [
+            "--mount".as_ref(),
+            "--propagation".as_ref(),
+            "private".as_ref(),
+            "sh".as_ref(),
+            "-ec".as_ref(),
+            ON_SMALL_DISK.as_ref(),
+            data.as_os_str(),
+            runner.as_os_str(),
+        ];
+        // Without root, in a user namespace in which the runner keeps its own user.
+        let own_user: [&OsStr; 3] = ["--user".as_ref(), "--map-current-user".as_ref(), "--keep-caps".as_ref()];
+        let own_user: &[&OsStr] = if nix::unistd::geteuid().is_root() { &[] } else { &own_user };
+        let arguments = [own_user, &before[..]].concat();
+        let runner = RunnerProcess { child: self.command("unshare".as_ref(), &arguments).spawn().unwrap() };
+        self.wait_for_agent().await;
+        runner
+    }
+
+    fn command(&self, program: &Path, before: &[&OsStr]) -> Command {
+        let mut command = Command::new(program);
+        command.args(before).args(["start", "--name", "MACHINE", "--slots", "3", "--program", "claude"]);
+        command.args(["--model", "stub-1", "--installed"]).arg(root().join(".local").canonicalize().unwrap());
+        command.arg("--data").arg(self.data()).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+        command.env("IOC_URL", self.way.url(&self.url)).env("IOC_KEY", self.world.tenant.key(Role::Lead));
+        command.env("ANTHROPIC_API_KEY", "none").env("ANTHROPIC_BASE_URL", self.model.base_url());
+        command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::null());
+        command
+    }
+
+    async fn wait_for_agent(&self) {
+        until(async || {
+            let agents = self.caller.get("/agents?limit=100").await.expect(200);
+            agents["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|agent| agent["name"] == AGENT && agent["status"] == "healthy")
+        })
+        .await;
+    }
+
+    /// Starts a session whose model plays these steps.
+    pub(super) async fn start_session(&self, steps: &[Value]) -> String {
+        let prompt = format!("@@STUB {} @@", Value::from(steps));
+        self.caller.start_session(json!({"initial_prompt": prompt, "agent_config": {"agent": AGENT}})).await
+    }
+
+    /// Starts a session that works until [`Machine::let_go`], and waits until its agent is at work.
+    pub(super) async fn start_lasting_session(&self) -> String {
+        let command = "touch started; while [ ! -e go ]; do sleep 0.05; done; echo done >done.txt";
+        let work = json!({"tool": "bash", "args": {"command": command}});
+        let id = self.start_session(&[work, json!({"text": "all is done"})]).await;
+        self.wait_until_at_work(&id).await;
+        id
+    }
+
+    pub(super) async fn wait_until_at_work(&self, id: &str) {
+        until(async || self.work_tree(id).join("started").exists()).await;
+    }
+
+    /// Lets the agent of a lasting session end its work.
+    pub(super) fn let_go(&self, id: &str) {
+        fs::write(self.work_tree(id).join("go"), "").unwrap();
+    }
+
+    pub(super) fn work_tree(&self, id: &str) -> PathBuf {
+        self.data().join("sessions").join(id).join("work")
+    }
+
+    /// What tells one work tree of a session from the next; none where there is none.
+    pub(super) fn work_tree_number(&self, id: &str) -> Option<u64> {
+        fs::metadata(self.work_tree(id)).ok().map(|folder| folder.ino())
+    }
+
+    /// The processes of agents, each of which has a sandbox that names the data folder.
+    pub(super) fn agent_processes(&self) -> Vec<Pid> {
+        let data = self.data().join("runs");
+        let names_data = |id: &Pid| {
+            let command = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&command).contains(&*data.to_string_lossy())
+        };
+        read_processes().into_iter().filter(names_data).collect()
+    }
+
+    pub(super) async fn wait_for_no_agent(&self) {
+        until(async || self.agent_processes().is_empty()).await;
+    }
+
+    /// Changes the lease of a session's task past the product.
+    pub(super) async fn set_lease(&self, id: &str, assignments: &str) {
+        let owner = self.world.superuser().await;
+        owner
+            .run(&format!("update agent_tasks set {assignments} where session_id = '{id}' and status = 'leased'"))
+            .await;
+    }
+
+    /// A session with its work: completed once, its events without a gap, its file delivered once.
+    pub(super) async fn assert_completed_once(&self, id: &str) {
+        let session = self.caller.reaches(id, &["completed", "failed"]).await;
+        assert_eq!(session["status"], "completed", "{session:#}");
+        let states = self.caller.states(id).await;
+        assert_eq!(states.iter().filter(|state| *state == "completed").count(), 1, "{states:?}");
+        let diff = self.caller.get(&format!("/sessions/{id}/diff")).await.expect(200);
+        let files: Vec<_> = diff["items"].as_array().unwrap().iter().map(|file| file["path"].clone()).collect();
+        assert!(files.contains(&json!("done.txt")), "{diff:#}");
+        let events = self.caller.events(id).await;
+        let said = events.iter().filter(|event| event.to_string().contains("\"all is done\"")).count();
+        assert!(said >= 1, "{events:#?}");
+    }
+
+    /// Nothing of any session is left on the machine.
+    pub(super) async fn assert_nothing_left(&self) {
+        let entries = |folder: &str| fs::read_dir(self.data().join(folder)).map_or(0, Iterator::count);
+        until(async || self.agent_processes().is_empty() && entries("runs") + entries("sessions") == 0).await;
+    }
+}
+
+/// A process of the runner, which is killed when this is dropped.
+pub(super) struct RunnerProcess {
+    child: Child,
+}
+
+impl RunnerProcess {
+    pub(super) fn id(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id().expect("it runs")).unwrap())
+    }
+
+    /// SIGKILL, as by the kernel that needs memory.
+    pub(super) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    pub(super) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+/// Kills every process among these whose program is Node.
+pub(super) fn kill_node(root_of_search: Pid) {
+    for id in read_processes() {
+        let program = fs::read_link(format!("/proc/{id}/exe")).unwrap_or_default();
+        if program.ends_with("bin/node") && is_below(id, root_of_search) {
+            let _ = kill(id, Signal::SIGKILL);
+        }
+    }
+}
+
+fn is_below(id: Pid, ancestor: Pid) -> bool {
+    let mut above = parent_of(id);
+    while let Some(parent) = above {
+        if parent == ancestor {
+            return true;
+        }
+        above = parent_of(parent);
+    }
+    false
+}
+
+fn parent_of(id: Pid) -> Option<Pid> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok().map(Pid::from_raw)
+}
+
+fn read_processes() -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw)).collect()
+}
