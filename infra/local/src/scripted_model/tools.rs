@@ -1,5 +1,5 @@
-//! The tools `write` and `bash` of a script, by the names and arguments of the agent that asks. So one script does the
-//! same with every agent.
+//! The tools `write` and `bash` of a script, by the names and arguments of the agent that asks, and tools of MCP servers
+//! by the names that the agent has for them. So one script does the same with every agent.
 
 use serde_json::{Value, json};
 
@@ -31,8 +31,16 @@ pub(super) fn translate(call: Call, offered: &[String]) -> Call {
         }
         "write" => shell_call(&write_command(text("filePath"), text("content")), &Value::Null, offered).unwrap_or(call),
         "bash" => shell_call(text("command"), &call.args["description"], offered).unwrap_or(call),
-        _ => call,
+        name => match find_server_tool(name, offered) {
+            Some(tool) => Call { tool: tool.clone(), args: call.args },
+            None => call,
+        },
     }
+}
+
+/// The tool of an MCP server by its own name: agents put the name of the server before it.
+fn find_server_tool<'a>(name: &str, offered: &'a [String]) -> Option<&'a String> {
+    offered.iter().find(|tool| tool.strip_suffix(name).is_some_and(|server| server.ends_with('_')))
 }
 
 fn shell_call(command: &str, description: &Value, offered: &[String]) -> Option<Call> {
@@ -71,6 +79,16 @@ mod tests {
     fn a_tool_that_is_offered_keeps_its_name_and_arguments() {
         let args = json!({"filePath": "a"});
         assert_eq!(translated("write", args.clone(), &["write", "Write"]), Call { tool: "write".into(), args });
+    }
+
+    #[test]
+    fn a_tool_of_a_server_is_found_by_its_own_name() {
+        let args = json!({"question": "Which?"});
+        for offered in ["ioc_ask_person", "mcp__ioc__ask_person"] {
+            let call = translated("ask_person", args.clone(), &["task_person", offered]);
+            assert_eq!(call, Call { tool: offered.into(), args: args.clone() });
+        }
+        assert_eq!(translated("ask", args, &["ioc_mask"]).tool, "ask");
     }
 
     #[test]
