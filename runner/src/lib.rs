@@ -2,14 +2,15 @@
 //! happens, delivers the work, and leaves nothing.
 //!
 //! Read in this order: [`service`] (claims work), [`job`] (one task from its claim to its result), then its parts:
-//! [`workspace`] (git), [`sandbox`], [`gateway`] (the only way to a model), [`programs`] and [`acp`] (the agents),
-//! [`control_plane`] (the calls).
+//! [`workspace`] (git), [`sandbox`], [`gateway`] (the only way to a model), [`mcp`] (the tools of every agent),
+//! [`programs`] and [`acp`] (the agents), [`control_plane`] (the calls).
 
 pub mod acp;
 pub mod control_plane;
 pub mod doctor;
 pub mod gateway;
 pub mod job;
+pub mod mcp;
 pub mod programs;
 pub mod sandbox;
 pub mod service;

@@ -74,6 +74,7 @@ async fn build_context(settings: &RunnerSettings) -> Result<JobContext> {
         runs: std::fs::canonicalize(runs)?,
         limits: SandboxLimits::default(),
         default_model: settings.model.clone(),
+        permissions: settings.permissions()?,
     })
 }
 

@@ -3,8 +3,10 @@
 use std::{path::PathBuf, thread::available_parallelism};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Map;
 
 use crate::{
+    acp::PermissionPolicy,
     gateway::{Credential, ModelAllowList, Protocol, Provider, ProviderKey},
     programs::ModelProtocol,
 };
@@ -45,6 +47,10 @@ pub struct RunnerSettings {
     /// The model where a session names none, as its provider has it
     #[arg(long, env = "RUNNER_MODEL")]
     pub model: Option<String>,
+    /// What sessions may do that say nothing about it, such as execute=ask,fetch=deny: a kind of tools or default, and
+    /// allow, ask or deny; everything is allowed by default
+    #[arg(long, env = "RUNNER_PERMISSIONS", value_delimiter = ',', value_name = "KIND=RULE")]
+    pub permissions: Vec<String>,
     /// The key for Anthropic
     #[arg(long, env = "ANTHROPIC_API_KEY", hide_env_values = true)]
     pub anthropic_key: Option<String>,
@@ -72,7 +78,17 @@ impl RunnerSettings {
         if self.slots == Some(0) {
             bail!("a runner without slots takes no work: set --slots to 1 or more");
         }
-        Ok(())
+        self.permissions().map(|_| ())
+    }
+
+    /// The rules for what sessions say nothing about.
+    pub fn permissions(&self) -> Result<PermissionPolicy> {
+        let mut rules = Map::new();
+        for pair in &self.permissions {
+            let (kind, rule) = pair.split_once('=').with_context(|| format!("{pair:?} must be KIND=RULE"))?;
+            rules.insert(kind.trim().to_owned(), rule.trim().into());
+        }
+        PermissionPolicy::parse(&rules.into()).context("--permissions is wrong")
     }
 
     /// The number of slots: as configured, else two per processor, as far as the memory allows.
@@ -143,6 +159,18 @@ mod tests {
             assert_eq!(settings(&["--name", name]).check().is_ok(), is_good, "{name}");
         }
         settings(&["--slots", "0"]).check().unwrap_err();
+    }
+
+    #[test]
+    fn permissions_are_pairs_of_a_kind_and_a_rule() {
+        use crate::acp::{PermissionRule, ToolKind};
+        let policy = settings(&["--permissions", "execute=ask, default=deny"]).permissions().unwrap();
+        assert_eq!(policy.decide(Some(ToolKind::Execute)), PermissionRule::Ask);
+        assert_eq!(policy.decide(Some(ToolKind::Edit)), PermissionRule::Deny);
+        assert!(settings(&[]).permissions().unwrap().allows_everything());
+        for wrong in ["execute", "execute=maybe", "run=ask"] {
+            settings(&["--permissions", wrong]).check().unwrap_err();
+        }
     }
 
     #[test]

@@ -27,7 +27,8 @@ pub use agent_client_protocol::v1::schema::{EnvVariable, HttpHeader, McpServer, 
 pub use connection::{AgentConnection, ConnectionLimits, ConnectionOptions};
 pub use failure::{AgentFailure, AgentFailureCode, FailureCategory};
 pub use permission::{
-    PermissionChoice, PermissionOption, PermissionPolicy, PermissionRule, ToolKind, find_option, strictest_rule,
+    InvalidPermissions, PermissionChoice, PermissionOption, PermissionPolicy, PermissionRule, ToolKind, find_option,
+    strictest_rule,
 };
 pub use permission_desk::PermissionAnswer;
 pub use session::{AgentInfo, SessionInfo, SessionOption, TokenUsage, TurnEnd, TurnEndReason};

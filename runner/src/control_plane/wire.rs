@@ -46,8 +46,12 @@ pub struct Task {
     pub task_id: String,
     pub session_id: String,
     pub context: TaskContext,
+    /// The `agent_config` of the session, such as its `permissions`.
+    #[serde(default)]
+    pub input_data: Map<String, Value>,
     #[serde(default)]
     pub requirements: TaskRequirements,
+    /// Of the session, which is not over while it waits for a person: the control plane cancels the task when it is.
     pub timeout_seconds: u64,
     pub lease: Lease,
 }
@@ -127,8 +131,17 @@ pub struct Question {
     /// `input`, `approval` or `auth`.
     pub kind: &'static str,
     pub text: String,
+    /// The answers to choose from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<QuestionOption>,
     #[serde(skip_serializing_if = "Value::is_null")]
     pub details: Value,
+}
+
+/// An answer to choose.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QuestionOption {
+    pub label: String,
 }
 
 /// The answer to a report.
@@ -150,11 +163,13 @@ pub struct Message {
 }
 
 /// The answer to a question.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct Answer {
     pub question_id: String,
     /// `approve` or `deny`.
     pub decision: Option<String>,
+    /// The labels of options.
+    pub choices: Option<Vec<String>>,
     pub text: Option<String>,
 }
 

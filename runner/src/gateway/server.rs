@@ -51,6 +51,8 @@ pub struct GatewaySpec {
     pub client: reqwest::Client,
     /// Where calls and failures are reported.
     pub events: UnboundedSender<GatewayEvent>,
+    /// What the socket serves besides models, such as the tools of the session.
+    pub routes: Router,
 }
 
 /// A running gateway. Dropping it ends its connections, also those in the middle of an answer, and removes the socket.
@@ -64,13 +66,13 @@ pub struct Gateway {
 impl Gateway {
     /// Listens on the socket, which only the runner's user can use until it is granted to another.
     pub fn start(spec: GatewaySpec) -> Result<Self, GatewayError> {
-        let GatewaySpec { socket, providers, client, events } = spec;
+        let GatewaySpec { socket, providers, client, events, routes } = spec;
         let failed = |source| GatewayError { path: socket.clone(), source };
         let listener = UnixListener::bind(&socket).map_err(failed)?;
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600)).map_err(failed)?;
         let stop = CancellationToken::new();
         let state = Arc::new(SharedState::new(providers, client, events));
-        let router = Router::new().fallback(answer_request).with_state(state);
+        let router = Router::new().fallback(answer_request).with_state(state).merge(routes);
         let mut serving = JoinSet::new();
         let listener = BoundedListener::new(listener, stop.clone());
         serving.spawn(async move {

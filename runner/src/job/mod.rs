@@ -2,78 +2,34 @@
 //! left of it.
 
 mod agent_run;
+mod agent_start;
+mod approval;
+mod attachments;
+mod conversation;
 mod delivery;
+mod questions;
 pub mod reporter;
+mod run;
 mod session_locks;
 pub mod transcript;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Instant};
 
 use tokio::{fs, sync::mpsc};
 
+pub use self::run::{Job, JobContext, RunEnd};
 pub use self::session_locks::SessionLocks;
 use self::{
-    agent_run::AgentRun,
+    agent_start::AgentRun,
     delivery::deliver,
     reporter::{Command, Notice, report_until_end},
-    transcript::Entry,
+    run::{RunOutcome, RunReport},
 };
 use crate::{
-    control_plane::{
-        ControlPlane,
-        wire::{LogEntry, Task},
-    },
-    gateway::Provider,
-    programs::AgentProgram,
-    sandbox::{Bubblewrap, SandboxLimits, reclaim_work_tree},
-    workspace::{Workspace, WorkspaceSource, Workspaces},
+    control_plane::{ControlPlane, wire::Task},
+    sandbox::reclaim_work_tree,
+    workspace::WorkspaceSource,
 };
-
-/// What all jobs of a runner share.
-#[derive(Debug)]
-pub struct JobContext {
-    pub workspaces: Workspaces,
-    pub bubblewrap: Bubblewrap,
-    pub providers: Vec<Provider>,
-    pub upstream: reqwest::Client,
-    /// Held by the tasks at work.
-    pub sessions: SessionLocks,
-    /// The folder with a folder for each session at work.
-    pub runs: PathBuf,
-    pub limits: SandboxLimits,
-    /// The model where a session names none, as its provider has it.
-    pub default_model: Option<String>,
-}
-
-/// A task, and the program that works on it.
-#[derive(Debug)]
-pub struct Job {
-    pub task: Task,
-    pub program: Arc<AgentProgram>,
-}
-
-/// How a run has ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RunEnd {
-    /// The agent ended its last turn, or was cancelled.
-    Completed { text: String },
-    /// It could not work, or failed.
-    Failed { code: String, message: String },
-}
-
-/// What a run came to.
-#[derive(Debug)]
-pub struct RunOutcome {
-    pub end: RunEnd,
-    /// The workspace with the work; absent if it could not be prepared.
-    pub workspace: Option<Workspace>,
-    pub tokens: i64,
-    pub cost_usd: Option<String>,
-}
 
 /// Works on a task and reports its result, unless the task is lost meanwhile.
 pub async fn run_job(context: &JobContext, plane: &ControlPlane, job: &Job) {
@@ -81,7 +37,8 @@ pub async fn run_job(context: &JobContext, plane: &ControlPlane, job: &Job) {
     let started = Instant::now();
     let folder = context.runs.join(&job.task.session_id);
     let (notices, received) = mpsc::channel(64);
-    let (commands, orders) = mpsc::channel(16);
+    // Without a bound, so that a report never waits for an agent that starts: its own end, the control plane, has one.
+    let (commands, orders) = mpsc::unbounded_channel();
     let work = work_on(context, job, &folder, notices, orders);
     let (outcome, is_ours) = tokio::join!(work, report_until_end(plane, &job.task, received, commands));
     if is_ours {
@@ -95,29 +52,25 @@ async fn work_on(
     job: &Job,
     folder: &Path,
     notices: mpsc::Sender<Notice>,
-    orders: mpsc::Receiver<Command>,
+    orders: mpsc::UnboundedReceiver<Command>,
 ) -> RunOutcome {
     let source = source_of(&job.task);
     let began = Instant::now();
     let workspace = match context.workspaces.prepare("own", &job.task.session_id, &source).await {
         Ok(workspace) => workspace,
-        Err(error) => return RunOutcome::failed(error.code(), error.message()),
+        Err(error) => {
+            let end = RunEnd::failed(error.code(), &error.message());
+            return RunOutcome { report: RunReport::without_work(end), workspace: None };
+        }
     };
     for warning in workspace.warnings() {
-        let _ = notices.send(log("warning", &warning.message)).await;
+        let _ = notices.send(Notice::log("warning", &warning.message)).await;
     }
-    let _ = notices.send(log("info", &format!("The workspace is ready after {} ms.", milliseconds(began)))).await;
+    let ready = format!("The workspace is ready after {} ms.", began.elapsed().as_millis());
+    let _ = notices.send(Notice::log("info", &ready)).await;
     let run = AgentRun { context, job, folder, workspace: &workspace };
-    let limit = Duration::from_secs(job.task.timeout_seconds);
-    let (end, tokens, cost_usd) = run.drive(limit, &notices, orders).await;
-    RunOutcome { end, workspace: Some(workspace), tokens, cost_usd }
-}
-
-impl RunOutcome {
-    fn failed(code: &str, message: &str) -> Self {
-        let end = RunEnd::Failed { code: code.to_owned(), message: message.to_owned() };
-        Self { end, workspace: None, tokens: 0, cost_usd: None }
-    }
+    let report = Box::pin(run.drive(&notices, orders)).await;
+    RunOutcome { report, workspace: Some(workspace) }
 }
 
 fn source_of(task: &Task) -> WorkspaceSource {
@@ -129,14 +82,6 @@ fn source_of(task: &Task) -> WorkspaceSource {
         directory: place.directory,
         continuation: patch.filter(|patch| !patch.is_empty()),
     }
-}
-
-fn log(level: &'static str, message: &str) -> Notice {
-    Notice::Entry(Entry::Log(LogEntry { level, message: message.chars().take(10_000).collect() }))
-}
-
-fn milliseconds(since: Instant) -> u128 {
-    since.elapsed().as_millis()
 }
 
 /// Removes the workspace and the folder of the run. What cannot be removed is removed at the next start.

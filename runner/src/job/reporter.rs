@@ -1,6 +1,9 @@
 //! Reports on one task: keeps its lease, sends what happens in order, and receives what people say.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use tokio::{
     sync::mpsc,
@@ -16,6 +19,9 @@ use super::transcript::Entry;
 
 /// How often the lease is renewed if nothing happens.
 const RENEWAL: Duration = Duration::from_secs(15);
+
+/// The pause between reports while a person is asked, whose answer comes with one. It grows with the time that passes.
+const FIRST_ANSWER_PAUSE: Duration = Duration::from_secs(2);
 
 /// The pause after a report that could not be delivered, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -33,13 +39,22 @@ pub enum Notice {
     Usage { tokens: i64, cost_usd: Option<String> },
 }
 
+impl Notice {
+    /// An entry of the session's log.
+    pub(super) fn log(level: &'static str, message: &str) -> Self {
+        Self::Entry(Entry::log(level, message))
+    }
+}
+
 /// What the control plane wants from the job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// A person says something to the agent.
     Say(String),
     /// A person answered a question.
-    Answer { question_id: String, granted: bool },
+    Answer(Answer),
+    /// The control plane does not take a question.
+    RefuseQuestion { question_id: String, reason: String },
     /// End the work, and deliver what exists.
     Cancel,
     /// The task is another's now: end the work, and deliver nothing.
@@ -51,7 +66,7 @@ pub async fn report_until_end(
     plane: &ControlPlane,
     task: &Task,
     mut notices: mpsc::Receiver<Notice>,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::UnboundedSender<Command>,
 ) -> bool {
     let mut reporter = Reporter::new(plane, task, commands);
     loop {
@@ -77,8 +92,10 @@ pub async fn report_until_end(
 struct Reporter<'a> {
     plane: &'a ControlPlane,
     task: &'a Task,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::UnboundedSender<Command>,
     waiting: VecDeque<Entry>,
+    /// When the questions without an answer were asked, by their ids.
+    asked: BTreeMap<String, Instant>,
     report: Report,
     /// When the lease is renewed at the latest.
     due: Instant,
@@ -88,7 +105,7 @@ struct Reporter<'a> {
 }
 
 impl<'a> Reporter<'a> {
-    fn new(plane: &'a ControlPlane, task: &'a Task, commands: mpsc::Sender<Command>) -> Self {
+    fn new(plane: &'a ControlPlane, task: &'a Task, commands: mpsc::UnboundedSender<Command>) -> Self {
         let report = Report { lease_token: task.lease.token, ..Report::default() };
         let now = Instant::now();
         Self {
@@ -96,6 +113,7 @@ impl<'a> Reporter<'a> {
             task,
             commands,
             waiting: VecDeque::new(),
+            asked: BTreeMap::new(),
             report,
             due: now,
             must_send: false,
@@ -117,13 +135,13 @@ impl<'a> Reporter<'a> {
     /// Sends what waits, one report after the other. False when the task is lost.
     async fn send_all(&mut self) -> bool {
         while self.must_send || !self.waiting.is_empty() {
+            self.must_send = false;
             self.fill();
             if !self.deliver().await {
-                let _ = self.commands.send(Command::Abandon).await;
+                let _ = self.commands.send(Command::Abandon);
                 return false;
             }
-            self.must_send = false;
-            self.due = Instant::now() + RENEWAL;
+            self.due = Instant::now() + pause_before_next(self.asked.values().max().map(Instant::elapsed));
         }
         true
     }
@@ -144,7 +162,10 @@ impl<'a> Reporter<'a> {
             match self.waiting.pop_front() {
                 Some(Entry::Message(text)) => self.report.message = Some(text),
                 Some(Entry::Log(entry)) => self.report.log = Some(entry),
-                Some(Entry::Question(question)) => self.report.question = Some(question),
+                Some(Entry::Question(question)) => {
+                    self.asked.insert(question.question_id.clone(), Instant::now());
+                    self.report.question = Some(question);
+                }
                 None => break,
             }
         }
@@ -157,7 +178,7 @@ impl<'a> Reporter<'a> {
             match self.plane.report(&self.task.task_id, &self.report).await {
                 Ok(answer) => {
                     self.reached_at = Instant::now();
-                    self.obey(answer).await;
+                    self.obey(answer);
                     return true;
                 }
                 Err(error) if error.failure.is_transient() && self.reached_at.elapsed() < PATIENCE => {
@@ -168,6 +189,7 @@ impl<'a> Reporter<'a> {
                 Err(error) if error.failure == CallFailure::Refused => {
                     // A part of it breaks a rule; the others are not to be lost with it.
                     tracing::error!(%error, task.id = self.task.task_id, "a report was refused and is left out");
+                    self.give_up_question(&error);
                     return true;
                 }
                 Err(error) => {
@@ -178,22 +200,41 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    async fn obey(&mut self, answer: ReportAnswer) {
+    /// A question that is left out would leave the agent waiting for ever.
+    fn give_up_question(&mut self, error: &CallError) {
+        if let Some(question) = self.report.question.take() {
+            self.asked.remove(&question.question_id);
+            let command = Command::RefuseQuestion { question_id: question.question_id, reason: error.message.clone() };
+            let _ = self.commands.send(command);
+        }
+    }
+
+    /// A message is acknowledged once the job has it: what comes after its end stays unread, as the protocol expects.
+    fn obey(&mut self, answer: ReportAnswer) {
         for message in answer.messages {
             if message.number > self.report.received {
-                self.report.received = message.number;
-                if let Some(command) = command_of(message.text, message.answer) {
-                    let _ = self.commands.send(command).await;
+                if let Some(answer) = &message.answer {
+                    self.asked.remove(&answer.question_id);
                 }
+                let command = command_of(message.text, message.answer);
+                if command.is_some_and(|command| self.commands.send(command).is_err()) {
+                    break;
+                }
+                self.report.received = message.number;
                 // Acknowledged at once: a message that is not is repeated with each answer.
                 self.must_send = true;
             }
         }
         if answer.cancel && !self.is_cancelled {
             self.is_cancelled = true;
-            let _ = self.commands.send(Command::Cancel).await;
+            let _ = self.commands.send(Command::Cancel);
         }
     }
+}
+
+/// The pause before the next report, where the newest open question was asked so long ago.
+fn pause_before_next(asked: Option<Duration>) -> Duration {
+    asked.map_or(RENEWAL, |asked| (FIRST_ANSWER_PAUSE + asked / 20).min(RENEWAL))
 }
 
 fn pause_of(error: &CallError) -> Option<Duration> {
@@ -204,13 +245,7 @@ fn pause_of(error: &CallError) -> Option<Duration> {
 }
 
 fn command_of(text: Option<String>, answer: Option<Answer>) -> Option<Command> {
-    match answer {
-        Some(answer) => {
-            let granted = answer.decision.as_deref() == Some("approve");
-            Some(Command::Answer { question_id: answer.question_id, granted })
-        }
-        None => text.map(Command::Say),
-    }
+    answer.map(Command::Answer).or_else(|| text.map(Command::Say))
 }
 
 #[cfg(test)]
@@ -218,14 +253,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_grants_only_by_the_word_approve() {
-        let answer = |decision: Option<&str>| {
-            let decision = decision.map(str::to_owned);
-            command_of(None, Some(Answer { question_id: "1".into(), decision, text: Some("approve".into()) }))
-        };
-        let expected = |granted| Some(Command::Answer { question_id: "1".into(), granted });
-        assert_eq!((answer(Some("approve")), answer(Some("deny"))), (expected(true), expected(false)));
-        assert_eq!((answer(None), answer(Some("yes"))), (expected(false), expected(false)));
+    fn reports_are_frequent_after_a_question_and_then_as_seldom_as_always() {
+        let pauses =
+            [Some(0), Some(60), Some(3600), None].map(|asked| pause_before_next(asked.map(Duration::from_secs)));
+        assert_eq!(pauses.map(|pause| pause.as_secs()), [2, 5, 15, 15]);
+    }
+
+    #[test]
+    fn a_message_is_an_answer_or_a_text() {
+        let answer = Answer { question_id: "1".into(), ..Answer::default() };
+        assert_eq!(command_of(None, Some(answer.clone())), Some(Command::Answer(answer)));
         assert_eq!(command_of(Some("Go on.".into()), None), Some(Command::Say("Go on.".into())));
         assert_eq!(command_of(None, None), None);
     }

@@ -1,11 +1,10 @@
-//! Turns what an agent says into reports. Pure: pieces of a message are put together, and tool calls become log entries.
+//! Turns what an agent says into reports. Pure: pieces of a message are put together, and calls of tools become log
+//! entries. Requests for permission are not here but among the questions.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-
 use crate::{
-    acp::{AgentUpdate, PermissionRequest, ToolCallReport, ToolStatus},
+    acp::{AgentUpdate, PermissionRule, ToolCallReport, ToolStatus},
     control_plane::wire::{LogEntry, Question},
 };
 
@@ -21,6 +20,13 @@ pub enum Entry {
     Log(LogEntry),
     /// What it asks a person.
     Question(Question),
+}
+
+impl Entry {
+    /// A log entry of this level, of a message that is cut to what a report can have.
+    pub fn log(level: &'static str, message: &str) -> Self {
+        Self::Log(LogEntry { level, message: message.chars().take(LONGEST).collect() })
+    }
 }
 
 /// The state between two updates.
@@ -46,9 +52,10 @@ impl Transcript {
                 entries.extend(self.add_call(&call));
                 entries
             }
-            AgentUpdate::PermissionRequest(request) => {
+            AgentUpdate::PermissionDecided { tool_call, rule: PermissionRule::Deny } => {
                 let mut entries = self.close_message();
-                entries.push(Entry::Question(question_of(&request)));
+                let title = tool_call.title.or(tool_call.name).unwrap_or_else(|| "a tool".to_owned());
+                entries.push(Entry::log("warning", &format!("The rules of the session refuse: {title}")));
                 entries
             }
             AgentUpdate::Usage(usage) => {
@@ -59,6 +66,7 @@ impl Transcript {
             AgentUpdate::Thought { .. }
             | AgentUpdate::Plan { .. }
             | AgentUpdate::PermissionDecided { .. }
+            | AgentUpdate::PermissionRequest(_)
             | AgentUpdate::Other { .. } => Vec::new(),
         }
     }
@@ -108,19 +116,7 @@ impl Transcript {
         let exit = call.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit code {code})"));
         let failed = if level == "warning" { " failed" } else { "" };
         let message = format!("{title}{failed}{}", exit.unwrap_or_default());
-        Some(Entry::Log(LogEntry { level, message: message.chars().take(LONGEST).collect() }))
-    }
-}
-
-fn question_of(request: &PermissionRequest) -> Question {
-    let call = &request.tool_call;
-    let title = call.title.as_deref().or(call.name.as_deref()).unwrap_or("a tool");
-    let details = call.input.clone().filter(Value::is_object).unwrap_or_else(|| json!({"tool": title}));
-    Question {
-        question_id: request.id.0.to_string(),
-        kind: "approval",
-        text: format!("The agent asks for permission: {title}").chars().take(LONGEST).collect(),
-        details,
+        Some(Entry::log(level, &message))
     }
 }
 
@@ -165,6 +161,16 @@ mod tests {
         let entries = transcript.add(call("1", None, ToolStatus::Failed, Some(101)));
         let message = "cargo test failed (exit code 101)".to_owned();
         assert_eq!(entries, [Entry::Log(LogEntry { level: "warning", message })]);
+    }
+
+    #[test]
+    fn a_refusal_by_the_rules_is_reported_and_a_grant_is_not() {
+        let decided = |rule| {
+            let tool_call = ToolCallReport { title: Some("rm x".into()), ..ToolCallReport::default() };
+            Transcript::default().add(AgentUpdate::PermissionDecided { tool_call, rule })
+        };
+        assert_eq!(decided(PermissionRule::Deny), [Entry::log("warning", "The rules of the session refuse: rm x")]);
+        assert_eq!(decided(PermissionRule::Allow), []);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use super::program::{AgentProgram, ModelProtocol, ProgramOverlay};
 /// Where programs look for others. It names nothing of a user's own.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
+/// For how many seconds a call of a tool may wait for a person: a week.
+const PATIENCE_SECONDS: u32 = 604_800;
+
 /// The locations of the programs on this machine. A program without one is left out of [`built_in_programs`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProgramLocations {
@@ -93,6 +96,7 @@ fn opencode(locations: &ProgramLocations) -> Option<AgentProgram> {
         read_only: [Some(packages_around(&program)), ripgrep.map(packages_around)].into_iter().flatten().collect(),
         protocol: ModelProtocol::OpenaiChat,
         mode: None,
+        configures_tools: false,
     })
 }
 
@@ -112,6 +116,7 @@ const OPENCODE_SWITCHES: [&str; 8] = [
 /// These settings win over every file. `question` would wait for a person, whom ACP cannot ask.
 const OPENCODE_CONFIGURATION: &str = r#"{
   "autoupdate": false, "share": "disabled", "snapshot": false, "lsp": false, "formatter": false,
+  "experimental": {"mcp_timeout": 604800000},
   "enabled_providers": ["ioc"], "model": "ioc/{model}", "small_model": "ioc/{model}",
   "provider": {"ioc": {
     "name": "ioc", "npm": "@ai-sdk/openai-compatible",
@@ -145,16 +150,31 @@ fn claude(locations: &ProgramLocations) -> Option<AgentProgram> {
             ("DISABLE_AUTOUPDATER", "1"),
             ("DISABLE_ERROR_REPORTING", "1"),
             ("DISABLE_TELEMETRY", "1"),
+            ("ENABLE_TOOL_SEARCH", "false"),
+            ("MCP_TOOL_TIMEOUT", &format!("{PATIENCE_SECONDS}000")),
         ]),
-        files: BTreeMap::new(),
-        asking: ProgramOverlay::default(),
+        files: texts(&[(CLAUDE_SETTINGS, r#"{"permissions": {"allow": ["mcp__ioc"]}}"#)]),
+        asking: ProgramOverlay {
+            environment: BTreeMap::new(),
+            files: texts(&[(CLAUDE_SETTINGS, CLAUDE_ASKING_SETTINGS)]),
+        },
         read_only,
         protocol: ModelProtocol::Anthropic,
         // The mode in which the agent asks for each permission, so that the policy of the session decides. In its own
         // default a model does.
         mode: Some("default".into()),
+        configures_tools: false,
     })
 }
+
+const CLAUDE_SETTINGS: &str = ".claude/settings.json";
+
+/// It asks for everything, also for what it otherwise does without, such as reading, and for what the settings of a
+/// repository allow: a rule to ask is stronger than one to allow. The policy of the session then decides.
+const CLAUDE_ASKING_SETTINGS: &str = r#"{"permissions": {
+  "allow": ["mcp__ioc"],
+  "ask": ["Bash", "Edit", "Glob", "Grep", "NotebookEdit", "Read", "WebFetch", "WebSearch", "Write"]
+}}"#;
 
 fn codex(locations: &ProgramLocations) -> Option<AgentProgram> {
     let program = locations.codex.clone()?;
@@ -166,6 +186,7 @@ fn codex(locations: &ProgramLocations) -> Option<AgentProgram> {
             ("PATH", PATH),
             ("CODEX_HOME", "{home}/.codex"),
             ("IOC_MODEL_KEY", "{api_key_placeholder}"),
+            ("IOC_TOOLS_TOKEN", "{tools_token}"),
         ]),
         files: texts(&[(".codex/config.toml", &codex_configuration("never"))]),
         asking: ProgramOverlay {
@@ -175,6 +196,8 @@ fn codex(locations: &ProgramLocations) -> Option<AgentProgram> {
         read_only: vec![packages_around(&program)],
         protocol: ModelProtocol::OpenaiResponses,
         mode: None,
+        // Only its file can say how long a call of a tool may take: a person may need a day for an answer.
+        configures_tools: true,
     })
 }
 
@@ -198,6 +221,13 @@ name = "ioc"
 base_url = "{{base_url}}/v1"
 env_key = "IOC_MODEL_KEY"
 wire_api = "responses"
+
+[mcp_servers.ioc]
+url = "{{tools_url}}"
+bearer_token_env_var = "IOC_TOOLS_TOKEN"
+startup_timeout_sec = 30
+tool_timeout_sec = {PATIENCE_SECONDS}
+default_tools_approval_mode = "approve"
 "#
     )
 }
@@ -207,7 +237,8 @@ mod tests {
     use super::*;
     use crate::{
         acp::{PermissionPolicy, PermissionRule, ToolKind},
-        programs::{AgentLaunch, ModelEndpoint},
+        mcp::ToolAccess,
+        programs::{AgentLaunch, ModelEndpoint, ProgramEndpoints},
     };
 
     fn locations() -> ProgramLocations {
@@ -224,12 +255,14 @@ mod tests {
     fn prepare(name: &str, policy: &PermissionPolicy, home: &Path) -> AgentLaunch {
         let programs = built_in_programs(&locations());
         let program = programs.iter().find(|program| program.name == name).unwrap();
-        let endpoint = ModelEndpoint {
+        let model = ModelEndpoint {
             base_url: "http://127.0.0.1:9".into(),
             model: "m-1".into(),
             api_key_placeholder: "none".into(),
         };
-        program.prepare(home, Path::new("/home/agent"), &endpoint, policy).unwrap()
+        let tools = ToolAccess { url: "http://127.0.0.1:9/mcp".into(), token: "t-1".into() };
+        let endpoints = ProgramEndpoints { model, tools };
+        program.prepare(home, Path::new("/home/agent"), &endpoints, policy).unwrap()
     }
 
     #[test]
@@ -261,6 +294,23 @@ mod tests {
             let settings: toml::Table = toml::from_str(&file).unwrap();
             assert_eq!(settings["approval_policy"].as_str(), Some(expected));
             assert_eq!(settings["model"].as_str(), Some("m-1"));
+            assert_eq!(settings["mcp_servers"]["ioc"]["url"].as_str(), Some("http://127.0.0.1:9/mcp"));
+            assert_eq!(settings["mcp_servers"]["ioc"]["tool_timeout_sec"].as_integer(), Some(604_800));
+        }
+    }
+
+    #[test]
+    fn claude_asks_for_reading_too_where_the_policy_does_not_allow_everything() {
+        let asks = PermissionPolicy::allow_all().with_rule(ToolKind::Edit, PermissionRule::Ask);
+        for (policy, expected) in [(PermissionPolicy::allow_all(), false), (asks, true)] {
+            let home = tempfile::tempdir().unwrap();
+            let launch = prepare("claude", &policy, home.path());
+            let file = fs::read_to_string(home.path().join(CLAUDE_SETTINGS)).unwrap();
+            let settings: serde_json::Value = serde_json::from_str(&file).unwrap();
+            let asked = settings["permissions"]["ask"].as_array();
+            assert_eq!(asked.is_some_and(|tools| tools.contains(&"Read".into())), expected);
+            assert_eq!(settings["permissions"]["allow"][0], "mcp__ioc");
+            assert_eq!(launch.environment["MCP_TOOL_TIMEOUT"], "604800000");
         }
     }
 

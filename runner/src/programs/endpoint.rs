@@ -1,4 +1,6 @@
-//! Where a program reaches its model.
+//! What a program reaches outside of its sandbox.
+
+use crate::mcp::ToolAccess;
 
 /// Where a program reaches its model, and which one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,4 +11,13 @@ pub struct ModelEndpoint {
     pub model: String,
     /// The key that the program sends. The gateway of the runner replaces it with the real one.
     pub api_key_placeholder: String,
+}
+
+/// Everything that a program reaches outside of its sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramEndpoints {
+    /// Its model.
+    pub model: ModelEndpoint,
+    /// The tools of its session.
+    pub tools: ToolAccess,
 }

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{endpoint::ModelEndpoint, error::ProgramError, home::write_files, template::Template};
+use super::{endpoint::ProgramEndpoints, error::ProgramError, home::write_files, template::Template};
 use crate::acp::PermissionPolicy;
 
 /// The form of the model's API that a program speaks.
@@ -25,8 +25,8 @@ pub enum ModelProtocol {
 /// A coding agent that speaks ACP over its standard input and output.
 ///
 /// The texts of `environment` and `files` are templates. They may use `{base_url}`, `{model}`, `{api_key_placeholder}`,
-/// `{home}`, and `{permission.KIND}` with a kind of tools, such as `{permission.execute}`, which is `allow`, `ask` or
-/// `deny`. All other braces stand for themselves.
+/// `{tools_url}`, `{tools_token}`, `{home}`, and `{permission.KIND}` with a kind of tools, such as
+/// `{permission.execute}`, which is `allow`, `ask` or `deny`. All other braces stand for themselves.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentProgram {
@@ -54,6 +54,9 @@ pub struct AgentProgram {
     /// The mode that is chosen for each new session, such as the one in which the agent asks for permission.
     #[serde(default)]
     pub mode: Option<String>,
+    /// Whether its files name the MCP server of the runner's tools. Otherwise the server is named over ACP.
+    #[serde(default)]
+    pub configures_tools: bool,
 }
 
 /// Entries that replace those of a program with the same names.
@@ -85,10 +88,10 @@ impl AgentProgram {
         &self,
         home: &Path,
         home_inside: &Path,
-        endpoint: &ModelEndpoint,
+        endpoints: &ProgramEndpoints,
         policy: &PermissionPolicy,
     ) -> Result<AgentLaunch, ProgramError> {
-        let template = Template::new(home_inside, endpoint, policy)?;
+        let template = Template::new(home_inside, endpoints, policy)?;
         let asking = if policy.allows_everything() { ProgramOverlay::default() } else { self.asking.clone() };
         let fill = |texts: BTreeMap<String, String>| -> BTreeMap<String, String> {
             texts.into_iter().map(|(name, text)| (name, template.fill(&text))).collect()

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{endpoint::ModelEndpoint, error::ProgramError};
+use super::{endpoint::ProgramEndpoints, error::ProgramError};
 use crate::acp::{PermissionPolicy, PermissionRule, ToolKind};
 
 /// The longest value.
@@ -15,12 +15,19 @@ pub(super) struct Template {
 
 impl Template {
     /// Refuses values that could end a quoted text in JSON or TOML, because the model is chosen by users.
-    pub(super) fn new(home: &Path, endpoint: &ModelEndpoint, policy: &PermissionPolicy) -> Result<Self, ProgramError> {
+    pub(super) fn new(
+        home: &Path,
+        endpoints: &ProgramEndpoints,
+        policy: &PermissionPolicy,
+    ) -> Result<Self, ProgramError> {
         let home = home.to_string_lossy().into_owned();
+        let ProgramEndpoints { model, tools } = endpoints;
         let named = [
-            ("base_url", endpoint.base_url.clone()),
-            ("model", endpoint.model.clone()),
-            ("api_key_placeholder", endpoint.api_key_placeholder.clone()),
+            ("base_url", model.base_url.clone()),
+            ("model", model.model.clone()),
+            ("api_key_placeholder", model.api_key_placeholder.clone()),
+            ("tools_url", tools.url.clone()),
+            ("tools_token", tools.token.clone()),
             ("home", home),
         ];
         let mut values = Vec::new();
@@ -67,15 +74,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{mcp::ToolAccess, programs::ModelEndpoint};
 
-    fn endpoint(model: &str) -> ModelEndpoint {
+    fn endpoints(model: &str) -> ProgramEndpoints {
         let (base_url, api_key_placeholder) = ("http://127.0.0.1:1".to_owned(), "placeholder".to_owned());
-        ModelEndpoint { base_url, model: model.to_owned(), api_key_placeholder }
+        let tools = ToolAccess::create(&base_url);
+        ProgramEndpoints { model: ModelEndpoint { base_url, model: model.to_owned(), api_key_placeholder }, tools }
     }
 
     fn template(model: &str) -> Result<Template, ProgramError> {
         let policy = PermissionPolicy::allow_all().with_rule(ToolKind::Execute, PermissionRule::Ask);
-        Template::new(Path::new("/home"), &endpoint(model), &policy)
+        Template::new(Path::new("/home"), &endpoints(model), &policy)
     }
 
     #[test]

@@ -3,5 +3,6 @@
 
 mod acp;
 mod gateway;
+mod mcp;
 mod sandbox;
 mod workspace;

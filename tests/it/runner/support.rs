@@ -13,15 +13,18 @@ use nix::{
 };
 use runner::{
     acp::{
-        AgentConnection, AgentFailure, AgentUpdate, AgentUpdates, ConnectionOptions, PermissionPolicy,
-        PermissionRequest, TurnEnd,
+        AgentConnection, AgentFailure, AgentUpdate, AgentUpdates, ConnectionOptions, HttpHeader, McpServer,
+        McpServerHttp, PermissionPolicy, PermissionRequest, TurnEnd,
     },
-    programs::{AgentProgram, ModelEndpoint, ProgramLocations, built_in_programs},
+    mcp::{SERVER_NAME, SERVER_PATH, ToolAccess, ToolCall, build_tool_routes},
+    programs::{AgentProgram, ModelEndpoint, ProgramEndpoints, ProgramLocations, built_in_programs},
 };
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
+    net::TcpListener,
     process::{Child, Command},
+    sync::mpsc,
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
@@ -50,12 +53,19 @@ pub(crate) struct AgentFixture {
     pub(crate) model: ScriptedModel,
     program: AgentProgram,
     policy: PermissionPolicy,
+    access: ToolAccess,
     home: TempDir,
     work: TempDir,
+    _serving: JoinSet<()>,
 }
 
 impl AgentFixture {
     pub(crate) async fn new(program: &str, policy: PermissionPolicy) -> Self {
+        Self::with_tools(program, policy).await.0
+    }
+
+    /// A fixture, and the calls of the runner's tools by its agent.
+    pub(crate) async fn with_tools(program: &str, policy: PermissionPolicy) -> (Self, mpsc::Receiver<ToolCall>) {
         let local = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.local");
         let local = local.canonicalize().unwrap_or(local);
         let programs = built_in_programs(&ProgramLocations::find_below(&local));
@@ -63,17 +73,34 @@ impl AgentFixture {
         let program = program.expect("the agent is not installed: run `make setup-test`");
         let (home, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let model = serve("127.0.0.1:0").await.unwrap();
-        Self { model, program, policy, home, work }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let access = ToolAccess::create(&format!("http://{}", listener.local_addr().unwrap()));
+        assert!(access.url.ends_with(SERVER_PATH));
+        let (sender, calls) = mpsc::channel(8);
+        let routes = build_tool_routes(&access, sender);
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        (Self { model, program, policy, access, home, work, _serving: serving }, calls)
+    }
+
+    /// The tools, for an agent that does not have them by its own configuration.
+    fn servers(&self) -> Vec<McpServer> {
+        if self.program.configures_tools {
+            return Vec::new();
+        }
+        let header = HttpHeader::new("Authorization", format!("Bearer {}", self.access.token));
+        vec![McpServer::Http(McpServerHttp::new(SERVER_NAME, self.access.url.clone()).headers(vec![header]))]
     }
 
     /// Starts the agent with nothing in its environment but what its program names.
     pub(crate) async fn start(&self) -> RunningAgent {
-        let endpoint = ModelEndpoint {
+        let model = ModelEndpoint {
             base_url: self.model.root_url(),
             model: "stub-1".into(),
             api_key_placeholder: "placeholder".into(),
         };
-        let launch = self.program.prepare(self.home.path(), self.home.path(), &endpoint, &self.policy).unwrap();
+        let endpoints = ProgramEndpoints { model, tools: self.access.clone() };
+        let launch = self.program.prepare(self.home.path(), self.home.path(), &endpoints, &self.policy).unwrap();
         let mut command = Command::new(&launch.command[0]);
         command.args(&launch.command[1..]).env_clear().envs(&launch.environment).current_dir(self.work.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
@@ -88,7 +115,7 @@ impl AgentFixture {
         let (connection, updates) = AgentConnection::open(output, input, options);
         connection.initialize().await.unwrap();
         let (work, mode) = (self.work.path().to_path_buf(), self.program.mode.clone());
-        RunningAgent { connection, updates, taken: Vec::new(), work, mode, process, group }
+        RunningAgent { connection, updates, taken: Vec::new(), work, mode, servers: self.servers(), process, group }
     }
 
     /// Whether a command that the agent has started in its folder still runs.
@@ -112,6 +139,7 @@ pub(crate) struct RunningAgent {
     taken: Vec<AgentUpdate>,
     work: PathBuf,
     mode: Option<String>,
+    servers: Vec<McpServer>,
     process: Child,
     group: Pid,
 }
@@ -119,13 +147,13 @@ pub(crate) struct RunningAgent {
 impl RunningAgent {
     /// Creates a session in the mode of the program, and returns its id.
     pub(crate) async fn create_session(&self) -> String {
-        let session = self.connection.new_session(&self.work, Vec::new()).await.unwrap();
+        let session = self.connection.new_session(&self.work, self.servers.clone()).await.unwrap();
         self.choose_mode().await;
         session.id
     }
 
     pub(crate) async fn resume_session(&self, id: &str) {
-        self.connection.resume_session(id, &self.work, Vec::new()).await.unwrap();
+        self.connection.resume_session(id, &self.work, self.servers.clone()).await.unwrap();
         self.choose_mode().await;
     }
 

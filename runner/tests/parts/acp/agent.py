@@ -94,6 +94,14 @@ def prompt():
             before = before or [read()["method"]]
             say(before[0])
             return {"stopReason": "cancelled"}
+    elif BEHAVIOUR == "asks-twice":
+        for number in ("1", "2"):
+            call = {"toolCallId": number, "kind": "execute", "title": f"rm {number}"}
+            write({"id": f"asked-{number}", "method": "session/request_permission",
+                   "params": {"sessionId": "s", "toolCall": call, "options": OPTIONS}})
+        for _ in range(2):
+            answer = read()
+            say(answer["id"] + " " + answer["result"]["outcome"]["optionId"])
     elif BEHAVIOUR == "asks-for-files":
         answer, _ = ask("fs/write_text_file", sessionId="s", path="/x", content="x")
         say(str(answer["error"]["code"]))

@@ -263,6 +263,21 @@ async fn a_request_for_permission_waits_until_it_is_answered() {
 }
 
 #[tokio::test]
+async fn two_requests_at_once_are_answered_in_any_order() {
+    let mut agent = TestAgent::with_session("asks-twice").await;
+    let turns = agent.start_turn();
+    let mut ids = Vec::new();
+    while ids.len() < 2 {
+        let Some(AgentUpdate::PermissionRequest(request)) = agent.updates.next().await else { panic!() };
+        ids.push(request.id);
+    }
+    agent.connection.answer_permission(ids[1], &PermissionAnswer::Grant).await.unwrap();
+    agent.connection.answer_permission(ids[0], &PermissionAnswer::Refuse).await.unwrap();
+    assert_eq!(end_of(turns).await.unwrap().reason, TurnEndReason::EndTurn);
+    assert_eq!(agent.texts(), ["asked-2 yes", "asked-1 no"]);
+}
+
+#[tokio::test]
 async fn a_cancellation_answers_the_waiting_request_before_it_cancels_the_turn() {
     let mut agent = TestAgent::with_session("asks").await;
     let turns = agent.start_turn();

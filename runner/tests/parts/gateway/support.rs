@@ -169,7 +169,13 @@ impl Setup {
             provider(&[Protocol::Messages], Credential::ApiKey(key())),
         ];
         let client = build_upstream_client().unwrap();
-        let gateway = Gateway::start(GatewaySpec { socket: socket.clone(), providers, client, events: sender });
+        let gateway = Gateway::start(GatewaySpec {
+            socket: socket.clone(),
+            providers,
+            client,
+            events: sender,
+            routes: Router::new(),
+        });
         Self { gateway: Some(gateway.unwrap()), socket, url, asked, events, _folder: folder, _serving: serving }
     }
 

@@ -1,0 +1,249 @@
+//! Starts an agent: the services around its sandbox, which outlive its process, then the process and its session.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use tokio::{fs, sync::mpsc};
+
+use super::run::{Job, JobContext, RunEnd};
+use crate::{
+    acp::{
+        AgentConnection, AgentFailure, AgentFailureCode, AgentUpdates, ConnectionOptions, HttpHeader, McpServer,
+        McpServerHttp, PermissionPolicy,
+    },
+    gateway::{Gateway, GatewayEvent, GatewaySpec},
+    mcp::{SERVER_NAME, ToolAccess, ToolCall, build_tool_routes},
+    programs::{ModelEndpoint, ProgramEndpoints},
+    sandbox::{AgentProgram, RunningSandbox, SandboxEnd, SandboxSpec, grant_session_folders},
+    workspace::Workspace,
+};
+
+/// The port of the sandbox's loopback at which the agent reaches its model and its tools.
+const GATEWAY_PORT: u16 = 4100;
+
+/// What agents send as their key.
+const KEY_PLACEHOLDER: &str = "held-by-the-runner";
+
+/// How many lines of an agent's standard error are shown of a failure.
+const SHOWN_LINES: usize = 20;
+
+/// How many calls of tools wait to be taken.
+const WAITING_CALLS: usize = 16;
+
+/// The run for which an agent starts.
+#[derive(Clone, Copy)]
+pub(super) struct AgentRun<'a> {
+    pub(super) context: &'a JobContext,
+    pub(super) job: &'a Job,
+    /// The folder of the run: HOME, the socket, the files of the sandbox.
+    pub(super) folder: &'a Path,
+    pub(super) workspace: &'a Workspace,
+}
+
+/// What a session has beside its agent, also where its process is started anew.
+pub(super) struct SessionServices {
+    gateway: Gateway,
+    access: ToolAccess,
+    /// The calls of the model.
+    pub(super) model_calls: mpsc::UnboundedReceiver<GatewayEvent>,
+    /// The calls of the runner's tools.
+    pub(super) tool_calls: mpsc::Receiver<ToolCall>,
+}
+
+impl SessionServices {
+    /// Starts the gateway, with the tools of the session behind it.
+    pub(super) async fn start(context: &JobContext, folder: &Path) -> Result<Self, RunEnd> {
+        fs::create_dir_all(folder).await.map_err(|error| RunEnd::failed("RUN_FOLDER_FAILED", &error))?;
+        let (events, model_calls) = mpsc::unbounded_channel();
+        let (calls, tool_calls) = mpsc::channel(WAITING_CALLS);
+        let access = ToolAccess::create(&gateway_url());
+        let gateway = Gateway::start(GatewaySpec {
+            socket: folder.join("model.sock"),
+            providers: context.providers.clone(),
+            client: context.upstream.clone(),
+            events,
+            routes: build_tool_routes(&access, calls),
+        })
+        .map_err(|error| RunEnd::failed(error.code(), &error))?;
+        Ok(Self { gateway, access, model_calls, tool_calls })
+    }
+}
+
+fn gateway_url() -> String {
+    format!("http://127.0.0.1:{GATEWAY_PORT}")
+}
+
+/// An agent that has started, with a session.
+pub(super) struct StartedAgent {
+    pub(super) sandbox: RunningSandbox,
+    pub(super) connection: AgentConnection,
+    pub(super) updates: AgentUpdates,
+    /// Its own name for the session.
+    pub(super) session: String,
+}
+
+/// An agent that could not be started, or has ended.
+pub(super) struct AgentEnd {
+    pub(super) end: RunEnd,
+    /// Whether its process ended by itself, so that another one may fare better.
+    pub(super) has_exited: bool,
+}
+
+impl From<RunEnd> for AgentEnd {
+    fn from(end: RunEnd) -> Self {
+        Self { end, has_exited: false }
+    }
+}
+
+impl AgentRun<'_> {
+    /// Starts a process of the agent, which goes on with a session of an earlier one if there is one.
+    pub(super) async fn start(
+        &self,
+        services: &SessionServices,
+        policy: &PermissionPolicy,
+        session: Option<&str>,
+    ) -> Result<StartedAgent, AgentEnd> {
+        let mut spec = self.spec(services.gateway.socket());
+        for folder in [&spec.home, &spec.runtime_folder] {
+            fs::create_dir_all(folder).await.map_err(|error| RunEnd::failed("RUN_FOLDER_FAILED", &error))?;
+        }
+        let endpoints = ProgramEndpoints { model: self.endpoint(), tools: services.access.clone() };
+        let launch = self
+            .job
+            .program
+            .prepare(&spec.home, Path::new(spec.inner_home()), &endpoints, policy)
+            .map_err(|error| RunEnd::failed(error.code(), &error))?;
+        let mut command = launch.command.into_iter();
+        let program = AgentProgram {
+            program: PathBuf::from(command.next().unwrap_or_default()),
+            arguments: command.map(OsString::from).collect(),
+        };
+        spec.environment = launch.environment.into_iter().map(|(name, text)| (name.into(), text.into())).collect();
+        let sandbox = self.start_sandbox(&spec, &program).await?;
+        let folder = self.inner_start_folder(&spec);
+        self.open_session(sandbox, policy, &folder, (session, services)).await
+    }
+
+    async fn start_sandbox(&self, spec: &SandboxSpec, program: &AgentProgram) -> Result<RunningSandbox, RunEnd> {
+        let bubblewrap = &self.context.bubblewrap;
+        grant_session_folders(bubblewrap, spec).map_err(|error| RunEnd::failed(error.code(), &error))?;
+        let sandbox = RunningSandbox::start(bubblewrap, spec, program).await;
+        sandbox.map_err(|error| RunEnd::failed(error.code(), &error))
+    }
+
+    /// `folder` is where the agent begins, as it sees it.
+    async fn open_session(
+        &self,
+        mut sandbox: RunningSandbox,
+        policy: &PermissionPolicy,
+        folder: &Path,
+        (session, services): (Option<&str>, &SessionServices),
+    ) -> Result<StartedAgent, AgentEnd> {
+        let (Some(output), Some(input)) = (sandbox.stdout.take(), sandbox.stdin.take()) else {
+            return Err(RunEnd::failed("SANDBOX_FAILED", &"the agent has no standard input and output").into());
+        };
+        let options = ConnectionOptions { policy: policy.clone(), ..ConnectionOptions::default() };
+        let (connection, updates) = AgentConnection::open(output, input, options);
+        let opening = async {
+            let agent = connection.initialize().await?;
+            let servers = self.name_tools(agent.mcp_over_http, &services.access);
+            let opened = match session {
+                Some(id) => connection.resume_session(id, folder, servers).await?,
+                None => connection.new_session(folder, servers).await?,
+            };
+            if let Some(mode) = &self.job.program.mode {
+                connection.set_mode(mode).await?;
+            }
+            Ok(opened.id)
+        };
+        match opening.await {
+            Ok(session) => Ok(StartedAgent { sandbox, connection, updates, session }),
+            Err(failure) => Err(end_of_failure(&mut sandbox, &failure).await),
+        }
+    }
+
+    /// The tools for an agent that does not have them by its own configuration. One that does not reach servers over
+    /// HTTP works without them.
+    fn name_tools(&self, is_reachable: bool, access: &ToolAccess) -> Vec<McpServer> {
+        if self.job.program.configures_tools || !is_reachable {
+            return Vec::new();
+        }
+        let header = HttpHeader::new("Authorization", format!("Bearer {}", access.token));
+        vec![McpServer::Http(McpServerHttp::new(SERVER_NAME, access.url.clone()).headers(vec![header]))]
+    }
+
+    fn spec(&self, socket: &Path) -> SandboxSpec {
+        let mut read_only = self.job.program.read_only.clone();
+        read_only.extend(self.workspace.borrowed_objects().iter().cloned());
+        let mut limits = self.context.limits;
+        if let Some(megabytes) = self.job.task.requirements.memory_limit_mb {
+            limits.memory_bytes = limits.memory_bytes.min(megabytes * 1024 * 1024);
+        }
+        SandboxSpec {
+            work_tree: self.workspace.work_tree(),
+            home: self.folder.join("home"),
+            runtime_folder: self.folder.join("runtime"),
+            read_only,
+            gateway_socket: socket.to_path_buf(),
+            gateway_port: GATEWAY_PORT,
+            environment: Vec::new(),
+            limits,
+        }
+    }
+
+    /// Where the agent sees its work tree.
+    pub(super) fn inner_work_tree(&self) -> &'static str {
+        self.spec(Path::new("")).inner_work_tree()
+    }
+
+    fn inner_start_folder(&self, spec: &SandboxSpec) -> PathBuf {
+        let start = self.workspace.start_folder();
+        let relative = start.strip_prefix(self.workspace.work_tree()).unwrap_or(Path::new(""));
+        Path::new(spec.inner_work_tree()).join(relative)
+    }
+
+    /// The model that the session asks for, without its provider, else the runner's own.
+    fn endpoint(&self) -> ModelEndpoint {
+        let named = self.job.task.requirements.model.as_deref();
+        let model = named.map(|name| name.split_once('/').map_or(name, |(_, model)| model));
+        ModelEndpoint {
+            base_url: gateway_url(),
+            model: model.or(self.context.default_model.as_deref()).unwrap_or_default().to_owned(),
+            api_key_placeholder: KEY_PLACEHOLDER.to_owned(),
+        }
+    }
+}
+
+/// Ends the sandbox of an agent that has failed.
+pub(super) async fn end_of_failure(sandbox: &mut RunningSandbox, failure: &AgentFailure) -> AgentEnd {
+    sandbox.stop();
+    let end = sandbox.wait().await;
+    if let SandboxEnd::LimitExceeded(_) = end {
+        return end_of_sandbox(sandbox, end);
+    }
+    let said = last_lines(sandbox);
+    let said = if said.is_empty() { said } else { format!(": {said}") };
+    AgentEnd {
+        end: RunEnd::failed(failure.code.as_str(), &format!("{} ({end:?}){said}", failure.message)),
+        has_exited: failure.code == AgentFailureCode::Exited,
+    }
+}
+
+/// The end of an agent whose sandbox has ended before its turn.
+pub(super) fn end_of_sandbox(sandbox: &RunningSandbox, end: SandboxEnd) -> AgentEnd {
+    if let SandboxEnd::LimitExceeded(exceeded) = end {
+        return RunEnd::failed("LIMIT_EXCEEDED", &format!("the agent used more than it may: {exceeded:?}")).into();
+    }
+    let message = format!("the agent has ended ({end:?}): {}", last_lines(sandbox));
+    AgentEnd { end: RunEnd::failed("AGENT_EXITED", &message), has_exited: true }
+}
+
+/// The last lines that the agent wrote to its standard error.
+fn last_lines(sandbox: &RunningSandbox) -> String {
+    let errors = sandbox.error_output();
+    let tail = String::from_utf8_lossy(&errors.tail);
+    let lines: Vec<_> = tail.lines().rev().take(SHOWN_LINES).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,297 @@
+//! The turns of an agent, with everything around them: what it reports, whom it asks, and what people say.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    agent_start::{AgentEnd, SessionServices, StartedAgent, end_of_failure, end_of_sandbox},
+    approval::describe_request,
+    attachments::Attachments,
+    questions::{Asker, Destination, OpenQuestions},
+    reporter::{Command, Notice},
+    run::{RunEnd, RunReport},
+    transcript::{Entry, Transcript},
+};
+use crate::{
+    acp::{AgentFailure, AgentUpdate, PermissionAnswer, TurnEnd, TurnEndReason},
+    control_plane::wire::{Question, QuestionOption},
+    gateway::GatewayEvent,
+    mcp::{PersonQuestion, ToolCall},
+    sandbox::SandboxEnd,
+};
+
+/// How long an agent may take to end a turn that was cancelled.
+const CANCEL_GRACE: Duration = Duration::from_secs(15);
+
+/// The prompt of an agent that goes on after its process ended.
+const CONTINUE: &str = "Your process ended unexpectedly and was started again. Continue your work where it was \
+                        interrupted; check what is done already before you repeat a step.";
+
+/// The state of a run that outlives a process of its agent.
+pub(super) struct Conversation<'a> {
+    pub(super) services: SessionServices,
+    pub(super) notices: &'a mpsc::Sender<Notice>,
+    pub(super) orders: mpsc::UnboundedReceiver<Command>,
+    pub(super) questions: OpenQuestions,
+    pub(super) attachments: Attachments,
+    /// What the next turn begins with.
+    pub(super) prompts: Vec<String>,
+    /// The prompt of the running turn, until the agent has reported something.
+    pub(super) unanswered: Option<String>,
+    pub(super) transcript: Transcript,
+    pub(super) usage: Usage,
+}
+
+/// What has been counted so far.
+#[derive(Debug, Default)]
+pub(super) struct Usage {
+    tokens: i64,
+    cost_usd: Option<String>,
+}
+
+/// Why a turn is over, or the wait for the next.
+enum TurnOutcome {
+    Ended(TurnEnd),
+    Failed(AgentFailure),
+    /// By a person or the control plane.
+    Cancelled,
+    SandboxEnded(SandboxEnd),
+}
+
+impl Conversation<'_> {
+    /// Lets the agent take turns until there is nothing more to say to it, and ends its process.
+    pub(super) async fn converse(&mut self, agent: &mut StartedAgent) -> AgentEnd {
+        let end = self.take_turns(agent).await;
+        agent.connection.close_input();
+        agent.sandbox.stop();
+        agent.sandbox.wait().await;
+        end
+    }
+
+    /// What people say during a turn becomes the prompt of the next.
+    async fn take_turns(&mut self, agent: &mut StartedAgent) -> AgentEnd {
+        while !self.prompts.is_empty() {
+            let prompt = std::mem::take(&mut self.prompts).join("\n\n");
+            let mut outcome = self.take_turn(agent, &prompt).await;
+            self.flush(agent).await;
+            if let TurnOutcome::Ended(end) = &outcome {
+                if end.reason == TurnEndReason::Refusal {
+                    return RunEnd::failed("AGENT_REFUSED", &"the agent refused the work").into();
+                }
+                match self.wait_for_prompt(agent).await {
+                    Some(other) => outcome = other,
+                    None => continue,
+                }
+            }
+            return self.end_of(agent, outcome).await;
+        }
+        self.complete()
+    }
+
+    async fn take_turn(&mut self, agent: &mut StartedAgent, prompt: &str) -> TurnOutcome {
+        self.unanswered = Some(prompt.to_owned());
+        let prompted = agent.connection.clone();
+        let mut turn = std::pin::pin!(prompted.prompt(prompt));
+        let mut cancelled_until = None;
+        loop {
+            let grace = sleep_until(cancelled_until.unwrap_or_else(Instant::now));
+            tokio::select! {
+                biased;
+                Some(update) = agent.updates.next() => self.take_update(update).await,
+                Some(event) = self.services.model_calls.recv() => self.count(event).await,
+                ended = &mut turn => return match ended {
+                    _ if cancelled_until.is_some() => TurnOutcome::Cancelled,
+                    Ok(end) => TurnOutcome::Ended(end),
+                    Err(failure) => TurnOutcome::Failed(failure),
+                },
+                ended = agent.sandbox.wait() => return match cancelled_until {
+                    Some(_) => TurnOutcome::Cancelled,
+                    None => TurnOutcome::SandboxEnded(ended),
+                },
+                () = grace, if cancelled_until.is_some() => return TurnOutcome::Cancelled,
+                Some(call) = self.services.tool_calls.recv() => self.take_call(call).await,
+                Some(order) = self.orders.recv() => match order {
+                    Command::Abandon => return TurnOutcome::Cancelled,
+                    Command::Cancel => {
+                        cancelled_until = Some(Instant::now() + CANCEL_GRACE);
+                        self.cancel(agent).await;
+                    }
+                    other => self.obey(agent, other).await,
+                },
+            }
+        }
+    }
+
+    /// Waits while a person is asked by a tool whose call has ended: the answer is the next prompt. Takes what people
+    /// have said already. Returns why there will be no further turn, if so.
+    async fn wait_for_prompt(&mut self, agent: &mut StartedAgent) -> Option<TurnOutcome> {
+        loop {
+            let order = match self.orders.try_recv() {
+                Ok(order) => order,
+                Err(_) if !self.prompts.is_empty() || !self.questions.awaits_input() => return None,
+                Err(_) => tokio::select! {
+                    ended = agent.sandbox.wait() => return Some(TurnOutcome::SandboxEnded(ended)),
+                    Some(update) = agent.updates.next() => { self.take_update(update).await; continue }
+                    Some(event) = self.services.model_calls.recv() => { self.count(event).await; continue }
+                    Some(call) = self.services.tool_calls.recv() => { self.take_call(call).await; continue }
+                    order = self.orders.recv() => order.unwrap_or(Command::Abandon),
+                },
+            };
+            match order {
+                Command::Cancel | Command::Abandon => return Some(TurnOutcome::Cancelled),
+                other => self.obey(agent, other).await,
+            }
+        }
+    }
+
+    /// Cancels the running turn. Whatever the agent waits for ends.
+    async fn cancel(&mut self, agent: &StartedAgent) {
+        self.questions.withdraw_all();
+        if let Err(failure) = agent.connection.cancel().await {
+            tracing::warn!(%failure, "the agent could not be asked to end its turn");
+        }
+    }
+
+    async fn obey(&mut self, agent: &StartedAgent, order: Command) {
+        let destination = match order {
+            Command::Say(text) => Destination::Prompt(text),
+            Command::Answer(answer) => self.questions.answer(&answer),
+            Command::RefuseQuestion { question_id, reason } => self.questions.refuse(&question_id, &reason),
+            Command::Cancel | Command::Abandon => Destination::Nowhere,
+        };
+        match destination {
+            Destination::Prompt(text) => self.prompts.push(text),
+            Destination::Permission { id, granted } => {
+                let answer = if granted { PermissionAnswer::Grant } else { PermissionAnswer::Refuse };
+                if let Err(failure) = agent.connection.answer_permission(id, &answer).await {
+                    tracing::warn!(%failure, "a decision did not reach the agent");
+                    // A request that offers no answer which grants must not wait for ever.
+                    let _ = agent.connection.answer_permission(id, &PermissionAnswer::Refuse).await;
+                }
+            }
+            Destination::Nowhere => {}
+        }
+    }
+
+    async fn take_update(&mut self, update: AgentUpdate) {
+        if !matches!(update, AgentUpdate::Other { .. } | AgentUpdate::Usage(_)) {
+            self.unanswered = None;
+        }
+        if let AgentUpdate::PermissionRequest(request) = update {
+            let question = self.questions.ask(describe_request(&request), Asker::Permission(request.id));
+            self.report_question(question).await;
+        } else {
+            let entries = self.transcript.add(update);
+            self.send(entries).await;
+        }
+    }
+
+    async fn take_call(&mut self, call: ToolCall) {
+        match call {
+            ToolCall::AskPerson { asked, reply } => {
+                let question = self.questions.ask(question_of(asked), Asker::Tool(reply));
+                self.report_question(question).await;
+            }
+            ToolCall::Attach { file, reply } => {
+                // Nobody may wait for it any more; the file is attached all the same.
+                let _ = reply.send(self.attachments.add(&file).await);
+            }
+        }
+    }
+
+    async fn report_question(&mut self, question: Option<Question>) {
+        let Some(question) = question else { return };
+        let mut entries = self.transcript.close_message();
+        entries.push(Entry::Question(question));
+        self.send(entries).await;
+    }
+
+    async fn end_of(&mut self, agent: &mut StartedAgent, outcome: TurnOutcome) -> AgentEnd {
+        match outcome {
+            TurnOutcome::Ended(_) | TurnOutcome::Cancelled => self.complete(),
+            TurnOutcome::Failed(failure) => end_of_failure(&mut agent.sandbox, &failure).await,
+            TurnOutcome::SandboxEnded(end) => end_of_sandbox(&agent.sandbox, end),
+        }
+    }
+
+    fn complete(&self) -> AgentEnd {
+        RunEnd::Completed { text: self.transcript.last_message().to_owned() }.into()
+    }
+
+    /// Prepares for another process of the agent, which has a session or begins anew. A prompt that was lost with the
+    /// process is repeated.
+    pub(super) async fn prepare_restart(&mut self, end: &RunEnd, has_session: bool) {
+        self.questions.orphan_all();
+        if has_session {
+            self.prompts.insert(0, self.unanswered.take().unwrap_or_else(|| CONTINUE.to_owned()));
+        }
+        if let RunEnd::Failed { message, .. } = end {
+            let text = format!("The agent is started again, because its process ended: {message}");
+            self.send(vec![Entry::log("warning", &text)]).await;
+        }
+    }
+
+    /// What the agent sent before its turn ended.
+    async fn flush(&mut self, agent: &mut StartedAgent) {
+        while let Some(update) = agent.updates.try_next() {
+            self.take_update(update).await;
+        }
+        while let Ok(event) = self.services.model_calls.try_recv() {
+            self.count(event).await;
+        }
+        let entries = self.transcript.close_message();
+        self.send(entries).await;
+    }
+
+    async fn send(&self, entries: Vec<Entry>) {
+        for entry in entries {
+            let _ = self.notices.send(Notice::Entry(entry)).await;
+        }
+    }
+
+    async fn count(&mut self, event: GatewayEvent) {
+        let notice = match event {
+            GatewayEvent::ModelCall(call) => {
+                let used = call.usage.map_or(0, |usage| usage.input_tokens + usage.output_tokens);
+                self.usage.tokens = self.usage.tokens.saturating_add(i64::try_from(used).unwrap_or(i64::MAX));
+                self.usage.cost_usd = self.transcript.cost().map(|cost| format!("{cost:.6}"));
+                Notice::Usage { tokens: self.usage.tokens, cost_usd: self.usage.cost_usd.clone() }
+            }
+            GatewayEvent::AuthenticationFailed { provider } => {
+                Notice::log("error", &format!("{provider} refuses the key of the runner."))
+            }
+            GatewayEvent::RateLimited { provider, status, .. } => {
+                Notice::log("warning", &format!("{provider} asks to wait ({status})."))
+            }
+            GatewayEvent::ModelRefused { model } => {
+                Notice::log("warning", &format!("The session may not use the model {model}."))
+            }
+        };
+        let _ = self.notices.send(notice).await;
+    }
+
+    /// What the run came to.
+    pub(super) fn into_report(self, end: RunEnd) -> RunReport {
+        RunReport {
+            end,
+            tokens: self.usage.tokens,
+            cost_usd: self.usage.cost_usd,
+            attachments: self.attachments.into_files(),
+        }
+    }
+}
+
+fn question_of(asked: PersonQuestion) -> Question {
+    Question {
+        question_id: String::new(),
+        kind: "input",
+        text: asked.question,
+        options: asked.options.into_iter().map(|label| QuestionOption { label }).collect(),
+        details: Value::Null,
+    }
+}

@@ -1,0 +1,77 @@
+//! What a run is given, and what it comes to.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{attachments::Attachment, session_locks::SessionLocks};
+use crate::{
+    acp::PermissionPolicy,
+    control_plane::wire::Task,
+    gateway::Provider,
+    programs::AgentProgram,
+    sandbox::{Bubblewrap, SandboxLimits},
+    workspace::{Workspace, Workspaces},
+};
+
+/// What all jobs of a runner share.
+#[derive(Debug)]
+pub struct JobContext {
+    pub workspaces: Workspaces,
+    pub bubblewrap: Bubblewrap,
+    pub providers: Vec<Provider>,
+    pub upstream: reqwest::Client,
+    /// Held by the tasks at work.
+    pub sessions: SessionLocks,
+    /// The folder with a folder for each session at work.
+    pub runs: PathBuf,
+    pub limits: SandboxLimits,
+    /// The model where a session names none, as its provider has it.
+    pub default_model: Option<String>,
+    /// The rules for what sessions say nothing about.
+    pub permissions: PermissionPolicy,
+}
+
+/// A task, and the program that works on it.
+#[derive(Debug)]
+pub struct Job {
+    pub task: Task,
+    pub program: Arc<AgentProgram>,
+}
+
+/// How a run has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunEnd {
+    /// The agent ended its last turn, or was cancelled.
+    Completed { text: String },
+    /// It could not work, or failed.
+    Failed { code: String, message: String },
+}
+
+impl RunEnd {
+    pub(super) fn failed(code: &str, message: &impl ToString) -> Self {
+        Self::Failed { code: code.to_owned(), message: message.to_string() }
+    }
+}
+
+/// What an agent did in a run.
+#[derive(Debug)]
+pub(super) struct RunReport {
+    pub(super) end: RunEnd,
+    pub(super) tokens: i64,
+    pub(super) cost_usd: Option<String>,
+    pub(super) attachments: Vec<Attachment>,
+}
+
+impl RunReport {
+    /// The report of a run in which no agent did anything.
+    pub(super) fn without_work(end: RunEnd) -> Self {
+        Self { end, tokens: 0, cost_usd: None, attachments: Vec::new() }
+    }
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub(super) struct RunOutcome {
+    pub(super) report: RunReport,
+    /// The workspace with the work; absent if it could not be prepared.
+    pub(super) workspace: Option<Workspace>,
+}
