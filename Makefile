@@ -30,7 +30,7 @@ setup-test: ## All that, and what the tests need: cargo-lambda, MiniStack, moto,
 
 # Of the whole workspace, so that the dependencies have the features with which the tests use them, and are compiled once.
 build: ## Compile the local host, the runner, and the example that the tests start
-	@cargo build --locked --workspace --bin ioc --bin ioc-runner --bin push-agent
+	@cargo build --locked --workspace --bin ioc --bin ioc-server --bin ioc-runner --bin push-agent
 
 # A workspace of its own with a target of its own: two minutes of compiling that nothing else needs.
 lora-trainer: ## Compile the example that trains, for the test that runs it and for COMMAND_TRAINER
@@ -125,11 +125,11 @@ audit: ## Are there known vulnerabilities? Asks npm's registry; ADVISORY_DB=path
 	@sh infra/local/audit.sh
 
 # Built and run with the same packages, so that nothing is compiled twice.
-BENCHED := --locked --package local --package functions --package runner --package harness
+BENCHED := --locked --package cli --package local --package functions --package runner --package harness
 
 bench: needed ## Measure, beside the floor; BENCH="--quick", "--only http,locks", or "--compare REV" with another revision
 	@$(MAKE) --no-print-directory setup
-	@cargo build --release $(BENCHED) --bin ioc --bin ioc-runner --bench bench
+	@cargo build --release $(BENCHED) --bin ioc --bin ioc-server --bin ioc-runner --bench bench
 	@cargo build --profile lambda $(BENCHED) --bin sessions
 	@target/release/ioc services -- cargo bench $(BENCHED) --bench bench -- --json "$(CURDIR)/target/bench.json" $(BENCH)
 

@@ -39,7 +39,7 @@ export class Api {
     const made = await this.call("POST", "/sessions", {
       title,
       initial_prompt: script(steps),
-      agent_config: { agent: "opencode" },
+      agent_config: { agent: "LOCAL-OPENCODE" },
       start: true,
       ...more,
     });

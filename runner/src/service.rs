@@ -29,6 +29,7 @@ pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()
     settings.check()?;
     let context = Arc::new(build_context(&settings).await?);
     let programs = find_programs(&settings)?;
+    log_introduction(&settings, &programs);
     let slots = Arc::new(Slots::new(settings.count_slots()));
     let http = reqwest::Client::builder().build()?;
     let mut loops = JoinSet::new();
@@ -41,6 +42,13 @@ pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()
     tracing::info!(slots = slots.total, "the runner takes work");
     while loops.join_next().await.is_some() {}
     Ok(())
+}
+
+/// For people, and for the local host, which repeats these lines.
+fn log_introduction(settings: &RunnerSettings, programs: &[AgentProgram]) {
+    let names: Vec<_> = programs.iter().map(|program| program.name.as_str()).collect();
+    tracing::info!("runner: isolation: sandbox; programs: {}", names.join(", "));
+    tracing::info!("runner: sessions at once: {}", settings.describe_slots());
 }
 
 async fn build_context(settings: &RunnerSettings) -> Result<JobContext> {
@@ -73,7 +81,7 @@ async fn build_context(settings: &RunnerSettings) -> Result<JobContext> {
         sessions: SessionLocks::default(),
         runs: std::fs::canonicalize(runs)?,
         limits: SandboxLimits::default(),
-        default_model: settings.model.clone(),
+        default_models: settings.default_models(),
         permissions: settings.permissions()?,
     })
 }

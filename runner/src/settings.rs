@@ -8,7 +8,7 @@ use serde_json::Map;
 use crate::{
     acp::PermissionPolicy,
     gateway::{Credential, ModelAllowList, Protocol, Provider, ProviderKey},
-    programs::ModelProtocol,
+    programs::{DefaultModels, ModelProtocol},
 };
 
 /// `ioc-runner start`: takes work of a control plane until it is stopped
@@ -44,9 +44,12 @@ pub struct RunnerSettings {
     /// Folders from which sessions may take files, separated by colons
     #[arg(long, env = "RUNNER_FOLDERS", value_delimiter = ':')]
     pub folders: Vec<PathBuf>,
-    /// The model where a session names none, as its provider has it
-    #[arg(long, env = "RUNNER_MODEL")]
-    pub model: Option<String>,
+    /// The model of Anthropic where a session names none
+    #[arg(long, env = "RUNNER_ANTHROPIC_MODEL", default_value = "claude-sonnet-4-5")]
+    pub anthropic_model: String,
+    /// The model of OpenAI where a session names none
+    #[arg(long, env = "RUNNER_OPENAI_MODEL", default_value = "gpt-5")]
+    pub openai_model: String,
     /// What sessions may do that say nothing about it, such as execute=ask,fetch=deny: a kind of tools or default, and
     /// allow, ask or deny; everything is allowed by default
     #[arg(long, env = "RUNNER_PERMISSIONS", value_delimiter = ',', value_name = "KIND=RULE")]
@@ -94,11 +97,20 @@ impl RunnerSettings {
     /// The number of slots: as configured, else two per processor, as far as the memory allows.
     pub fn count_slots(&self) -> usize {
         self.slots.unwrap_or_else(|| {
-            let processors = available_parallelism().map_or(1, usize::from);
             let by_memory =
                 read_memory().map_or(usize::MAX, |bytes| usize::try_from(bytes / BYTES_PER_SLOT).unwrap_or(1));
-            (processors * 2).min(by_memory).max(1)
+            (count_processors() * 2).min(by_memory).max(1)
         })
+    }
+
+    /// The number of slots and its reason.
+    pub fn describe_slots(&self) -> String {
+        let slots = self.count_slots();
+        if self.slots.is_some() {
+            return format!("{slots}, as configured");
+        }
+        let memory = read_memory().map_or_else(|_| "unknown".to_owned(), |bytes| format!("{} GB", bytes >> 30));
+        format!("{slots}, for {} processors and {memory} of memory", count_processors())
     }
 
     /// The providers for which there is a key.
@@ -120,6 +132,11 @@ impl RunnerSettings {
         anthropic.into_iter().chain(openai).collect()
     }
 
+    /// The models where a session names none.
+    pub fn default_models(&self) -> DefaultModels {
+        DefaultModels { anthropic: self.anthropic_model.clone(), openai: self.openai_model.clone() }
+    }
+
     /// Whether a program can reach a model.
     pub fn has_provider_for(&self, protocol: ModelProtocol) -> bool {
         match protocol {
@@ -127,6 +144,10 @@ impl RunnerSettings {
             ModelProtocol::OpenaiChat | ModelProtocol::OpenaiResponses => self.openai_key.is_some(),
         }
     }
+}
+
+fn count_processors() -> usize {
+    available_parallelism().map_or(1, usize::from)
 }
 
 /// The memory of the machine in bytes.

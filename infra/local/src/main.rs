@@ -1,4 +1,4 @@
-//! The command `ioc`: the whole product in one process.
+//! The program `ioc-server`, which `ioc` starts: the whole product in one process.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use local::{audit, conformance, demo, sign_in_links, supervise, up, with_service
 
 /// The control plane for autonomous coding sessions, in one process.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "ioc", version)]
 struct Ioc {
     #[command(subcommand)]
     command: Command,

@@ -210,7 +210,7 @@ impl AgentRun<'_> {
         let model = named.map(|name| name.split_once('/').map_or(name, |(_, model)| model));
         ModelEndpoint {
             base_url: gateway_url(),
-            model: model.or(self.context.default_model.as_deref()).unwrap_or_default().to_owned(),
+            model: model.unwrap_or_else(|| self.context.default_models.of(self.job.program.protocol)).to_owned(),
             api_key_placeholder: KEY_PLACEHOLDER.to_owned(),
         }
     }

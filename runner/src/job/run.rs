@@ -7,7 +7,7 @@ use crate::{
     acp::PermissionPolicy,
     control_plane::wire::Task,
     gateway::Provider,
-    programs::AgentProgram,
+    programs::{AgentProgram, DefaultModels},
     sandbox::{Bubblewrap, SandboxLimits},
     workspace::{Workspace, Workspaces},
 };
@@ -24,8 +24,8 @@ pub struct JobContext {
     /// The folder with a folder for each session at work.
     pub runs: PathBuf,
     pub limits: SandboxLimits,
-    /// The model where a session names none, as its provider has it.
-    pub default_model: Option<String>,
+    /// The models where a session names none.
+    pub default_models: DefaultModels,
     /// The rules for what sessions say nothing about.
     pub permissions: PermissionPolicy,
 }

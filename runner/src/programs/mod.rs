@@ -12,5 +12,5 @@ mod template;
 pub use built_in::{ProgramLocations, built_in_programs};
 pub use endpoint::{ModelEndpoint, ProgramEndpoints};
 pub use error::ProgramError;
-pub use program::{AgentLaunch, AgentProgram, ModelProtocol, ProgramOverlay};
+pub use program::{AgentLaunch, AgentProgram, DefaultModels, ModelProtocol, ProgramOverlay};
 pub use program_file::parse_program_file;

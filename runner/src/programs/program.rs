@@ -22,6 +22,23 @@ pub enum ModelProtocol {
     Anthropic,
 }
 
+/// The models of sessions that name none, as their providers have them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultModels {
+    pub anthropic: String,
+    pub openai: String,
+}
+
+impl DefaultModels {
+    /// The model for programs of this protocol.
+    pub fn of(&self, protocol: ModelProtocol) -> &str {
+        match protocol {
+            ModelProtocol::Anthropic => &self.anthropic,
+            ModelProtocol::OpenaiChat | ModelProtocol::OpenaiResponses => &self.openai,
+        }
+    }
+}
+
 /// A coding agent that speaks ACP over its standard input and output.
 ///
 /// The texts of `environment` and `files` are templates. They may use `{base_url}`, `{model}`, `{api_key_placeholder}`,

@@ -9,7 +9,8 @@ use std::{
 use super::reader::read;
 
 /// The folders whose sources obey the rules.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 9] = [
+    "cli/src",
     "examples/push-agent/src",
     "functions/src",
     "infra/local/src",

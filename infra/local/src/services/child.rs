@@ -126,15 +126,15 @@ impl Supervised {
     }
 }
 
-/// The program `ioc`: this process, or the program built beside it.
+/// The program `ioc-server`: this process, or the program built beside it.
 fn supervisor() -> Result<PathBuf> {
     let this = std::env::current_exe().context("the path of this program is unknown")?;
-    let name = |file: &Path| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ioc"));
+    let name = |file: &Path| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ioc-server"));
     if name(&this) && !this.parent().is_some_and(|folder| folder.ends_with("deps")) {
         // The link stays valid if a new build replaces the file while this process runs.
         let link = PathBuf::from("/proc/self/exe");
         return Ok(if link.exists() { link } else { this });
     }
-    let beside = this.ancestors().skip(1).map(|folder| folder.join("ioc")).find(|file| file.is_file());
-    beside.context("the program ioc, which supervises servers, is not built: run `cargo build -p local`")
+    let beside = this.ancestors().skip(1).map(|folder| folder.join("ioc-server")).find(|file| file.is_file());
+    beside.context("the program ioc-server, which supervises servers, is not built: run `cargo build -p local`")
 }

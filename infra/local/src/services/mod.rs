@@ -6,6 +6,7 @@
 mod child;
 pub mod opencode;
 mod postgres;
+mod runner;
 mod valkey;
 
 use std::{fs, future::Future, net::TcpListener, path::Path, time::Duration};
@@ -15,6 +16,7 @@ use child::{Program, Supervised};
 use nix::sys::signal::Signal;
 pub use opencode::{Model, OpenCode, OpenCodeOptions, OwnModel};
 pub use postgres::{Postgres, PostgresOptions};
+pub use runner::{RUNNER_NAME, Runner, RunnerOptions};
 use rand::RngExt;
 use tokio::{
     sync::Mutex,
