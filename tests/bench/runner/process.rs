@@ -50,7 +50,7 @@ impl Runner {
         fs::write(&file, toml::to_string(&BTreeMap::from([("program", programs)]))?)?;
         let names: Vec<_> = programs.iter().map(|program| program.name.as_str()).collect();
         let mut command = Command::new(built("ioc-runner")?);
-        command.args(["start", "--name", "BENCH", "--model", "stub-1", "--slots", &slots.to_string()]);
+        command.args(["start", "--name", "BENCH", "--openai-model", "stub-1", "--slots", &slots.to_string()]);
         command.arg("--program").arg(names.join(",")).arg("--program-file").arg(&file);
         command.arg("--data").arg(folder.path().join("data")).arg("--folders").arg(&repository);
         command.arg("--installed").arg(root().join(".local"));

@@ -97,7 +97,7 @@ impl Machine {
     fn command(&self, program: &Path, before: &[&OsStr]) -> Command {
         let mut command = Command::new(program);
         command.args(before).args(["start", "--name", "MACHINE", "--slots", "3", "--program", "claude"]);
-        command.args(["--model", "stub-1", "--installed"]).arg(root().join(".local").canonicalize().unwrap());
+        command.args(["--openai-model", "stub-1", "--installed"]).arg(root().join(".local").canonicalize().unwrap());
         command.arg("--data").arg(self.data()).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
         command.env("IOC_URL", self.way.url(&self.url)).env("IOC_KEY", self.world.tenant.key(Role::Lead));
         command.env("ANTHROPIC_API_KEY", "none").env("ANTHROPIC_BASE_URL", self.model.base_url());
