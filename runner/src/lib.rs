@@ -2,12 +2,13 @@
 //! happens, delivers the work, and leaves nothing.
 //!
 //! Read in this order: [`service`] (claims work), [`job`] (one task from its claim to its result), then its parts:
-//! [`workspace`] (git), [`sandbox`], [`gateway`] (the only way to a model), [`mcp`] (the tools of every agent),
-//! [`programs`] and [`acp`] (the agents), [`control_plane`] (the calls).
+//! [`workspace`] (git), [`sandbox`], [`gateway`] (the way to a model), [`egress`] (the way to the network), [`mcp`]
+//! (the tools of every agent), [`programs`] and [`acp`] (the agents), [`control_plane`] (the calls).
 
 pub mod acp;
 pub mod control_plane;
 pub mod doctor;
+pub mod egress;
 pub mod gateway;
 pub mod job;
 pub mod mcp;

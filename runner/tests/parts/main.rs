@@ -2,6 +2,7 @@
 //! in `tests/it/runner` of the repository.
 
 mod acp;
+mod egress;
 mod gateway;
 mod mcp;
 mod sandbox;
