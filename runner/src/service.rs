@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,7 @@ use crate::{
     gateway::build_upstream_client,
     job::{Job, JobContext, SessionLocks, run_job},
     programs::{AgentProgram, ProgramLocations, built_in_programs, parse_program_file},
-    sandbox::{AgentUser, IdentityMethod, Isolation, SandboxLimits, SandboxPrograms, probe_isolation},
+    sandbox::{AgentUser, AgentUserPool, Isolation, SandboxLimits, SandboxPrograms, choose_method, probe_isolation},
     settings::RunnerSettings,
     workspace::{Owner, WorkspaceSettings, Workspaces},
 };
@@ -21,8 +21,6 @@ use crate::{
 const CLAIM_WAIT: Duration = Duration::from_secs(20);
 /// The pause after a claim that failed, and between two claims of programs that share the last slot.
 const PAUSE: Duration = Duration::from_secs(2);
-/// The user of the agents, if the runner is root. The local git calls of workspaces run as the same.
-const AGENT_USER: u32 = 65_100;
 
 /// Works until `stop` is cancelled, and then until no task is left.
 pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()> {
@@ -34,7 +32,7 @@ pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()
     let http = reqwest::Client::builder().build()?;
     let mut loops = JoinSet::new();
     for program in programs {
-        let identity = identify(&http, &settings, &program, slots.total).await?;
+        let identity = identify(&http, (&settings, context.method.isolation()), &program, slots.total).await?;
         let plane = ControlPlane::new(http.clone(), &settings.url, identity);
         let worker = Worker { context: context.clone(), slots: slots.clone(), plane, program: Arc::new(program) };
         loops.spawn(worker.run(stop.clone()));
@@ -54,15 +52,11 @@ fn log_introduction(settings: &RunnerSettings, programs: &[AgentProgram]) {
 async fn build_context(settings: &RunnerSettings) -> Result<JobContext> {
     let runner = std::env::current_exe().context("the program of the runner cannot be found")?;
     let bubblewrap = settings.bubblewrap.clone().or_else(|| find_bubblewrap(&settings.installed));
-    let user = AgentUser { uid: AGENT_USER, gid: AGENT_USER };
+    let user = AgentUser { uid: settings.agent_uid, gid: settings.agent_uid };
     let report = probe_isolation(&SandboxPrograms { bubblewrap, runner, agent_user: user }).await;
-    let Some(bubblewrap) = report.bubblewrap.filter(|_| report.isolation == Isolation::Sandbox) else {
-        bail!("no sandbox can be made here: {}", report.reason.unwrap_or_default());
-    };
-    let owner = match bubblewrap.method {
-        IdentityMethod::OtherUser { user, .. } => Some(Owner { uid: user.uid, gid: user.gid }),
-        IdentityMethod::UserNamespace { .. } => None,
-    };
+    let method = choose_method(report, settings.minimum_isolation)?;
+    // The local git calls of a session run as the same user as its agent.
+    let owner = method.agent_user().map(|user| Owner { uid: user.uid, gid: user.gid });
     let workspace_settings =
         WorkspaceSettings { permitted_folders: settings.folders.clone(), owner, ..WorkspaceSettings::of_process() };
     let workspaces = Workspaces::open(&settings.data, workspace_settings)?;
@@ -75,7 +69,9 @@ async fn build_context(settings: &RunnerSettings) -> Result<JobContext> {
     std::fs::create_dir_all(&runs)?;
     Ok(JobContext {
         workspaces,
-        bubblewrap,
+        method,
+        users: AgentUserPool::new(user),
+        egress: settings.egress.clone(),
         providers: settings.providers(),
         upstream: build_upstream_client()?,
         sessions: SessionLocks::default(),
@@ -114,7 +110,7 @@ fn find_programs(settings: &RunnerSettings) -> Result<Vec<AgentProgram>> {
 /// The agent of this program, registered at the first start.
 async fn identify(
     http: &reqwest::Client,
-    settings: &RunnerSettings,
+    (settings, isolation): (&RunnerSettings, Isolation),
     program: &AgentProgram,
     slots: usize,
 ) -> Result<AgentIdentity> {
@@ -125,7 +121,7 @@ async fn identify(
     let key = settings.key.as_deref().context("a key is needed to register the runner: set IOC_KEY")?;
     let mut metadata = Map::new();
     for (field, value) in
-        [("program", json!(program.name)), ("isolation", json!("sandbox")), ("runner", json!(settings.name))]
+        [("program", json!(program.name)), ("isolation", json!(isolation.name())), ("runner", json!(settings.name))]
     {
         metadata.insert(field.to_owned(), value);
     }

@@ -7,8 +7,10 @@ use serde_json::Map;
 
 use crate::{
     acp::PermissionPolicy,
+    egress::EgressSettings,
     gateway::{Credential, ModelAllowList, Protocol, Provider, ProviderKey},
     programs::{DefaultModels, ModelProtocol},
+    sandbox::Isolation,
 };
 
 /// `ioc-runner start`: takes work of a control plane until it is stopped
@@ -41,6 +43,15 @@ pub struct RunnerSettings {
     /// The program bwrap
     #[arg(long, env = "RUNNER_BUBBLEWRAP")]
     pub bubblewrap: Option<PathBuf>,
+    /// The least isolation of agents: sandbox or process. Without a sandbox, agents can read what their user may read
+    /// on the machine, and reach its network
+    #[arg(long, env = "RUNNER_MINIMUM_ISOLATION", default_value = "sandbox")]
+    pub minimum_isolation: Isolation,
+    /// The first user of the agents, if the runner is root: each session at work has one of its own
+    #[arg(long, env = "RUNNER_AGENT_UID", default_value_t = 65_100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub agent_uid: u32,
+    #[command(flatten)]
+    pub egress: EgressSettings,
     /// Folders from which sessions may take files, separated by colons
     #[arg(long, env = "RUNNER_FOLDERS", value_delimiter = ':')]
     pub folders: Vec<PathBuf>,

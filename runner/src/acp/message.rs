@@ -144,7 +144,7 @@ mod tests {
         }
 
         #[test]
-        fn what_we_write_is_one_line(text in any::<String>()) {
+        fn a_written_message_is_one_line(text in any::<String>()) {
             let line = write_request(1, "session/prompt", &json!({"text": text}));
             prop_assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1));
         }

@@ -28,23 +28,25 @@ impl AgentRun<'_> {
             Ok(policy) => policy,
             Err(end) => return RunReport::without_work(end),
         };
-        let services = match SessionServices::start(self.context, self.folder).await {
+        let services = match SessionServices::start(self).await {
             Ok(services) => services,
             Err(end) => return RunReport::without_work(end),
         };
         let attached = self.folder.join("attached");
+        let inner_work_tree = self.find_inner_work_tree(&services);
         let mut conversation = Conversation {
             services,
             notices,
             orders,
             questions: OpenQuestions::new(self.job.task.lease.token),
-            attachments: Attachments::new(attached, self.workspace, self.inner_work_tree()),
+            attachments: Attachments::new(attached, self.workspace, inner_work_tree),
             prompts: vec![self.first_prompt()],
             unanswered: None,
             transcript: Transcript::default(),
             usage: Usage::default(),
         };
         let end = self.work(&mut conversation, &policy).await;
+        conversation.report_traffic().await;
         conversation.into_report(end)
     }
 

@@ -13,15 +13,16 @@ use crate::{
         AgentConnection, AgentFailure, AgentFailureCode, AgentUpdates, ConnectionOptions, HttpHeader, McpServer,
         McpServerHttp, PermissionPolicy,
     },
+    egress::{DeniedConnection, EgressPolicy, EgressProxy, EgressSpec},
     gateway::{Gateway, GatewayEvent, GatewaySpec},
     mcp::{SERVER_NAME, ToolAccess, ToolCall, build_tool_routes},
     programs::{ModelEndpoint, ProgramEndpoints},
-    sandbox::{AgentProgram, RunningSandbox, SandboxEnd, SandboxSpec, grant_session_folders},
+    sandbox::{
+        AgentProgram, IsolationMethod, LoopbackPort, RunningSandbox, SandboxEnd, SandboxSpec, SessionPorts,
+        grant_session_folders,
+    },
     workspace::Workspace,
 };
-
-/// The port of the sandbox's loopback at which the agent reaches its model and its tools.
-const GATEWAY_PORT: u16 = 4100;
 
 /// What agents send as their key.
 const KEY_PLACEHOLDER: &str = "held-by-the-runner";
@@ -40,12 +41,20 @@ pub(super) struct AgentRun<'a> {
     /// The folder of the run: HOME, the socket, the files of the sandbox.
     pub(super) folder: &'a Path,
     pub(super) workspace: &'a Workspace,
+    /// How the agent is started, and as whom.
+    pub(super) method: &'a IsolationMethod,
+    /// What the agent may reach of the network.
+    pub(super) network: &'a EgressPolicy,
 }
 
 /// What a session has beside its agent, also where its process is started anew.
 pub(super) struct SessionServices {
     gateway: Gateway,
+    ports: SessionPorts,
     access: ToolAccess,
+    pub(super) proxy: EgressProxy,
+    /// What the proxy refused.
+    pub(super) denied: mpsc::UnboundedReceiver<DeniedConnection>,
     /// The calls of the model.
     pub(super) model_calls: mpsc::UnboundedReceiver<GatewayEvent>,
     /// The calls of the runner's tools.
@@ -53,26 +62,41 @@ pub(super) struct SessionServices {
 }
 
 impl SessionServices {
-    /// Starts the gateway, with the tools of the session behind it.
-    pub(super) async fn start(context: &JobContext, folder: &Path) -> Result<Self, RunEnd> {
+    /// Starts the gateway, with the tools of the session behind it, and the proxy.
+    pub(super) async fn start(run: &AgentRun<'_>) -> Result<Self, RunEnd> {
+        let AgentRun { context, folder, .. } = *run;
         fs::create_dir_all(folder).await.map_err(|error| RunEnd::failed("RUN_FOLDER_FAILED", &error))?;
         let (events, model_calls) = mpsc::unbounded_channel();
         let (calls, tool_calls) = mpsc::channel(WAITING_CALLS);
-        let access = ToolAccess::create(&gateway_url());
+        let (socket, egress_socket) = (folder.join("model.sock"), folder.join("egress.sock"));
+        let ports = SessionPorts::open(run.method, &socket, &egress_socket).await;
+        let ports = ports.map_err(|error| RunEnd::failed(error.code(), &error))?;
+        let access = ToolAccess::create(&gateway_url(&ports));
         let gateway = Gateway::start(GatewaySpec {
-            socket: folder.join("model.sock"),
+            socket,
             providers: context.providers.clone(),
             client: context.upstream.clone(),
             events,
             routes: build_tool_routes(&access, calls),
         })
         .map_err(|error| RunEnd::failed(error.code(), &error))?;
-        Ok(Self { gateway, access, model_calls, tool_calls })
+        let (proxy, denied) = start_proxy(run, egress_socket)?;
+        Ok(Self { gateway, ports, access, proxy, denied, model_calls, tool_calls })
     }
 }
 
-fn gateway_url() -> String {
-    format!("http://127.0.0.1:{GATEWAY_PORT}")
+fn start_proxy(
+    run: &AgentRun<'_>,
+    socket: PathBuf,
+) -> Result<(EgressProxy, mpsc::UnboundedReceiver<DeniedConnection>), RunEnd> {
+    let (denials, denied) = mpsc::unbounded_channel();
+    let guard = run.context.egress.address_guard();
+    let proxy = EgressProxy::start(EgressSpec { socket, policy: run.network.clone(), guard, denials });
+    Ok((proxy.map_err(|error| RunEnd::failed(error.code(), &error))?, denied))
+}
+
+fn gateway_url(ports: &SessionPorts) -> String {
+    format!("http://127.0.0.1:{}", ports.gateway)
 }
 
 /// An agent that has started, with a session.
@@ -105,15 +129,15 @@ impl AgentRun<'_> {
         policy: &PermissionPolicy,
         session: Option<&str>,
     ) -> Result<StartedAgent, AgentEnd> {
-        let mut spec = self.spec(services.gateway.socket());
+        let mut spec = self.spec(services);
         for folder in [&spec.home, &spec.runtime_folder] {
             fs::create_dir_all(folder).await.map_err(|error| RunEnd::failed("RUN_FOLDER_FAILED", &error))?;
         }
-        let endpoints = ProgramEndpoints { model: self.endpoint(), tools: services.access.clone() };
+        let endpoints = ProgramEndpoints { model: self.endpoint(services), tools: services.access.clone() };
         let launch = self
             .job
             .program
-            .prepare(&spec.home, Path::new(spec.inner_home()), &endpoints, policy)
+            .prepare(&spec.home, spec.inner_home(), &endpoints, policy)
             .map_err(|error| RunEnd::failed(error.code(), &error))?;
         let mut command = launch.command.into_iter();
         let program = AgentProgram {
@@ -127,9 +151,8 @@ impl AgentRun<'_> {
     }
 
     async fn start_sandbox(&self, spec: &SandboxSpec, program: &AgentProgram) -> Result<RunningSandbox, RunEnd> {
-        let bubblewrap = &self.context.bubblewrap;
-        grant_session_folders(bubblewrap, spec).map_err(|error| RunEnd::failed(error.code(), &error))?;
-        let sandbox = RunningSandbox::start(bubblewrap, spec, program).await;
+        grant_session_folders(self.method, spec).map_err(|error| RunEnd::failed(error.code(), &error))?;
+        let sandbox = RunningSandbox::start(self.method, spec, program).await;
         sandbox.map_err(|error| RunEnd::failed(error.code(), &error))
     }
 
@@ -174,42 +197,45 @@ impl AgentRun<'_> {
         vec![McpServer::Http(McpServerHttp::new(SERVER_NAME, access.url.clone()).headers(vec![header]))]
     }
 
-    fn spec(&self, socket: &Path) -> SandboxSpec {
+    fn spec(&self, services: &SessionServices) -> SandboxSpec {
         let mut read_only = self.job.program.read_only.clone();
         read_only.extend(self.workspace.borrowed_objects().iter().cloned());
         let mut limits = self.context.limits;
         if let Some(megabytes) = self.job.task.requirements.memory_limit_mb {
             limits.memory_bytes = limits.memory_bytes.min(megabytes * 1024 * 1024);
         }
+        let SessionServices { gateway, ports, proxy, .. } = services;
         SandboxSpec {
+            isolation: self.method.isolation(),
             work_tree: self.workspace.work_tree(),
             home: self.folder.join("home"),
             runtime_folder: self.folder.join("runtime"),
             read_only,
-            gateway_socket: socket.to_path_buf(),
-            gateway_port: GATEWAY_PORT,
+            gateway_socket: gateway.socket().to_path_buf(),
+            gateway_port: ports.gateway,
+            egress: Some(LoopbackPort { port: ports.egress, socket: proxy.socket().to_path_buf() }),
             environment: Vec::new(),
             limits,
         }
     }
 
     /// Where the agent sees its work tree.
-    pub(super) fn inner_work_tree(&self) -> &'static str {
-        self.spec(Path::new("")).inner_work_tree()
+    pub(super) fn find_inner_work_tree(&self, services: &SessionServices) -> PathBuf {
+        self.spec(services).inner_work_tree().to_path_buf()
     }
 
     fn inner_start_folder(&self, spec: &SandboxSpec) -> PathBuf {
         let start = self.workspace.start_folder();
         let relative = start.strip_prefix(self.workspace.work_tree()).unwrap_or(Path::new(""));
-        Path::new(spec.inner_work_tree()).join(relative)
+        spec.inner_work_tree().join(relative)
     }
 
     /// The model that the session asks for, without its provider, else the runner's own.
-    fn endpoint(&self) -> ModelEndpoint {
+    fn endpoint(&self, services: &SessionServices) -> ModelEndpoint {
         let named = self.job.task.requirements.model.as_deref();
         let model = named.map(|name| name.split_once('/').map_or(name, |(_, model)| model));
         ModelEndpoint {
-            base_url: gateway_url(),
+            base_url: gateway_url(&services.ports),
             model: model.unwrap_or_else(|| self.context.default_models.of(self.job.program.protocol)).to_owned(),
             api_key_placeholder: KEY_PLACEHOLDER.to_owned(),
         }

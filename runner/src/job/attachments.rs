@@ -59,10 +59,10 @@ pub(super) struct Attachments {
 
 impl Attachments {
     /// No files, of an agent that sees its work tree there.
-    pub(super) fn new(folder: PathBuf, workspace: &Workspace, inner_work_tree: &str) -> Self {
+    pub(super) fn new(folder: PathBuf, workspace: &Workspace, inner_work_tree: PathBuf) -> Self {
         let work_tree = workspace.work_tree();
         let start = workspace.start_folder().strip_prefix(&work_tree).unwrap_or(Path::new("")).to_path_buf();
-        Self { folder, work_tree, inner_work_tree: inner_work_tree.into(), start, copied: 0, files: Vec::new() }
+        Self { folder, work_tree, inner_work_tree, start, copied: 0, files: Vec::new() }
     }
 
     /// Copies a file, and returns a sentence for the model. The same path attached again replaces the earlier copy.

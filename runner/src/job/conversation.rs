@@ -20,6 +20,7 @@ use super::{
 use crate::{
     acp::{AgentFailure, AgentUpdate, PermissionAnswer, TurnEnd, TurnEndReason},
     control_plane::wire::{Question, QuestionOption},
+    egress::DeniedConnection,
     gateway::GatewayEvent,
     mcp::{PersonQuestion, ToolCall},
     sandbox::SandboxEnd,
@@ -104,6 +105,7 @@ impl Conversation<'_> {
                 biased;
                 Some(update) = agent.updates.next() => self.take_update(update).await,
                 Some(event) = self.services.model_calls.recv() => self.count(event).await,
+                Some(denied) = self.services.denied.recv() => self.report_denied(&denied).await,
                 ended = &mut turn => return match ended {
                     _ if cancelled_until.is_some() => TurnOutcome::Cancelled,
                     Ok(end) => TurnOutcome::Ended(end),
@@ -138,6 +140,7 @@ impl Conversation<'_> {
                     ended = agent.sandbox.wait() => return Some(TurnOutcome::SandboxEnded(ended)),
                     Some(update) = agent.updates.next() => { self.take_update(update).await; continue }
                     Some(event) = self.services.model_calls.recv() => { self.count(event).await; continue }
+                    Some(denied) = self.services.denied.recv() => { self.report_denied(&denied).await; continue }
                     Some(call) = self.services.tool_calls.recv() => { self.take_call(call).await; continue }
                     order = self.orders.recv() => order.unwrap_or(Command::Abandon),
                 },
@@ -244,6 +247,9 @@ impl Conversation<'_> {
         while let Ok(event) = self.services.model_calls.try_recv() {
             self.count(event).await;
         }
+        while let Ok(denied) = self.services.denied.try_recv() {
+            self.report_denied(&denied).await;
+        }
         let entries = self.transcript.close_message();
         self.send(entries).await;
     }
@@ -273,6 +279,22 @@ impl Conversation<'_> {
             }
         };
         let _ = self.notices.send(notice).await;
+    }
+
+    async fn report_denied(&self, denied: &DeniedConnection) {
+        let _ = self.notices.send(Notice::log("warning", &denied.to_string())).await;
+    }
+
+    /// Reports what the agent moved over the network, if it did.
+    pub(super) async fn report_traffic(&self) {
+        let totals = self.services.proxy.totals();
+        if totals.connections > 0 {
+            let text = format!(
+                "The agent made {} connections to the network: {} bytes sent, {} received.",
+                totals.connections, totals.sent_bytes, totals.received_bytes
+            );
+            let _ = self.notices.send(Notice::log("info", &text)).await;
+        }
     }
 
     /// What the run came to.

@@ -23,13 +23,17 @@ use self::{
     agent_start::AgentRun,
     delivery::deliver,
     reporter::{Command, Notice, report_until_end},
-    run::{RunOutcome, RunReport},
+    run::RunOutcome,
 };
 use crate::{
     control_plane::{ControlPlane, wire::Task},
-    sandbox::reclaim_work_tree,
-    workspace::WorkspaceSource,
+    sandbox::{AgentUser, Isolation, reclaim_work_tree},
+    workspace::{Owner, WorkspaceSource},
 };
+
+/// What people are to know of a session whose agent is not in a sandbox.
+const NO_SANDBOX: &str = "ISOLATION_PROCESS: this runner makes no sandbox. The agent can read what its user may read on \
+                          the machine, and its network is not limited.";
 
 /// Works on a task and reports its result, unless the task is lost meanwhile.
 pub async fn run_job(context: &JobContext, plane: &ControlPlane, job: &Job) {
@@ -39,7 +43,9 @@ pub async fn run_job(context: &JobContext, plane: &ControlPlane, job: &Job) {
     let (notices, received) = mpsc::channel(64);
     // Without a bound, so that a report never waits for an agent that starts: its own end, the control plane, has one.
     let (commands, orders) = mpsc::unbounded_channel();
-    let work = work_on(context, job, &folder, notices, orders);
+    // Until nothing of the session is left.
+    let user = context.users.acquire();
+    let work = work_on(context, (job, user.user()), &folder, notices, orders);
     let (outcome, is_ours) = tokio::join!(work, report_until_end(plane, &job.task, received, commands));
     if is_ours {
         deliver(plane, &job.task, outcome, started.elapsed()).await;
@@ -49,26 +55,32 @@ pub async fn run_job(context: &JobContext, plane: &ControlPlane, job: &Job) {
 
 async fn work_on(
     context: &JobContext,
-    job: &Job,
+    (job, user): (&Job, AgentUser),
     folder: &Path,
     notices: mpsc::Sender<Notice>,
     orders: mpsc::UnboundedReceiver<Command>,
 ) -> RunOutcome {
     let source = source_of(&job.task);
     let began = Instant::now();
-    let workspace = match context.workspaces.prepare("own", &job.task.session_id, &source).await {
+    let network = match context.egress.choose_policy(job.task.input_data.get("network")) {
+        Ok(network) => network,
+        Err(error) => return RunOutcome::without_workspace(RunEnd::failed(error.code(), &error)),
+    };
+    let workspaces = context.workspaces.for_owner(Owner { uid: user.uid, gid: user.gid });
+    let workspace = match workspaces.prepare("own", &job.task.session_id, &source).await {
         Ok(workspace) => workspace,
-        Err(error) => {
-            let end = RunEnd::failed(error.code(), &error.message());
-            return RunOutcome { report: RunReport::without_work(end), workspace: None };
-        }
+        Err(error) => return RunOutcome::without_workspace(RunEnd::failed(error.code(), &error.message())),
     };
     for warning in workspace.warnings() {
         let _ = notices.send(Notice::log("warning", &warning.message)).await;
     }
     let ready = format!("The workspace is ready after {} ms.", began.elapsed().as_millis());
     let _ = notices.send(Notice::log("info", &ready)).await;
-    let run = AgentRun { context, job, folder, workspace: &workspace };
+    let method = context.method.clone().with_agent_user(user);
+    if method.isolation() != Isolation::Sandbox {
+        let _ = notices.send(Notice::log("warning", NO_SANDBOX)).await;
+    }
+    let run = AgentRun { context, job, folder, workspace: &workspace, method: &method, network: &network };
     let report = Box::pin(run.drive(&notices, orders)).await;
     RunOutcome { report, workspace: Some(workspace) }
 }

@@ -6,9 +6,10 @@ use super::{attachments::Attachment, session_locks::SessionLocks};
 use crate::{
     acp::PermissionPolicy,
     control_plane::wire::Task,
+    egress::EgressSettings,
     gateway::Provider,
     programs::{AgentProgram, DefaultModels},
-    sandbox::{Bubblewrap, SandboxLimits},
+    sandbox::{AgentUserPool, IsolationMethod, SandboxLimits},
     workspace::{Workspace, Workspaces},
 };
 
@@ -16,7 +17,12 @@ use crate::{
 #[derive(Debug)]
 pub struct JobContext {
     pub workspaces: Workspaces,
-    pub bubblewrap: Bubblewrap,
+    /// How agents are started.
+    pub method: IsolationMethod,
+    /// The users of the agents, if the runner is root.
+    pub users: AgentUserPool,
+    /// What sessions may reach of the network.
+    pub egress: EgressSettings,
     pub providers: Vec<Provider>,
     pub upstream: reqwest::Client,
     /// Held by the tasks at work.
@@ -74,4 +80,11 @@ pub(super) struct RunOutcome {
     pub(super) report: RunReport,
     /// The workspace with the work; absent if it could not be prepared.
     pub(super) workspace: Option<Workspace>,
+}
+
+impl RunOutcome {
+    /// The outcome of a run for which there was no workspace.
+    pub(super) fn without_workspace(end: RunEnd) -> Self {
+        Self { report: RunReport::without_work(end), workspace: None }
+    }
 }

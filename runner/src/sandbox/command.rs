@@ -9,14 +9,15 @@ use std::{
 use tokio::process::Command;
 
 use super::{
+    environment::hide_environment,
     error::SandboxError,
-    inside::HIDDEN_PREFIX,
-    isolation::{Bubblewrap, IdentityMethod},
-    spec::{AgentProgram, AgentUser, INNER_BUBBLEWRAP, INNER_LIBRARIES, INNER_RUNNER, INNER_SOCKET, SandboxSpec},
-    system_files::{system_arguments, to_arguments, write_made_up_files},
+    method::{Bubblewrap, IdentityMethod},
+    spec::{
+        AgentProgram, INNER_BUBBLEWRAP, INNER_EGRESS_SOCKET, INNER_LIBRARIES, INNER_RUNNER, INNER_SOCKET, SandboxSpec,
+    },
+    system_files::{BASE_FOLDERS, system_arguments, to_arguments, write_made_up_files},
+    user::AgentUser,
 };
-
-const INNER_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
 
 /// The command that starts a program in a sandbox, with standard input, output and error piped.
 ///
@@ -34,7 +35,7 @@ pub fn sandboxed_command(
     command.args(memory_file_systems(spec.limits.temporary_bytes));
     command.args(session_mounts(bubblewrap, spec));
     command.arg("--").args(inner_program(bubblewrap, spec, program));
-    command.env_clear().envs(hidden_environment(spec));
+    command.env_clear().envs(hide_environment(spec));
     command.current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     Ok(command)
@@ -71,7 +72,9 @@ fn memory_file_systems(bytes: u64) -> Vec<OsString> {
         sized("/dev/shm"),
         to_arguments(&["--remount-ro", "/dev"]),
         sized("/tmp"),
-        to_arguments(&["--dir", "/var", "--symlink", "/tmp", "/var/tmp"]),
+        // No link to `/tmp`: read-only folders may lie below it on the machine, and are mounted at the same path.
+        to_arguments(&["--dir", "/var"]),
+        sized("/var/tmp"),
     ]
     .concat()
 }
@@ -83,6 +86,9 @@ fn session_mounts(bubblewrap: &Bubblewrap, spec: &SandboxSpec) -> Vec<OsString> 
     }
     mount(&mut arguments, "--ro-bind", &bubblewrap.runner_program, INNER_RUNNER);
     mount(&mut arguments, "--ro-bind", &spec.gateway_socket, INNER_SOCKET);
+    if let Some(egress) = &spec.egress {
+        mount(&mut arguments, "--ro-bind", &egress.socket, INNER_EGRESS_SOCKET);
+    }
     if let IdentityMethod::OtherUser { is_confined: true, .. } = bubblewrap.method {
         mount(&mut arguments, "--ro-bind", &bubblewrap.program, INNER_BUBBLEWRAP);
         if let Some(libraries) = find_libraries(&bubblewrap.program) {
@@ -100,7 +106,10 @@ fn session_mounts(bubblewrap: &Bubblewrap, spec: &SandboxSpec) -> Vec<OsString> 
 /// The folders above are stated, because bubblewrap may make them private to its own user.
 fn mount(arguments: &mut Vec<OsString>, option: &str, from: &Path, to: impl AsRef<Path>) {
     let to = to.as_ref();
-    let mut above: Vec<_> = to.ancestors().skip(1).filter(|folder| folder.parent().is_some()).collect();
+    // A folder of the system may be a link there, which is no folder to bubblewrap.
+    let is_stated =
+        |folder: &&Path| folder.parent().is_some() && !BASE_FOLDERS.iter().any(|one| *folder == Path::new(one));
+    let mut above: Vec<_> = to.ancestors().skip(1).filter(is_stated).collect();
     above.reverse();
     for folder in above {
         arguments.extend(["--dir".into(), folder.as_os_str().to_owned()]);
@@ -116,8 +125,11 @@ fn find_libraries(program: &Path) -> Option<PathBuf> {
 
 fn inner_program(bubblewrap: &Bubblewrap, spec: &SandboxSpec, program: &AgentProgram) -> Vec<OsString> {
     let forward = format!("{}={INNER_SOCKET}", spec.gateway_port);
-    let mut arguments =
-        to_arguments(&[INNER_RUNNER, "inside", "--directory", spec.inner_work_tree(), "--forward", &forward]);
+    let mut arguments = to_arguments(&[INNER_RUNNER, "inside", "--forward", &forward, "--directory"]);
+    arguments.push(spec.inner_work_tree().as_os_str().to_owned());
+    if let Some(egress) = &spec.egress {
+        arguments.extend(to_arguments(&["--forward", &format!("{}={INNER_EGRESS_SOCKET}", egress.port)]));
+    }
     if let IdentityMethod::OtherUser { user: AgentUser { uid, gid }, is_confined } = bubblewrap.method {
         arguments.extend(to_arguments(&["--user", &format!("{uid}:{gid}")]));
         if is_confined {
@@ -129,28 +141,4 @@ fn inner_program(bubblewrap: &Bubblewrap, spec: &SandboxSpec, program: &AgentPro
     arguments.push(program.program.clone().into_os_string());
     arguments.extend(program.arguments.iter().cloned());
     arguments
-}
-
-/// The agent's environment under names that mean nothing to the programs before the agent.
-///
-/// Bubblewrap and our own first program may be root: a variable such as `LD_PRELOAD` would run the agent's code there.
-fn hidden_environment(spec: &SandboxSpec) -> Vec<(OsString, OsString)> {
-    let defaults = default_environment(spec.inner_home()).map(|(name, value)| (name.into(), value.into()));
-    let hide = |(name, value): (OsString, OsString)| {
-        let mut hidden = OsString::from(HIDDEN_PREFIX);
-        hidden.push(name);
-        (hidden, value)
-    };
-    defaults.into_iter().chain(spec.environment.iter().cloned()).map(hide).collect()
-}
-
-fn default_environment(home: &str) -> [(&str, &str); 6] {
-    [
-        ("HOME", home),
-        ("USER", "agent"),
-        ("LOGNAME", "agent"),
-        ("PATH", INNER_PATH),
-        ("LANG", "C.UTF-8"),
-        ("TMPDIR", "/tmp"),
-    ]
 }

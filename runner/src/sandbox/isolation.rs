@@ -13,24 +13,15 @@ use super::{
     error::SandboxError,
     inside::SandboxFacts,
     launcher::spawn_from_lasting_thread,
+    method::{Bubblewrap, IdentityMethod, Isolation, IsolationMethod, PlainProcess},
     ownership::grant_session_folders,
     refusal::{KernelSettings, explain_refusal},
-    spec::{AgentProgram, AgentUser, INNER_RUNNER, SandboxLimits, SandboxSpec},
+    spec::{AgentProgram, INNER_RUNNER, SandboxLimits, SandboxSpec},
+    user::AgentUser,
 };
 
 /// How long a sandbox may take to report its facts.
 const PROBE_TIME: Duration = Duration::from_secs(20);
-
-/// How well an agent is separated from the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Isolation {
-    /// Nothing separates them.
-    None,
-    /// A process of its own with a HOME of its own, and as another user if the runner is root.
-    Process,
-    /// A sandbox with namespaces of its own and without network.
-    Sandbox,
-}
 
 /// Who enforces a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +32,17 @@ pub enum Enforcement {
     Sampled,
     /// Nobody; the use is measured and reported.
     Unbounded,
+}
+
+impl Enforcement {
+    /// The name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Sampled => "sampled",
+            Self::Unbounded => "unbounded",
+        }
+    }
 }
 
 /// Who enforces which limit.
@@ -56,58 +58,8 @@ pub struct LimitReport {
     pub temporary: Enforcement,
     /// Processor time.
     pub cpu: Enforcement,
-}
-
-/// How the user of the agent differs from that of the runner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdentityMethod {
-    /// The runner's own user (which is not root) in a user namespace.
-    UserNamespace {
-        /// Whether the agent may make user namespaces of its own, because the kernel does not let us forbid it.
-        nested: bool,
-    },
-    /// Another user than that of the runner, which is root.
-    OtherUser {
-        /// The user.
-        user: AgentUser,
-        /// Whether the agent cannot make user namespaces, in which it would have capabilities: a second bubblewrap, as
-        /// the agent's user, puts it into one that allows none below. Not where the kernel allows none at all.
-        is_confined: bool,
-    },
-}
-
-impl IdentityMethod {
-    /// The user that the agent sees as its own.
-    pub fn inner_user(&self) -> AgentUser {
-        match self {
-            Self::OtherUser { user, .. } => *user,
-            Self::UserNamespace { .. } => {
-                AgentUser { uid: nix::unistd::geteuid().as_raw(), gid: nix::unistd::getegid().as_raw() }
-            }
-        }
-    }
-}
-
-/// A bubblewrap that was seen to work, and how to use it.
-#[derive(Clone, Debug)]
-pub struct Bubblewrap {
-    /// The program `bwrap`.
-    pub program: PathBuf,
-    /// Our own program, which is the first in each sandbox.
-    pub runner_program: PathBuf,
-    /// How the agent gets its user.
-    pub method: IdentityMethod,
-}
-
-impl Bubblewrap {
-    /// The same with another user for the agent, if the runner is root: one uid per slot.
-    #[must_use]
-    pub fn with_agent_user(mut self, user: AgentUser) -> Self {
-        if let IdentityMethod::OtherUser { user: own, .. } = &mut self.method {
-            *own = user;
-        }
-        self
-    }
+    /// The network: what leaves the sandbox passes the proxy of the session.
+    pub network: Enforcement,
 }
 
 /// The programs from which a sandbox is made.
@@ -128,8 +80,8 @@ pub struct IsolationReport {
     pub isolation: Isolation,
     /// Why it is not more: one sentence that ends with the remedy.
     pub reason: Option<String>,
-    /// How sandboxes are made; present if `isolation` is [`Isolation::Sandbox`].
-    pub bubblewrap: Option<Bubblewrap>,
+    /// How agents are started; none if `isolation` is [`Isolation::None`].
+    pub method: Option<IsolationMethod>,
     /// Who enforces the limits.
     pub limits: LimitReport,
 }
@@ -137,26 +89,47 @@ pub struct IsolationReport {
 /// Finds the strongest isolation by trying it.
 pub async fn probe_isolation(programs: &SandboxPrograms) -> IsolationReport {
     let refusal = match find_bubblewrap(programs).await {
-        Ok(bubblewrap) => return report(Isolation::Sandbox, None, Some(bubblewrap)),
+        Ok(bubblewrap) => return report(None, Some(IsolationMethod::Sandbox(bubblewrap))),
         Err(reason) => reason,
     };
     match try_process(programs).await {
-        Ok(()) => report(Isolation::Process, Some(refusal), None),
-        Err(reason) => report(Isolation::None, Some(format!("{refusal} Also, {reason}")), None),
+        Ok(process) => report(Some(refusal), Some(IsolationMethod::Process(process))),
+        Err(reason) => report(Some(format!("{refusal} Also, {reason}")), None),
     }
 }
 
-fn report(isolation: Isolation, reason: Option<String>, bubblewrap: Option<Bubblewrap>) -> IsolationReport {
-    let is_sandbox = isolation == Isolation::Sandbox;
-    let either = |sandbox| if is_sandbox { sandbox } else { Enforcement::Unbounded };
+/// The method of a report, if it isolates agents as well as it must.
+pub fn choose_method(report: IsolationReport, minimum: Isolation) -> Result<IsolationMethod, SandboxError> {
+    let reason = report.reason.unwrap_or_default();
+    match report.method.filter(|method| method.isolation() >= minimum) {
+        Some(IsolationMethod::Process(process)) => {
+            tracing::warn!("agents run without a sandbox, with the files and the network of this machine: {reason}");
+            Ok(IsolationMethod::Process(process))
+        }
+        Some(method) => Ok(method),
+        None if report.isolation == Isolation::Process => {
+            let other = "Or start the runner with --minimum-isolation process, where its agents may read the machine.";
+            Err(SandboxError::Unavailable(format!("{reason} {other}")))
+        }
+        None => Err(SandboxError::Unavailable(reason)),
+    }
+}
+
+fn report(reason: Option<String>, method: Option<IsolationMethod>) -> IsolationReport {
+    let isolation = method.as_ref().map_or(Isolation::None, IsolationMethod::isolation);
+    let (is_sandbox, has_user) =
+        (isolation == Isolation::Sandbox, method.as_ref().is_some_and(|method| method.agent_user().is_some()));
+    let kernel_if = |is_enforced, other| if is_enforced { Enforcement::Kernel } else { other };
     let limits = LimitReport {
-        memory: either(Enforcement::Sampled),
-        processes: either(Enforcement::Kernel),
-        workspace: either(Enforcement::Sampled),
-        temporary: either(Enforcement::Kernel),
+        memory: Enforcement::Sampled,
+        // Without a sandbox, the kernel counts all processes of a user together.
+        processes: kernel_if(is_sandbox || has_user, Enforcement::Sampled),
+        workspace: Enforcement::Sampled,
+        temporary: kernel_if(is_sandbox, Enforcement::Unbounded),
         cpu: Enforcement::Unbounded,
+        network: kernel_if(is_sandbox, Enforcement::Unbounded),
     };
-    IsolationReport { isolation, reason, bubblewrap, limits }
+    IsolationReport { isolation, reason, method, limits }
 }
 
 async fn find_bubblewrap(programs: &SandboxPrograms) -> Result<Bubblewrap, String> {
@@ -193,7 +166,7 @@ async fn run_probe(bubblewrap: &Bubblewrap, spec: &SandboxSpec) -> Result<Output
         let made = std::fs::create_dir(folder);
         made.map_err(SandboxError::of_start(format!("making {}", folder.display())))?;
     }
-    grant_session_folders(bubblewrap, spec)?;
+    grant_session_folders(&IsolationMethod::Sandbox(bubblewrap.clone()), spec)?;
     let facts = ["inside", "--facts"].map(Into::into).to_vec();
     let program = AgentProgram { program: INNER_RUNNER.into(), arguments: facts };
     let command = sandboxed_command(bubblewrap, spec, &program)?;
@@ -207,12 +180,14 @@ async fn run_probe(bubblewrap: &Bubblewrap, spec: &SandboxSpec) -> Result<Output
 
 fn make_probe_spec(folder: &Path) -> SandboxSpec {
     SandboxSpec {
+        isolation: Isolation::Sandbox,
         work_tree: folder.join("work"),
         home: folder.join("home"),
         runtime_folder: folder.to_path_buf(),
         read_only: Vec::new(),
         gateway_socket: folder.join("gateway.sock"),
         gateway_port: 8080,
+        egress: None,
         environment: Vec::new(),
         limits: SandboxLimits::default(),
     }
@@ -236,14 +211,17 @@ fn judge_facts(output: &Output) -> Result<(), String> {
     Ok(())
 }
 
-async fn try_process(programs: &SandboxPrograms) -> Result<(), String> {
-    let AgentUser { uid, gid } = programs.agent_user;
+async fn try_process(programs: &SandboxPrograms) -> Result<PlainProcess, String> {
+    let user = nix::unistd::geteuid().is_root().then_some(programs.agent_user);
     let mut command = tokio::process::Command::new(&programs.runner);
-    command.args(["inside", "--user", &format!("{uid}:{gid}"), "--facts"]).env_clear().kill_on_drop(true);
+    command.args(["inside", "--facts", "--supervise", "0"]).env_clear().current_dir("/").kill_on_drop(true);
+    if let Some(AgentUser { uid, gid }) = user {
+        command.args(["--user", &format!("{uid}:{gid}")]);
+    }
     let output = timeout(PROBE_TIME, command.output()).await.map_err(|_| "our own program does not answer.")?;
     let output = output.map_err(|error| format!("our own program cannot be started: {error}."))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(PlainProcess { runner_program: programs.runner.clone(), user });
     }
     Err(format!("an agent cannot be started as another user: {}.", String::from_utf8_lossy(&output.stderr).trim()))
 }

@@ -11,6 +11,7 @@ use std::{
 use nix::sys::statvfs::statvfs;
 
 use super::{
+    method::Isolation,
     open_files::measure_nameless_files,
     process_tree::{
         ProcessStat, find_descendants, read_processes, read_proportional_bytes, read_resident_bytes, to_milliseconds,
@@ -25,8 +26,13 @@ const WALK_PAUSE_FACTOR: u32 = 10;
 
 /// The largest page of memory that Linux uses, to which sizes are rounded.
 const PAGE_BYTES: u64 = 64 * 1024;
-/// The processes in a sandbox that are not the agent's.
-const OWN_PROCESSES: u64 = 3;
+
+/// The processes that are not the agent's: in a sandbox at most two of bubblewrap and our own first program. Without
+/// one only our own, which does not count as a process below itself.
+const fn own_processes(isolation: Isolation) -> u64 {
+    if matches!(isolation, Isolation::Sandbox) { 3 } else { 0 }
+}
+
 /// How long the sampler waits between two measurements.
 pub(super) const INTERVAL: Duration = Duration::from_millis(500);
 
@@ -82,6 +88,7 @@ pub(super) fn find_exceeded(usage: &ResourceUsage, limits: &SandboxLimits) -> Op
 #[derive(Debug)]
 pub(super) struct Sampler {
     outer: i32,
+    own_processes: u64,
     limits: SandboxLimits,
     folders: [PathBuf; 2],
     devices: Vec<u64>,
@@ -90,26 +97,27 @@ pub(super) struct Sampler {
 }
 
 impl Sampler {
-    /// `outer` is the process of bubblewrap outside of the sandbox.
+    /// `outer` is the process of bubblewrap outside of the sandbox, or our own program where there is none.
     pub(super) fn new(outer: i32, spec: &SandboxSpec) -> Self {
         let folders = [spec.work_tree.clone(), spec.home.clone()];
         let devices = folders.iter().filter_map(|folder| Some(fs::metadata(folder).ok()?.dev())).collect();
-        Self { outer, limits: spec.limits, folders, devices, walked_bytes: 0, next_walk: None }
+        let own_processes = own_processes(spec.isolation);
+        Self { outer, own_processes, limits: spec.limits, folders, devices, walked_bytes: 0, next_walk: None }
     }
 
     /// Reads `/proc` and, not more often than its size bears, the folders. Blocks.
     pub(super) fn measure(&mut self) -> ResourceUsage {
         let tree = find_descendants(&read_processes(), self.outer);
         let first = tree.iter().find(|process| process.parent == self.outer);
-        // At most two of bubblewrap and our own first program are not the agent's; the latter has one thread.
+        // Our own programs have one thread each.
         let (processes, threads) = (tree.len() as u64, tree.iter().map(|process| process.threads).sum::<u64>());
         let nameless = measure_nameless_files(&tree, &self.devices);
         let in_memory =
             nameless.memory + first.map_or(0, |process| temporary_bytes(process.pid, self.limits.temporary_bytes));
         ResourceUsage {
             memory_bytes: self.process_memory(&tree, in_memory) + in_memory,
-            processes: processes.saturating_sub(OWN_PROCESSES),
-            threads: threads.saturating_sub(OWN_PROCESSES),
+            processes: processes.saturating_sub(self.own_processes),
+            threads: threads.saturating_sub(self.own_processes),
             cpu_milliseconds: to_milliseconds(tree.iter().map(|process| process.ticks).sum()),
             workspace_bytes: self.folder_bytes() + nameless.disk,
         }
@@ -148,7 +156,7 @@ fn temporary_bytes(first_process: i32, size: u64) -> u64 {
             && device(&inner) != device(&format!("/{folder}"));
         is_ours.then(|| (system.blocks() - system.blocks_free()) * system.fragment_size())
     };
-    ["tmp", "dev/shm"].into_iter().filter_map(used).sum()
+    ["tmp", "var/tmp", "dev/shm"].into_iter().filter_map(used).sum()
 }
 
 /// The disk that folders occupy; ends early above the limit. Symbolic links are not followed, and hard links count

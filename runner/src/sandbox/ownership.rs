@@ -11,22 +11,32 @@ use std::{
 };
 
 use super::{
+    environment::temporary_folder,
     error::SandboxError,
-    isolation::{Bubblewrap, IdentityMethod},
-    spec::{AgentUser, SandboxSpec},
+    method::{Isolation, IsolationMethod},
+    spec::SandboxSpec,
+    user::AgentUser,
 };
 
-/// Lets the agent of a sandbox use its work tree, its HOME and its gateway. Does nothing unless the agent runs as
-/// another user than the runner.
+/// Lets the agent of a session use its work tree, its HOME and the runner's sockets. Changes no owner unless the agent
+/// runs as another user than the runner.
 ///
 /// Fails with `WORK_TREE_SHARED` if a file is also linked from elsewhere.
-pub fn grant_session_folders(bubblewrap: &Bubblewrap, spec: &SandboxSpec) -> Result<(), SandboxError> {
-    let IdentityMethod::OtherUser { user, .. } = bubblewrap.method else { return Ok(()) };
+pub fn grant_session_folders(method: &IsolationMethod, spec: &SandboxSpec) -> Result<(), SandboxError> {
+    if spec.isolation != Isolation::Sandbox {
+        let folder = temporary_folder(spec);
+        let made = fs::create_dir_all(&folder);
+        made.map_err(SandboxError::of_start(format!("making {}", folder.display())))?;
+    }
+    let Some(user) = method.agent_user() else { return Ok(()) };
     grant_work_tree(&spec.work_tree, user)?;
     grant_work_tree(&spec.home, user)?;
-    let AgentUser { uid, gid } = user;
-    let granted = lchown(&spec.gateway_socket, Some(uid), Some(gid));
-    granted.map_err(SandboxError::of_start(format!("granting {}", spec.gateway_socket.display())))
+    for socket in [Some(&spec.gateway_socket), spec.egress.as_ref().map(|egress| &egress.socket)].into_iter().flatten()
+    {
+        let granted = lchown(socket, Some(user.uid), Some(user.gid));
+        granted.map_err(SandboxError::of_start(format!("granting {}", socket.display())))?;
+    }
+    Ok(())
 }
 
 /// Makes a user the owner of a folder and all that is in it.

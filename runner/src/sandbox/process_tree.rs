@@ -15,6 +15,10 @@ pub(super) struct ProcessStat {
     pub(super) threads: u64,
     /// Processor time of the process and of the children for which it has waited, in ticks of the kernel.
     pub(super) ticks: u64,
+    /// When it started, in ticks since the start of the machine: a number is used again, but not at the same time.
+    pub(super) started: u64,
+    /// Whether it has ended, and only its parent has not noticed yet.
+    pub(super) is_zombie: bool,
 }
 
 /// All processes that can be seen.
@@ -33,7 +37,9 @@ fn parse_stat(pid: i32, text: &str) -> Option<ProcessStat> {
     let fields: Vec<_> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
     let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
     let ticks = number(11)? + number(12)? + number(13)? + number(14)?;
-    Some(ProcessStat { pid, parent: fields.get(1)?.parse().ok()?, threads: number(17)?, ticks })
+    let is_zombie = matches!(*fields.first()?, "Z" | "X");
+    let parent = fields.get(1)?.parse().ok()?;
+    Some(ProcessStat { pid, parent, threads: number(17)?, ticks, started: number(19)?, is_zombie })
 }
 
 /// The processes below one, without itself.
@@ -55,6 +61,13 @@ pub(super) fn find_descendants(processes: &[ProcessStat], root: i32) -> Vec<Proc
         }
     }
     found
+}
+
+/// The user as which a process runs. The owner of its folder in `/proc` may be root all the same.
+pub(super) fn read_user(pid: i32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// The first process of the sandbox's PID namespace: the only child of the outer bubblewrap.
@@ -96,12 +109,13 @@ mod tests {
     #[test]
     fn a_process_with_brackets_in_its_name_is_read() {
         let text = "7 (a) b (c)) S 3 7 7 0 -1 4194560 1 2 3 4 10 20 30 40 20 0 5 0 99 1 1";
-        assert_eq!(parse_stat(7, text), Some(ProcessStat { pid: 7, parent: 3, threads: 5, ticks: 100 }));
+        let expected = ProcessStat { pid: 7, parent: 3, threads: 5, ticks: 100, started: 99, is_zombie: false };
+        assert_eq!(parse_stat(7, text), Some(expected));
     }
 
     #[test]
     fn a_tree_has_all_descendants_and_ends_in_a_circle() {
-        let process = |pid, parent| ProcessStat { pid, parent, threads: 1, ticks: 0 };
+        let process = |pid, parent| ProcessStat { pid, parent, threads: 1, ticks: 0, started: 0, is_zombie: false };
         let all = [process(2, 1), process(3, 2), process(4, 3), process(5, 1), process(6, 7), process(7, 6)];
         let mut pids: Vec<_> = find_descendants(&all, 2).iter().map(|one| one.pid).collect();
         pids.sort_unstable();

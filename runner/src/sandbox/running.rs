@@ -1,36 +1,29 @@
 //! A running sandbox: its pipes, what it uses, and its end.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use tokio::{
     process::{Child, ChildStdin, ChildStdout},
     sync::watch,
     task::{JoinSet, spawn_blocking},
-    time::{sleep, timeout},
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     command::sandboxed_command,
+    ending::{ProcessEnding, end_sandbox},
     error::SandboxError,
-    isolation::Bubblewrap,
     launcher::spawn_from_lasting_thread,
     measurement::{ExceededLimit, INTERVAL, ResourceUsage, Sampler, find_exceeded},
+    method::IsolationMethod,
     output::{ErrorOutput, OutputTail},
-    process_tree::{find_first_process, read_process},
-    spec::{AgentProgram, SandboxSpec},
+    process_command::make_process_command,
+    process_tree::find_first_process,
+    spec::{AgentProgram, SandboxLimits, SandboxSpec},
 };
 
-/// How long the kernel may take to end the processes of a sandbox.
-const KILL_TIME: Duration = Duration::from_secs(5);
-/// How often it is checked whether they have ended, or whether the first has started.
+/// How often it is checked whether the first process of a sandbox has started.
 const CHECK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Why a sandbox has ended. In every case none of its processes is left.
@@ -47,7 +40,7 @@ pub enum SandboxEnd {
     LimitExceeded(ExceededLimit),
 }
 
-/// A sandbox with its processes, which end when this is dropped.
+/// A sandbox, or a process without one, with all its processes, which end when this is dropped.
 #[derive(Debug)]
 pub struct RunningSandbox {
     /// The standard input of the agent; take it.
@@ -66,12 +59,15 @@ impl RunningSandbox {
     /// Starts a program in a sandbox. The folders must have been granted to the agent's user
     /// ([`grant_session_folders`](super::grant_session_folders)).
     pub async fn start(
-        bubblewrap: &Bubblewrap,
+        method: &IsolationMethod,
         spec: &SandboxSpec,
         program: &AgentProgram,
     ) -> Result<Self, SandboxError> {
-        let command = sandboxed_command(bubblewrap, spec, program)?;
-        let action = format!("running {}", bubblewrap.program.display());
+        let command = match method {
+            IsolationMethod::Sandbox(bubblewrap) => sandboxed_command(bubblewrap, spec, program)?,
+            IsolationMethod::Process(process) => make_process_command(process, spec, program),
+        };
+        let action = format!("running {}", command.as_std().get_program().display());
         let mut child = spawn_from_lasting_thread(command).await.map_err(SandboxError::of_start(action))?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (errors, stop, (sender, usage)) =
@@ -81,7 +77,7 @@ impl RunningSandbox {
             reading.spawn(errors.clone().read_from(stderr));
         }
         let mut supervision = JoinSet::new();
-        supervision.spawn(supervise(child, spec.clone(), stop.clone(), sender));
+        supervision.spawn(supervise(child, (method.clone(), spec.clone()), stop.clone(), sender));
         Ok(Self { stdin, stdout, usage, errors, stop, end: None, supervision, _reading: reading })
     }
 
@@ -121,31 +117,60 @@ impl RunningSandbox {
 
 async fn supervise(
     mut child: Child,
-    spec: SandboxSpec,
+    (method, spec): (IsolationMethod, SandboxSpec),
     stop: CancellationToken,
     usage: watch::Sender<ResourceUsage>,
 ) -> SandboxEnd {
     let Some(outer) = child.id().and_then(|id| i32::try_from(id).ok()) else { return SandboxEnd::Stopped };
-    let mut first = None;
     let mut measuring = JoinSet::new();
-    let limits = spec.limits;
     measuring.spawn(measure_repeatedly(Sampler::new(outer, &spec), usage.clone()));
     let mut measured = usage.subscribe();
-    let end = loop {
+    match method {
+        IsolationMethod::Sandbox(_) => {
+            let mut first = None;
+            let end = loop {
+                tokio::select! {
+                    end = wait_for_end(&mut child, &stop, &mut measured, &spec.limits) => break end,
+                    found = wait_for_first_process(outer), if first.is_none() => first = found,
+                }
+            };
+            end_sandbox(&mut child, outer, first).await;
+            end
+        }
+        IsolationMethod::Process(process) => {
+            let mut ending = ProcessEnding::new(process, outer);
+            let mut seen = usage.subscribe();
+            let end = loop {
+                tokio::select! {
+                    end = wait_for_end(&mut child, &stop, &mut measured, &spec.limits) => break end,
+                    Ok(()) = seen.changed() => ending.observe(),
+                }
+            };
+            ending.run(&mut child).await;
+            end
+        }
+    }
+}
+
+/// May be dropped and called again.
+async fn wait_for_end(
+    child: &mut Child,
+    stop: &CancellationToken,
+    measured: &mut watch::Receiver<ResourceUsage>,
+    limits: &SandboxLimits,
+) -> SandboxEnd {
+    loop {
         tokio::select! {
-            status = child.wait() => break SandboxEnd::Exited { code: status.map_or(-1, exit_code) },
-            () = stop.cancelled() => break SandboxEnd::Stopped,
-            found = wait_for_first_process(outer), if first.is_none() => first = found,
+            status = child.wait() => return SandboxEnd::Exited { code: status.map_or(-1, exit_code) },
+            () = stop.cancelled() => return SandboxEnd::Stopped,
             Ok(()) = measured.changed() => {
-                let exceeded = find_exceeded(&measured.borrow_and_update(), &limits);
+                let exceeded = find_exceeded(&measured.borrow_and_update(), limits);
                 if let Some(exceeded) = exceeded {
-                    break SandboxEnd::LimitExceeded(exceeded);
+                    return SandboxEnd::LimitExceeded(exceeded);
                 }
             }
         }
-    };
-    kill_all(&mut child, outer, first).await;
-    end
+    }
 }
 
 fn exit_code(status: std::process::ExitStatus) -> i32 {
@@ -171,32 +196,6 @@ async fn wait_for_first_process(outer: i32) -> Option<i32> {
         if let Some(first) = find_first_process(outer) {
             return Some(first);
         }
-        sleep(CHECK_PAUSE).await;
-    }
-}
-
-/// Ends the sandbox by its first process: the kernel ends all others of the PID namespace before that one is gone, and
-/// the outer bubblewrap follows.
-async fn kill_all(child: &mut Child, outer: i32, first: Option<i32>) {
-    let is_ours = |pid: i32| read_process(pid).is_some_and(|process| process.parent == outer);
-    let first = first.or_else(|| find_first_process(outer));
-    if let Some(first) = first.filter(|first| is_ours(*first)) {
-        let _ = kill(Pid::from_raw(first), Signal::SIGKILL);
-        let _ = timeout(KILL_TIME, child.wait()).await;
-    }
-    // Without a first process there is nothing but the outer bubblewrap. If it has ended, this does nothing.
-    let _ = child.start_kill();
-    let _ = child.wait().await;
-    if let Some(first) = first {
-        wait_until_gone(first).await;
-    }
-}
-
-/// After the outer bubblewrap has ended by itself, the kernel still ends the others.
-async fn wait_until_gone(first: i32) {
-    let started = Instant::now();
-    let process = format!("/proc/{first}");
-    while Path::new(&process).exists() && started.elapsed() < KILL_TIME {
         sleep(CHECK_PAUSE).await;
     }
 }

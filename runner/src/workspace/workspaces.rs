@@ -15,7 +15,7 @@ use super::{
     git_stderr::hints_at_damage,
     mirror::Mirrors,
     preparation::Preparation,
-    settings::WorkspaceSettings,
+    settings::{Owner, WorkspaceSettings},
     source::{Origin, ParsedSource, WorkspaceSource},
     state::SessionFolder,
 };
@@ -24,7 +24,7 @@ use super::{
 #[derive(Debug)]
 pub struct Workspaces {
     git: Arc<Git>,
-    mirrors: Mirrors,
+    mirrors: Arc<Mirrors>,
     sessions: PathBuf,
 }
 
@@ -47,7 +47,20 @@ impl Workspaces {
         create_shared_folder(&empty, 0o755)?;
         grant_to_group(&mirrors, settings.owner)?;
         let git = Arc::new(Git::new(settings, empty));
-        Ok(Self { mirrors: Mirrors::new(mirrors, sessions.clone(), Arc::clone(&git)), git, sessions })
+        let mirrors = Arc::new(Mirrors::new(mirrors, sessions.clone(), Arc::clone(&git)));
+        Ok(Self { git, mirrors, sessions })
+    }
+
+    /// The same workspaces for an agent of another user. Its group stays that of the settings, which may read mirrors.
+    /// Where the settings have no owner, agents run as the runner's own user, and this changes nothing.
+    #[must_use]
+    pub fn for_owner(&self, owner: Owner) -> Self {
+        let owner = self.git.settings().owner.map(|of_settings| Owner { gid: of_settings.gid, ..owner });
+        Self {
+            git: Arc::new(self.git.with_owner(owner)),
+            mirrors: Arc::clone(&self.mirrors),
+            sessions: self.sessions.clone(),
+        }
     }
 
     /// Makes the workspace of a session. What an earlier attempt for the same session left is removed first.

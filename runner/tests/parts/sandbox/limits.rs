@@ -61,11 +61,11 @@ async fn a_single_file_and_the_memory_file_systems_are_limited_by_the_kernel() {
     let mut session = Prepared::new();
     session.spec.limits.workspace_bytes = 1_000_000;
     session.spec.limits.temporary_bytes = 1_000_000;
-    let script = "for path in /work /tmp /dev/shm; do (head -c 9000000 /dev/zero > $path/big) 2>/dev/null; \
+    let script = "for path in /work /tmp /var/tmp /dev/shm; do (head -c 9000000 /dev/zero > $path/big) 2>/dev/null; \
                   stat -c %s $path/big; rm $path/big; done";
     let output = session.run(script).await.read_output().await;
     let sizes: Vec<u64> = output.lines().map(|line| line.parse().unwrap()).collect();
-    assert!(sizes.len() == 3 && sizes.iter().all(|size| (900_000..=1_004_096).contains(size)), "{sizes:?}");
+    assert!(sizes.len() == 4 && sizes.iter().all(|size| (900_000..=1_004_096).contains(size)), "{sizes:?}");
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ async fn a_machine_with_bubblewrap_reports_a_sandbox_and_who_enforces_its_limits
     let report = probe_isolation(&programs()).await;
     assert_eq!((report.isolation, report.reason), (Isolation::Sandbox, None));
     assert_eq!(report.limits.processes, Enforcement::Kernel);
+    assert_eq!((report.limits.temporary, report.limits.network), (Enforcement::Kernel, Enforcement::Kernel));
     assert_eq!((report.limits.memory, report.limits.cpu), (Enforcement::Sampled, Enforcement::Unbounded));
 }
 
@@ -189,15 +190,34 @@ async fn a_read_only_folder_in_a_private_one_is_seen_and_is_not_hidden_by_the_wo
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("object"), "borrowed\n").unwrap();
     session.spec.read_only = vec![folder.clone()];
-    assert_eq!(session.spec.inner_work_tree(), "/work");
+    assert_eq!(session.spec.inner_work_tree(), Path::new("/work"));
     let output = session.run(&format!("cat {}/object", folder.display())).await.read_output().await;
     assert_eq!(output, "borrowed\n");
 
     let mut session = Prepared::new();
     session.spec.read_only = vec!["/work/tools".into(), "/home/agent/tools".into()];
-    assert_eq!((session.spec.inner_work_tree(), session.spec.inner_home()), ("/workspace", "/ioc/home"));
+    assert_eq!(session.spec.inner_work_tree(), Path::new("/workspace"));
+    assert_eq!(session.spec.inner_home(), Path::new("/ioc/home"));
     session.spec.read_only = vec!["/workshop".into()];
-    assert_eq!(session.spec.inner_work_tree(), "/work");
+    assert_eq!(session.spec.inner_work_tree(), Path::new("/work"));
+}
+
+#[tokio::test]
+async fn folders_below_the_temporary_folders_of_the_machine_are_seen_in_a_sandbox() {
+    for parent in ["/tmp", "/var/tmp"] {
+        let mut session = Prepared::below(programs(), Path::new(parent));
+        let objects = session.folder().join("mirrors/a/objects");
+        fs::create_dir_all(&objects).unwrap();
+        fs::write(objects.join("object"), "borrowed\n").unwrap();
+        session.spec.read_only = vec![objects.clone()];
+        let path = objects.display();
+        let script =
+            format!("cat {path}/object; touch {path}/made 2>/dev/null && echo changed; touch {parent}/own made");
+        let mut session = session.run(&script).await;
+        let output = session.read_output().await;
+        assert_eq!((output.as_str(), session.errors().await.as_str()), ("borrowed\n", ""), "{parent}");
+        assert!(session.work_tree().join("made").exists() && !Path::new(parent).join("own").exists());
+    }
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use std::{
 };
 
 use runner::sandbox::{
-    AgentProgram, AgentUser, Bubblewrap, Isolation, RunningSandbox, SandboxLimits, SandboxPrograms, SandboxSpec,
-    grant_session_folders, probe_isolation,
+    AgentProgram, AgentUser, Isolation, IsolationMethod, PlainProcess, RunningSandbox, SandboxLimits, SandboxPrograms,
+    SandboxSpec, grant_session_folders, probe_isolation,
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
@@ -98,7 +98,12 @@ impl Prepared {
     }
 
     pub(crate) fn with_programs(programs: SandboxPrograms) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::below(programs, &std::env::temp_dir())
+    }
+
+    /// With all folders below one of the machine.
+    pub(crate) fn below(programs: SandboxPrograms, parent: &Path) -> Self {
+        let folder = tempfile::tempdir_in(parent).unwrap();
         let path = |name: &str| folder.path().join(name);
         for name in ["work", "home", "runtime"] {
             fs::create_dir(path(name)).unwrap();
@@ -106,12 +111,14 @@ impl Prepared {
         }
         let marker = path("").display().to_string();
         let spec = SandboxSpec {
+            isolation: Isolation::Sandbox,
             work_tree: path("work"),
             home: path("home"),
             runtime_folder: path("runtime"),
             read_only: Vec::new(),
             gateway_socket: path("runtime/gateway.sock"),
             gateway_port: 8080,
+            egress: None,
             environment: vec![("GIVEN".into(), marker.into())],
             limits: SandboxLimits::default(),
         };
@@ -135,21 +142,35 @@ impl Prepared {
         UnixListener::from_std(gateway).unwrap()
     }
 
-    pub(crate) async fn find_bubblewrap(&self) -> Bubblewrap {
+    pub(crate) async fn find_method(&self) -> IsolationMethod {
         let report = probe_isolation(&self.programs).await;
         assert_eq!(report.isolation, Isolation::Sandbox, "{:?}", report.reason);
-        report.bubblewrap.unwrap()
+        report.method.unwrap()
     }
 
     pub(crate) async fn run(self, script: &str) -> Session {
-        let bubblewrap = self.find_bubblewrap().await;
-        self.run_with(&bubblewrap, script).await
+        let method = self.find_method().await;
+        self.run_with(&method, script).await
     }
 
-    pub(crate) async fn run_with(self, bubblewrap: &Bubblewrap, script: &str) -> Session {
-        grant_session_folders(bubblewrap, &self.spec).unwrap();
+    /// As a process without a sandbox.
+    pub(crate) async fn run_as_process(self, script: &str) -> Session {
+        let user = nix::unistd::geteuid().is_root().then_some(self.programs.agent_user);
+        let method = IsolationMethod::Process(PlainProcess { runner_program: self.programs.runner.clone(), user });
+        self.run_with_process_method(&method, script).await
+    }
+
+    pub(crate) async fn run_with_process_method(mut self, method: &IsolationMethod, script: &str) -> Session {
+        self.spec.isolation = Isolation::Process;
+        // The agent passes through the folder of the session; what lies in it is private to its owners.
+        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
+        self.run_with(method, script).await
+    }
+
+    pub(crate) async fn run_with(self, method: &IsolationMethod, script: &str) -> Session {
+        grant_session_folders(method, &self.spec).unwrap();
         let program = AgentProgram { program: PathBuf::from("/bin/sh"), arguments: vec!["-c".into(), script.into()] };
-        let mut sandbox = RunningSandbox::start(bubblewrap, &self.spec, &program).await.unwrap();
+        let mut sandbox = RunningSandbox::start(method, &self.spec, &program).await.unwrap();
         let output = sandbox.stdout.take().map(BufReader::new);
         Session { sandbox, output, prepared: self }
     }

@@ -11,8 +11,12 @@ const OWNER: Owner = Owner { uid: 65534, gid: 65534 };
 
 /// Runs a script in the work tree as the agents' user.
 fn run_as_owner(workspace: &Workspace, script: &str) -> String {
+    run_as(OWNER, workspace, script)
+}
+
+fn run_as(Owner { uid, gid }: Owner, workspace: &Workspace, script: &str) -> String {
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script]);
+    command.args([&format!("--reuid={uid}"), &format!("--regid={gid}"), "--clear-groups", "sh", "-c", script]);
     command.current_dir(workspace.work_tree()).env("HOME", "/nonexistent").env("GIT_CONFIG_NOSYSTEM", "1");
     command.env("GIT_CONFIG_GLOBAL", "/dev/null");
     let output = command.output().expect("setpriv");
@@ -89,4 +93,28 @@ async fn a_mirror_is_not_writable_for_agents_and_a_folder_of_another_user_is_a_s
     assert_eq!(run_as_owner(&workspace, &attempt), "1");
     assert_eq!(fs::metadata(fixture.data().join("mirrors")).unwrap().mode() & 0o7777, 0o750);
     assert_eq!(fs::metadata(workspace.work_tree()).unwrap().mode() & 0o7777, 0o700);
+}
+
+#[tokio::test]
+async fn sessions_of_two_users_share_a_mirror_and_cannot_read_each_other() {
+    if !geteuid().is_root() {
+        eprintln!("skipped: only root can run agents as another user");
+        return;
+    }
+    let fixture = Fixture::with(|settings| settings.owner = Some(OWNER));
+    let source = repository_source(&fixture.repository("r", "echo a > a"));
+    let mut made: Vec<(Owner, Workspace)> = Vec::new();
+    for (session, uid) in [("s1", 65101), ("s2", 65102)] {
+        let owner = Owner { uid, gid: OWNER.gid };
+        let workspace = fixture.workspaces.for_owner(owner).prepare("own", session, &source).await.unwrap();
+        run_as(owner, &workspace, "git status; echo b > b; git add b; git commit -qm b; git fsck");
+        assert_eq!(fs::metadata(workspace.work_tree().join("b")).unwrap().uid(), uid);
+        made.push((owner, workspace));
+    }
+    for ((owner, workspace), (_, other)) in [(&made[0], &made[1]), (&made[1], &made[0])] {
+        let attempt = format!("cat {0}/a {0}/b 2>/dev/null; ls {0} 2>/dev/null; true", other.work_tree().display());
+        assert_eq!(run_as(*owner, workspace, &attempt), "");
+        assert_eq!(changed(&workspace.collect().await.unwrap()), ["b"]);
+    }
+    assert_eq!(made[0].1.borrowed_objects(), made[1].1.borrowed_objects());
 }
