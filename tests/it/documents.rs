@@ -178,7 +178,7 @@ fn every_test_that_the_threat_model_names_exists() {
     };
     let claims: Vec<_> = names.iter().filter(|name| reads(name, b'_', 3)).collect();
     assert!(claims.len() > 20, "{claims:?}");
-    let rust = sources(&["tests/it", "shared/src", "infra/local/src"], &["rs"]);
+    let rust = sources(&["tests/it", "shared/src", "infra/local/src", "runner/src", "runner/tests"], &["rs"]);
     for claim in claims {
         assert!(rust.contains(&format!("fn {claim}(")), "{claim}");
     }
