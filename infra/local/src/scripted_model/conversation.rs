@@ -36,7 +36,7 @@ pub(super) struct Conversation {
     pub(super) protocol: Protocol,
     pub(super) model: String,
     pub(super) stream: bool,
-    /// The names of the tools that it offers.
+    /// The names of the tools that it offers; one of a namespace stands as `namespace/name`.
     pub(super) tools: Vec<String>,
     pub(super) system: String,
     pub(super) entries: Vec<Entry>,
@@ -46,10 +46,10 @@ impl Conversation {
     /// Reads a request; what is not understood is left out.
     pub(super) fn read(protocol: Protocol, body: &Value) -> Self {
         let list = |name: &str| body[name].as_array().map(Vec::as_slice).unwrap_or_default();
-        let tools = list("tools").iter().filter_map(|tool| match protocol {
-            Protocol::Chat => tool["function"]["name"].as_str(),
-            Protocol::Responses => tool["name"].as_str().or_else(|| tool["type"].as_str()),
-            Protocol::Messages => tool["name"].as_str(),
+        let tools = list("tools").iter().flat_map(|tool| match protocol {
+            Protocol::Chat => name_of(&tool["function"]).into_iter().collect(),
+            Protocol::Responses => names_of_responses(tool),
+            Protocol::Messages => name_of(tool).into_iter().collect(),
         });
         let (system, entries) = match protocol {
             Protocol::Chat => (system_of_chat(list("messages")), read_messages(list("messages"))),
@@ -60,7 +60,7 @@ impl Conversation {
             protocol,
             model: body["model"].as_str().unwrap_or("stub-1").to_owned(),
             stream: body["stream"] == true,
-            tools: tools.map(str::to_owned).collect(),
+            tools: tools.collect(),
             system,
             entries,
         }
@@ -75,6 +75,21 @@ impl Conversation {
     /// How many turns the model has had after the entry with this index.
     pub(super) fn turns_after(&self, at: usize) -> usize {
         self.entries[at + 1..].iter().filter(|entry| entry.speaker == Speaker::Model).count()
+    }
+}
+
+fn name_of(tool: &Value) -> Option<String> {
+    tool["name"].as_str().map(str::to_owned)
+}
+
+/// A tool, the tools of a namespace, or one of the provider's own, which has only a type.
+fn names_of_responses(tool: &Value) -> Vec<String> {
+    match (tool["type"].as_str(), tool["name"].as_str()) {
+        (Some("namespace"), Some(namespace)) => {
+            let tools = tool["tools"].as_array().into_iter().flatten();
+            tools.filter_map(name_of).map(|name| format!("{namespace}/{name}")).collect()
+        }
+        (kind, name) => name.or(kind).map(str::to_owned).into_iter().collect(),
     }
 }
 
@@ -172,6 +187,13 @@ mod tests {
         assert_eq!(speakers(&conversation), [Other, Other, User, Model, Other, Model]);
         assert_eq!(conversation.prompts(), [(2, "go")]);
         assert_eq!(conversation.turns_after(2), 2);
+    }
+
+    #[test]
+    fn the_tools_of_a_namespace_are_offered_under_both_names() {
+        let body = json!({"tools": [{"type": "function", "name": "shell"}, {"type": "web_search"},
+            {"type": "namespace", "name": "mcp__ioc", "tools": [{"type": "function", "name": "attach"}]}]});
+        assert_eq!(Conversation::read(Protocol::Responses, &body).tools, ["shell", "web_search", "mcp__ioc/attach"]);
     }
 
     #[test]

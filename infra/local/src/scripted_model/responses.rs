@@ -45,10 +45,15 @@ fn write_text(text: &str) -> Value {
 }
 
 fn write_call(numbered: &NumberedCall, status: &str, arguments: &str) -> Value {
-    json!({
+    let (namespace, name) = numbered.call.tool.split_once('/').unzip();
+    let mut call = json!({
         "type": "function_call", "id": format!("fc_{}", numbered.id), "call_id": numbered.id,
-        "name": numbered.call.tool, "arguments": arguments, "status": status,
-    })
+        "name": name.unwrap_or(&numbered.call.tool), "arguments": arguments, "status": status,
+    });
+    if let Some(namespace) = namespace {
+        call["namespace"] = namespace.into();
+    }
+    call
 }
 
 /// The finished items of the answer.

@@ -40,7 +40,7 @@ pub(super) fn translate(call: Call, offered: &[String]) -> Call {
 
 /// The tool of an MCP server by its own name: agents put the name of the server before it.
 fn find_server_tool<'a>(name: &str, offered: &'a [String]) -> Option<&'a String> {
-    offered.iter().find(|tool| tool.strip_suffix(name).is_some_and(|server| server.ends_with('_')))
+    offered.iter().find(|tool| tool.strip_suffix(name).is_some_and(|server| server.ends_with(['_', '/'])))
 }
 
 fn shell_call(command: &str, description: &Value, offered: &[String]) -> Option<Call> {
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_tool_of_a_server_is_found_by_its_own_name() {
         let args = json!({"question": "Which?"});
-        for offered in ["ioc_ask_person", "mcp__ioc__ask_person"] {
+        for offered in ["ioc_ask_person", "mcp__ioc__ask_person", "mcp__ioc/ask_person"] {
             let call = translated("ask_person", args.clone(), &["task_person", offered]);
             assert_eq!(call, Call { tool: offered.into(), args: args.clone() });
         }
