@@ -31,7 +31,8 @@ fn main() -> ExitCode {
         let code = run_inside(arguments);
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // The server of the tools says something about each call.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,

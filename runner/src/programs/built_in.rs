@@ -227,6 +227,7 @@ url = "{{tools_url}}"
 bearer_token_env_var = "IOC_TOOLS_TOKEN"
 startup_timeout_sec = 30
 tool_timeout_sec = {PATIENCE_SECONDS}
+supports_parallel_tool_calls = true
 default_tools_approval_mode = "approve"
 "#
     )

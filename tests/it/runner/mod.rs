@@ -2,5 +2,7 @@
 //! model. `make setup-test` installs them.
 
 mod agents;
+mod people;
+mod process;
 mod support;
 mod tools;

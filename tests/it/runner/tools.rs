@@ -27,7 +27,7 @@ fn ask_about_everything() -> PermissionPolicy {
         .fold(PermissionPolicy::allow_all(), |policy, kind| policy.with_rule(kind, PermissionRule::Ask))
 }
 
-async fn ask_two_questions(program: &str, at_once: bool) {
+async fn ask_two_questions_at_once(program: &str) {
     let (fixture, mut calls) = AgentFixture::with_tools(program, ask_about_everything()).await;
     let mut agent = fixture.start().await;
     agent.create_session().await;
@@ -36,16 +36,12 @@ async fn ask_two_questions(program: &str, at_once: bool) {
         {"tool": "ask_person", "args": {"question": "Which shape?"}},
     ]});
     let turn = agent.start_turn(&script(&[questions, json!({"text": "all is done"})]));
-    let first = wait_for_question(&mut calls).await;
-    let expected = PersonQuestion { question: "Which colour?".into(), options: vec!["red".into(), "blue".into()] };
-    assert_eq!(first.0, expected);
-    if at_once {
-        let second = wait_for_question(&mut calls).await;
-        second.1.send(Ok("round".to_owned())).unwrap();
-        first.1.send(Ok("blue".to_owned())).unwrap();
-    } else {
-        first.1.send(Ok("blue".to_owned())).unwrap();
-        wait_for_question(&mut calls).await.1.send(Ok("round".to_owned())).unwrap();
+    // Both are open at once, in whichever order the agent has asked them.
+    for (asked, reply) in [wait_for_question(&mut calls).await, wait_for_question(&mut calls).await] {
+        let answer = if asked.question == "Which colour?" { "blue" } else { "round" };
+        let options: &[&str] = if answer == "blue" { &["red", "blue"] } else { &[] };
+        assert_eq!(asked.options, options);
+        reply.send(Ok(answer.to_owned())).unwrap();
     }
     agent.wait_for_end_of(turn).await.unwrap();
     let last = fixture.model.requests().last().unwrap().body.to_string();
@@ -72,18 +68,18 @@ async fn attach_a_file(program: &str) {
 }
 
 #[tokio::test]
-async fn opencode_asks_a_person_by_a_tool() {
-    ask_two_questions("opencode", true).await;
+async fn opencode_asks_two_questions_at_once_by_a_tool() {
+    ask_two_questions_at_once("opencode").await;
 }
 
 #[tokio::test]
-async fn claude_asks_a_person_by_a_tool() {
-    ask_two_questions("claude", true).await;
+async fn claude_asks_two_questions_at_once_by_a_tool() {
+    ask_two_questions_at_once("claude").await;
 }
 
 #[tokio::test]
-async fn codex_asks_a_person_by_a_tool() {
-    ask_two_questions("codex", true).await;
+async fn codex_asks_two_questions_at_once_by_a_tool() {
+    ask_two_questions_at_once("codex").await;
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ def ask(method, **params):
         before.append(message["method"])
 
 
-def prompt():
+def prompt(text):
     """One turn by behaviour; returns the result of `session/prompt`."""
     done = {"stopReason": "end_turn", "usage": {"inputTokens": 5, "outputTokens": 2}}
     if BEHAVIOUR == "garbage":
@@ -102,6 +102,13 @@ def prompt():
         for _ in range(2):
             answer = read()
             say(answer["id"] + " " + answer["result"]["outcome"]["optionId"])
+    elif BEHAVIOUR == "dies-once":
+        marker = os.path.expanduser("~/died")
+        if not os.path.exists(marker):
+            open(marker, "w").close()
+            say("half of an ans")
+            os._exit(3)
+        say("resumed with: " + text)
     elif BEHAVIOUR == "asks-for-files":
         answer, _ = ask("fs/write_text_file", sessionId="s", path="/x", content="x")
         say(str(answer["error"]["code"]))
@@ -116,20 +123,23 @@ def answer(method, params):
             print("Usage: agent [OPTIONS]", flush=True)
             time.sleep(60)
         return {"protocolVersion": 2 if BEHAVIOUR == "version-2" else 1, "agentInfo": {"name": "test", "version": "1"},
-                "agentCapabilities": {"loadSession": True}}
+                "agentCapabilities": {"loadSession": BEHAVIOUR != "dies-once",
+                                      "sessionCapabilities": {"resume": {}} if BEHAVIOUR == "dies-once" else {}}}
     if method == "session/new":
         if BEHAVIOUR == "hangs-later":
             time.sleep(60)
         if BEHAVIOUR == "wants-sign-in":
             raise PermissionError("sign in first")
         return {"sessionId": "s", "configOptions": [MODEL]}
+    if method == "session/resume":
+        return {}
     if method == "session/load":
         say("what was said before")
         return {"configOptions": [MODEL]}
     if method == "session/set_config_option":
         MODEL["currentValue"] = params["value"]
         return {"configOptions": [MODEL]}
-    return prompt()
+    return prompt(params["prompt"][0]["text"])
 
 
 while True:
