@@ -22,6 +22,7 @@ pub mod jobs;
 pub mod live;
 pub mod marketplace;
 pub mod models;
+pub mod runners;
 pub mod sessions;
 pub mod tenants;
 pub mod users;
@@ -43,7 +44,7 @@ fn areas() -> OpenApiRouter<App> {
         .merge(sessions_api())
         .merge(agents_api())
         .merge(models_api())
-        .merge(eap::routes())
+        .merge(eap_api())
         .merge(a2a::routes())
         .merge(tenants_api())
         .merge(fine_tuning_api())
@@ -58,6 +59,11 @@ pub fn sessions_api() -> OpenApiRouter<App> {
 /// Agents and the marketplace: the routes of one function.
 pub fn agents_api() -> OpenApiRouter<App> {
     OpenApiRouter::new().merge(agents::routes()).merge(marketplace::routes())
+}
+
+/// What external agents call, and runners: the routes of one function.
+pub fn eap_api() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(eap::routes()).merge(runners::routes())
 }
 
 /// The model registry and experiments: the routes of one function.

@@ -1,19 +1,36 @@
-//! The runner at work: registers its programs, claims tasks while slots are free, and drains when it is stopped.
+//! The runner at work: enrols, claims tasks while slots are free, sends heartbeats, and drains when it is stopped or
+//! asked to.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Map, Value, json};
-use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::{
+    net::TcpListener,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    control_plane::{AgentIdentity, CallFailure, ControlPlane, wire::Registration},
+    control_plane::{
+        CallFailure, ControlPlane, RunnerClient, RunnerIdentity, SharedCredential,
+        wire::{RunnerHeartbeat, Task},
+    },
+    enrolment::{EnrolledRunner, describe_runner, enrol},
     gateway::build_upstream_client,
     job::{Job, JobContext, SessionLocks, run_job},
+    metrics,
     programs::{AgentProgram, ProgramLocations, built_in_programs, parse_program_file},
     sandbox::{AgentUser, AgentUserPool, Isolation, SandboxLimits, SandboxPrograms, choose_method, probe_isolation},
     settings::RunnerSettings,
+    status::RunnerStatus,
     workspace::{Owner, WorkspaceSettings, Workspaces},
 };
 
@@ -21,35 +38,69 @@ use crate::{
 const CLAIM_WAIT: Duration = Duration::from_secs(20);
 /// The pause after a claim that failed, and between two claims of programs that share the last slot.
 const PAUSE: Duration = Duration::from_secs(2);
+/// The interval of heartbeats where the control plane names none that can be, and the shortest.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(100);
+/// After which time the credential is replaced.
+const ROTATION: TimeDelta = TimeDelta::days(1);
 
 /// Works until `stop` is cancelled, and then until no task is left.
 pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()> {
     settings.check()?;
-    let context = Arc::new(build_context(&settings).await?);
+    let metrics = match settings.metrics_address {
+        Some(address) => Some(metrics::listen(address).await?),
+        None => None,
+    };
+    let (context, isolation) = build_context(&settings).await?;
     let programs = find_programs(&settings)?;
-    log_introduction(&settings, &programs);
-    let slots = Arc::new(Slots::new(settings.count_slots()));
+    log_introduction(&settings, isolation, &programs);
     let http = reqwest::Client::builder().build()?;
-    let mut loops = JoinSet::new();
+    let registration = describe_runner(&settings, &programs, isolation, None);
+    let EnrolledRunner { identity, registered } = enrol(&http, &settings, &registration).await?;
+    let credential = SharedCredential::new(identity.credential.clone());
+    let status = Arc::new(RunnerStatus::new(registration.slots));
+    let slots = Arc::new(Semaphore::new(registration.slots));
+    let context = Arc::new(context);
+    let mut workers = JoinSet::new();
     for program in programs {
-        let identity = identify(&http, (&settings, context.method.isolation()), &program, slots.total).await?;
-        let plane = ControlPlane::new(http.clone(), &settings.url, identity);
-        let worker = Worker { context: context.clone(), slots: slots.clone(), plane, program: Arc::new(program) };
-        loops.spawn(worker.run(stop.clone()));
+        let agent = registered.agents.iter().find(|agent| agent.program == program.name);
+        let agent = agent.with_context(|| format!("the control plane names no agent for {}", program.name))?;
+        let plane = ControlPlane::new(http.clone(), &settings.url, agent.agent_id.clone(), credential.clone());
+        let (context, slots, status) = (context.clone(), slots.clone(), status.clone());
+        let worker = Worker { context, slots, status, plane, program: Arc::new(program) };
+        workers.spawn(worker.run(stop.clone()));
     }
-    tracing::info!(slots = slots.total, "the runner takes work");
-    while loops.join_next().await.is_some() {}
-    Ok(())
+    tracing::info!(slots = registration.slots, runner.id = identity.runner_id, "the runner takes work");
+    let client = RunnerClient::new(http, &settings.url, identity.runner_id.clone(), credential.clone());
+    let interval =
+        Duration::try_from_secs_f64(registered.heartbeat_seconds).unwrap_or(HEARTBEAT).max(SHORTEST_HEARTBEAT);
+    let heartbeats =
+        HeartbeatLoop { client, status: status.clone(), credential, identity, data: settings.data.clone(), interval };
+    let work = async { while workers.join_next().await.is_some() {} };
+    tokio::select! {
+        () = work => {}
+        () = heartbeats.run(&stop) => {}
+        ended = serve_metrics(metrics, status.clone()) => ended?,
+    }
+    heartbeats.report_offline().await
 }
 
 /// For people, and for the local host, which repeats these lines.
-fn log_introduction(settings: &RunnerSettings, programs: &[AgentProgram]) {
+fn log_introduction(settings: &RunnerSettings, isolation: Isolation, programs: &[AgentProgram]) {
     let names: Vec<_> = programs.iter().map(|program| program.name.as_str()).collect();
-    tracing::info!("runner: isolation: sandbox; programs: {}", names.join(", "));
+    tracing::info!("runner: isolation: {}; programs: {}", isolation.name(), names.join(", "));
     tracing::info!("runner: sessions at once: {}", settings.describe_slots());
 }
 
-async fn build_context(settings: &RunnerSettings) -> Result<JobContext> {
+/// Serves the metrics, if they are asked for.
+async fn serve_metrics(listener: Option<TcpListener>, status: Arc<RunnerStatus>) -> Result<()> {
+    match listener {
+        Some(listener) => Ok(metrics::serve(listener, status).await?),
+        None => std::future::pending().await,
+    }
+}
+
+async fn build_context(settings: &RunnerSettings) -> Result<(JobContext, Isolation)> {
     let runner = std::env::current_exe().context("the program of the runner cannot be found")?;
     let bubblewrap = settings.bubblewrap.clone().or_else(|| find_bubblewrap(&settings.installed));
     let user = AgentUser { uid: settings.agent_uid, gid: settings.agent_uid };
@@ -67,7 +118,7 @@ async fn build_context(settings: &RunnerSettings) -> Result<JobContext> {
         std::fs::remove_dir_all(&runs).with_context(|| format!("{} cannot be emptied", runs.display()))?;
     }
     std::fs::create_dir_all(&runs)?;
-    Ok(JobContext {
+    let context = JobContext {
         workspaces,
         method,
         users: AgentUserPool::new(user),
@@ -79,7 +130,9 @@ async fn build_context(settings: &RunnerSettings) -> Result<JobContext> {
         limits: SandboxLimits::default(),
         default_models: settings.default_models(),
         permissions: settings.permissions()?,
-    })
+    };
+    let isolation = context.method.isolation();
+    Ok((context, isolation))
 }
 
 /// What `make setup` installed.
@@ -107,83 +160,32 @@ fn find_programs(settings: &RunnerSettings) -> Result<Vec<AgentProgram>> {
     Ok(programs)
 }
 
-/// The agent of this program, registered at the first start.
-async fn identify(
-    http: &reqwest::Client,
-    (settings, isolation): (&RunnerSettings, Isolation),
-    program: &AgentProgram,
-    slots: usize,
-) -> Result<AgentIdentity> {
-    let name = format!("{}-{}", settings.name, program.name.to_ascii_uppercase());
-    if let Some(known) = AgentIdentity::read(&settings.data, &name, &settings.url)? {
-        return Ok(known);
-    }
-    let key = settings.key.as_deref().context("a key is needed to register the runner: set IOC_KEY")?;
-    let mut metadata = Map::new();
-    for (field, value) in
-        [("program", json!(program.name)), ("isolation", json!(isolation.name())), ("runner", json!(settings.name))]
-    {
-        metadata.insert(field.to_owned(), value);
-    }
-    metadata.insert("os".to_owned(), Value::from(std::env::consts::OS));
-    metadata.insert("arch".to_owned(), Value::from(std::env::consts::ARCH));
-    let registration = Registration {
-        protocol_version: "1.0",
-        name: name.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        agent_type: "implementer",
-        capabilities: vec!["code_generation".to_owned()],
-        capacity: u32::try_from(slots).unwrap_or(50).min(50),
-        metadata,
-    };
-    let made = ControlPlane::register(http, &settings.url, key, &registration).await?;
-    let identity = AgentIdentity { agent_id: made.agent_id, token: made.auth_token, url: settings.url.clone() };
-    identity.write(&settings.data, &name)?;
-    Ok(identity)
-}
-
-/// The slots that all programs share.
-#[derive(Debug)]
-struct Slots {
-    total: usize,
-    free: Arc<Semaphore>,
-}
-
-impl Slots {
-    fn new(total: usize) -> Self {
-        Self { total, free: Arc::new(Semaphore::new(total)) }
-    }
-}
-
 /// One program at one control plane.
 struct Worker {
     context: Arc<JobContext>,
-    slots: Arc<Slots>,
+    /// The slots that all programs share.
+    slots: Arc<Semaphore>,
+    status: Arc<RunnerStatus>,
     plane: ControlPlane,
     program: Arc<AgentProgram>,
 }
 
 impl Worker {
+    /// Claims tasks until `stop` is cancelled, and then finishes those at hand.
     async fn run(self, stop: CancellationToken) {
         let worker = Arc::new(self);
         let mut jobs = JoinSet::new();
-        loop {
+        while let Some(slot) = stop.run_until_cancelled(worker.wait_for_slot()).await.flatten() {
             while jobs.try_join_next().is_some() {}
-            let Some(Ok(slot)) = stop.run_until_cancelled(worker.slots.free.clone().acquire_owned()).await else {
-                break;
-            };
             let Some(claimed) = stop.run_until_cancelled(worker.plane.claim(1, CLAIM_WAIT)).await else { break };
             match claimed {
                 Ok(tasks) => {
+                    worker.status.record_contact();
                     let Some(task) = tasks.into_iter().next() else { continue };
-                    let worker = worker.clone();
-                    jobs.spawn(async move {
-                        let job = Job { task, program: worker.program.clone() };
-                        Box::pin(run_job(&worker.context, &worker.plane, &job)).await;
-                        drop(slot);
-                    });
+                    jobs.spawn(worker.clone().work_on(task, slot));
                 }
                 Err(error) => {
+                    worker.status.record_failure();
                     tracing::warn!(%error, program = worker.program.name, "no work could be claimed");
                     if error.failure == CallFailure::NotAuthenticated {
                         break;
@@ -194,6 +196,101 @@ impl Worker {
             }
         }
         while jobs.join_next().await.is_some() {}
-        let _ = worker.plane.send_heartbeat("offline", 0, 0.0).await;
+    }
+
+    /// A free slot of a runner that does not drain; `None` if there will be none.
+    async fn wait_for_slot(&self) -> Option<OwnedSemaphorePermit> {
+        self.status.wait_until_active().await;
+        self.slots.clone().acquire_owned().await.ok()
+    }
+
+    async fn work_on(self: Arc<Self>, task: Task, slot: OwnedSemaphorePermit) {
+        let at_work = self.status.begin_task(&task.task_id);
+        let job = Job { task, program: self.program.clone() };
+        Box::pin(run_job(&self.context, &self.plane, &job)).await;
+        drop((at_work, slot));
+    }
+}
+
+/// The heartbeats of the runner.
+struct HeartbeatLoop {
+    client: RunnerClient,
+    status: Arc<RunnerStatus>,
+    credential: SharedCredential,
+    identity: RunnerIdentity,
+    data: PathBuf,
+    interval: Duration,
+}
+
+impl HeartbeatLoop {
+    /// Sends heartbeats and does what is asked, until the control plane knows the runner no more. It goes on while the
+    /// last tasks are finished.
+    async fn run(&self, stop: &CancellationToken) {
+        let mut issued_at = self.identity.issued_at;
+        loop {
+            if stop.is_cancelled() {
+                self.status.stop();
+            }
+            match self.client.send_heartbeat(&self.status.heartbeat()).await {
+                Ok(answer) => {
+                    self.status.record_contact();
+                    if self.status.obey(&answer.commands) {
+                        tracing::info!(commands = ?answer.commands, "the control plane asked the runner");
+                        // At once, so that the command is not repeated.
+                        continue;
+                    }
+                }
+                Err(error) => {
+                    self.status.record_failure();
+                    tracing::warn!(%error, "a heartbeat was not accepted");
+                    if error.failure == CallFailure::NotAuthenticated {
+                        return;
+                    }
+                }
+            }
+            if Utc::now() - issued_at > ROTATION {
+                issued_at = self.rotate().await.unwrap_or(issued_at);
+            }
+            tokio::select! {
+                () = sleep(self.interval) => {}
+                // Said at once, so that nothing is offered to a runner that is being stopped.
+                () = stop.cancelled(), if !self.status.is_stopping() => {}
+            }
+        }
+    }
+
+    /// Replaces the credential, which is kept before it is used. Returns when the new one was issued.
+    async fn rotate(&self) -> Option<DateTime<Utc>> {
+        let issued_at = Utc::now();
+        let credential = match self.client.rotate_credential().await {
+            Ok(credential) => credential,
+            Err(error) => {
+                self.status.record_failure();
+                tracing::warn!(%error, "the credential was not rotated; it is tried again");
+                return None;
+            }
+        };
+        let identity = RunnerIdentity { credential: credential.clone(), issued_at, ..self.identity.clone() };
+        if let Err(error) = identity.write(&self.data) {
+            tracing::warn!(%error, "the new credential cannot be kept; the old one stays in use");
+            return None;
+        }
+        self.credential.replace(credential);
+        Some(issued_at)
+    }
+
+    /// Says that the runner goes, which ends what is left of its leases.
+    async fn report_offline(&self) -> Result<()> {
+        let heartbeat = RunnerHeartbeat { state: "offline", jobs: Vec::new() };
+        match self.client.send_heartbeat(&heartbeat).await {
+            Err(error) if error.failure == CallFailure::NotAuthenticated => {
+                Err(error).context("the control plane does not know this runner any more")
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the control plane will notice by itself that the runner is gone");
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
     }
 }

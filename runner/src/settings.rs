@@ -1,6 +1,6 @@
 //! The settings of a runner: what its command line and its environment say.
 
-use std::{path::PathBuf, thread::available_parallelism};
+use std::{net::SocketAddr, path::PathBuf, thread::available_parallelism};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Map;
@@ -19,13 +19,25 @@ pub struct RunnerSettings {
     /// The URL of the control plane
     #[arg(long, env = "IOC_URL")]
     pub url: String,
-    /// The key of a person, with which the programs are registered at the first start
+    /// The token with which the runner enrols in a pool at its first start
+    #[arg(long, env = "IOC_RUNNER_TOKEN", hide_env_values = true)]
+    pub enrolment_token: Option<String>,
+    /// The key of a lead, with which the runner creates such a token itself
     #[arg(long, env = "IOC_KEY", hide_env_values = true)]
     pub key: Option<String>,
-    /// The name of the runner: capital letters, digits and hyphens
+    /// The name of the runner, unique in its pool: letters, digits, dots, hyphens and underscores
     #[arg(long, env = "RUNNER_NAME", default_value = "RUNNER")]
     pub name: String,
-    /// The folder for mirrors, workspaces and identities
+    /// The pool that the runner enrols in by a key; by default one named after the runner
+    #[arg(long, env = "RUNNER_POOL")]
+    pub pool: Option<String>,
+    /// A label for people, as NAME=VALUE
+    #[arg(long = "label", env = "RUNNER_LABELS", value_delimiter = ',', value_parser = parse_label)]
+    pub labels: Vec<(String, String)>,
+    /// Where /healthz and /metrics are served, such as 127.0.0.1:9464; nowhere by default
+    #[arg(long, env = "RUNNER_METRICS_ADDRESS")]
+    pub metrics_address: Option<SocketAddr>,
+    /// The folder for mirrors, workspaces and the runner's credential
     #[arg(long, env = "RUNNER_DATA", default_value = ".local/runner")]
     pub data: PathBuf,
     /// How many sessions it works on at once; as many as the machine bears by default
@@ -85,9 +97,21 @@ const BYTES_PER_SLOT: u64 = 1536 * 1024 * 1024;
 impl RunnerSettings {
     /// Checks what the command line cannot.
     pub fn check(&self) -> Result<()> {
-        let good = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
-        if !(3..=40).contains(&self.name.len()) || !self.name.bytes().all(good) {
-            bail!("the name {:?} must have 3 to 40 capital letters, digits and hyphens", self.name);
+        let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let begins_well = self.name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if self.name.len() > 100 || !begins_well || !self.name.chars().all(good) {
+            let name = &self.name;
+            bail!(
+                "the name {name:?} must have 1 to 100 letters, digits, dots, hyphens and underscores, and begin with one of the first two"
+            );
+        }
+        let is_pool_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        if let Some(pool) = &self.pool
+            && (pool.len() > 40
+                || !pool.starts_with(is_pool_letter)
+                || !pool.chars().all(|c| is_pool_letter(c) || c == '-'))
+        {
+            bail!("the pool {pool:?} must have 1 to 40 small letters, digits and hyphens");
         }
         if self.slots == Some(0) {
             bail!("a runner without slots takes no work: set --slots to 1 or more");
@@ -103,6 +127,15 @@ impl RunnerSettings {
             rules.insert(kind.trim().to_owned(), rule.trim().into());
         }
         PermissionPolicy::parse(&rules.into()).context("--permissions is wrong")
+    }
+
+    /// The pool that the runner enrols in by a key.
+    pub fn pool_name(&self) -> String {
+        let of_name = || {
+            let letters = self.name.chars().take(40);
+            letters.map(|c| if "._".contains(c) { '-' } else { c.to_ascii_lowercase() }).collect()
+        };
+        self.pool.clone().unwrap_or_else(of_name)
     }
 
     /// The number of slots: as configured, else two per processor, as far as the memory allows.
@@ -161,6 +194,11 @@ fn count_processors() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
+fn parse_label(text: &str) -> Result<(String, String)> {
+    let (name, value) = text.split_once('=').context("a label is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 /// The memory of the machine in bytes.
 fn read_memory() -> Result<u64> {
     let text = std::fs::read_to_string("/proc/meminfo")?;
@@ -187,8 +225,12 @@ mod tests {
 
     #[test]
     fn a_name_that_the_control_plane_would_refuse_is_refused_at_once() {
-        for (name, is_good) in [("LAPTOP-1", true), ("laptop", false), ("A", false), ("A_B_C", false)] {
-            assert_eq!(settings(&["--name", name]).check().is_ok(), is_good, "{name}");
+        for (name, is_good) in [("LAPTOP-1", true), ("host.example", true), ("-a", false), ("a b", false), ("", false)]
+        {
+            assert_eq!(settings(&[&format!("--name={name}")]).check().is_ok(), is_good, "{name}");
+        }
+        for (pool, is_good) in [("farm-2", true), ("Farm", false), ("a_b", false)] {
+            assert_eq!(settings(&["--pool", pool]).check().is_ok(), is_good, "{pool}");
         }
         settings(&["--slots", "0"]).check().unwrap_err();
     }
@@ -203,6 +245,19 @@ mod tests {
         for wrong in ["execute", "execute=maybe", "run=ask"] {
             settings(&["--permissions", wrong]).check().unwrap_err();
         }
+    }
+
+    #[test]
+    fn the_pool_is_named_after_the_runner_unless_it_is_set() {
+        assert_eq!(settings(&["--name", "My_Host.example"]).pool_name(), "my-host-example");
+        assert_eq!(settings(&["--pool", "farm"]).pool_name(), "farm");
+    }
+
+    #[test]
+    fn a_label_is_a_name_and_a_value() {
+        let labels = settings(&["--label", "zone=a", "--label", "gpu=none=0"]).labels;
+        assert_eq!(labels, [("zone".to_owned(), "a".to_owned()), ("gpu".to_owned(), "none=0".to_owned())]);
+        assert!(Line::try_parse_from(["ioc-runner", "--url", "http://here", "--label", "zone"]).is_err());
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod openai_server;
 pub mod openapi;
 pub mod proxy;
 pub mod push_endpoint;
+pub mod runner;
 pub mod samples;
 pub mod sse;
 pub mod stack;

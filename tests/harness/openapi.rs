@@ -5,7 +5,7 @@ use shared::identity::auth::Role;
 
 /// The permissions below a path: the lowest role that reads, the lowest that changes, and how an id below it that
 /// is unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 20] = [
+const ACCESS: [(&str, Role, Role, &str); 22] = [
     ("/api/v1/agents/route", Role::Member, Role::Member, ""),
     ("/api/v1/agents", Role::Viewer, Role::Member, ""),
     ("/api/v1/agents/{id}", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
@@ -22,6 +22,8 @@ const ACCESS: [(&str, Role, Role, &str); 20] = [
     ("/api/v1/marketplace", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),
     ("/api/v1/me", Role::Viewer, Role::Viewer, ""),
     ("/api/v1/models", Role::Viewer, Role::Lead, "MODEL_NOT_FOUND"),
+    ("/api/v1/runners", Role::Member, Role::Lead, "RUNNER_NOT_FOUND"),
+    ("/api/v1/runners/enrolments", Role::Lead, Role::Lead, "ENROLMENT_NOT_FOUND"),
     ("/api/v1/sessions", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
     ("/api/v1/tenant", Role::Viewer, Role::Lead, ""),
     ("/api/v1/tenants", Role::Admin, Role::Admin, "TENANT_NOT_FOUND"),
@@ -58,13 +60,19 @@ pub fn operations() -> Vec<Operation> {
 /// Those that ask for a credential of people or programs. JSON-RPC is left out: each of its methods has the rights of
 /// the operation that it names, and its own form of errors (`tests/it/a2a/bindings.rs`).
 pub fn guarded() -> Vec<Operation> {
-    let is_guarded = |one: &Operation| !one.is_open() && !one.is_for_agents() && !one.is_json_rpc();
+    let is_guarded =
+        |one: &Operation| !one.is_open() && !one.is_for_agents() && !one.is_for_runners() && !one.is_json_rpc();
     operations().into_iter().filter(is_guarded).collect()
 }
 
 /// Those that ask for the token of an agent.
 pub fn of_agents() -> Vec<Operation> {
     operations().into_iter().filter(Operation::is_for_agents).collect()
+}
+
+/// Those that ask for a credential that only runners have.
+pub fn of_runners() -> Vec<Operation> {
+    operations().into_iter().filter(Operation::is_for_runners).collect()
 }
 
 /// The SHA-256 of `{}`.
@@ -78,9 +86,17 @@ impl Operation {
 
     /// Whether it is for agents, with the token of their registration.
     pub fn is_for_agents(&self) -> bool {
-        self.described["security"]
-            .as_array()
-            .is_some_and(|ways| ways.iter().any(|way| way.get("agent_token").is_some()))
+        self.takes("agent_token")
+    }
+
+    /// Whether it is for runners alone, with their credential or an enrolment token.
+    pub fn is_for_runners(&self) -> bool {
+        self.takes("runner_credential") && !self.takes("agent_token")
+    }
+
+    /// Whether a kind of credential opens it.
+    fn takes(&self, scheme: &str) -> bool {
+        self.described["security"].as_array().is_some_and(|ways| ways.iter().any(|way| way.get(scheme).is_some()))
     }
 
     pub fn reads(&self) -> bool {
@@ -189,6 +205,9 @@ impl Operation {
     fn agent_body(&self, last: &str) -> Option<Value> {
         let task = "01900000-0000-7000-8000-000000000000";
         Some(match last {
+            "register" if self.path.contains("/runners/") => crate::runner::registration("one", &["opencode"]),
+            "heartbeat" if self.path.contains("/runners/") => json!({"state": "active"}),
+            "enrolments" => json!({"pool": "farm"}),
             "register" => {
                 json!({"protocol_version": "1.0", "name": "AGENT", "version": "1", "agent_type": "implementer"})
             }

@@ -3,7 +3,7 @@
 
 use harness::{
     Caller, Tenant, TestApp,
-    openapi::{Operation, guarded, of_agents, operations},
+    openapi::{Operation, guarded, of_agents, of_runners, operations},
 };
 use serde_json::{Value, json};
 use shared::{
@@ -22,7 +22,7 @@ async fn only_operations_documented_as_public_answer_without_a_credential() {
     let world = TestApp::full().await;
     let owner = world.superuser().await;
     let before = owner.dump().await;
-    for operation in guarded().into_iter().chain(of_agents()) {
+    for operation in guarded().into_iter().chain(of_agents()).chain(of_runners()) {
         call(&world.nobody(), &operation, UNKNOWN).await.problem(401, "UNAUTHENTICATED");
     }
     assert_eq!(owner.dump().await, before);
@@ -170,7 +170,11 @@ async fn objects(world: &TestApp, tenant: &Tenant, session: &str) -> Vec<(&'stat
     let experiment = lead.post("/api/v1/experiments", json!({"name": "theirs", "arms": arms})).await.expect(201);
     let experiment = experiment["id"].as_str().unwrap().to_owned();
     let dataset = world.dataset_of(tenant).await.id.to_string();
+    let enrolment = lead.post("/api/v1/runners/enrolments", json!({"pool": "theirs"})).await.expect(201);
+    let runner = world.runner_of(tenant, "theirs", "one").await.id;
     vec![
+        ("/api/v1/runners/enrolments/", enrolment["id"].as_str().unwrap().to_owned()),
+        ("/api/v1/runners/", runner),
         ("/api/v1/agents/", agent.clone()),
         ("/api/v1/fine-tuning/datasets/", dataset),
         ("/api/v1/marketplace/", agent),

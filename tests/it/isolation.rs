@@ -18,6 +18,11 @@ const EVERY_TABLE: &str = "
     insert into agent_tenant_stats (tenant_id, agent_id) values (':tenant', ':id');
     insert into agent_tasks (tenant_id, id, session_id, run, agent_id, delivery, status, assignment, created_at, updated_at)
     values (':tenant', ':id', ':session', 1, ':id', 'pull', 'waiting', '{}', now(), now());
+    insert into runner_enrolments values (':tenant', ':id', 'farm', false, 'test', sha256('a'), now(), 0, '{}', now());
+    insert into runners (tenant_id, id, pool, name, version, os, arch, slots, isolation, programs, protocol_version, last_seen_at,
+    created_by, created_at, updated_at)
+    values (':tenant', ':id', 'farm', 'one', '1', 'linux', 'x86_64', 1, 'none', '[]', '1.1', now(), '{}', now(), now());
+    insert into runner_credentials values (':tenant', ':id', ':id', 'test', sha256('a'), now(), null, null, now());
     insert into agent_task_reports values (':tenant', ':id', 1, 1, 1, '{}', now());
     insert into agent_task_messages values (':tenant', ':id', 1, ':id', '{}', now());
     insert into training_jobs (tenant_id, id, base_model, target_model_name, provider, parameters, recipe, status,

@@ -39,6 +39,7 @@ mod quota;
 mod random;
 mod runner;
 mod runner_on_aws;
+mod runners;
 mod sessions;
 mod state_machine;
 mod tenancy;

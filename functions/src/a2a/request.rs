@@ -10,7 +10,7 @@ use axum::{
 use shared::{
     a2a::{proto_json::normalize, service::find_active_tenant},
     app::App,
-    identity::auth::{Caller as AuthenticatedCaller, CallerIdentity},
+    identity::auth::Caller as AuthenticatedCaller,
     kernel::error::{Code, Error},
 };
 
@@ -54,14 +54,7 @@ impl FromRequestParts<App> for RpcCaller {
     type Rejection = A2aError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, A2aError> {
-        let caller = match identify_caller(parts, app).await? {
-            CallerIdentity::Caller(caller) => caller,
-            CallerIdentity::Agent(_) => {
-                return Err(
-                    Error::new(Code::Forbidden, "The token of an agent is valid for agent endpoints only.").into()
-                );
-            }
-        };
+        let caller = identify_caller(parts, app).await?.into_caller()?;
         check_tenant(parts, app, &caller).await?;
         Ok(Self(caller))
     }

@@ -53,6 +53,10 @@ pub(crate) struct AgentView {
     /// When the last heartbeat arrived; null without one.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_heartbeat_at: Option<Time>,
+    /// The pool of runners that work as this agent; null for other agents. Its capacity is the sum of their slots.
+    pool: Option<String>,
+    /// The program that the agent stands for on the runners of its pool; null for other agents.
+    program: Option<String>,
     /// The circuit breaker that keeps new work from an agent that fails too often.
     breaker: BreakerView,
     /// The trust in the agent.
@@ -213,6 +217,7 @@ impl From<AgentDetails> for AgentView {
         let (status, load, load_level, tier) = (agent.status(), agent.load(), agent.load_level(), agent.tier());
         let (breaker, trust) = (BreakerView::of(&agent, now), TrustView::of(&agent));
         let is_own = owner == Owner::Own;
+        let (pool, program) = agent.pool.map(|of| (of.pool, of.program)).unzip();
         Self {
             id: agent.id,
             name: agent.name,
@@ -234,6 +239,8 @@ impl From<AgentDetails> for AgentView {
                 tasks: agent.reported_tasks,
             },
             last_heartbeat_at: agent.last_heartbeat_at,
+            pool,
+            program,
             breaker,
             trust,
             figures: agent.figures.into(),

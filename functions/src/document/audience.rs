@@ -11,15 +11,20 @@ pub(super) enum Audience {
     Probes,
     /// Users and programs, with an API key or a token.
     Callers,
-    /// Agents, with the token of their registration.
+    /// Agents and runners, with a credential of their own.
     Agents,
 }
+
+/// The credentials of agents and runners.
+const OWN_CREDENTIALS: [&str; 3] = ["agent_token", "runner_credential", "enrolment_token"];
 
 impl Audience {
     pub(super) fn of(path: &str, operation: &Value) -> Self {
         match operation["security"].as_array().map(Vec::as_slice) {
             None => Self::Callers,
-            Some(ways) if ways.iter().any(|way| way.get("agent_token").is_some()) => Self::Agents,
+            Some(ways) if ways.iter().any(|way| OWN_CREDENTIALS.iter().any(|name| way.get(name).is_some())) => {
+                Self::Agents
+            }
             Some(_) if path.starts_with("/api/") => Self::Public,
             Some(_) => Self::Probes,
         }

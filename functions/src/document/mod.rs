@@ -31,6 +31,7 @@ use crate::{
         (name = "live", description = "The live stream of events. `docs/live-stream.md` describes the WebSocket."),
         (name = "agents", description = "Agents that work on sessions, and the marketplace where tenants share them."),
         (name = "external agents", description = "The External Agent Protocol: operations that agents outside of the platform call."),
+        (name = "runners", description = "Runners: the machines on which the agents of a pool work. `docs/runners.md` is their guide."),
         (name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."),
         (name = "models", description = "The model registry: versions of trained models, their aliases and their lineage."),
         (name = "experiments", description = "Experiments that compare models on live sessions."),
@@ -78,6 +79,16 @@ fn add_security_schemes(document: &mut utoipa::openapi::OpenApi) {
     let about = "The token of an agent's registration; it may also be sent as a Bearer credential.";
     let agent_token = ApiKey::Header(ApiKeyValue::with_description("X-Agent-Token", about));
     components.add_security_scheme("agent_token", SecurityScheme::ApiKey(agent_token));
+    let of_runners = [
+        ("enrolment_token", "iocr_<environment>_<id>_<secret>", "A token with which runners enrol in a pool."),
+        ("runner_credential", "iocrc_<environment>_<id>_<secret>", "The credential of a runner."),
+    ];
+    for (name, form, about) in of_runners {
+        let mut scheme = Http::new(HttpAuthScheme::Bearer);
+        scheme.bearer_format = Some(form.to_owned());
+        scheme.description = Some(about.to_owned());
+        components.add_security_scheme(name, SecurityScheme::Http(scheme));
+    }
 }
 
 /// Calls `change` with the path, the method and the object of each operation.

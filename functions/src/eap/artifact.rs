@@ -25,7 +25,7 @@ use crate::{
     tag = "external agents", request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     params(("id" = uuid::Uuid, Path, description = "The id of the agent."), ("task_id" = uuid::Uuid, Path, description = "The id of the task."),
         ("sha256" = String, Path, description = "The SHA-256 of the body, in lower-case hexadecimal.")),
-    security(("agent_token" = [])),
+    security(("agent_token" = []), ("runner_credential" = [])),
     responses((status = 201, description = "The content was stored."),
         (status = 200, description = "The same content was stored before."),
         (status = 413, description = "The body is larger than 10 MiB, or all uploads of the task than 64 MiB.")))]

@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 use crate::http::{
     layers::request_bounds::TimeLeft,
     problem::HandlerResult,
-    request::{Agent, OptionalJson},
+    request::{OptionalJson, TaskAgent},
 };
 
 /// The most tasks that an agent can hold: its largest capacity.
@@ -64,12 +64,12 @@ pub(super) struct ClaimedTasks {
 ///
 /// Leases tasks to an agent that pulls its work. With `wait_seconds` the request waits for a task.
 #[utoipa::path(post, path = "/api/v1/agents/external/{id}/tasks/claim", operation_id = "claim_external_tasks", tag = "external agents",
-    request_body = Option<Claim>, params(("id" = uuid::Uuid, Path, description = "The id of the agent.")), security(("agent_token" = [])),
+    request_body = Option<Claim>, params(("id" = uuid::Uuid, Path, description = "The id of the agent.")), security(("agent_token" = []), ("runner_credential" = [])),
     responses((status = 200, description = "The claimed tasks, oldest first.", body = ClaimedTasks),
         (status = 204, description = "There is no task.")))]
 pub(super) async fn claim(
     State(app): State<App>,
-    Agent(agent): Agent,
+    TaskAgent(agent): TaskAgent,
     TimeLeft(left): TimeLeft,
     OptionalJson(claim): OptionalJson<Claim>,
 ) -> HandlerResult<Response> {

@@ -33,7 +33,7 @@ pub(super) struct ProgressResponse {
 /// messages of users.
 #[utoipa::path(post, path = "/api/v1/agents/external/{id}/tasks/{task_id}/progress", operation_id = "report_external_progress",
     tag = "external agents", request_body = NewProgress, params(("id" = uuid::Uuid, Path, description = "The id of the agent."), ("task_id" = uuid::Uuid, Path, description = "The id of the task.")),
-    security(("agent_token" = [])), responses((status = 200, description = "The report was recorded.", body = ProgressResponse)))]
+    security(("agent_token" = []), ("runner_credential" = [])), responses((status = 200, description = "The report was recorded.", body = ProgressResponse)))]
 pub(super) async fn progress(
     State(app): State<App>,
     AgentTask(agent, task): AgentTask,

@@ -21,7 +21,7 @@ use crate::{
 /// rejected. The body has at most 10 MiB, which is about 7.5 MiB of content in base64.
 #[utoipa::path(post, path = "/api/v1/agents/external/{id}/tasks/{task_id}/result", operation_id = "report_external_result",
     tag = "external agents", request_body = NewResult, params(("id" = uuid::Uuid, Path, description = "The id of the agent."), ("task_id" = uuid::Uuid, Path, description = "The id of the task.")),
-    security(("agent_token" = [])),
+    security(("agent_token" = []), ("runner_credential" = [])),
     responses((status = 202, description = "The result was recorded; the session processes it next."),
         (status = 200, description = "The same result was recorded before."),
         (status = 413, description = "The body is larger than 10 MiB, with the JSON and base64 in it.")))]

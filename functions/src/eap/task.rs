@@ -5,7 +5,7 @@ use shared::{app::App, identity::auth::AgentCaller, kernel::id::ExternalTaskId};
 
 use crate::http::{
     problem::ApiError,
-    request::{Agent, path},
+    request::{TaskAgent, path},
 };
 
 /// An agent, and the task that the path names. Whether it is the agent's own is for whoever looks at the task.
@@ -15,7 +15,7 @@ impl FromRequestParts<App> for AgentTask {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let Agent(caller) = Agent::from_request_parts(parts, app).await?;
+        let TaskAgent(caller) = TaskAgent::from_request_parts(parts, app).await?;
         Ok(Self(caller, path(parts, app, "task_id", "is not a uuid").await?))
     }
 }

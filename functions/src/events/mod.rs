@@ -30,7 +30,7 @@ use session::{
 };
 use tenant::{
     AgentHeartbeat, AgentStatusChange, AgentTask, ComponentHealth, DeregisteredAgent, MovedAlias, RegisteredAgent,
-    RegisteredModel,
+    RegisteredModel, RunnerStatus,
 };
 use training::{
     TenantTrainingProgress, TenantTrainingResult, TenantTrainingStatusChange, TrainingCreated, TrainingLogLine,
@@ -95,6 +95,9 @@ payloads! {
         "agent.status_changed" AgentStatusChanged(AgentStatusChange),
         "agent.task_assigned" AgentTaskAssigned(AgentTask),
         "agent.task_completed" AgentTaskCompleted(AgentTask),
+        "runner.registered" RunnerRegistered(RunnerStatus),
+        "runner.status_changed" RunnerStatusChanged(RunnerStatus),
+        "runner.removed" RunnerRemoved(RunnerStatus),
         "training.status_changed" TenantTrainingStatusChanged(TenantTrainingStatusChange),
         "training.progress" TenantTrainingProgress(TenantTrainingProgress),
         "training.completed" TenantTrainingCompleted(TenantTrainingResult),

@@ -2,8 +2,11 @@
 
 use serde::Deserialize;
 use shared::{
-    agents::registry::{AgentType, Kind, State, Status as AgentStatus},
-    kernel::id::{AgentId, ModelVersionId, SessionId, TrainingJobId},
+    agents::{
+        registry::{AgentType, Kind, State, Status as AgentStatus},
+        runners::RunnerState,
+    },
+    kernel::id::{AgentId, ModelVersionId, RunnerId, SessionId, TrainingJobId},
     sessions::status::Status,
 };
 use utoipa::ToSchema;
@@ -75,6 +78,18 @@ payload! {
         run: i32,
         /// The status that the session ended with. Only for completed tasks.
         status: Option<Status>,
+    }
+
+    /// The state of a runner, after it registered, changed its state or was removed.
+    RunnerStatus {
+        /// The id of the runner.
+        runner_id: RunnerId,
+        /// The name of the runner.
+        name: String,
+        /// The pool of the runner.
+        pool: String,
+        /// The state of the runner.
+        state: RunnerState,
     }
 
     /// A model version was registered.

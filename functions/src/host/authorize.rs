@@ -62,9 +62,10 @@ async fn caller(app: &App, event: Value) -> Result<CallerIdentity> {
 }
 
 fn context(identity: &CallerIdentity) -> Context {
-    let (tenant_id, principal) = match identity {
-        CallerIdentity::Caller(caller) => (caller.tenant_id, caller.principal.principal_key()),
-        CallerIdentity::Agent(agent) => (agent.tenant_id, format!("agent:{}", agent.agent_id)),
+    let tenant_id = match identity {
+        // An admin may act on another tenant.
+        CallerIdentity::Caller(caller) => caller.tenant_id,
+        other => other.home_tenant_id(),
     };
-    Context { tenant_id: Some(tenant_id.to_string()), principal: Some(principal) }
+    Context { tenant_id: Some(tenant_id.to_string()), principal: Some(identity.principal_key()) }
 }

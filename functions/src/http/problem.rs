@@ -156,11 +156,12 @@ macro_rules! status_table {
 
 status_table! {
     BAD_REQUEST: BodyMalformed TenantInvalid;
-    UNAUTHORIZED: AgentDeregistered Unauthenticated;
-    FORBIDDEN: AgentNotOwned AgentTokenRequired Forbidden TenantInactive TenantMismatch;
+    UNAUTHORIZED: AgentDeregistered RunnerRemoved Unauthenticated;
+    FORBIDDEN: AgentNotOwned AgentTokenRequired EnrolmentTokenRequired Forbidden RunnerCredentialRequired TenantInactive
+        TenantMismatch;
     NOT_FOUND: AgentNotFound AgentTokenNotFound AliasNotFound ApiKeyNotFound ArtifactNotFound CheckpointNotFound
-        JobNotFound ExperimentNotFound ModelNotFound ModelVersionNotFound DatasetNotFound RouteNotFound
-        SessionNotFound TaskNotFound TenantNotFound UserNotFound;
+        JobNotFound EnrolmentNotFound ExperimentNotFound ModelNotFound ModelVersionNotFound DatasetNotFound RouteNotFound
+        RunnerNotFound SessionNotFound TaskNotFound TenantNotFound UserNotFound;
     METHOD_NOT_ALLOWED: MethodNotAllowed;
     CONFLICT: AgentSuspended AlreadyExists IdempotencyInProgress InvalidTransition LastAdmin LeaseLost ModelVersionArchived
         ModelVersionInUse NoEarlierVersion NoConsent ResultDiffers SecretShownOnce TenantActive;

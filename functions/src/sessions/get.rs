@@ -1,15 +1,25 @@
 //! `GET /sessions/{id}`: one session, now or when it ends or asks.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::extract::State;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use shared::{
+    agents::{
+        eap::server::{
+            phase::RunPhase,
+            run_progress::{RunProgress, find_run_progress},
+        },
+        registry::Kind,
+    },
     app::App,
-    kernel::error::{Result, ValidationErrors},
+    kernel::{
+        error::{Result, ValidationErrors},
+        id::RunnerId,
+    },
     sessions::{Session, service, status::Status},
 };
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     http::{
@@ -17,7 +27,7 @@ use crate::{
         problem::HandlerResult,
         query::parse_one,
         request::{Caller, Query, SessionPath, Viewer},
-        version::VersionedJson,
+        version::{Versioned, VersionedJson},
     },
     sessions::view::SessionView,
 };
@@ -82,13 +92,44 @@ impl WaitQuery {
     }
 }
 
+/// A session, with where and how far its current run is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SessionDetails {
+    #[serde(flatten)]
+    session: SessionView,
+    /// The runner that works on the session, or last did; absent if none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runner_id: Option<RunnerId>,
+    /// How many milliseconds each phase of the current run took, by its name: `claimed`, `cloning`, `setup`, `starting`,
+    /// `working`, `checks`, `delivering`. The phase that lasts is not contained; absent if none was reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, i64>>)]
+    start_breakdown_ms: Option<BTreeMap<RunPhase, i64>>,
+}
+
+impl SessionDetails {
+    fn of(session: SessionView, progress: &RunProgress) -> Self {
+        Self { session, runner_id: progress.runner_id, start_breakdown_ms: progress.phases.durations() }
+    }
+}
+
+impl Versioned for SessionDetails {
+    fn location(&self) -> String {
+        self.session.location()
+    }
+
+    fn version(&self) -> Option<i64> {
+        self.session.version()
+    }
+}
+
 /// Get a session
 ///
 /// Returns one session with its status, usage and outcome. With `wait` it is returned as soon as it has ended, or as
 /// soon as it asks for an answer, and at the latest after as many seconds.
 #[utoipa::path(get, path = "/api/v1/sessions/{id}", operation_id = "get_session", tag = "sessions",
     params(("id" = uuid::Uuid, Path, description = "The id of the session."), WaitQuery),
-    responses((status = 200, description = "The session.", body = SessionView,
+    responses((status = 200, description = "The session.", body = SessionDetails,
         headers(("ETag" = String, description = "The version of the object.")))))]
 pub(super) async fn get(
     State(app): State<App>,
@@ -96,9 +137,11 @@ pub(super) async fn get(
     SessionPath(id): SessionPath,
     TimeLeft(left): TimeLeft,
     Query(query): Query<WaitQuery>,
-) -> HandlerResult<VersionedJson<SessionView>> {
+) -> HandlerResult<VersionedJson<SessionDetails>> {
     let (wait, goal) = query.parse()?;
     let most = wait.min(left.saturating_sub(SPARE));
     let found = service::wait_until(&app, &caller, id, |session| goal.is_reached(session), most).await?;
-    Ok(VersionedJson(SessionView::of(&app, found)))
+    let is_of_protocol = found.agent.as_ref().is_some_and(|(_, kind)| kind == Kind::Eap.name());
+    let progress = if is_of_protocol { find_run_progress(&app, &caller, id).await? } else { RunProgress::default() };
+    Ok(VersionedJson(SessionDetails::of(SessionView::of(&app, found), &progress)))
 }

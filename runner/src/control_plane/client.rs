@@ -1,4 +1,4 @@
-//! The calls of one agent to the control plane.
+//! The calls about tasks, as one of the agents that the runner works as.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
+    credential::SharedCredential,
     error::{CallError, CallFailure},
-    identity::AgentIdentity,
-    wire::{ClaimedTasks, RegisteredAgent, Registration, Report, ReportAnswer, Task, TaskResult},
+    wire::{ClaimedTasks, Report, ReportAnswer, Task, TaskResult},
 };
 
 /// How long a call may take, besides the time for which a claim waits.
-const CALL_TIME: Duration = Duration::from_secs(30);
+pub(super) const CALL_TIME: Duration = Duration::from_secs(30);
 
 /// How much of an answer that is not understood is shown, in characters.
 const SHOWN: usize = 200;
@@ -25,29 +25,13 @@ pub struct ControlPlane {
     http: reqwest::Client,
     /// The URL of the control plane, without a slash at the end.
     url: String,
-    identity: AgentIdentity,
+    agent_id: String,
+    credential: SharedCredential,
 }
 
 impl ControlPlane {
-    pub fn new(http: reqwest::Client, url: &str, identity: AgentIdentity) -> Self {
-        Self { http, url: url.trim_end_matches('/').to_owned(), identity }
-    }
-
-    /// Registers an agent with the key of a person.
-    pub async fn register(
-        http: &reqwest::Client,
-        url: &str,
-        key: &str,
-        registration: &Registration,
-    ) -> Result<RegisteredAgent, CallError> {
-        let url = format!("{}/api/v1/agents/external/register", url.trim_end_matches('/'));
-        read_json(send(http.post(url).bearer_auth(key).json(registration), CALL_TIME).await?).await
-    }
-
-    /// Says that the agent is there, and how busy it is. `offline` hands its work back at once.
-    pub async fn send_heartbeat(&self, status: &str, tasks: usize, load: f64) -> Result<(), CallError> {
-        let body = json!({"status": status, "tasks_in_progress": tasks, "current_load": load.clamp(0.0, 1.0)});
-        self.call(Method::POST, "heartbeat", &body, CALL_TIME).await.map(|_| ())
+    pub fn new(http: reqwest::Client, url: &str, agent_id: String, credential: SharedCredential) -> Self {
+        Self { http, url: url.trim_end_matches('/').to_owned(), agent_id, credential }
     }
 
     /// Takes tasks, and waits for the first one.
@@ -90,12 +74,12 @@ impl ControlPlane {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("{}/api/v1/agents/external/{}/{path}", self.url, self.identity.agent_id);
-        self.http.request(method, url).header("x-agent-token", &self.identity.token)
+        let url = format!("{}/api/v1/agents/external/{}/{path}", self.url, self.agent_id);
+        self.http.request(method, url).bearer_auth(self.credential.current())
     }
 }
 
-async fn send(request: RequestBuilder, time: Duration) -> Result<Response, CallError> {
+pub(super) async fn send(request: RequestBuilder, time: Duration) -> Result<Response, CallError> {
     let response = request.timeout(time).send().await.map_err(unavailable)?;
     if response.status().is_success() { Ok(response) } else { Err(read_problem(response).await) }
 }
@@ -106,7 +90,7 @@ fn unavailable(error: reqwest::Error) -> CallError {
     CallError { failure: CallFailure::Unavailable, message }
 }
 
-async fn read_json<T: DeserializeOwned>(response: Response) -> Result<T, CallError> {
+pub(super) async fn read_json<T: DeserializeOwned>(response: Response) -> Result<T, CallError> {
     let body = response.bytes().await.map_err(unavailable)?;
     serde_json::from_slice(&body).map_err(|error| {
         let shown: String = String::from_utf8_lossy(&body).chars().take(SHOWN).collect();

@@ -1,4 +1,4 @@
-//! The agents that this runner has registered, kept over restarts: a name that is taken cannot be registered again.
+//! What this runner is to its control plane, kept over restarts: its credential is shown only once.
 
 use std::{
     fs, io,
@@ -6,43 +6,46 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// An agent of the control plane.
+/// A registered runner.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct AgentIdentity {
-    pub agent_id: String,
-    /// The token of the agent's calls.
-    pub token: String,
+pub struct RunnerIdentity {
+    pub runner_id: String,
+    /// The name by which it registered.
+    pub name: String,
+    pub credential: String,
+    /// When the credential was issued.
+    pub issued_at: DateTime<Utc>,
     /// The control plane that knows it.
     pub url: String,
 }
 
-impl AgentIdentity {
-    /// The agent that was registered by this name at this control plane, if there is one.
+impl RunnerIdentity {
+    /// The runner that was registered by this name at this control plane, if there is one.
     pub fn read(data: &Path, name: &str, url: &str) -> io::Result<Option<Self>> {
-        let text = match fs::read_to_string(place(data, name)) {
+        let text = match fs::read_to_string(place(data)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
         let identity: Self = serde_json::from_str(&text).map_err(io::Error::other)?;
-        Ok(Some(identity).filter(|identity| identity.url == url))
+        Ok(Some(identity).filter(|identity| identity.url == url && identity.name == name))
     }
 
-    /// Keeps the agent, readable by the runner alone.
-    pub fn write(&self, data: &Path, name: &str) -> io::Result<()> {
-        let file = place(data, name);
-        fs::create_dir_all(file.parent().unwrap_or(data))?;
-        let half = file.with_extension("new");
+    /// Keeps the runner, readable by itself alone.
+    pub fn write(&self, data: &Path) -> io::Result<()> {
+        fs::create_dir_all(data)?;
+        let half = place(data).with_extension("new");
         let mut opened = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
         io::Write::write_all(&mut opened, &serde_json::to_vec(self).map_err(io::Error::other)?)?;
         opened.sync_all()?;
-        fs::rename(half, file)
+        fs::rename(half, place(data))
     }
 }
 
-fn place(data: &Path, name: &str) -> PathBuf {
-    data.join("agents").join(format!("{name}.json"))
+fn place(data: &Path) -> PathBuf {
+    data.join("runner.json")
 }
 
 #[cfg(test)]
@@ -54,14 +57,22 @@ mod tests {
     #[test]
     fn an_identity_is_kept_for_its_control_plane_and_readable_by_its_owner_alone() {
         let data = tempfile::tempdir().unwrap();
-        let identity = AgentIdentity { agent_id: "1".into(), token: "secret".into(), url: "http://here".into() };
-        assert_eq!(AgentIdentity::read(data.path(), "A-B", "http://here").unwrap(), None);
-        identity.write(data.path(), "A-B").unwrap();
-        assert_eq!(AgentIdentity::read(data.path(), "A-B", "http://here").unwrap(), Some(identity));
-        assert_eq!(AgentIdentity::read(data.path(), "A-B", "http://there").unwrap(), None);
-        let mode = fs::metadata(place(data.path(), "A-B")).unwrap().permissions().mode();
+        let identity = RunnerIdentity {
+            runner_id: "1".into(),
+            name: "A".into(),
+            credential: "secret".into(),
+            issued_at: DateTime::UNIX_EPOCH,
+            url: "http://here".into(),
+        };
+        let read = |name: &str, url: &str| RunnerIdentity::read(data.path(), name, url);
+        assert_eq!(read("A", "http://here").unwrap(), None);
+        identity.write(data.path()).unwrap();
+        assert_eq!(read("A", "http://here").unwrap(), Some(identity));
+        assert_eq!(read("A", "http://there").unwrap(), None);
+        assert_eq!(read("B", "http://here").unwrap(), None, "another name is another runner");
+        let mode = fs::metadata(place(data.path())).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        fs::write(place(data.path(), "A-B"), "{").unwrap();
-        AgentIdentity::read(data.path(), "A-B", "http://here").unwrap_err();
+        fs::write(place(data.path()), "{").unwrap();
+        read("A", "http://here").unwrap_err();
     }
 }

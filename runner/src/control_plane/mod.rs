@@ -1,15 +1,20 @@
-//! The control plane, called by the External Agent Protocol (`docs/external-agent-protocol.md`).
+//! The control plane, called by the External Agent Protocol (`docs/external-agent-protocol.md`) and its part for runners
+//! (`docs/runners.md`).
 //!
-//! [`client`] makes the calls, [`wire`] holds what is sent and received, and [`identity`] keeps the agents that this
-//! runner has registered.
+//! [`runner_client`] makes the calls of the runner itself, and [`client`] those about tasks, as one of its agents; [`wire`]
+//! holds what is sent and received, and [`identity`] keeps what the runner is to its control plane.
 
 pub mod client;
+pub mod credential;
 pub mod error;
 pub mod identity;
+pub mod runner_client;
 pub mod wire;
 
 pub use self::{
     client::ControlPlane,
+    credential::SharedCredential,
     error::{CallError, CallFailure},
-    identity::AgentIdentity,
+    identity::RunnerIdentity,
+    runner_client::RunnerClient,
 };

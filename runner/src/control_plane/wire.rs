@@ -1,36 +1,100 @@
 //! What is sent to the control plane and received from it. Unknown fields of answers are ignored, as the protocol asks.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
-/// The registration of one program of this runner as an agent.
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The registration of a runner.
 #[derive(Clone, Debug, Serialize)]
-pub struct Registration {
+pub struct RunnerRegistration {
     pub protocol_version: &'static str,
-    /// The name of the agent: capital letters, digits and hyphens.
     pub name: String,
     /// The version of the runner.
-    pub version: String,
-    pub agent_type: &'static str,
-    pub capabilities: Vec<String>,
+    pub version: &'static str,
+    pub os: &'static str,
+    pub arch: &'static str,
+    pub labels: BTreeMap<String, String>,
     /// How many sessions it works on at once.
-    pub capacity: u32,
-    /// What people see of the runner: its programs, isolation and machine.
-    pub metadata: Map<String, Value>,
+    pub slots: usize,
+    /// `none`, `process`, `container` or `sandbox`.
+    pub isolation: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolation_reason: Option<String>,
+    pub programs: Vec<OfferedProgram>,
 }
 
-/// The answer to a registration.
-#[derive(Clone, Debug, Deserialize)]
-pub struct RegisteredAgent {
-    pub agent_id: String,
-    pub auth_token: String,
+/// A program that the runner offers.
+#[derive(Clone, Debug, Serialize)]
+pub struct OfferedProgram {
+    pub program: String,
+}
+
+/// An enrolment that was created.
+#[derive(Debug, Deserialize)]
+pub struct CreatedEnrolment {
+    pub token: String,
+}
+
+/// The answer to the registration of a runner.
+#[derive(Debug, Deserialize)]
+pub struct RegisteredRunner {
+    pub runner_id: String,
+    /// Absent for a runner that has one.
+    pub credential: Option<String>,
+    pub agents: Vec<AgentOfRunner>,
     #[serde(default = "default_heartbeat")]
-    pub heartbeat_interval_seconds: f64,
+    pub heartbeat_seconds: f64,
 }
 
-/// The interval of a server that does not name one.
+/// The agent that the runner works as with one of its programs.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AgentOfRunner {
+    pub program: String,
+    pub agent_id: String,
+}
+
+/// The interval of a server that does not name one, in seconds.
 fn default_heartbeat() -> f64 {
-    30.0
+    15.0
+}
+
+/// A heartbeat of the runner.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunnerHeartbeat {
+    /// `active`, `draining` or `offline`.
+    pub state: &'static str,
+    pub jobs: Vec<RunnerJob>,
+}
+
+/// A task that the runner works on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunnerJob {
+    pub task_id: String,
+}
+
+/// The answer to a heartbeat.
+#[derive(Debug, Default, Deserialize)]
+pub struct HeartbeatAnswer {
+    #[serde(default)]
+    pub commands: Vec<RunnerCommand>,
+}
+
+/// What the runner is to do.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum RunnerCommand {
+    Drain,
+    Resume,
+    /// A command of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A credential that replaces another.
+#[derive(Debug, Deserialize)]
+pub struct RotatedCredential {
+    pub credential: String,
 }
 
 /// What a claim received.
@@ -197,4 +261,15 @@ pub struct Artifact {
     pub path: String,
     pub sha256: String,
     pub mime_type: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_of_a_later_version_is_not_an_error() {
+        let answer: HeartbeatAnswer = serde_json::from_str(r#"{"commands": ["drain", "upgrade"], "more": 1}"#).unwrap();
+        assert_eq!(answer.commands, [RunnerCommand::Drain, RunnerCommand::Unknown]);
+    }
 }

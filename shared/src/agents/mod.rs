@@ -1,4 +1,5 @@
-//! Agents: their registry, the marketplace between tenants, and one client per agent protocol behind one contract.
+//! Agents: their registry, the marketplace between tenants, the runners on which they work, and one client per agent
+//! protocol behind one contract.
 
 pub mod a2a_client;
 pub mod contract;
@@ -7,5 +8,6 @@ pub mod manual;
 pub mod marketplace;
 pub mod opencode;
 pub mod registry;
+pub mod runners;
 pub mod scripted;
 pub mod services;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    agents::registry,
+    agents::{registry, runners},
     app::{App, health},
     engine::{admission, agent_departure, server_probe, tenant_suspension, tenant_update},
     events::{log, stream},
@@ -41,6 +41,8 @@ pub async fn reconcile(app: &App) -> Result<JobOutcome> {
         tracing::warn!(?error, "partitions could not be created; the next run tries again");
     }
     let mut parts = Parts::default();
+    // Before the agents: those of a pool follow from its runners.
+    parts.run("silent runners", runners::liveness::mark_silent_runners(app)).await?;
     parts.run("silent agents", registry::liveness::mark_silent_agents(app)).await?;
     parts.run("drained agents", registry::service::deregister_drained(app)).await?;
     parts.run("lost probes", server_probe::resume_lost_probes(app)).await?;

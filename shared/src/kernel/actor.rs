@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The user, the key, the agent or the component that caused a change.
+/// The user, the key, the agent, the runner or the component that caused a change.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Actor {
     /// The kind of actor.
     pub kind: ActorKind,
-    /// The id of the user, key or agent, or the name of the component.
+    /// The id of the user, key, agent or runner, or the name of the component.
     pub id: String,
     /// The display name of the actor.
     pub name: String,
@@ -23,6 +23,7 @@ pub enum ActorKind {
     User,
     Key,
     Agent,
+    Runner,
     System,
 }
 

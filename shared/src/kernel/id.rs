@@ -66,6 +66,12 @@ id! {
     ModelVersionId
     /// One request or one run of a job, as every log line names it.
     RequestId
+    /// The credential of a runner (its public part).
+    RunnerCredentialId
+    /// A token with which runners enrol in a pool (its public part).
+    RunnerEnrolmentId
+    /// A runner: a machine on which the agents of a pool work.
+    RunnerId
     /// A coding session.
     SessionId
     /// A tenant.

@@ -37,7 +37,7 @@ const PUBLISH_NOTHING: [&str; 3] = ["authorizer", "health", "migrate"];
 fn areas() -> BTreeMap<&'static str, OpenApiRouter<App>> {
     BTreeMap::from([
         ("agents", functions::agents_api()),
-        ("eap", functions::eap::routes()),
+        ("eap", functions::eap_api()),
         ("a2a", a2a::routes()),
         ("health", health::routes()),
         ("models", functions::models_api()),

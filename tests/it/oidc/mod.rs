@@ -81,7 +81,7 @@ impl Setup {
         let credentials = Credentials { authorization: Some(&header), ..Credentials::default() };
         match identify_caller(&self.world.app, credentials, CallOrigin::default()).await? {
             CallerIdentity::Caller(caller) => Ok(caller),
-            CallerIdentity::Agent(_) => panic!("an agent has no such token"),
+            other => panic!("only people have such a token: {other:?}"),
         }
     }
 

@@ -7,19 +7,19 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use shared::{
-    agents::registry::service::not_found,
+    agents::{registry::service::not_found, runners},
     app::App,
     events::stream::ticket::redeem_ticket,
     identity::{
         self,
         auth::{
-            AgentCaller, CallOrigin, Caller as AuthenticatedCaller, CallerIdentity, Credentials, Role, Scope,
-            require_role, require_scope, scope::Area,
+            AgentCaller, CallOrigin, Caller as AuthenticatedCaller, CallerIdentity, Credentials, EnrolmentCaller, Role,
+            RunnerCaller, Scope, require_role, require_scope, scope::Area,
         },
     },
     kernel::{
         error::{Code, Error, Result},
-        id::AgentId,
+        id::{AgentId, RunnerId},
     },
 };
 
@@ -79,12 +79,7 @@ impl<R: MinimumRole> FromRequestParts<App> for Caller<R> {
 }
 
 async fn authorize<R: MinimumRole>(parts: &Parts, app: &App) -> Result<AuthenticatedCaller> {
-    let caller = match identify_caller(parts, app).await? {
-        CallerIdentity::Caller(caller) => caller,
-        CallerIdentity::Agent(_) => {
-            return Err(Error::new(Code::Forbidden, "The token of an agent is valid for agent endpoints only."));
-        }
-    };
+    let caller = identify_caller(parts, app).await?.into_caller()?;
     require_role(&caller, R::ROLE)?;
     require_scope_of_path(&caller, parts)?;
     Ok(caller)
@@ -132,18 +127,66 @@ impl FromRequestParts<App> for Agent {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let caller = match identify_caller(parts, app).await? {
-            CallerIdentity::Agent(caller) => caller,
-            CallerIdentity::Caller(_) => {
-                return Err(Error::new(
-                    Code::AgentTokenRequired,
-                    "Only the agent itself may call this, with its token.",
-                )
-                .into());
-            }
+        let CallerIdentity::Agent(caller) = identify_caller(parts, app).await? else {
+            let detail = "Only the agent itself may call this, with its token.";
+            return Err(Error::new(Code::AgentTokenRequired, detail).into());
         };
         let named: AgentId = path(parts, app, "id", "is not a uuid").await?;
         if named == caller.agent_id { Ok(Self(caller)) } else { Err(not_found(named).into()) }
+    }
+}
+
+/// An agent with the token of its registration, or a runner that works as an agent of its pool. The path names the
+/// agent; another agent counts as unknown.
+pub(crate) struct TaskAgent(pub AgentCaller);
+
+impl FromRequestParts<App> for TaskAgent {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let CallerIdentity::Runner(runner) = identify_caller(parts, app).await? else {
+            let Agent(caller) = Agent::from_request_parts(parts, app).await?;
+            return Ok(Self(caller));
+        };
+        let named: AgentId = path(parts, app, "id", "is not a uuid").await?;
+        Ok(Self(runner.as_agent(named).ok_or_else(|| not_found(named))?))
+    }
+}
+
+/// A runner with its credential. The path names the runner; another runner counts as unknown.
+pub(crate) struct Runner(pub RunnerCaller);
+
+impl FromRequestParts<App> for Runner {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let CallerIdentity::Runner(caller) = identify_caller(parts, app).await? else {
+            let detail = "Only the runner itself may call this, with its credential.";
+            return Err(Error::new(Code::RunnerCredentialRequired, detail).into());
+        };
+        let named: RunnerId = path(parts, app, "id", "is not a uuid").await?;
+        if named == caller.runner_id { Ok(Self(caller)) } else { Err(runners::not_found(named).into()) }
+    }
+}
+
+/// A runner that registers: for the first time with an enrolment token, later with its credential.
+pub(crate) enum RegisteringRunner {
+    New(EnrolmentCaller),
+    Known(RunnerCaller),
+}
+
+impl FromRequestParts<App> for RegisteringRunner {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        match identify_caller(parts, app).await? {
+            CallerIdentity::Enrolment(caller) => Ok(Self::New(caller)),
+            CallerIdentity::Runner(caller) => Ok(Self::Known(caller)),
+            _ => {
+                let detail = "A runner registers with an enrolment token.";
+                Err(Error::new(Code::EnrolmentTokenRequired, detail).into())
+            }
+        }
     }
 }
 

@@ -182,11 +182,28 @@ impl Trial {
             self.checks
                 .holds("its answer says whether to cancel", answer.1["cancel"] == false, || answer.1.to_string());
         }
+        self.takes_batches(&place, lease).await?;
         let mut older = report.clone();
         older["lease_token"] = json!(lease - 1);
         let answer = self.call(&format!("{place}/progress"), &older).await?;
         self.expect("a report of an older lease is refused", &answer, 409, Some("LEASE_LOST"));
         self.takes_results(&session, &task, &place).await
+    }
+
+    /// Reports of version 1.1: a phase, and several events at once.
+    async fn takes_batches(&mut self, place: &str, lease: i64) -> Result<()> {
+        let events = json!([{"message": "One."}, {"log": {"level": "info", "message": "Two."}}]);
+        let report = json!({"lease_token": lease, "seq": 2, "phase": "working", "events": events});
+        let answer = self.call(&format!("{place}/progress"), &report).await?;
+        self.expect("a report of a phase and several events is accepted", &answer, 200, None);
+        let many = vec![json!({"message": "Too many."}); 201];
+        let report = json!({"lease_token": lease, "seq": 3, "events": many});
+        let answer = self.call(&format!("{place}/progress"), &report).await?;
+        self.expect("more than 200 events are refused by field", &answer, 422, Some("VALIDATION_FAILED"));
+        let report = json!({"lease_token": lease, "seq": 3, "phase": "resting"});
+        let answer = self.call(&format!("{place}/progress"), &report).await?;
+        self.expect("an unknown phase is refused by field", &answer, 422, Some("VALIDATION_FAILED"));
+        Ok(())
     }
 
     /// Uploads a file twice, and what is refused. Returns the artifact of it.

@@ -144,6 +144,9 @@ impl AgentPatch {
 
     /// Applies the sent fields. The fields that the kind requires must be set afterwards.
     pub fn apply(self, agent: &mut Agent) -> Result<()> {
+        if agent.pool.is_some() && self.capacity.is_some() && self.capacity != agent.capacity {
+            return Err(Error::invalid_field("capacity", "follows the slots of the runners of the agent's pool"));
+        }
         set_if_given(&mut agent.name, self.name);
         set_if_given(&mut agent.agent_type, self.agent_type);
         set_if_given(&mut agent.description, self.description);

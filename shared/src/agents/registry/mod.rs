@@ -143,6 +143,8 @@ pub struct Agent {
     pub trust: TrustRecord,
     /// Since when it has let offers pass: it gets no further ones until its next claim.
     pub offers_ignored_since: Option<Time>,
+    /// The pool of runners that work as this agent; `None` for other agents.
+    pub pool: Option<PoolProgram>,
     pub shared_with_all: bool,
     pub version: i64,
     pub created_by: Actor,
@@ -152,6 +154,13 @@ pub struct Agent {
     pub running: i64,
     /// Its running sessions of the tenant that sees it.
     pub tenant_running: i64,
+}
+
+/// What an agent of a pool stands for: one program on all runners of the pool.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PoolProgram {
+    pub pool: String,
+    pub program: String,
 }
 
 impl Agent {

@@ -43,6 +43,7 @@ fn agent(name: &str) -> Agent {
         breakers: BreakerRecord::default(),
         trust: TrustRecord { trusted: true, ..TrustRecord::default() },
         offers_ignored_since: None,
+        pool: None,
         shared_with_all: false,
         version: 1,
         created_by: Actor::system_part("test"),

@@ -74,6 +74,12 @@ tenant_event_types! {
     AgentTaskAssigned "agent.task_assigned" Agents
     /// `{agent_id, session_id, run, status}`
     AgentTaskCompleted "agent.task_completed" Agents
+    /// `{runner_id, name, pool, state}`
+    RunnerRegistered "runner.registered" Agents
+    /// `{runner_id, name, pool, state}`
+    RunnerStatusChanged "runner.status_changed" Agents
+    /// `{runner_id, name, pool, state}`
+    RunnerRemoved "runner.removed" Agents
     /// `{job_id, from, to}`
     TrainingStatusChanged "training.status_changed" FineTuning
     /// `{job_id, ..}`

@@ -2,7 +2,7 @@
 
 use crate::{
     events::stream::services::StreamServices,
-    identity::auth::{CallOrigin, CallerIdentity, Credentials, identify_caller},
+    identity::auth::{CallOrigin, Credentials, identify_caller},
     kernel::error::{Code, Error, Result},
 };
 
@@ -31,12 +31,8 @@ pub async fn authenticate_subscriber(
     if let Some(text) = credentials.ticket {
         return Box::pin(ticket::redeem_ticket(services, text)).await;
     }
-    match Box::pin(identify_caller(services, credentials.credentials, call)).await? {
-        CallerIdentity::Caller(caller) => Ok(Subscriber::from(&caller)),
-        CallerIdentity::Agent(_) => {
-            Err(Error::new(Code::Forbidden, "An agent token gives access to the agent endpoints only."))
-        }
-    }
+    let caller = Box::pin(identify_caller(services, credentials.credentials, call)).await?.into_caller()?;
+    Ok(Subscriber::from(&caller))
 }
 
 /// The effect of a client message, with the frame that answers it.

@@ -59,13 +59,15 @@ impl AuditEntry {
 }
 
 /// The kinds of objects that entries refer to.
-pub const OBJECT_KINDS: [&str; 12] = [
+pub const OBJECT_KINDS: [&str; 14] = [
     "agent",
     "agent_token",
     "api_key",
     "audit",
     "dataset",
     "experiment",
+    "runner",
+    "runner_enrolment",
     "session",
     "tenant",
     "user",

@@ -17,7 +17,8 @@ use crate::{
 };
 
 use super::{
-    AgentCaller, agent_token_store,
+    agent_caller::{AgentCaller, AgentCredential},
+    agent_token_store,
     key::{self, GeneratedKey},
     store::{self, AgentTokenInsert},
 };
@@ -121,8 +122,8 @@ pub async fn revoke(
 
 /// Records the first use of a token: from then on the token that it replaced cannot be rotated again.
 pub async fn record_use(services: &IdentityServices, agent: &AgentCaller) -> Result<()> {
-    if agent.is_new_token {
-        store::record_agent_token_use(&services.db, agent.token_id, services.clock.now()).await?;
+    if let AgentCredential::Token { id, is_new: true } = agent.credential {
+        store::record_agent_token_use(&services.db, id, services.clock.now()).await?;
     }
     Ok(())
 }

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use crate::kernel::{
-    actor::{Actor, ActorKind, By},
     clock::Time,
-    error::{Code, Error},
-    id::{AgentId, AgentTokenId, TenantId},
+    error::{Code, Error, Result},
+    id::TenantId,
 };
 
-use super::{Caller, Principal, Role, Scope};
+use super::{
+    Caller, Principal, Role, Scope,
+    agent_caller::AgentCaller,
+    runner_caller::{EnrolmentCaller, RunnerCaller},
+};
 
 /// The credentials of a request.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,30 +33,47 @@ pub struct CallOrigin {
     pub address: Option<Arc<str>>,
 }
 
-/// An authenticated caller: a user or a program with a role, or an agent.
+/// An authenticated caller: a user or a program with a role, an agent, a runner, or a runner that enrols.
 #[derive(Clone, Debug)]
 pub enum CallerIdentity {
     Caller(Caller),
     Agent(AgentCaller),
+    Runner(RunnerCaller),
+    Enrolment(EnrolmentCaller),
 }
 
-/// An agent outside the platform. It has no role: it may call only the agent endpoints.
-#[derive(Clone, Debug)]
-pub struct AgentCaller {
-    pub tenant_id: TenantId,
-    pub agent_id: AgentId,
-    pub token_id: AgentTokenId,
-    /// Whether the token was never used before.
-    pub is_new_token: bool,
-    pub name: String,
-    pub request_id: Arc<str>,
-    pub address: Option<Arc<str>>,
-}
+impl CallerIdentity {
+    /// The user or program; an error for all others, which have no role and call only endpoints of their own.
+    pub fn into_caller(self) -> Result<Caller> {
+        let detail = match self {
+            Self::Caller(caller) => return Ok(caller),
+            Self::Agent(_) => "The token of an agent is valid for agent endpoints only.",
+            Self::Runner(_) => {
+                "The credential of a runner is valid for its own endpoints and the tasks of its agents only."
+            }
+            Self::Enrolment(_) => "An enrolment token is valid for the registration of a runner only.",
+        };
+        Err(Error::new(Code::Forbidden, detail))
+    }
 
-impl From<&AgentCaller> for By {
-    fn from(caller: &AgentCaller) -> Self {
-        let actor = Actor { kind: ActorKind::Agent, id: caller.agent_id.to_string(), name: caller.name.clone() };
-        Self { actor, request_id: Some(caller.request_id.clone()), address: caller.address.clone() }
+    /// The tenant of the credential.
+    pub const fn home_tenant_id(&self) -> TenantId {
+        match self {
+            Self::Caller(caller) => caller.home_tenant_id,
+            Self::Agent(agent) => agent.tenant_id,
+            Self::Runner(runner) => runner.tenant_id,
+            Self::Enrolment(enrolment) => enrolment.tenant_id,
+        }
+    }
+
+    /// A text that identifies who calls, such as `agent:<uuid>`. Rate limits are counted by it.
+    pub fn principal_key(&self) -> String {
+        match self {
+            Self::Caller(caller) => caller.principal.principal_key(),
+            Self::Agent(agent) => format!("agent:{}", agent.agent_id),
+            Self::Runner(runner) => format!("runner:{}", runner.runner_id),
+            Self::Enrolment(enrolment) => format!("enrolment:{}", enrolment.enrolment_id),
+        }
     }
 }
 
@@ -81,4 +101,12 @@ pub(super) fn invalid_credential() -> Error {
 
 pub(super) fn tenant_inactive() -> Error {
     Error::new(Code::TenantInactive, "This tenant is deactivated.")
+}
+
+/// Refuses an `X-Tenant-ID` that names another tenant than that of the credential.
+pub(super) fn check_named_tenant(named: Option<&str>, slug: &str, id: TenantId) -> Result<()> {
+    if named.is_some_and(|named| named != slug && named.parse() != Ok(id)) {
+        return Err(Error::new(Code::TenantMismatch, "X-Tenant-ID does not name the tenant of your credential."));
+    }
+    Ok(())
 }

@@ -1,4 +1,5 @@
-//! Identifies the caller of a request by its credential: an API key, a token of an issuer, or the token of an agent.
+//! Identifies the caller of a request by its credential: an API key, a token of an issuer, the token of an agent, the
+//! credential of a runner, or a token with which runners enrol.
 
 use crate::{
     identity::{services::IdentityServices, tenants::slug::is_slug},
@@ -10,12 +11,14 @@ use crate::{
 
 use super::{
     Caller, Principal, Role,
+    agent_caller::{AgentCaller, AgentCredential},
     caller::{
-        AgentCaller, CallOrigin, CallerIdentity, Credentials, VerifiedCredential, invalid_credential, tenant_inactive,
-        unauthenticated_error,
+        CallOrigin, CallerIdentity, Credentials, VerifiedCredential, check_named_tenant, invalid_credential,
+        tenant_inactive, unauthenticated_error,
     },
     key::{self, PresentedKey},
     oidc::{login, token},
+    runner_credentials::{verify_enrolment_token, verify_runner_credential},
     store::TenantIdentity,
 };
 
@@ -26,6 +29,12 @@ pub async fn identify_caller(
     call: CallOrigin,
 ) -> Result<CallerIdentity> {
     let text = presented_credential(credentials)?;
+    if text.starts_with(key::RUNNER_PREFIX) {
+        return verify_runner_credential(services, text, credentials.tenant, call).await.map(CallerIdentity::Runner);
+    }
+    if text.starts_with(key::ENROLMENT_PREFIX) {
+        return verify_enrolment_token(services, text, credentials.tenant, call).await.map(CallerIdentity::Enrolment);
+    }
     if credentials.agent_token.is_some() || text.starts_with(key::AGENT_PREFIX) {
         return verify_agent_token(services, text, credentials.tenant, call).await.map(CallerIdentity::Agent);
     }
@@ -116,17 +125,14 @@ async fn verify_agent_token(
     if known.expires_at.is_some_and(|at| at <= now) {
         return Err(invalid_credential());
     }
-    if tenant.is_some_and(|named| named != known.tenant_slug && named.parse() != Ok(known.tenant_id)) {
-        return Err(Error::new(Code::TenantMismatch, "X-Tenant-ID does not name the tenant of your credential."));
-    }
+    check_named_tenant(tenant, &known.tenant_slug, known.tenant_id)?;
     if !known.tenant_active {
         return Err(tenant_inactive());
     }
     Ok(AgentCaller {
         tenant_id: known.tenant_id,
         agent_id: known.agent_id,
-        token_id,
-        is_new_token: !known.is_used,
+        credential: AgentCredential::Token { id: token_id, is_new: !known.is_used },
         name: known.agent_name.clone(),
         request_id: call.request_id,
         address: call.address,

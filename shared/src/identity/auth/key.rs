@@ -1,5 +1,6 @@
-//! API keys: `ioc_<environment>_<id>_<secret>`; the token of an agent begins with `ioca_`. Only an HMAC-SHA256 of the
-//! secret is stored. Its key is a pepper that the database does not hold.
+//! API keys: `ioc_<environment>_<id>_<secret>`; the token of an agent begins with `ioca_`, a token with which runners
+//! enrol with `iocr_`, and the credential of a runner with `iocrc_`. Only an HMAC-SHA256 of the secret is stored. Its key
+//! is a pepper that the database does not hold.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
@@ -60,6 +61,15 @@ const PREFIX: &str = "ioc_";
 /// The prefix of every agent token.
 pub(super) const AGENT_PREFIX: &str = "ioca_";
 
+/// The prefix of every token with which runners enrol.
+pub(super) const ENROLMENT_PREFIX: &str = "iocr_";
+
+/// The prefix of every credential of a runner.
+pub(super) const RUNNER_PREFIX: &str = "iocrc_";
+
+/// The prefixes of all credentials that this product issues.
+pub(super) const PREFIXES: [&str; 4] = [PREFIX, AGENT_PREFIX, ENROLMENT_PREFIX, RUNNER_PREFIX];
+
 /// A key or token, as a caller presents it.
 pub struct PresentedKey {
     pub environment: String,
@@ -76,6 +86,16 @@ impl PresentedKey {
     /// Parses the token of an agent; `None` for any text that does not have its form.
     pub fn parse_agent(text: &str) -> Option<Self> {
         Self::parse_with_prefix(AGENT_PREFIX, text)
+    }
+
+    /// Parses a token with which runners enrol; `None` for any text that does not have its form.
+    pub fn parse_enrolment(text: &str) -> Option<Self> {
+        Self::parse_with_prefix(ENROLMENT_PREFIX, text)
+    }
+
+    /// Parses the credential of a runner; `None` for any text that does not have its form.
+    pub fn parse_runner(text: &str) -> Option<Self> {
+        Self::parse_with_prefix(RUNNER_PREFIX, text)
     }
 
     fn parse_with_prefix(prefix: &str, text: &str) -> Option<Self> {
@@ -110,6 +130,16 @@ pub fn generate_key(pepper: &Pepper, environment: &str) -> GeneratedKey {
 /// Generates the token of an agent, as [`generate_key`] generates a key.
 pub fn generate_agent_token(pepper: &Pepper, environment: &str) -> GeneratedKey {
     generate_with_prefix(AGENT_PREFIX, pepper, environment)
+}
+
+/// Generates a token with which runners enrol, as [`generate_key`] generates a key.
+pub fn generate_enrolment_token(pepper: &Pepper, environment: &str) -> GeneratedKey {
+    generate_with_prefix(ENROLMENT_PREFIX, pepper, environment)
+}
+
+/// Generates the credential of a runner, as [`generate_key`] generates a key.
+pub fn generate_runner_credential(pepper: &Pepper, environment: &str) -> GeneratedKey {
+    generate_with_prefix(RUNNER_PREFIX, pepper, environment)
 }
 
 fn generate_with_prefix(prefix: &str, pepper: &Pepper, environment: &str) -> GeneratedKey {
@@ -147,6 +177,19 @@ mod tests {
         assert!(!presented.matches(&pepper, &other.hash));
         assert!(!presented.matches(&Pepper(b"another".to_vec()), &one.hash));
         assert!(!one.text.contains(&hex::encode(&one.hash)));
+    }
+
+    #[test]
+    fn a_credential_parses_as_its_own_kind_alone() {
+        let pepper = Pepper(vec![1]);
+        let parse =
+            [PresentedKey::parse, PresentedKey::parse_agent, PresentedKey::parse_enrolment, PresentedKey::parse_runner];
+        let made = [generate_key, generate_agent_token, generate_enrolment_token, generate_runner_credential];
+        for (at, generate) in made.into_iter().enumerate() {
+            let text = generate(&pepper, "demo").text;
+            let parsed: Vec<_> = parse.iter().map(|parse| parse(&text).is_some()).collect();
+            assert_eq!(parsed, (0..4).map(|other| other == at).collect::<Vec<_>>(), "{}", PREFIXES[at]);
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! Authentication and authorization: roles and scopes, API keys, tokens of OpenID Connect issuers, and agent tokens.
+//! Authentication and authorization: roles and scopes, API keys, tokens of OpenID Connect issuers, and the credentials
+//! of agents and runners.
 
+pub mod agent_caller;
 pub mod agent_token_store;
 pub mod agent_tokens;
 pub mod caller;
@@ -9,6 +11,9 @@ pub mod key;
 pub mod keys;
 pub mod oidc;
 pub mod permission;
+pub mod runner_caller;
+pub mod runner_credential_store;
+pub mod runner_credentials;
 pub mod scope;
 pub mod setup_keys;
 pub mod store;
@@ -25,9 +30,11 @@ use crate::kernel::{
 };
 
 pub use self::{
-    caller::{AgentCaller, CallOrigin, CallerIdentity, Credentials},
+    agent_caller::{AgentCaller, AgentCredential},
+    caller::{CallOrigin, CallerIdentity, Credentials},
     identification::identify_caller,
     permission::{require_role, require_scope},
+    runner_caller::{EnrolmentCaller, RunnerCaller},
     scope::Scope,
     setup_keys::{SetupKey, create_setup_key, revoke_setup_key},
 };

@@ -49,7 +49,7 @@ impl Area {
     /// scope of what they name, such as the topics of `/live`.
     pub fn of_path(path: &str) -> Option<Self> {
         match path.strip_prefix("/api/v1/")?.split('/').next()? {
-            "agents" | "marketplace" => Some(Self::Agents),
+            "agents" | "marketplace" | "runners" => Some(Self::Agents),
             "api-keys" => Some(Self::ApiKeys),
             "audit" => Some(Self::Audit),
             "models" | "base-models" | "experiments" => Some(Self::Models),

@@ -55,7 +55,7 @@ pub struct CallUsage {
 
 /// Counts a call of an authenticated caller and decides on it.
 pub async fn count_call(services: &IdentityServices, identity: &CallerIdentity) -> Result<RateDecision> {
-    let (tenant_id, principal) = (home_tenant(identity), principal_of(identity));
+    let (tenant_id, principal) = (identity.home_tenant_id(), identity.principal_key());
     let rate = services.rate_limits;
     let per_tenant = tenant_limit(services, tenant_id).await?;
     let mut names = Vec::with_capacity(2);
@@ -81,23 +81,9 @@ pub async fn count_call(services: &IdentityServices, identity: &CallerIdentity) 
 
 /// Begins to process a call. It waits while as many calls of the same key or user are in progress as are allowed.
 pub async fn begin_call(services: &IdentityServices, identity: &CallerIdentity) -> Result<CallInProgress> {
-    let key = format!("{}:{}", home_tenant(identity), principal_of(identity));
+    let key = format!("{}:{}", identity.home_tenant_id(), identity.principal_key());
     let rate = &services.rate_limits;
     services.limiter.concurrent.begin(key, rate.concurrent_per_key, rate.turn_patience).await
-}
-
-fn home_tenant(identity: &CallerIdentity) -> TenantId {
-    match identity {
-        CallerIdentity::Caller(caller) => caller.home_tenant_id,
-        CallerIdentity::Agent(agent) => agent.tenant_id,
-    }
-}
-
-fn principal_of(identity: &CallerIdentity) -> String {
-    match identity {
-        CallerIdentity::Caller(caller) => caller.principal.principal_key(),
-        CallerIdentity::Agent(agent) => format!("agent:{}", agent.agent_id),
-    }
 }
 
 /// Reads the usage of a tenant's call limit. This counts as no call.

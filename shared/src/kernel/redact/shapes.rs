@@ -55,7 +55,7 @@ static SHAPES: [Shape; 51] = [
     shape(
         "ioc",
         Anything,
-        &["ioc_", "ioca_"],
+        &["ioc_", "ioca_", "iocr_", "iocrc_"],
         &[Between(Lower, 1, 16), Text("_"), Exactly(Hex, 32), Text("_"), First(Hex, 64)],
     ),
     shape("openai_anthropic", Boundary, &["sk-"], &[Run(UrlSafe, 16)]),

@@ -11,6 +11,8 @@ fn samples() -> Vec<String> {
     vec![
         format!("ioc_local_{}_{}", hex(32), hex(64)),
         format!("ioca_prod_{}_{}", hex(32), hex(64)),
+        format!("iocr_prod_{}_{}", hex(32), hex(64)),
+        format!("iocrc_prod_{}_{}", hex(32), hex(64)),
         format!("sk-{}", mixed(48)),
         format!("sk-ant-api03-{}-{}", mixed(40), mixed(20)),
         format!("sk-proj-{}_{}", mixed(40), mixed(20)),

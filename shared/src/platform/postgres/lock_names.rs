@@ -1,7 +1,7 @@
 //! The names of the advisory locks that transactions take.
 //!
 //! A transaction that takes several takes them in this order, or two transactions could wait for each other: an agent's
-//! turns, an agent's offers, a tenant's slots, keys or agents or a session tree, then rows.
+//! turns, an agent's offers, a tenant's slots, keys or agents or a session tree, a pool of runners, then rows.
 
 use crate::kernel::id::{AgentId, SessionId, TenantId};
 
@@ -33,4 +33,9 @@ pub(crate) fn tenant_agents(id: TenantId) -> String {
 /// Deletions within one tree of sessions.
 pub(crate) fn session_tree(root: SessionId) -> String {
     format!("tree:{root}")
+}
+
+/// The state of the runners of a pool, and the capacity of its agents. `lock_runner_pool` in SQL has the same name.
+pub(crate) fn runner_pool(tenant: TenantId, pool: &str) -> String {
+    format!("pool:{tenant}:{pool}")
 }

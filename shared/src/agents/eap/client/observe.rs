@@ -8,7 +8,7 @@ use crate::{
         contract::{Assignment, Finish, Observation, Phase, TranscriptEntry},
         eap::server::{
             MAX_GRANTS,
-            report::Report,
+            report::{Report, ReportEvent, TaskLog},
             result::{ResultStatus, StoredResult},
             tasks::{TaskChange, TaskKey, TaskSnapshot, TaskState},
         },
@@ -122,11 +122,20 @@ fn run_result(kept: &StoredResult) -> Finish {
 }
 
 fn transcript_entries(cursor: TaskCursor, position: i64, report: &Report) -> Vec<TranscriptEntry> {
-    let log = report.log.iter().map(|log| TranscriptEntry::Log { level: log.level, message: log.message.clone() });
-    let message = report.message.iter().map(|text| TranscriptEntry::Message {
-        role: "assistant".to_owned(),
-        text: text.clone(),
-        part: format!("{}/{position}", cursor.task_id),
+    let part = format!("{}/{position}", cursor.task_id);
+    let own_log = report.log.iter().map(log_entry);
+    let own_message = report.message.iter().map(|text| message_entry(text, part.clone()));
+    let events = report.events.iter().enumerate().map(|(at, event)| match event {
+        ReportEvent::Log(log) => log_entry(log),
+        ReportEvent::Message(text) => message_entry(text, format!("{part}/{at}")),
     });
-    log.chain(message).collect()
+    own_log.chain(own_message).chain(events).collect()
+}
+
+fn log_entry(log: &TaskLog) -> TranscriptEntry {
+    TranscriptEntry::Log { level: log.level, message: log.message.clone() }
+}
+
+fn message_entry(text: &str, part: String) -> TranscriptEntry {
+    TranscriptEntry::Message { role: "assistant".to_owned(), text: text.to_owned(), part }
 }

@@ -35,7 +35,7 @@ pub async fn store_upload(
     }
     record_call(services, agent, false).await?;
     let owner = store::find_owner(&services.db, agent.agent_id, task).await?.ok_or_else(|| unknown_task(task))?;
-    if !owner.leased {
+    if !owner.is_leased_by(agent) {
         return Err(lease_lost());
     }
     tenants::service::check_stored_bytes(services, owner.tenant_id).await?;
@@ -43,7 +43,7 @@ pub async fn store_upload(
         return Ok(false);
     }
     // It is counted first, so that no failure makes room for more. Its repetition counts no more.
-    let key = AgentTask { agent_id: agent.agent_id, task_id: task };
+    let key = AgentTask { agent_id: agent.agent_id, runner_id: agent.runner_id(), task_id: task };
     match count_upload(&services.db, key, hash, content.len(), services.clock.now()).await? {
         UploadOutcome::Counted => {
             services.files.put_content(owner.tenant_id, owner.session_id, content).await?;

@@ -23,8 +23,16 @@ const CALL_INTERVAL: TimeDelta = TimeDelta::seconds(5);
 /// offered. An agent that may get work again since is offered what waits for it.
 pub(super) async fn record_call(services: &AgentServices, agent: &AgentCaller, claims: bool) -> Result<()> {
     let now = services.clock.now();
+    let quiet_before = now - CALL_INTERVAL;
     agent_tokens::record_use(services, agent).await?;
-    if claims::record_call(&services.db, agent.agent_id, now, now - CALL_INTERVAL, claims).await? {
+    let is_back = match agent.runner_id() {
+        None => claims::record_call(&services.db, agent.agent_id, now, quiet_before, claims).await?,
+        Some(runner) => {
+            let caller = (runner, agent.agent_id);
+            claims::record_runner_call(&services.db, caller, now, quiet_before, claims).await?
+        }
+    };
+    if is_back {
         tracing::info!(agent.id = %agent.agent_id, "an agent is back");
         services.notify_tenant(agent.tenant_id).await;
         services.enqueue(&[(Job::admit(agent.tenant_id, agent.agent_id), Duration::ZERO)]).await;

@@ -6,7 +6,7 @@ use crate::{
     kernel::{
         clock::Time,
         error::{Error, Result},
-        id::{AgentId, ExternalTaskId, TenantId},
+        id::{AgentId, ExternalTaskId, RunnerId, TenantId},
     },
     platform::postgres::Db,
 };
@@ -23,6 +23,8 @@ pub struct Claim<'a> {
     /// The agent asks for the leases of all tasks that it holds.
     pub reclaims: bool,
     pub agent: AgentId,
+    /// The runner that asks as the agent; `None` for an agent with a token of its own.
+    pub runner: Option<RunnerId>,
     pub now: Time,
     pub until: Time,
     pub max_tasks: i32,
@@ -31,9 +33,18 @@ pub struct Claim<'a> {
 
 /// Leases tasks to an agent, oldest first. Each comes with the tenant of its session.
 pub async fn claim_tasks(db: &Db, claim: &Claim<'_>) -> Result<Vec<(TenantId, LeasedTask)>> {
-    let sql = "select tenant_id, assignment, lease_token from lease_agent_tasks($1, $2, $3, $4, $5, $6, $7) order by created_at";
-    let params: [&(dyn ToSql + Sync); 7] =
-        [&claim.agent, &claim.now, &claim.until, &claim.max_tasks, &claim.max_grants, &claim.held, &claim.reclaims];
+    let sql = "select tenant_id, assignment, lease_token
+               from lease_agent_tasks($1, $2, $3, $4, $5, $6, $7, $8) order by created_at";
+    let params: [&(dyn ToSql + Sync); 8] = [
+        &claim.agent,
+        &claim.now,
+        &claim.until,
+        &claim.max_tasks,
+        &claim.max_grants,
+        &claim.held,
+        &claim.reclaims,
+        &claim.runner,
+    ];
     let rows = db.query_directory(sql, &params).await?;
     let leased = rows.iter().map(|row| {
         let Json(task): Json<Task> = row.try_get("assignment")?;
@@ -53,6 +64,20 @@ pub async fn record_ignored_offer(db: &Db, agent: AgentId, now: Time) -> Result<
 pub async fn record_call(db: &Db, agent: AgentId, now: Time, quiet_before: Time, claims: bool) -> Result<bool> {
     let sql = "select record_agent_call($1, $2, $3, $4) as is_back";
     let rows = db.query_directory(sql, &[&agent, &now, &quiet_before, &claims]).await?;
+    rows.first().map_or(Ok(false), |row| row.try_get("is_back").map_err(Error::from))
+}
+
+/// Records a call of a runner as a sign of life of itself and of the agent that it works as. Returns whether agents of its
+/// pool may get work again since.
+pub async fn record_runner_call(
+    db: &Db,
+    (runner, agent): (RunnerId, AgentId),
+    now: Time,
+    quiet_before: Time,
+    claims: bool,
+) -> Result<bool> {
+    let sql = "select record_runner_call($1, $2, $3, $4, $5) as is_back";
+    let rows = db.query_directory(sql, &[&runner, &agent, &now, &quiet_before, &claims]).await?;
     rows.first().map_or(Ok(false), |row| row.try_get("is_back").map_err(Error::from))
 }
 

@@ -1,4 +1,5 @@
-//! The External Agent Protocol 1.0: external programs register, send heartbeats, and receive tasks by push or pull.
+//! The External Agent Protocol 1.1: external programs register, send heartbeats, and receive tasks by push or pull. 1.1
+//! adds phases and batches to reports, and changes nothing of 1.0.
 //! `docs/external-agent-protocol.md` is the guide for authors of agents.
 //!
 //! [`registration`], [`report`] and [`result`] parse what agents send (pure); [`service`] holds the use cases of
@@ -8,9 +9,11 @@
 pub mod artifacts;
 mod calls;
 pub mod claims;
+pub mod phase;
 pub mod registration;
 pub mod report;
 pub mod result;
+pub mod run_progress;
 pub mod service;
 pub mod sign;
 pub mod store;
@@ -25,8 +28,9 @@ use sha2::{Digest, Sha256};
 
 use crate::kernel::id::{ExternalTaskId, SessionId};
 
-/// The supported version of the protocol.
-pub const VERSION: &str = "1.0";
+/// The newest version of the protocol, and all that are spoken.
+pub const VERSION: &str = "1.1";
+pub const VERSIONS: [&str; 2] = ["1.0", VERSION];
 
 /// The default interval of heartbeats.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
@@ -34,6 +38,17 @@ pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
 /// How many heartbeats may be missed until an agent gets no new work, and until its work is reassigned.
 pub const SUSPECT_AFTER: u32 = 2;
 pub const OFFLINE_AFTER: u32 = 4;
+
+/// How often a runner sends a heartbeat, where agents send one in `interval`. Its leases last as long as it may be silent.
+pub fn runner_heartbeat_interval(interval: Duration) -> Duration {
+    interval / 2
+}
+
+/// The most claims of the agent of a pool that wait in one process.
+pub const MAX_POOL_CLAIMS: usize = 2000;
+
+/// The most events of one report.
+pub const MAX_REPORT_EVENTS: usize = 200;
 
 /// How often a task may be leased or pushed before it counts as lost.
 pub const MAX_GRANTS: i32 = 3;

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-use super::VERSION;
+use super::VERSIONS;
 
 /// The most capabilities and skills of one agent.
 pub const MAX_CAPABILITIES: usize = 100;
@@ -23,7 +23,7 @@ pub const MAX_CAPABILITIES: usize = 100;
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRegistration {
-    /// The version of the protocol: `1.0`.
+    /// The version of the protocol: `1.0` or `1.1`.
     pub protocol_version: String,
     /// The name, unique in the tenant.
     #[schema(pattern = "^[A-Z0-9_-]{3,100}$")]
@@ -69,8 +69,8 @@ pub struct AgentRegistration {
 impl AgentRegistration {
     pub fn parse(new: NewRegistration) -> Result<Self> {
         let mut refused = ValidationErrors::default();
-        if new.protocol_version != VERSION {
-            refused.add("protocol_version", format!("must be {VERSION}, the version that is spoken here"));
+        if !VERSIONS.contains(&new.protocol_version.as_str()) {
+            refused.add("protocol_version", format!("must be one of {}", VERSIONS.join(", ")));
         }
         if !is_name(&new.name) {
             refused.add("name", "must have 3 to 100 characters of A-Z 0-9 _ -");
@@ -213,7 +213,7 @@ mod tests {
             ("name", json!("A".repeat(101))),
             ("name", json!("AB")),
             ("name", json!("agent")),
-            ("protocol_version", json!("1.1")),
+            ("protocol_version", json!("2.0")),
             ("version", json!("")),
             ("capacity", json!(0)),
             ("capacity", json!(51)),

@@ -13,6 +13,8 @@ use crate::{
     },
 };
 
+use super::{MAX_REPORT_EVENTS, phase::RunPhase};
+
 /// The longest message, log line, question or error, in characters.
 pub const MAX_TEXT: usize = 10_000;
 
@@ -48,6 +50,14 @@ pub struct NewProgress {
     #[serde(default, deserialize_with = "parse_money")]
     #[schema(value_type = Option<UsdAmount>)]
     pub cost_usd: Option<i64>,
+    /// The phase of the run that has begun (protocol 1.1). The session shows how long each took.
+    #[serde(default)]
+    pub phase: Option<RunPhase>,
+    /// Several messages and lines for the log, oldest first, at most 200 (protocol 1.1). The report's own message and line
+    /// count as earlier.
+    #[serde(default)]
+    #[schema(max_items = 200)]
+    pub events: Vec<ReportEvent>,
     /// A question, which pauses the session until it is answered.
     #[serde(default)]
     pub question: Option<Question>,
@@ -71,6 +81,26 @@ pub struct TaskLog {
     pub message: String,
 }
 
+/// One of several events of a report: either a message or a line for the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportEvent {
+    /// A message of the agent, of at most 10 000 characters.
+    Message(String),
+    /// A line for the log.
+    Log(TaskLog),
+}
+
+impl ReportEvent {
+    /// The text, and the name of its field.
+    fn text(&self) -> (&'static str, &str) {
+        match self {
+            Self::Message(text) => ("message", text),
+            Self::Log(log) => ("log.message", &log.message),
+        }
+    }
+}
+
 fn default_log_level() -> LogLevel {
     LogLevel::Info
 }
@@ -84,6 +114,8 @@ pub struct Report {
     pub log: Option<TaskLog>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<ReportEvent>,
 }
 
 /// A valid report.
@@ -93,6 +125,7 @@ pub struct Progress {
     pub seq: i64,
     /// `None` when it only renews the lease.
     pub report: Option<Report>,
+    pub phase: Option<RunPhase>,
     pub tokens: i64,
     pub cost_micros: i64,
     pub received: i32,
@@ -109,17 +142,19 @@ impl Progress {
         {
             refused.check(field, text.map_or(Ok(()), |text| check_text(text)));
         }
+        check_events(&mut refused, &new.events);
         if let Some(question) = &new.question {
             check_question(&mut refused, question);
         }
         let tokens = parse_tokens(&mut refused, new.tokens_used);
         let cost_micros = parse_cost(&mut refused, new.cost_usd);
         refused.into_result()?;
-        let report = Report { message: new.message, log: new.log, question: new.question };
+        let report = Report { message: new.message, log: new.log, question: new.question, events: new.events };
         Ok(Self {
             lease_token: new.lease_token,
             seq: new.seq,
             report: (report != Report::default()).then_some(report),
+            phase: new.phase,
             tokens,
             cost_micros,
             received: new.received.unwrap_or(0).max(0),
@@ -132,6 +167,17 @@ pub(super) fn check_text(text: &str) -> Result<(), String> {
         return Err("must not hold NUL characters".to_owned());
     }
     if text.chars().count() > MAX_TEXT { Err(format!("must have at most {MAX_TEXT} characters")) } else { Ok(()) }
+}
+
+fn check_events(refused: &mut ValidationErrors, events: &[ReportEvent]) {
+    if events.len() > MAX_REPORT_EVENTS {
+        refused.add("events", format!("must be at most {MAX_REPORT_EVENTS}"));
+        return;
+    }
+    for (at, event) in events.iter().enumerate() {
+        let (field, text) = event.text();
+        refused.check(&format!("events[{at}].{field}"), check_text(text));
+    }
 }
 
 fn check_question(refused: &mut ValidationErrors, question: &Question) {
@@ -215,9 +261,16 @@ mod tests {
         let read = |body: Value| Progress::parse(serde_json::from_value(body).unwrap());
         assert!(read(json!({"seq": 1, "tokens_used": 5})).unwrap().report.is_none());
         assert!(read(json!({"seq": 1, "message": "x"})).unwrap().report.is_some());
+        let phase = read(json!({"seq": 1, "phase": "cloning"})).unwrap();
+        assert!(phase.report.is_none() && phase.phase == Some(RunPhase::Cloning));
+        let events = json!([{"message": "x"}, {"log": {"message": "y"}}]);
+        assert_eq!(read(json!({"seq": 1, "events": events})).unwrap().report.unwrap().events.len(), 2);
         for (field, body) in [
             ("seq", json!({"seq": 0})),
             ("message", json!({"seq": 1, "message": "x".repeat(10_001)})),
+            ("events", json!({"seq": 1, "events": vec![json!({"message": "x"}); 201]})),
+            ("events[1].message", json!({"seq": 1, "events": [{"message": ""}, {"message": "\0"}]})),
+            ("events[0].log.message", json!({"seq": 1, "events": [{"log": {"message": "x".repeat(10_001)}}]})),
             ("tokens_used", json!({"seq": 1, "tokens_used": -1})),
             ("cost_usd", json!({"seq": 1, "cost_usd": -0.1})),
             ("question.text", json!({"seq": 1, "question": {"question_id": "q", "kind": "input", "text": ""}})),

@@ -15,7 +15,7 @@ use crate::{
     agents::services::AgentServices,
     identity::{
         audit::{self, AuditEntry},
-        auth::{AgentCaller, Caller, agent_tokens},
+        auth::{AgentCaller, AgentCredential, Caller, agent_tokens},
         tenants,
     },
     kernel::{
@@ -27,13 +27,14 @@ use crate::{
 };
 
 use super::{
-    MAX_GRANTS, artifacts,
+    MAX_GRANTS, MAX_POOL_CLAIMS, artifacts,
     calls::{lease_lost, record_call, unknown_task},
     claims::{self, Claim},
     lease_duration,
     registration::{AgentRegistration, Heartbeat},
     report::Progress,
     result::TaskOutcome,
+    runner_heartbeat_interval,
     sign::new_secret,
     store::{self, AgentTask, NewStoredResult, ReportOutcome, TaskOwner},
     task::{LeasedTask, TaskMessage},
@@ -145,16 +146,15 @@ pub async fn claim_tasks(
 ) -> Result<Vec<LeasedTask>> {
     let end = Instant::now() + request.wait;
     record_call(services, agent, true).await?;
-    let leased = claim_now(services, agent.agent_id, request).await?;
+    let leased = claim_now(services, agent, request).await?;
     if !leased.is_empty() || request.wait.is_zero() {
         return Ok(leased);
     }
-    let capacity = registry::store::find_capacity(&services.db, agent.tenant_id, agent.agent_id).await?;
-    let most = usize::try_from(capacity).unwrap_or(0).max(1);
+    let most = most_waiting_claims(services, agent).await?;
     let mut waiting = services.task_waiters.begin(agent.agent_id, most).ok_or_else(|| too_many_claims(most))?;
     loop {
         // A task that came before the claim waited sent it no notification.
-        let leased = claim_now(services, agent.agent_id, request).await?;
+        let leased = claim_now(services, agent, request).await?;
         if !leased.is_empty() || Instant::now() >= end {
             return Ok(leased);
         }
@@ -162,18 +162,29 @@ pub async fn claim_tasks(
     }
 }
 
+/// How many claims of an agent may wait in this process: as many as it has capacity, or for the agent of a pool more than
+/// a tenant has runners.
+async fn most_waiting_claims(services: &AgentServices, agent: &AgentCaller) -> Result<usize> {
+    if agent.runner_id().is_some() {
+        return Ok(MAX_POOL_CLAIMS);
+    }
+    let capacity = registry::store::find_capacity(&services.db, agent.tenant_id, agent.agent_id).await?;
+    Ok(usize::try_from(capacity).unwrap_or(0).max(1))
+}
+
 fn too_many_claims(most: usize) -> Error {
-    Error::new(Code::QuotaExceeded, format!("{most} claims of this agent wait already, as many as it has capacity."))
+    Error::new(Code::QuotaExceeded, format!("{most} claims of this agent wait already, as many as it may have."))
 }
 
 /// Leases the tasks that there are, and has their sessions observed: those that were only offered run from now on. If
 /// that fails, they are observed when their offers end.
-async fn claim_now(services: &AgentServices, agent: AgentId, request: &TaskRequest) -> Result<Vec<LeasedTask>> {
+async fn claim_now(services: &AgentServices, agent: &AgentCaller, request: &TaskRequest) -> Result<Vec<LeasedTask>> {
     let now = services.clock.now();
     let claim = Claim {
-        agent,
+        agent: agent.agent_id,
+        runner: agent.runner_id(),
         now,
-        until: lease_end(services, now),
+        until: lease_end(services, agent, now),
         max_tasks: request.max_tasks,
         max_grants: MAX_GRANTS,
         held: &request.held,
@@ -188,8 +199,16 @@ async fn claim_now(services: &AgentServices, agent: AgentId, request: &TaskReque
     Ok(leased.into_iter().map(|(_, one)| one).collect())
 }
 
-fn lease_end(services: &AgentServices, now: Time) -> Time {
-    now + TimeDelta::from_std(lease_duration(services.heartbeat_interval)).unwrap_or_default()
+/// When a lease that begins now ends. It lasts as long as its holder may be silent.
+fn lease_end(services: &AgentServices, agent: &AgentCaller, now: Time) -> Time {
+    let interval = services.heartbeat_interval;
+    let interval = if agent.runner_id().is_some() { runner_heartbeat_interval(interval) } else { interval };
+    now + TimeDelta::from_std(lease_duration(interval)).unwrap_or_default()
+}
+
+/// The task with the agent, and the runner, that a call is about.
+fn task_key(agent: &AgentCaller, task_id: ExternalTaskId) -> AgentTask {
+    AgentTask { agent_id: agent.agent_id, runner_id: agent.runner_id(), task_id }
 }
 
 /// The answer to a report.
@@ -207,13 +226,13 @@ pub async fn record_progress(
 ) -> Result<ReportResponse> {
     record_call(services, agent, false).await?;
     let now = services.clock.now();
-    let key = AgentTask { agent_id: agent.agent_id, task_id: task };
+    let key = task_key(agent, task);
     // A full tenant keeps its leases: a report without content stores nothing.
     if report.report.is_some() {
         let owner = store::find_owner(&services.db, agent.agent_id, task).await?.ok_or_else(|| unknown_task(task))?;
         tenants::service::check_stored_bytes(services, owner.tenant_id).await?;
     }
-    match store::record_progress(&services.db, key, report, now, lease_end(services, now)).await? {
+    match store::record_progress(&services.db, key, report, now, lease_end(services, agent, now)).await? {
         ReportOutcome::Accepted(tenant_id, session_id, receipt) => {
             if receipt.has_news {
                 observe_soon(services, tenant_id, session_id).await?;
@@ -240,8 +259,12 @@ pub async fn record_result(
     if let Some(known) = &owner.result_hash {
         return if *known == hash { Ok(false) } else { Err(result_differs()) };
     }
-    if !owner.leased || outcome.lease_token.is_some_and(|token| token != owner.lease_token) {
+    if !owner.is_leased_by(agent) || outcome.lease_token.is_some_and(|token| token != owner.lease_token) {
         return Err(lease_lost());
+    }
+    if agent.runner_id().is_some() {
+        // Another runner may get the lease before the result is stored.
+        outcome.lease_token = Some(owner.lease_token);
     }
     let (tenant_id, session_id) = (owner.tenant_id, owner.session_id);
     match Box::pin(store_result(services, agent, task, &owner, outcome, &hash)).await? {
@@ -269,10 +292,9 @@ async fn store_result(
     let (lease_token, tokens, cost_micros) = (outcome.lease_token, outcome.tokens, outcome.cost_micros);
     let new = NewStoredResult { lease_token, hash, kept: &outcome.kept, tokens, cost_micros };
     let mut tx = services.db.tenant(owner.tenant_id).await?;
-    let taken = store::record_result(&mut tx, AgentTask { agent_id: agent.agent_id, task_id: task }, &new, now).await?;
+    let taken = store::record_result(&mut tx, task_key(agent, task), &new, now).await?;
     if matches!(taken, ReportOutcome::Accepted(..)) {
-        let details =
-            json!({"task_id": task, "status": outcome.kept.status, "artifacts": outcome.kept.artifacts.len()});
+        let details = json!({"task_id": task, "runner_id": agent.runner_id(), "status": outcome.kept.status, "artifacts": outcome.kept.artifacts.len()});
         audit::record(&mut tx, AuditEntry::new(agent, now, "session.result", owner.session_id).with_after(details));
     }
     tx.commit().await?;
@@ -289,7 +311,10 @@ pub(crate) async fn observe_soon(services: &AgentServices, tenant_id: TenantId, 
 /// Creates a new token for the agent. The token of this call stays valid for a while.
 pub async fn rotate_token(services: &AgentServices, agent: &AgentCaller) -> Result<String> {
     record_call(services, agent, false).await?;
-    Ok(agent_tokens::rotate(services, agent.tenant_id, agent, agent.token_id, None).await?.text)
+    let AgentCredential::Token { id, .. } = agent.credential else {
+        return Err(Error::new(Code::Forbidden, "A runner rotates its own credential."));
+    };
+    Ok(agent_tokens::rotate(services, agent.tenant_id, agent, id, None).await?.text)
 }
 
 #[track_caller]

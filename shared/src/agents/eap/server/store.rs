@@ -8,15 +8,17 @@ use tokio_postgres::{
 
 use crate::{
     agents::{contract::UserMessage, registry::Liveness},
+    identity::auth::AgentCaller,
     kernel::{
         clock::Time,
         error::{Error, Result},
-        id::{AgentId, ExternalTaskId, MessageId, SessionId, TenantId},
+        id::{AgentId, ExternalTaskId, MessageId, RunnerId, SessionId, TenantId},
     },
     platform::postgres::{Db, Tx},
 };
 
 use super::{
+    phase::RunPhase,
     registration::Heartbeat,
     report::{Progress, Report},
     result::StoredResult,
@@ -41,10 +43,19 @@ pub struct TaskOwner {
     pub leased: bool,
     pub lease_token: i64,
     pub result_hash: Option<Vec<u8>>,
+    /// The runner that holds the lease.
+    pub runner_id: Option<RunnerId>,
+}
+
+impl TaskOwner {
+    /// Whether the caller holds the lease: the agent itself, or the runner that claimed the task.
+    pub fn is_leased_by(&self, agent: &AgentCaller) -> bool {
+        self.leased && self.runner_id == agent.runner_id()
+    }
 }
 
 pub async fn find_owner(db: &Db, agent: AgentId, task: ExternalTaskId) -> Result<Option<TaskOwner>> {
-    let sql = "select tenant_id, session_id, status, lease_token, result_hash from find_agent_task($1, $2)";
+    let sql = "select tenant_id, session_id, status, lease_token, result_hash, runner_id from find_leased_task($1, $2)";
     let rows = db.query_directory(sql, &[&agent, &task]).await?;
     let held = rows.first().map(|row| {
         Ok::<_, Error>(TaskOwner {
@@ -53,6 +64,7 @@ pub async fn find_owner(db: &Db, agent: AgentId, task: ExternalTaskId) -> Result
             leased: row.try_get::<_, &str>("status")? == "leased",
             lease_token: row.try_get("lease_token")?,
             result_hash: row.try_get("result_hash")?,
+            runner_id: row.try_get("runner_id")?,
         })
     });
     held.transpose()
@@ -69,6 +81,8 @@ pub struct TaskKey {
 #[derive(Clone, Copy, Debug)]
 pub struct AgentTask {
     pub agent_id: AgentId,
+    /// The runner that reports as the agent.
+    pub runner_id: Option<RunnerId>,
     pub task_id: ExternalTaskId,
 }
 
@@ -98,9 +112,10 @@ pub async fn record_progress(
     now: Time,
     until: Time,
 ) -> Result<ReportOutcome<ReportReceipt>> {
-    let sql = "select * from record_task_progress($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let sql = "select * from record_task_progress($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     let report_json = report.report.as_ref().map(Json);
-    let params: [&(dyn ToSql + Sync); 10] = [
+    let phase = report.phase.map(RunPhase::name);
+    let params: [&(dyn ToSql + Sync); 12] = [
         &key.agent_id,
         &key.task_id,
         &report.lease_token,
@@ -111,6 +126,8 @@ pub async fn record_progress(
         &report.tokens,
         &report.cost_micros,
         &report.received,
+        &key.runner_id,
+        &phase,
     ];
     let rows = db.query_directory(sql, &params).await?;
     read_outcome(&rows, |row| {

@@ -100,7 +100,8 @@ impl Tasks {
         let (tokens, cost_micros) = (outcome.tokens, outcome.cost_micros);
         let new = NewStoredResult { lease_token: None, hash: &hash, kept: &outcome.kept, tokens, cost_micros };
         let mut tx = self.db.tenant(tenant_id).await?;
-        store::record_result(&mut tx, AgentTask { agent_id: agent, task_id }, &new, self.now()).await?;
+        store::record_result(&mut tx, AgentTask { agent_id: agent, runner_id: None, task_id }, &new, self.now())
+            .await?;
         tx.commit().await
     }
 

@@ -99,6 +99,7 @@ pub(in crate::agents) fn new_agent(caller: &Caller, kind: Kind, now: Time) -> Ag
         breakers: BreakerRecord::default(),
         trust: trust_of_new(caller),
         offers_ignored_since: None,
+        pool: None,
         shared_with_all: false,
         version: 1,
         created_by: caller.actor(),

@@ -26,7 +26,7 @@ pub use self::registry::{
 };
 pub use self::results::{OutcomeCursor, RunOutcome, StatsByCapability, list_outcomes, stats_by_capability};
 use super::{
-    Agent, AgentEndpoint, AgentType, Kind, Liveness, State, Status, breaker::BreakerRecord,
+    Agent, AgentEndpoint, AgentType, Kind, Liveness, PoolProgram, State, Status, breaker::BreakerRecord,
     performance::PerformanceStats, trust::TrustRecord,
 };
 
@@ -37,7 +37,7 @@ const COLUMNS: &str = "a.id, a.tenant_id, a.name, a.kind, a.agent_type, a.descri
     f.duration_ms_sum, f.cost_micros_sum, a.last_result_at, a.breaker_opened_at, a.breaker_failures, a.server_down_since,
     a.server_failures, a.server_probe_at, f.tenant_breaker_opened_at, f.tenant_breaker_failures, f.tenant_running,
     a.trusted, a.restricted, a.registered_by, a.conformance_passed_at, x.lacks_conformance, x.unnamed_running, x.serves,
-    a.offers_ignored_since, a.shared_with_all, a.version, a.created_by, a.created_at, a.updated_at";
+    a.offers_ignored_since, a.pool, a.program, a.shared_with_all, a.version, a.created_by, a.created_at, a.updated_at";
 
 /// The rows that [`COLUMNS`] are read from: agents, with what the transaction's tenant judges them by and grants them.
 /// `creator` is an SQL expression for the actor whose sessions they may take.
@@ -146,6 +146,11 @@ fn read_trust(row: &Row) -> Result<TrustRecord> {
     })
 }
 
+fn read_pool(row: &Row) -> Result<Option<PoolProgram>> {
+    let pool: Option<String> = row.try_get("pool")?;
+    pool.map(|pool| Ok(PoolProgram { pool, program: row.try_get("program")? })).transpose()
+}
+
 pub(in crate::agents) fn read(row: &Row) -> Result<Agent> {
     let Json(metadata) = row.try_get("metadata")?;
     let Json(created_by) = row.try_get("created_by")?;
@@ -176,6 +181,7 @@ pub(in crate::agents) fn read(row: &Row) -> Result<Agent> {
         breakers: read_breakers(row)?,
         trust: read_trust(row)?,
         offers_ignored_since: row.try_get("offers_ignored_since")?,
+        pool: read_pool(row)?,
         shared_with_all: row.try_get("shared_with_all")?,
         version: row.try_get("version")?,
         created_by,

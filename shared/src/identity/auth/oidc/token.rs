@@ -3,9 +3,12 @@
 use jsonwebtoken::{Algorithm, Header, Validation, dangerous::insecure_decode_claims, decode, decode_header};
 use serde::Deserialize;
 
-use crate::kernel::{
-    clock::Time,
-    error::{Error, Result},
+use crate::{
+    identity::auth::key,
+    kernel::{
+        clock::Time,
+        error::{Error, Result},
+    },
 };
 
 use super::{
@@ -19,7 +22,7 @@ pub(super) const MAX_BYTES: usize = 16 * 1024;
 
 /// Whether a credential has the form of a JWT: three parts separated by dots.
 pub(in crate::identity::auth) fn has_token_form(text: &str) -> bool {
-    !text.starts_with("ioc_") && !text.starts_with("ioca_") && text.bytes().filter(|b| *b == b'.').count() == 2
+    !key::PREFIXES.iter().any(|prefix| text.starts_with(prefix)) && text.bytes().filter(|b| *b == b'.').count() == 2
 }
 
 #[derive(Deserialize)]
