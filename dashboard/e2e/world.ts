@@ -119,6 +119,57 @@ export async function train(
   return id;
 }
 
+/** An agent of the External Agent Protocol whose part the test plays. */
+export class PlayedAgent {
+  private constructor(
+    private readonly api: Api,
+    readonly name: string,
+    private readonly id: string,
+    private readonly token: string,
+  ) {}
+
+  static async register(api: Api, name: string): Promise<PlayedAgent> {
+    const agent = { name, kind: "eap", agent_type: "implementer", capabilities: ["code_generation"] };
+    const { id, auth_token } = await api.call("POST", "/agents", agent);
+    return new PlayedAgent(api, name, id, auth_token);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: tests use few fields of many responses
+  private async call(path: string, body: object): Promise<any> {
+    const response = await fetch(`${this.api.url}/api/v1/agents/external/${this.id}${path}`, {
+      method: "POST",
+      headers: { "X-Agent-Token": this.token, "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
+    return text ? JSON.parse(text) : null;
+  }
+
+  /** Waits for a task, and returns it. */
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  async claim(): Promise<any> {
+    for (let attempt = 0; attempt < 12; attempt++) {
+      const claimed = await this.call("/tasks/claim", { wait_seconds: 10, max: 1 });
+      if (claimed) return claimed.tasks[0];
+    }
+    throw new Error(`${this.name} got no task`);
+  }
+
+  report(task: { task_id: string; lease: { token: number } }, body: object) {
+    return this.call(`/tasks/${task.task_id}/progress`, { lease_token: task.lease.token, ...body });
+  }
+
+  finish(task: { task_id: string; lease: { token: number } }, text: string) {
+    return this.call(`/tasks/${task.task_id}/result`, {
+      task_id: task.task_id,
+      lease_token: task.lease.token,
+      status: "completed",
+      output_data: { text },
+    });
+  }
+}
+
 /** A prompt with steps for the scripted model. */
 export function script(steps: unknown[]): string {
   return `As the script says. @@STUB ${JSON.stringify(steps)} @@`;

@@ -59,3 +59,11 @@ test("model frames renew the registry", async () => {
   await vi.advanceTimersByTimeAsync(2000);
   expect(keys()).toEqual(["models"]);
 });
+
+test("runner frames renew the runners and the agents of their pools", async () => {
+  const renewal = new QueryInvalidator(queries);
+  renewal.handleFrame(frame("runner.registered", undefined, { runner_id: "7", pool: "default" }));
+  renewal.handleFrame(frame("runner.status_changed", undefined, { runner_id: "7", state: "offline" }));
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(keys()).toEqual(["runners", "agents"]);
+});

@@ -4,6 +4,7 @@ import { agentKeys } from "@/queries/agents";
 import { experimentKeys } from "@/queries/experiments";
 import { trainingKeys } from "@/queries/fine-tuning";
 import { modelKeys } from "@/queries/models";
+import { runnerKeys } from "@/queries/runners";
 import { sessionKeys } from "@/queries/sessions";
 
 /** How long frames are collected before the log of a session or job is read again, in milliseconds. */
@@ -38,6 +39,7 @@ export class QueryInvalidator {
     const changes = frame.session_id && !LOG_ONLY_TYPES.has(frame.type);
     if (changes) this.pendingSessions.add(frame.session_id as string);
     if (frame.type.startsWith("agent.")) this.pendingAreas.add(agentKeys.all);
+    if (frame.type.startsWith("runner.")) this.markRunners();
     if (frame.type === "session.status_changed") this.pendingAreas.add(experimentKeys.all);
     if (frame.type.startsWith("model.")) this.pendingAreas.add(modelKeys.all);
     if (frame.type.startsWith("training.")) this.markTrainingJob(frame.payload.job_id);
@@ -55,6 +57,12 @@ export class QueryInvalidator {
 
   private invalidate(queryKey: readonly unknown[]) {
     void this.queries.invalidateQueries({ queryKey });
+  }
+
+  /** A runner that registers, drains or leaves also changes the capacity of its pool's agents. */
+  private markRunners() {
+    this.pendingAreas.add(runnerKeys.all);
+    this.pendingAreas.add(agentKeys.all);
   }
 
   /** Schedules the job's row, log and curve with the logs, and the list of jobs with the lists. */

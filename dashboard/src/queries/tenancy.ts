@@ -1,5 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { client, unwrap } from "@/api/client";
+import { isAtLeast } from "@/api/roles";
 import type { Me, NewKey, NewTenant, NewUser, TenantPatch, UserPatch } from "@/api/schema";
 import { usePollInterval } from "@/hooks/use-poll-interval";
 import { usePagedQuery } from "./paged-query";
@@ -26,6 +27,12 @@ export function useMe() {
 export function useHasPermission(permission: string): boolean {
   const me = useQueryClient().getQueryData<Me>(tenancyKeys.me);
   return me?.permissions.includes(permission) ?? false;
+}
+
+/** Whether the caller is a lead or an admin, and has a permission that members have as well. False until it is known. */
+export function useHasLeadPermission(permission: string): boolean {
+  const me = useQueryClient().getQueryData<Me>(tenancyKeys.me);
+  return me !== undefined && isAtLeast(me.role, "lead") && me.permissions.includes(permission);
 }
 
 export function useTenant() {

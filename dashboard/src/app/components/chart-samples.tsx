@@ -2,6 +2,7 @@ import { formatPercent } from "@/components/format";
 import { IntervalChart } from "@/components/interval-chart";
 import { LineChart } from "@/components/line-chart";
 import { SectionPanel } from "@/components/page-layout";
+import { SegmentBar } from "@/components/segment-bar";
 import { SparklineChart } from "@/components/sparkline-chart";
 import { UsageMeter } from "@/components/usage-meter";
 
@@ -24,6 +25,15 @@ export function ChartSamples() {
         {[30, 85, 97].map((used) => (
           <UsageMeter key={used} used={used} limit={100} label={`${used} of 100 used`} />
         ))}
+        <SegmentBar
+          label="Sample durations"
+          segments={[
+            { name: "First part", value: 12 },
+            { name: "Second part", value: 340 },
+            { name: "Third part", value: 160 },
+          ]}
+          show={(value) => `${value} ms`}
+        />
         <SparklineChart values={[1, 3, 2, 5, 4, 8]} label="A value over time" className="h-9 w-40" />
       </div>
       <LineChart

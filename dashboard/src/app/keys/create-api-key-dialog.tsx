@@ -2,6 +2,7 @@
 
 import type { FormEvent } from "react";
 import { fieldErrors } from "@/api/problem";
+import { isAtLeast } from "@/api/roles";
 import { type CreatedApiKey, type NewKey, type Role, roleValues } from "@/api/schema";
 import { FormActions, ModalDialog } from "@/components/modal-dialog";
 import { SelectField } from "@/components/select-field";
@@ -15,8 +16,6 @@ const DAYS: readonly [string, number][] = [
   ["In 90 days", 90],
   ["In a year", 365],
 ];
-
-const RANK: Readonly<Record<Role, number>> = { viewer: 0, member: 1, lead: 2, admin: 3 };
 
 export function CreateApiKeyDialog({
   role,
@@ -62,8 +61,8 @@ export function CreateApiKeyDialog({
             label="Role"
             error={errorOf("role")}
             name="role"
-            defaultValue={RANK[role] >= RANK.member ? "member" : role}
-            options={roleValues.filter((one) => RANK[one] <= RANK[role])}
+            defaultValue={isAtLeast(role, "member") ? "member" : role}
+            options={roleValues.filter((one) => isAtLeast(role, one))}
           />
           <SelectField label="Expires" error={errorOf("expires_at")} name="days" defaultValue="90">
             {DAYS.map(([label, days]) => (

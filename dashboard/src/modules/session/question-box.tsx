@@ -4,8 +4,10 @@ import { CircleHelp, KeyRound, ShieldQuestion } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import type { Answer, Question } from "@/api/schema";
 import { ActionButton } from "@/components/action-button";
+import { revealHiddenCharacters } from "@/components/hidden-characters";
 import { useAction } from "@/hooks/use-action";
 import { sessionCalls, sessionKeys } from "@/queries/sessions";
+import { ApprovalDetails } from "./approval-details";
 
 const ICONS = { approval: ShieldQuestion, input: CircleHelp, auth: KeyRound } as const;
 
@@ -18,24 +20,29 @@ interface QuestionBoxProps {
 /** The question that a session waits for, and the controls to answer it. */
 export function QuestionBox({ id, question, mayWrite }: QuestionBoxProps) {
   const Icon = ICONS[question.kind];
-  const details = Object.keys(question.details ?? {}).length > 0 ? JSON.stringify(question.details, null, 2) : null;
   return (
     <section aria-label="Question" className="panel border-warning/60 bg-warning-soft p-3">
       <div className="flex gap-2.5">
         <Icon aria-hidden className="mt-0.5 size-5 shrink-0 text-warning" />
         <div className="min-w-0 flex-1">
           <p className="label text-text">{question.kind === "approval" ? "Approval needed" : "Question"}</p>
-          <p className="mt-0.5 font-medium break-words whitespace-pre-wrap">{question.text}</p>
-          {details && (
-            <details className="mt-1 text-xs">
-              <summary className="text-muted">Details</summary>
-              <pre className="figure mt-1 max-h-48 overflow-auto whitespace-pre-wrap">{details}</pre>
-            </details>
-          )}
+          <p className="mt-0.5 font-medium break-words whitespace-pre-wrap">{revealHiddenCharacters(question.text)}</p>
+          <QuestionDetails question={question} />
           {mayWrite && <AnswerControls id={id} question={question} />}
         </div>
       </div>
     </section>
+  );
+}
+
+function QuestionDetails({ question: { kind, details = {} } }: Pick<QuestionBoxProps, "question">) {
+  if (Object.keys(details).length === 0) return null;
+  if (kind === "approval") return <ApprovalDetails details={details} />;
+  return (
+    <details className="mt-1 text-xs">
+      <summary className="text-muted">Details</summary>
+      <pre className="figure mt-1 max-h-48 overflow-auto whitespace-pre-wrap">{JSON.stringify(details, null, 2)}</pre>
+    </details>
   );
 }
 

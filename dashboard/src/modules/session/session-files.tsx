@@ -6,16 +6,9 @@ import { cx } from "@/components/class-names";
 import { EmptyState, ErrorAlert, LoadingState } from "@/components/content-states";
 import { useSessionDiff } from "@/queries/sessions";
 import { parsePatch } from "./diff";
+import { PatchTable } from "./patch-table";
 
 const LETTERS = { added: "A", modified: "M", deleted: "D", renamed: "R" } as const;
-const TINTS = {
-  added: "bg-good/12",
-  removed: "bg-danger/12",
-  hunk: "bg-raised text-muted",
-  same: "",
-  note: "text-muted italic",
-} as const;
-const SIGNS = { added: "+", removed: "-", hunk: " ", same: " ", note: " " } as const;
 
 function LineCounts({ file }: { file: FileChange }) {
   return (
@@ -26,7 +19,7 @@ function LineCounts({ file }: { file: FileChange }) {
 }
 
 function FilePatch({ file }: { file: FileChange }) {
-  const all = useMemo(() => parsePatch(file.patch), [file.patch]);
+  const lines = useMemo(() => parsePatch(file.patch), [file.patch]);
   return (
     <details open id={`file-${file.path}`} className="scroll-mt-16 overflow-hidden rounded-md border border-line">
       <summary className="flex list-none items-center gap-2 bg-raised px-3 py-1.5">
@@ -42,19 +35,7 @@ function FilePatch({ file }: { file: FileChange }) {
         aria-label={`Changes of ${file.path}`}
         className="overflow-x-auto border-t border-line [contain-intrinsic-size:auto_400px] [content-visibility:auto]"
       >
-        <table className="figure w-full border-collapse text-xs leading-5">
-          <tbody>
-            {all.map((line, index) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: the lines of a patch never change
-              <tr key={index} className={TINTS[line.kind]}>
-                <td className="w-10 px-2 text-right text-muted select-none">{line.before}</td>
-                <td className="w-10 px-2 text-right text-muted select-none">{line.after}</td>
-                <td className="w-4 text-center select-none">{SIGNS[line.kind]}</td>
-                <td className="pr-4 whitespace-pre">{line.text}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <PatchTable lines={lines} />
       </div>
     </details>
   );

@@ -44,7 +44,7 @@ function describeEvent(event: Event): string {
     case "session.usage":
       return `${payload.tokens_input} in, ${payload.tokens_output} out, $${payload.cost_usd}`;
     case "session.log":
-      return first(payload.message);
+      return first(payload.code ? `${payload.code} ${payload.message}` : payload.message);
     case "session.question":
       return first(payload.text);
     default:

@@ -1,4 +1,5 @@
 import type { Event } from "@/api/schema";
+import { readEgressRefusal } from "./egress-refusals";
 
 /** An entry of the transcript. The updates of a growing message part are one entry. */
 export type TranscriptEntry =
@@ -15,7 +16,8 @@ export type TranscriptEntry =
     }
   | { kind: "status"; key: string; from: string; to: string; reason: string; at: string; who: string }
   | { kind: "question"; key: string; text: string; at: string }
-  | { kind: "log"; key: string; level: string; text: string; at: string }
+  | { kind: "log"; key: string; level: string; text: string; code: string; at: string }
+  | { kind: "egress"; key: string; text: string; at: string }
   | { kind: "end"; key: string; good: boolean; text: string; remedy: string; at: string }
   | { kind: "note"; key: string; text: string; at: string; who: string };
 
@@ -25,6 +27,13 @@ function text(value: unknown): string {
 
 function inner(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function readLogLine(payload: Record<string, unknown>, key: string, at: string): TranscriptEntry {
+  const [code, message] = [text(payload.code), text(payload.message)];
+  const refusal = readEgressRefusal(code, message);
+  if (refusal !== null) return { kind: "egress", key, text: refusal, at };
+  return { kind: "log", key, level: text(payload.level), text: message, code, at };
 }
 
 function readEvent(event: Event): TranscriptEntry | null {
@@ -66,7 +75,7 @@ function readEvent(event: Event): TranscriptEntry | null {
     case "session.question":
       return { kind: "question", key, text: text(payload.text), at };
     case "session.log":
-      return { kind: "log", key, level: text(payload.level), text: text(payload.message), at };
+      return readLogLine(payload, key, at);
     case "session.completed":
       return {
         kind: "end",

@@ -1,6 +1,6 @@
 "use client";
 
-import { ArrowDown, ChevronRight, CircleAlert, CircleCheck, CircleHelp, Wrench } from "lucide-react";
+import { ArrowDown, ChevronRight, CircleAlert, CircleCheck, CircleHelp, ShieldX, Wrench } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { ActionButton } from "@/components/action-button";
 import { cx } from "@/components/class-names";
@@ -104,6 +104,32 @@ function SessionResult({ entry }: { entry: Extract<TranscriptEntry, { kind: "end
   );
 }
 
+const LOG_COLOURS: Readonly<Record<string, string>> = { error: "text-danger", warning: "text-warning" };
+
+function LogEntry({ entry }: { entry: Extract<TranscriptEntry, { kind: "log" }> }) {
+  return (
+    <p className={cx("figure text-xs break-words", LOG_COLOURS[entry.level] ?? "text-muted")}>
+      [{entry.level}] {entry.code && `${entry.code} `}
+      {entry.text}
+    </p>
+  );
+}
+
+/** A connection that the network policy of the session refused. */
+function EgressRefusalEntry({ entry }: { entry: Extract<TranscriptEntry, { kind: "egress" }> }) {
+  return (
+    <div className="flex gap-2 rounded-md border border-line bg-warning-soft p-2.5 text-[0.8125rem]">
+      <ShieldX aria-hidden className="mt-0.5 size-4 shrink-0 text-warning" />
+      <div className="min-w-0">
+        <p className="font-medium">A connection was refused</p>
+        <p className="break-words">
+          {entry.text} <span className="figure text-2xs text-muted">EGRESS_DENIED</span>
+        </p>
+      </div>
+    </div>
+  );
+}
+
 function EntryContent({ entry }: { entry: TranscriptEntry }) {
   switch (entry.kind) {
     case "message":
@@ -122,11 +148,9 @@ function EntryContent({ entry }: { entry: TranscriptEntry }) {
         </p>
       );
     case "log":
-      return (
-        <p className={cx("figure text-xs break-words", entry.level === "error" ? "text-danger" : "text-muted")}>
-          [{entry.level}] {entry.text}
-        </p>
-      );
+      return <LogEntry entry={entry} />;
+    case "egress":
+      return <EgressRefusalEntry entry={entry} />;
     default:
       return null;
   }

@@ -5,6 +5,8 @@ import { Menu } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { Dialog } from "radix-ui";
 import { type ReactNode, useMemo, useState } from "react";
+import { isAtLeast } from "@/api/roles";
+import { type Me, roleValues } from "@/api/schema";
 import { IconButton } from "@/components/action-button";
 import { ErrorAlert, LoadingState } from "@/components/content-states";
 import { useTopicSubscription } from "@/hooks/live-connection";
@@ -20,9 +22,10 @@ import { TenantSwitcher } from "./tenant-switcher";
 import { ThemeToggle } from "./theme-toggle";
 import { UserMenu } from "./user-menu";
 
-/** What the navigation can require: the permissions and the role. */
-function heldPermissions(me?: { permissions: readonly string[]; role: string }): readonly string[] {
-  return me ? [...me.permissions, `role:${me.role}`] : [];
+/** What the navigation can require: the permissions, the role, and all roles below it. */
+function heldPermissions(me?: Me): readonly string[] {
+  if (!me) return [];
+  return [...me.permissions, ...roleValues.filter((role) => isAtLeast(me.role, role)).map((role) => `role:${role}`)];
 }
 
 export function AppShell({ children }: { children: ReactNode }) {

@@ -21,7 +21,7 @@ export interface NavigationPage {
   /** The keyboard shortcut. */
   readonly keys: string;
   readonly icon: LucideIcon;
-  /** The permission that it needs, or a role, as in `role:admin`. */
+  /** The permission that it needs, or a role, as in `role:admin`, which higher roles have too. */
   readonly needs?: string;
 }
 

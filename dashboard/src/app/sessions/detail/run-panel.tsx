@@ -3,11 +3,13 @@
 import Link from "next/link";
 import type { ReactNode } from "react";
 import type { Event, Session } from "@/api/schema";
-import { formatDuration, formatPercent } from "@/components/format";
+import { formatDuration, formatPercent, shortId } from "@/components/format";
 import { FactList, SectionPanel } from "@/components/page-layout";
 import { RelativeTime, useNow } from "@/components/relative-time";
 import { UsageMeter } from "@/components/usage-meter";
+import { environmentPath } from "@/modules/environment/paths";
 import { versionPath } from "@/modules/model/names";
+import { runnerPath } from "@/modules/runner/paths";
 import { statusSpans } from "@/modules/session/timeline";
 
 /** The model that the session asks for, and the version that it was resolved to when an agent took it. */
@@ -67,6 +69,7 @@ export function RunPanel({ session, events }: { session: Session; events: readon
       <FactList
         items={[
           ["Agent", <SessionAgent key="agent" session={session} />],
+          ...environmentFacts(session),
           ["Model", <SessionModel key="model" session={session} />],
           ["Started", session.started_at ? <RelativeTime key="started" at={session.started_at} /> : "not yet"],
           ...figures.map(([name, value]): [string, ReactNode] => [
@@ -79,6 +82,29 @@ export function RunPanel({ session, events }: { session: Session; events: readon
       />
     </SectionPanel>
   );
+}
+
+/** Where the session runs: the version of its environment, and the runner that works on it. */
+function environmentFacts({ environment, runner_id }: Session): [string, ReactNode][] {
+  const facts: [string, ReactNode][] = [];
+  if (environment) {
+    const { id, name, version } = environment;
+    facts.push([
+      "Environment",
+      <Link key="environment" href={environmentPath(id, version)} className="underline-offset-2 hover:underline">
+        {name} <span className="figure text-xs text-muted">version {version}</span>
+      </Link>,
+    ]);
+  }
+  if (runner_id) {
+    facts.push([
+      "Runner",
+      <Link key="runner" href={runnerPath(runner_id)} className="figure text-xs underline-offset-2 hover:underline">
+        {shortId(runner_id)}
+      </Link>,
+    ]);
+  }
+  return facts;
 }
 
 function SessionAgent({ session: { agent } }: { session: Session }) {

@@ -1,15 +1,19 @@
 "use client";
 
 import Link from "next/link";
-import type { ReactNode } from "react";
+import { type ReactNode, useMemo } from "react";
 import type { Artifact, Event, Session, TrainedOnSession } from "@/api/schema";
 import { formatBytes, formatCount, formatUsd, shortId } from "@/components/format";
 import { FactList, LabelChip, SectionPanel } from "@/components/page-layout";
 import { SparklineChart } from "@/components/sparkline-chart";
 import { versionPath } from "@/modules/model/names";
+import { egressRefusals } from "@/modules/session/egress-refusals";
+import { readStartBreakdown } from "@/modules/session/start-phases";
 import { usageHistory } from "@/modules/session/transcript-entries";
 import { billedTokens } from "@/modules/session/usage";
+import { EgressPanel } from "./egress-panel";
 import { RunPanel } from "./run-panel";
+import { StartPanel } from "./start-panel";
 
 function UsagePanel({ session, events }: { session: Session; events: readonly Event[] }) {
   const { usage } = session;
@@ -136,10 +140,14 @@ interface SessionDetailsPanelProps {
 }
 
 export function SessionDetailsPanel({ session, events, artifacts, models }: SessionDetailsPanelProps) {
+  const breakdown = readStartBreakdown(session.start_breakdown_ms);
+  const refusals = useMemo(() => egressRefusals(events), [events]);
   return (
     <aside aria-label="Details" className="grid gap-3 sm:grid-cols-2 xl:grid-cols-1">
       <UsagePanel session={session} events={events} />
       <RunPanel session={session} events={events} />
+      {breakdown && <StartPanel breakdown={breakdown} />}
+      {refusals.length > 0 && <EgressPanel refusals={refusals} />}
       <AboutPanel session={session} />
       {artifacts.length > 0 && <ArtifactPanel artifacts={artifacts} />}
       {models.length > 0 && <TrainedModelPanel models={models} />}

@@ -1,0 +1,3 @@
+export function runnerPath(id: string): string {
+  return `/runners/detail/?${new URLSearchParams({ id })}`;
+}
