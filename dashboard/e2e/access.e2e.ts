@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import type { Page } from "@playwright/test";
 import type { AxeResults } from "axe-core";
 import { PATHS } from "./pages";
-import { type Api, ends, expect, good, SERVED, settled, steps, test, train } from "./world";
+import { type Api, ends, expect, good, registerRunner, SERVED, settled, steps, test, train } from "./world";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -23,9 +23,12 @@ async function named(api: Api, session: string): Promise<Record<string, string>>
   await api.call("POST", `/experiments/${experiment.id}/start`);
   await ends(api, "In an experiment", "Done.", { model_identifier: `experiment/${word}` });
   const agent = (await api.call("GET", "/agents")).items[0].id;
+  const { token } = await api.call("POST", "/runners/enrolments", { pool: word });
+  const runner = await registerRunner(api, token, word);
   return {
     "/sessions/detail/": `?id=${session}`,
     "/agents/detail/": `?id=${agent}`,
+    "/runners/detail/": `?id=${runner}`,
     "/fine-tuning/detail/": `?id=${job}`,
     "/models/detail/": `?name=${word}&a=1.0.0&b=${version}`,
     "/experiments/detail/": `?id=${experiment.id}`,
@@ -112,6 +115,7 @@ test("the shortcut help opens with ?, and shortcuts reach every page", async ({ 
   for (const [keys, heading] of [
     ["gs", "Sessions"],
     ["ga", "Agents"],
+    ["gr", "Runners"],
     ["gk", "API keys"],
     ["gp", "Marketplace"],
     ["gf", "Fine-tuning"],

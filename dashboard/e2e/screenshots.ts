@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import type { Page } from "@playwright/test";
-import { type Api, ends, expect, good, settled, steps, test, train } from "./world";
+import { type Api, ends, expect, good, registerRunner, settled, steps, test, train } from "./world";
 
 const FOLDER = new URL("../../docs/screenshots/", import.meta.url).pathname;
 
@@ -130,6 +130,9 @@ test("every page in both themes", async ({ page, open, api }) => {
   const { job, experiment, newest } = await teach(api);
   const { done, asks, root } = await furnish(api);
   const agent = (await api.call("GET", "/agents")).items[0].id;
+  const { token } = await api.call("POST", "/runners/enrolments", { pool: "build-farm", uses: "many" });
+  const runner = await registerRunner(api, token, "build-1");
+  await registerRunner(api, token, "build-2");
   const pages: [string, string][] = [
     ["overview", "/"],
     ["sessions", "/sessions/"],
@@ -142,6 +145,8 @@ test("every page in both themes", async ({ page, open, api }) => {
     ["session-tree", `/sessions/detail/?id=${root}&tab=tree`],
     ["agents", "/agents/"],
     ["agent", `/agents/detail/?id=${agent}`],
+    ["runners", "/runners/"],
+    ["runner", `/runners/detail/?id=${runner}`],
     ["marketplace", "/marketplace/"],
     ["fine-tuning", "/fine-tuning/"],
     ["new-job", "/fine-tuning/new/"],

@@ -170,6 +170,24 @@ export class PlayedAgent {
   }
 }
 
+/** Registers a runner with a token, as the runner's program does. Returns its id. */
+export async function registerRunner(api: Api, token: string, name: string): Promise<string> {
+  const machine = new Api(api.url, token, api.tenant);
+  const { runner_id } = await machine.call("POST", "/runners/register", {
+    name,
+    version: "0.2.0",
+    os: "linux",
+    arch: "x86_64",
+    labels: { zone: "eu-1" },
+    slots: 2,
+    isolation: "process",
+    isolation_reason: "The kernel refuses user namespaces.",
+    programs: [{ program: "claude-code", version: "2.1" }],
+    protocol_version: "1.1",
+  });
+  return runner_id;
+}
+
 /** A prompt with steps for the scripted model. */
 export function script(steps: unknown[]): string {
   return `As the script says. @@STUB ${JSON.stringify(steps)} @@`;

@@ -5,13 +5,15 @@ interface UsageMeterProps {
   used: number;
   limit: number;
   label: string;
+  /** Set where reaching the limit is good, such as for slots: the colour then stays the same. */
+  neutral?: boolean;
   className?: string;
 }
 
 /** How much of a limit is used. The colour changes near the limit. */
-export function UsageMeter({ used, limit, label, className }: UsageMeterProps) {
+export function UsageMeter({ used, limit, label, neutral, className }: UsageMeterProps) {
   const share = limit > 0 ? Math.min(1, used / limit) : 0;
-  const tone = share >= 0.95 ? "bg-danger" : share >= 0.8 ? "bg-warning" : "bg-accent";
+  const tone = neutral ? "bg-accent" : share >= 0.95 ? "bg-danger" : share >= 0.8 ? "bg-warning" : "bg-accent";
   return (
     <div
       role="meter"

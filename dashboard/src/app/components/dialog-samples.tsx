@@ -2,6 +2,7 @@
 
 import { useState } from "react";
 import { ActionButton } from "@/components/action-button";
+import { CommandBlock } from "@/components/command-block";
 import { ConfirmDialog } from "@/components/confirm-dialog";
 import { FormActions, ModalDialog } from "@/components/modal-dialog";
 import { OneTimeSecret } from "@/components/one-time-secret";
@@ -25,6 +26,9 @@ export function DialogSamples() {
       </div>
       <div className="border-t border-line p-3">
         <OneTimeSecret label="Sample secret" secret="ioc_sample_0123456789abcdef" onDone={close} />
+      </div>
+      <div className="border-t border-line p-3">
+        <CommandBlock label="Sample command" command="ioc-runner start" />
       </div>
       {open === "form" && (
         <ModalDialog open onOpenChange={close} title="A form" description="A dialog with a form.">

@@ -1,4 +1,5 @@
 /** Reads what an approval is asked for. The program of the agent decides which of the details there are. */
+import { quoteShellWord } from "@/components/shell-word";
 import { type DiffLine, parsePatch, replacedLines } from "./diff";
 
 export interface ApprovalDiff {
@@ -41,13 +42,8 @@ function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** A word of a command as it would be typed into a shell. */
-function quoted(word: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-
 function readCommand(value: unknown): string | undefined {
-  if (Array.isArray(value)) return text(value.map((word) => quoted(String(word))).join(" "));
+  if (Array.isArray(value)) return text(value.map((word) => quoteShellWord(String(word))).join(" "));
   return text(value);
 }
 

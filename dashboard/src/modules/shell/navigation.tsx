@@ -11,6 +11,7 @@ import { ProductMark } from "./product-mark";
 const PARENT_PAGES: Readonly<Record<string, string>> = {
   "/sessions/detail/": "/sessions/",
   "/agents/detail/": "/agents/",
+  "/runners/detail/": "/runners/",
   "/fine-tuning/new/": "/fine-tuning/",
   "/fine-tuning/detail/": "/fine-tuning/",
   "/models/detail/": "/models/",

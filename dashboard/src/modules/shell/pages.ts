@@ -10,6 +10,7 @@ import {
   type LucideIcon,
   Plus,
   ScrollText,
+  Server,
   Store,
   TrendingDown,
   Users,
@@ -38,6 +39,7 @@ export const NAVIGATION_GROUPS: readonly { title: string; pages: readonly Naviga
     title: "Fleet",
     pages: [
       { title: "Agents", path: "/agents/", keys: "g a", icon: Bot },
+      { title: "Runners", path: "/runners/", keys: "g r", icon: Server, needs: "role:member" },
       { title: "Marketplace", path: "/marketplace/", keys: "g p", icon: Store },
     ],
   },
