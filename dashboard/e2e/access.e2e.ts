@@ -25,10 +25,17 @@ async function named(api: Api, session: string): Promise<Record<string, string>>
   const agent = (await api.call("GET", "/agents")).items[0].id;
   const { token } = await api.call("POST", "/runners/enrolments", { pool: word });
   const runner = await registerRunner(api, token, word);
+  const environment = await api.call("POST", "/environments", {
+    name: word,
+    setup: { script: "true" },
+    rules: "Be brief.",
+  });
   return {
     "/sessions/detail/": `?id=${session}`,
     "/agents/detail/": `?id=${agent}`,
     "/runners/detail/": `?id=${runner}`,
+    "/environments/detail/": `?id=${environment.id}`,
+    "/environments/edit/": `?id=${environment.id}`,
     "/fine-tuning/detail/": `?id=${job}`,
     "/models/detail/": `?name=${word}&a=1.0.0&b=${version}`,
     "/experiments/detail/": `?id=${experiment.id}`,
@@ -116,6 +123,7 @@ test("the shortcut help opens with ?, and shortcuts reach every page", async ({ 
     ["gs", "Sessions"],
     ["ga", "Agents"],
     ["gr", "Runners"],
+    ["ge", "Environments"],
     ["gk", "API keys"],
     ["gp", "Marketplace"],
     ["gf", "Fine-tuning"],

@@ -133,6 +133,15 @@ test("every page in both themes", async ({ page, open, api }) => {
   const { token } = await api.call("POST", "/runners/enrolments", { pool: "build-farm", uses: "many" });
   const runner = await registerRunner(api, token, "build-1");
   await registerRunner(api, token, "build-2");
+  const { id: environment } = await api.call("POST", "/environments", {
+    name: "backend",
+    repositories: [{ url: "https://git.example.com/platform/billing.git" }],
+    setup: { script: "npm ci\nnpm run build\n" },
+    variables: { NODE_ENV: "test" },
+    secrets: ["NPM_TOKEN"],
+    network: { setup: "allowlist", agent: "none", domains: ["registry.npmjs.org"] },
+    agent: { program: "claude-code", permissions: { execute: "ask", default: "allow" } },
+  });
   const pages: [string, string][] = [
     ["overview", "/"],
     ["sessions", "/sessions/"],
@@ -147,6 +156,9 @@ test("every page in both themes", async ({ page, open, api }) => {
     ["agent", `/agents/detail/?id=${agent}`],
     ["runners", "/runners/"],
     ["runner", `/runners/detail/?id=${runner}`],
+    ["environments", "/environments/"],
+    ["environment", `/environments/detail/?id=${environment}`],
+    ["edit-environment", `/environments/edit/?id=${environment}`],
     ["marketplace", "/marketplace/"],
     ["fine-tuning", "/fine-tuning/"],
     ["new-job", "/fine-tuning/new/"],

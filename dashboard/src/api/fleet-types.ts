@@ -36,10 +36,14 @@ export type Environment = ItemOf<ResponseOf<Environments["get"]>>;
 export type NewEnvironment = BodyOf<Environments["post"]>;
 export type EnvironmentPatch = BodyOf<paths["/api/v1/environments/{id}"]["patch"]>;
 export type EnvironmentVersion = ItemOf<ResponseOf<paths["/api/v1/environments/{id}/versions"]["get"]>>;
-export type NetworkPolicy = NonNullable<Environment["network"]["agent"]>;
-export type MinimumIsolation = Environment["minimum_isolation"];
-export type McpServer = Environment["mcp_servers"][number];
-export type ToolPermission = NonNullable<NonNullable<NonNullable<Environment["agent"]>["permissions"]>[string]>;
+/** Where and with what a session works: the fields that an environment and its versions have in common. */
+export type EnvironmentSpec = Omit<EnvironmentVersion, "version" | "name" | "created_by" | "created_at">;
+export type EnvironmentRepository = NonNullable<EnvironmentSpec["repositories"]>[number];
+export type McpServer = NonNullable<EnvironmentSpec["mcp_servers"]>[number];
+export type NetworkMode = NonNullable<NonNullable<EnvironmentSpec["network"]>["agent"]>;
+export type MinimumIsolation = NonNullable<EnvironmentSpec["minimum_isolation"]>;
+export type AgentSettings = NonNullable<EnvironmentSpec["agent"]>;
+export type ToolPermission = NonNullable<NonNullable<AgentSettings["permissions"]>[string]>;
 
 /** A secret without its value, which no response contains. */
 export type Secret = ItemOf<ResponseOf<paths["/api/v1/secrets"]["get"]>>;

@@ -54,3 +54,24 @@ export type FieldErrors = (name: string) => string | undefined;
 export function fieldErrors(error: unknown): FieldErrors {
   return (name) => (error instanceof ApiError ? error.field(name) : undefined);
 }
+
+/** The part of a field as people count: `[1].name` as `entry 2, name`. */
+function describePart(part: string): string {
+  return part
+    .replace(/\[(\d+)\]/g, (_, index) => `, entry ${Number(index) + 1}`)
+    .replaceAll(".", ", ")
+    .replace(/^, /, "");
+}
+
+/** Like `fieldErrors`, for controls that stand for a list or an object: it also finds the message for a part of a field. */
+export function partErrors(error: unknown): FieldErrors {
+  const all = error instanceof ApiError ? (error.problem.errors ?? []) : [];
+  return (name) => {
+    const found = all.find(
+      ({ field }) => field === name || (field.startsWith(name) && /^[.[]/.test(field.slice(name.length))),
+    );
+    if (!found) return undefined;
+    const part = describePart(found.field.slice(name.length));
+    return part ? `${part}: ${found.message}` : found.message;
+  };
+}

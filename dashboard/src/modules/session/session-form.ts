@@ -4,6 +4,15 @@ function readField(form: FormData, name: string): string | undefined {
   return String(form.get(name) ?? "").trim() || undefined;
 }
 
+/** The value of the form's choice to run without an environment. No environment can have this name. */
+export const NO_ENVIRONMENT = "-";
+
+/** The environment that the form names. To the API, an empty name means none, and an absent one the tenant's default. */
+function readEnvironment(form: FormData): string | undefined {
+  const environment = readField(form, "environment");
+  return environment === NO_ENVIRONMENT ? "" : environment;
+}
+
 /** The request that a filled-in form stands for. Empty fields are left out, so that the API's defaults apply. */
 export function readSessionForm(form: FormData, start: boolean): NewSession {
   const agent = readField(form, "agent");
@@ -26,6 +35,7 @@ export function readSessionForm(form: FormData, start: boolean): NewSession {
     model_identifier: readField(form, "model_identifier"),
     agent_config: agent ? { agent } : undefined,
     max_duration_seconds: minutes ? Math.round(Number(minutes) * 60) : undefined,
+    environment: readEnvironment(form),
     tags: tags?.length ? tags : undefined,
     parent_id: readField(form, "parent_id"),
     workspace: Object.values(workspace).some(Boolean) ? workspace : undefined,

@@ -2,6 +2,7 @@ import {
   Blocks,
   Bot,
   Building2,
+  Container,
   FlaskConical,
   Gauge,
   KeyRound,
@@ -40,6 +41,7 @@ export const NAVIGATION_GROUPS: readonly { title: string; pages: readonly Naviga
     pages: [
       { title: "Agents", path: "/agents/", keys: "g a", icon: Bot },
       { title: "Runners", path: "/runners/", keys: "g r", icon: Server, needs: "role:member" },
+      { title: "Environments", path: "/environments/", keys: "g e", icon: Container, needs: "environments:read" },
       { title: "Marketplace", path: "/marketplace/", keys: "g p", icon: Store },
     ],
   },

@@ -2,12 +2,12 @@ import { Plus, Trash2 } from "lucide-react";
 import type { FieldErrors } from "@/api/problem";
 import type { Model } from "@/api/schema";
 import { ActionButton, IconButton } from "@/components/action-button";
+import { type EditableListProps, nextKey, removeItem, updateItem } from "@/components/editable-list";
 import { SectionPanel } from "@/components/page-layout";
 import { TextField } from "@/components/text-field";
 import type { ArmDraft } from "@/modules/experiment/experiment-form";
 import { formatShare } from "@/modules/experiment/status";
 import { ModelSuggestions } from "@/modules/model/model-suggestions";
-import { type EditableListProps, nextKey, removeItem, updateItem } from "./editable-list";
 
 const MIN_ARMS = 2;
 const MAX_ARMS = 8;

@@ -2,12 +2,12 @@ import { Plus, Trash2 } from "lucide-react";
 import type { FieldErrors } from "@/api/problem";
 import { type GuardedMetric, guardedMetricValues } from "@/api/schema";
 import { ActionButton, IconButton } from "@/components/action-button";
+import { type EditableListProps, nextKey, removeItem, updateItem } from "@/components/editable-list";
 import { SectionPanel } from "@/components/page-layout";
 import { SelectField } from "@/components/select-field";
 import { TextField } from "@/components/text-field";
 import type { GuardrailDraft } from "@/modules/experiment/experiment-form";
 import { GUARDED_METRICS } from "@/modules/experiment/status";
-import { type EditableListProps, nextKey, removeItem, updateItem } from "./editable-list";
 
 const MAX_GUARDRAILS = 10;
 

@@ -5,6 +5,7 @@ import type { NewSession } from "@/api/schema";
 import { loadedItems } from "@/components/load-state";
 import { useAction } from "@/hooks/use-action";
 import { useAgents } from "@/queries/agents";
+import { useEnvironments } from "@/queries/environments";
 import { useModels } from "@/queries/models";
 import { sessionCalls, sessionKeys } from "@/queries/sessions";
 import { NewSessionView } from "./new-session-view";
@@ -13,6 +14,7 @@ export function NewSessionLoader() {
   const router = useRouter();
   const search = useSearchParams();
   const agents = useAgents();
+  const environments = useEnvironments();
   const models = useModels();
   const create = useAction((body: NewSession) => sessionCalls.create(body), {
     invalidates: [sessionKeys.all],
@@ -23,8 +25,14 @@ export function NewSessionLoader() {
   return (
     <NewSessionView
       agents={agents.data?.items ?? []}
+      environments={environments.data?.items ?? []}
       models={loadedItems(models)}
-      defaults={{ agent: parameter("agent"), model: parameter("model"), parent: parameter("parent") }}
+      defaults={{
+        agent: parameter("agent"),
+        model: parameter("model"),
+        parent: parameter("parent"),
+        environment: parameter("environment"),
+      }}
       busy={create.isPending}
       error={create.error}
       onCreate={create.mutate}

@@ -1,6 +1,7 @@
 "use client";
 
 import type { FormEvent } from "react";
+import type { Environment } from "@/api/fleet-types";
 import { fieldErrors } from "@/api/problem";
 import type { Agent, Model, NewSession } from "@/api/schema";
 import { ActionButton } from "@/components/action-button";
@@ -12,6 +13,7 @@ import { TaskFields } from "./task-fields";
 
 interface NewSessionViewProps {
   agents: readonly Agent[];
+  environments: readonly Environment[];
   /** The models that the form suggests. */
   models: readonly Model[];
   defaults: SessionDefaults;
@@ -21,7 +23,8 @@ interface NewSessionViewProps {
   onCreate(body: NewSession): void;
 }
 
-export function NewSessionView({ agents, models, defaults, busy, error, onCreate }: NewSessionViewProps) {
+export function NewSessionView(props: NewSessionViewProps) {
+  const { agents, environments, models, defaults, busy, error, onCreate } = props;
   const errorOf = fieldErrors(error);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -34,7 +37,13 @@ export function NewSessionView({ agents, models, defaults, busy, error, onCreate
       <form onSubmit={submit} className="grid items-start gap-3 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <TaskFields errorOf={errorOf} />
         <div className="flex flex-col gap-3">
-          <RunFields agents={agents} models={models} defaults={defaults} errorOf={errorOf} />
+          <RunFields
+            agents={agents}
+            environments={environments}
+            models={models}
+            defaults={defaults}
+            errorOf={errorOf}
+          />
           {error !== null && <ErrorAlert error={error} compact />}
           <div className="flex gap-2">
             <ActionButton type="submit" value="now" look="primary" busy={busy} className="flex-1">
