@@ -124,6 +124,7 @@ test("the shortcut help opens with ?, and shortcuts reach every page", async ({ 
     ["ga", "Agents"],
     ["gr", "Runners"],
     ["ge", "Environments"],
+    ["gc", "Secrets"],
     ["gk", "API keys"],
     ["gp", "Marketplace"],
     ["gf", "Fine-tuning"],

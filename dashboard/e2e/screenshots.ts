@@ -142,6 +142,8 @@ test("every page in both themes", async ({ page, open, api }) => {
     network: { setup: "allowlist", agent: "none", domains: ["registry.npmjs.org"] },
     agent: { program: "claude-code", permissions: { execute: "ask", default: "allow" } },
   });
+  for (const name of ["NPM_TOKEN", "ANTHROPIC_API_KEY"])
+    await api.call("PUT", `/secrets/tenant/${name}`, { value: "not a real one" });
   const pages: [string, string][] = [
     ["overview", "/"],
     ["sessions", "/sessions/"],
@@ -159,6 +161,7 @@ test("every page in both themes", async ({ page, open, api }) => {
     ["environments", "/environments/"],
     ["environment", `/environments/detail/?id=${environment}`],
     ["edit-environment", `/environments/edit/?id=${environment}`],
+    ["secrets", "/secrets/"],
     ["marketplace", "/marketplace/"],
     ["fine-tuning", "/fine-tuning/"],
     ["new-job", "/fine-tuning/new/"],

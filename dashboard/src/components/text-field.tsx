@@ -26,14 +26,24 @@ export function TextField({ label, hint, error, mono, className, ...rest }: Text
 
 interface TextAreaFieldProps extends TextareaHTMLAttributes<HTMLTextAreaElement>, FieldLabels {
   mono?: boolean;
+  /** Shows dots in place of the text, for secrets of several lines. */
+  masked?: boolean;
 }
 
 /** A labelled input of several lines. */
-export function TextAreaField({ label, hint, error, mono, className, ...rest }: TextAreaFieldProps) {
+export function TextAreaField({ label, hint, error, mono, masked, className, ...rest }: TextAreaFieldProps) {
   return (
     <FormField label={label} hint={hint} error={error} className={className}>
       {(props) => (
-        <textarea {...props} {...rest} className={cx("field h-auto! resize-y py-1.5", mono && "figure text-xs")} />
+        <textarea
+          {...props}
+          {...rest}
+          className={cx(
+            "field h-auto! resize-y py-1.5",
+            mono && "figure text-xs",
+            masked && "[-webkit-text-security:disc]",
+          )}
+        />
       )}
     </FormField>
   );

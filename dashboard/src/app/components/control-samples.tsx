@@ -61,6 +61,7 @@ export function ControlSamples() {
             rows={2}
             defaultValue="A text of several lines"
           />
+          <TextAreaField label="A secret" className="sm:col-span-2" masked rows={2} defaultValue="not shown" />
         </div>
       </SectionPanel>
     </>

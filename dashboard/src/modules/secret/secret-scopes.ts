@@ -1,4 +1,4 @@
-import type { Secret, SecretKind, SecretPhase } from "@/api/fleet-types";
+import type { Environment, Secret, SecretKind, SecretPhase } from "@/api/fleet-types";
 
 /** The names of the secrets that can be used in an environment: those of others cannot. */
 export function secretNames(secrets: readonly Secret[], environmentId?: string): string[] {
@@ -25,3 +25,33 @@ export const KIND_TITLES: Readonly<Record<SecretKind, string>> = {
   git: "A credential for git",
   provider: "A key of a model provider",
 };
+
+/** A scope in which a caller may store secrets. */
+export interface ScopeChoice {
+  /** The scope as the address of a secret names it. */
+  readonly path: string;
+  readonly title: string;
+}
+
+interface SecretWriter {
+  /** Leads write the secrets of the tenant and of environments. */
+  readonly isLead: boolean;
+  /** Only a person has secrets of their own; a key of the tenant has none. */
+  readonly isPerson: boolean;
+}
+
+export function scopeChoices(environments: readonly Environment[], { isLead, isPerson }: SecretWriter): ScopeChoice[] {
+  const tenant = [
+    { path: "tenant", title: "The whole tenant" },
+    ...environments.map(({ id, name }) => ({ path: id, title: `The environment ${name}` })),
+  ];
+  return [...(isLead ? tenant : []), ...(isPerson ? [{ path: "user", title: "Only my sessions" }] : [])];
+}
+
+/** The scope of a secret in words. */
+export function scopeTitle({ scope, environment_id }: Secret, environments: readonly Environment[]): string {
+  if (scope === "tenant") return "the tenant";
+  if (scope === "user") return "you";
+  const name = environments.find(({ id }) => id === environment_id)?.name;
+  return name ? `environment ${name}` : "an environment";
+}
