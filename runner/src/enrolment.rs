@@ -1,5 +1,5 @@
-//! How the runner becomes known to its control plane: with what it kept, else with an enrolment token, else with the key
-//! of a lead, who could create one.
+//! How the runner becomes known to its control plane: with what it kept, else with an enrolment token, else with the
+//! key of a lead, who could create one.
 
 use anyhow::{Context, Result, bail};
 use chrono::Utc;

@@ -102,6 +102,12 @@ struct LastHeartbeat {
     tasks: Option<i32>,
 }
 
+impl LastHeartbeat {
+    fn of(agent: &Agent) -> Self {
+        Self { status: agent.reported_status, load: agent.reported_load, tasks: agent.reported_tasks }
+    }
+}
+
 /// The circuit breaker of an agent, for the tenant that sees it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = BreakerOfAgent)]
@@ -217,6 +223,7 @@ impl From<AgentDetails> for AgentView {
         let (status, load, load_level, tier) = (agent.status(), agent.load(), agent.load_level(), agent.tier());
         let (breaker, trust) = (BreakerView::of(&agent, now), TrustView::of(&agent));
         let is_own = owner == Owner::Own;
+        let reported = LastHeartbeat::of(&agent);
         let (pool, program) = agent.pool.map(|of| (of.pool, of.program)).unzip();
         Self {
             id: agent.id,
@@ -233,11 +240,7 @@ impl From<AgentDetails> for AgentView {
             load,
             load_level,
             tasks_in_progress: agent.running,
-            reported: LastHeartbeat {
-                status: agent.reported_status,
-                load: agent.reported_load,
-                tasks: agent.reported_tasks,
-            },
+            reported,
             last_heartbeat_at: agent.last_heartbeat_at,
             pool,
             program,

@@ -100,8 +100,9 @@ pub(super) struct SessionDetails {
     /// The runner that works on the session, or last did; absent if none did.
     #[serde(skip_serializing_if = "Option::is_none")]
     runner_id: Option<RunnerId>,
-    /// How many milliseconds each phase of the current run took, by its name: `claimed`, `cloning`, `setup`, `starting`,
-    /// `working`, `checks`, `delivering`. The phase that lasts is not contained; absent if none was reported.
+    /// How many milliseconds each phase of the current run took, by its name: `claimed`, `cloning`, `setup`,
+    /// `starting`, `working`, `checks`, `delivering`. The phase that lasts is not contained; absent if none was
+    /// reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<String, i64>>)]
     start_breakdown_ms: Option<BTreeMap<RunPhase, i64>>,

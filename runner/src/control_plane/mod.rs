@@ -1,8 +1,8 @@
-//! The control plane, called by the External Agent Protocol (`docs/external-agent-protocol.md`) and its part for runners
-//! (`docs/runners.md`).
+//! The control plane, called by the External Agent Protocol (`docs/external-agent-protocol.md`) and its part for
+//! runners (`docs/runners.md`).
 //!
-//! [`runner_client`] makes the calls of the runner itself, and [`client`] those about tasks, as one of its agents; [`wire`]
-//! holds what is sent and received, and [`identity`] keeps what the runner is to its control plane.
+//! [`runner_client`] makes the calls of the runner itself, and [`client`] those about tasks, as one of its agents;
+//! [`wire`] holds what is sent and received, and [`identity`] keeps what the runner is to its control plane.
 
 pub mod client;
 pub mod credential;

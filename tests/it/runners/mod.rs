@@ -1,5 +1,5 @@
-//! Runners: enrolling them, the tasks that they share as the agents of a pool, and what becomes of those that are silent,
-//! drained or removed.
+//! Runners: enrolling them, the tasks that they share as the agents of a pool, and what becomes of those that are
+//! silent, drained or removed.
 
 mod client;
 mod credentials;

@@ -107,9 +107,9 @@ async fn a_runner_shows_the_tasks_of_its_own_tenant_only() {
     let runner = world.runner("farm", "one").await;
     let agent = &runner.agents["opencode"];
     let lead = world.caller(Role::Lead);
-    lead.send("PUT", &format!("/api/v1/agents/{agent}/shares/{}", other.slug), None).await;
+    lead.send("PUT", &format!("/api/v1/agents/{agent}/shares/{}", other.slug), None).await.expect(200);
     let their_lead = world.caller_of(&other, Role::Lead);
-    their_lead.act(&format!("/api/v1/marketplace/{agent}/enable")).await;
+    their_lead.send("PUT", &format!("/api/v1/marketplace/{agent}"), None).await.expect(200);
     let theirs = their_lead.start_session(json!({"agent_config": {"agent": agent}})).await;
     let task = runner.task().await;
     assert_eq!(task["session_id"], json!(theirs));

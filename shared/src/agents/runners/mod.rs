@@ -1,9 +1,10 @@
-//! Runners: the machines on which the agents of a pool work. One agent stands for one program on all runners of its pool;
-//! a runner is only a place with slots, isolation and a last sign of life.
+//! Runners: the machines on which the agents of a pool work. One agent stands for one program on all runners of its
+//! pool; a runner is only a place with slots, isolation and a last sign of life.
 //!
-//! [`enrolment`], [`registration`] and [`heartbeat`] parse what people and runners send (pure); [`enrolments`] holds the
-//! use cases of the tokens with which runners enrol, [`register`] their registration, [`service`] what people and runners
-//! do after that, and [`liveness`] what becomes of silent ones. Their tasks are those of the External Agent Protocol.
+//! [`enrolment`], [`registration`] and [`heartbeat`] parse what people and runners send (pure); [`enrolments`] holds
+//! the use cases of the tokens with which runners enrol, [`register`] their registration, [`service`] what people and
+//! runners do after that, and [`liveness`] what becomes of silent ones. Their tasks are those of the External Agent
+//! Protocol.
 
 pub mod enrolment;
 mod enrolment_store;

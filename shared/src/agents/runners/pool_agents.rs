@@ -51,7 +51,7 @@ pub(super) async fn ensure_pool_agents(
         tenants::service::check_new_agent(services, tx, tenant_id).await?;
         let id = AgentId::new();
         let name = agent_name(pool, &program.program);
-        insert_pool_agent(tx, (id, &name), pool, program, by, now).await?;
+        insert_pool_agent(tx, (id, &name), (pool, program), by, now).await?;
         let fields =
             json!({"name": name, "kind": Kind::Eap, "pool": pool, "program": program.program, "trusted": true});
         audit::record(tx, AuditEntry::new(by.clone(), now, "agent.register", id).with_after(fields));

@@ -173,8 +173,8 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Updates what a runner says of itself when it registers again. It has begun anew, so it is active unless a lead drains
-/// it.
+/// Updates what a runner says of itself when it registers again. It has begun anew, so it is active unless a lead
+/// drains it.
 pub(super) async fn update(tx: &mut Tx, id: RunnerId, new: &RunnerRegistration, now: Time) -> Result<()> {
     let sql = "update runners r
                set version = $2, os = $3, arch = $4, labels = $5, slots = $6, isolation = $7, isolation_reason = $8,

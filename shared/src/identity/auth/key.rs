@@ -1,6 +1,6 @@
 //! API keys: `ioc_<environment>_<id>_<secret>`; the token of an agent begins with `ioca_`, a token with which runners
-//! enrol with `iocr_`, and the credential of a runner with `iocrc_`. Only an HMAC-SHA256 of the secret is stored. Its key
-//! is a pepper that the database does not hold.
+//! enrol with `iocr_`, and the credential of a runner with `iocrc_`. Only an HMAC-SHA256 of the secret is stored. Its
+//! key is a pepper that the database does not hold.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;

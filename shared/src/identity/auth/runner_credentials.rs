@@ -1,4 +1,5 @@
-//! The credentials of runners: verifying, creating and rotating them, and verifying the tokens with which runners enrol.
+//! The credentials of runners: verifying, creating and rotating them, and verifying the tokens with which runners
+//! enrol.
 
 use std::sync::Arc;
 
@@ -125,8 +126,8 @@ pub async fn issue_runner_credential(services: &IdentityServices, tx: &mut Tx, r
     Ok(generated.text)
 }
 
-/// Replaces the credential of a call, which stays valid for [`CREDENTIAL_OVERLAP`]. A rotation can be repeated until the
-/// new credential is used: the first answer was lost. After that the old one cannot be rotated, so a leaked old
+/// Replaces the credential of a call, which stays valid for [`CREDENTIAL_OVERLAP`]. A rotation can be repeated until
+/// the new credential is used: the first answer was lost. After that the old one cannot be rotated, so a leaked old
 /// credential is worthless.
 pub async fn rotate_runner_credential(services: &IdentityServices, runner: &RunnerCaller) -> Result<String> {
     let now = services.clock.now();

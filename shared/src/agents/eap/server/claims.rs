@@ -67,8 +67,8 @@ pub async fn record_call(db: &Db, agent: AgentId, now: Time, quiet_before: Time,
     rows.first().map_or(Ok(false), |row| row.try_get("is_back").map_err(Error::from))
 }
 
-/// Records a call of a runner as a sign of life of itself and of the agent that it works as. Returns whether agents of its
-/// pool may get work again since.
+/// Records a call of a runner as a sign of life of itself and of the agent that it works as. Returns whether agents of
+/// its pool may get work again since.
 pub async fn record_runner_call(
     db: &Db,
     (runner, agent): (RunnerId, AgentId),

@@ -39,7 +39,8 @@ pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
 pub const SUSPECT_AFTER: u32 = 2;
 pub const OFFLINE_AFTER: u32 = 4;
 
-/// How often a runner sends a heartbeat, where agents send one in `interval`. Its leases last as long as it may be silent.
+/// How often a runner sends a heartbeat, where agents send one in `interval`. Its leases last as long as it may be
+/// silent.
 pub fn runner_heartbeat_interval(interval: Duration) -> Duration {
     interval / 2
 }

@@ -53,8 +53,8 @@ pub struct NewProgress {
     /// The phase of the run that has begun (protocol 1.1). The session shows how long each took.
     #[serde(default)]
     pub phase: Option<RunPhase>,
-    /// Several messages and lines for the log, oldest first, at most 200 (protocol 1.1). The report's own message and line
-    /// count as earlier.
+    /// Several messages and lines for the log, oldest first, at most 200 (protocol 1.1). The report's own message and
+    /// line count as earlier.
     #[serde(default)]
     #[schema(max_items = 200)]
     pub events: Vec<ReportEvent>,

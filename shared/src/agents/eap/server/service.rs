@@ -162,8 +162,8 @@ pub async fn claim_tasks(
     }
 }
 
-/// How many claims of an agent may wait in this process: as many as it has capacity, or for the agent of a pool more than
-/// a tenant has runners.
+/// How many claims of an agent may wait in this process: as many as it has capacity, or for the agent of a pool more
+/// than a tenant has runners.
 async fn most_waiting_claims(services: &AgentServices, agent: &AgentCaller) -> Result<usize> {
     if agent.runner_id().is_some() {
         return Ok(MAX_POOL_CLAIMS);
