@@ -88,7 +88,7 @@ impl Plane {
     /// Starts a session; answers its id.
     pub(super) async fn start(&self, client: &mut Client, session: &Session<'_>) -> Result<String> {
         let body = json!({"title": "Fix the parser", "initial_prompt": session.prompt, "start": true,
-                          "agent_config": {"agent": session.agent}, "workspace": {"repository": session.repository}});
+                          "agent_config": {"agent": session.agent}, "workspace": {"directory": session.folder}});
         let made = client.json("POST", SESSIONS, &body.to_string()).await?;
         Ok(made["id"].as_str().context("a session has an id")?.to_owned())
     }
@@ -125,6 +125,7 @@ impl Plane {
 /// A session to start.
 pub(super) struct Session<'a> {
     pub(super) agent: &'a str,
-    pub(super) repository: &'a str,
+    /// A folder of this machine that no other session works in at the same time.
+    pub(super) folder: &'a str,
     pub(super) prompt: &'a str,
 }

@@ -28,6 +28,9 @@ use crate::process::built;
 /// How long the runner may take to end after its last session.
 const END_TIME: Duration = Duration::from_secs(60);
 
+/// The folders of the repository, many more than sessions at a time.
+const FOLDERS: usize = 64;
+
 /// The name of the agent that costs next to nothing.
 pub(super) const SCRIPTED: &str = "scripted";
 
@@ -42,10 +45,13 @@ impl Runner {
     pub(super) async fn start(plane: &Plane, slots: usize, programs: &[AgentProgram]) -> Result<Self> {
         let folder = make_folder()?;
         let repository = folder.path().join("repository");
-        let script = "git init -q -b main repository && cd repository && echo one >a.txt && git add a.txt && \
-                      git -c user.name=bench -c user.email=bench@ioc.invalid commit -qm first";
-        run_script(folder.path(), script).await?;
-        ensure!(repository.is_dir(), "git made no repository");
+        let script = format!(
+            "git init -q -b main repository && cd repository && \
+             for d in $(seq 0 {}); do mkdir d$d && echo one >d$d/a.txt; done && git add . && \
+             git -c user.name=bench -c user.email=bench@ioc.invalid commit -qm first",
+            FOLDERS - 1
+        );
+        run_script(folder.path(), &script).await?;
         let file = folder.path().join("programs.toml");
         fs::write(&file, toml::to_string(&BTreeMap::from([("program", programs)]))?)?;
         let names: Vec<_> = programs.iter().map(|program| program.name.as_str()).collect();
@@ -68,9 +74,9 @@ impl Runner {
         self.folder.path().join("data")
     }
 
-    /// The repository that sessions may work in.
-    pub(super) fn repository(&self) -> String {
-        self.folder.path().join("repository").display().to_string()
+    /// A folder of the repository for the session of this number: two sessions at a time cannot have the same one.
+    pub(super) fn session_folder(&self, number: usize) -> String {
+        self.folder.path().join("repository").join(format!("d{}", number % FOLDERS)).display().to_string()
     }
 
     pub(super) fn id(&self) -> Result<Pid> {

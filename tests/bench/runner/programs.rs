@@ -67,8 +67,8 @@ fn put_forwarder_before(program: &mut AgentProgram) -> Result<()> {
 async fn measure_program(plane: &Plane, runner: &Runner, program: &str, count: usize) -> Result<Samples> {
     let agent = plane.wait_for_agent(program).await?;
     let mut client = plane.client().await?;
-    let repository = runner.repository();
-    let session = Session { agent: &agent, repository: &repository, prompt: PROMPT };
+    let folder = runner.session_folder(0);
+    let session = Session { agent: &agent, folder: &folder, prompt: PROMPT };
     let mut samples = Samples::default();
     // The first makes the mirror and reads the program from disk.
     for at in 0..=count {

@@ -60,10 +60,10 @@ async fn measure_busy_runner(plane: &Plane) -> Result<Figure> {
     let runner = Runner::start(plane, BUSY, &[renamed("busy")?]).await?;
     let agent = plane.wait_for_agent("busy").await?;
     let mut client = plane.client().await?;
-    let repository = runner.repository();
-    let session = Session { agent: &agent, repository: &repository, prompt: HOLD };
     let mut ids = Vec::new();
-    for _ in 0..BUSY {
+    for number in 0..BUSY {
+        let folder = runner.session_folder(number);
+        let session = Session { agent: &agent, folder: &folder, prompt: HOLD };
         ids.push(plane.start(&mut client, &session).await?);
     }
     for id in &ids {
@@ -98,10 +98,10 @@ async fn wait_until_asked(plane: &Plane, client: &mut Client, id: &str) -> Resul
 /// Starts sessions and waits until all of them are completed; the slots of the runner bound how many work at once.
 async fn run_all(plane: &Plane, runner: &Runner, agent: &str, count: usize) -> Result<()> {
     let mut client = plane.client().await?;
-    let repository = runner.repository();
-    let session = Session { agent, repository: &repository, prompt: "Do it." };
     let mut ids = Vec::new();
-    for _ in 0..count {
+    for number in 0..count {
+        let folder = runner.session_folder(number);
+        let session = Session { agent, folder: &folder, prompt: "Do it." };
         ids.push(plane.start(&mut client, &session).await?);
     }
     for id in ids {
