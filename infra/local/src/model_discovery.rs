@@ -63,8 +63,7 @@ fn default_model(model: &str) -> Option<(OsString, OsString)> {
 fn stored_keys(data: Option<PathBuf>, home: Option<PathBuf>) -> BTreeMap<String, String> {
     let data = data.or_else(|| Some(home?.join(".local/share")));
     let text = data.and_then(|data| std::fs::read_to_string(data.join("opencode/auth.json")).ok());
-    let stored: BTreeMap<String, Value> =
-        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let stored: BTreeMap<String, Value> = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let key = |(provider, one): (String, Value)| match (one["type"].as_str(), one["key"].as_str()) {
         (Some("api"), Some(key)) => Some((provider, key.to_owned())),
         _ => None,

@@ -54,6 +54,22 @@ impl ToolKind {
         serde_json::from_value(name.into()).ok()
     }
 
+    /// Its name in the protocol.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Edit => "edit",
+            Self::Delete => "delete",
+            Self::Move => "move",
+            Self::Search => "search",
+            Self::Execute => "execute",
+            Self::Think => "think",
+            Self::Fetch => "fetch",
+            Self::SwitchMode => "switch_mode",
+            Self::Other => "other",
+        }
+    }
+
     /// The kind whose rule holds where this one has none.
     fn general(self) -> Option<Self> {
         match self {

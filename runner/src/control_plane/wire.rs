@@ -167,10 +167,11 @@ pub struct Lease {
 pub struct Report {
     pub lease_token: i64,
     pub seq: i64,
+    /// The phase of the run that begins.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log: Option<LogEntry>,
+    pub phase: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<ReportEvent>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
     pub tokens_used: i64,
@@ -178,6 +179,41 @@ pub struct Report {
     pub cost_usd: Option<String>,
     /// The number of the newest message that was taken.
     pub received: i64,
+}
+
+/// Something that happened, in the order in which it did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportEvent {
+    Message(String),
+    Thought(String),
+    Tool(ToolCall),
+    Log(LogEntry),
+}
+
+/// A call of a tool, reported when it begins and when it ends.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ToolCall {
+    pub id: String,
+    /// Its name, or the kind of the tool.
+    pub tool: String,
+    pub title: String,
+    pub state: ToolCallState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+}
+
+/// How far a call of a tool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolCallState {
+    /// Not reported yet.
+    Pending,
+    Running,
+    Completed,
+    Error,
 }
 
 /// An entry of the session's log.

@@ -67,6 +67,7 @@ enum TurnOutcome {
 impl Conversation<'_> {
     /// Lets the agent take turns until there is nothing more to say to it, and ends its process.
     pub(super) async fn converse(&mut self, agent: &mut StartedAgent) -> AgentEnd {
+        let _ = self.notices.send(Notice::phase("working")).await;
         let end = self.take_turns(agent).await;
         agent.connection.close_input();
         agent.sandbox.stop();

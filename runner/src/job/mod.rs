@@ -61,11 +61,11 @@ async fn work_on(
     orders: mpsc::UnboundedReceiver<Command>,
 ) -> RunOutcome {
     let source = source_of(&job.task);
-    let began = Instant::now();
     let network = match context.egress.choose_policy(job.task.input_data.get("network")) {
         Ok(network) => network,
         Err(error) => return RunOutcome::without_workspace(RunEnd::failed(error.code(), &error)),
     };
+    let _ = notices.send(Notice::phase("cloning")).await;
     let workspaces = context.workspaces.for_owner(Owner { uid: user.uid, gid: user.gid });
     let workspace = match workspaces.prepare("own", &job.task.session_id, &source).await {
         Ok(workspace) => workspace,
@@ -74,14 +74,14 @@ async fn work_on(
     for warning in workspace.warnings() {
         let _ = notices.send(Notice::log("warning", &warning.message)).await;
     }
-    let ready = format!("The workspace is ready after {} ms.", began.elapsed().as_millis());
-    let _ = notices.send(Notice::log("info", &ready)).await;
     let method = context.method.clone().with_agent_user(user);
     if method.isolation() != Isolation::Sandbox {
         let _ = notices.send(Notice::log("warning", NO_SANDBOX)).await;
     }
+    let _ = notices.send(Notice::phase("starting")).await;
     let run = AgentRun { context, job, folder, workspace: &workspace, method: &method, network: &network };
     let report = Box::pin(run.drive(&notices, orders)).await;
+    let _ = notices.send(Notice::phase("delivering")).await;
     RunOutcome { report, workspace: Some(workspace) }
 }
 

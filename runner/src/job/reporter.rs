@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::control_plane::{
     CallError, CallFailure, ControlPlane,
-    wire::{Answer, Report, ReportAnswer, Task},
+    wire::{Answer, Report, ReportAnswer, ReportEvent, Task},
 };
 
 use super::transcript::Entry;
@@ -27,6 +27,10 @@ const FIRST_ANSWER_PAUSE: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// The most events of one report, and after how many bytes no further one is added: the largest report has 1 MiB.
+const MAX_EVENTS: usize = 200;
+const FULL_REPORT: usize = 512 * 1024;
+
 /// How long reports may fail before the task counts as lost: then its lease has ended, and another agent may have it.
 const PATIENCE: Duration = Duration::from_secs(110);
 
@@ -40,6 +44,11 @@ pub enum Notice {
 }
 
 impl Notice {
+    /// The phase of the run that begins.
+    pub(super) const fn phase(name: &'static str) -> Self {
+        Self::Entry(Entry::Phase(name))
+    }
+
     /// An entry of the session's log.
     pub(super) fn log(level: &'static str, message: &str) -> Self {
         Self::Entry(Entry::log(level, message))
@@ -146,27 +155,32 @@ impl<'a> Reporter<'a> {
         true
     }
 
-    /// Puts a message and a log entry that follow each other into the next report.
+    /// Puts what waits into the next report: a phase that begins and the events after it, or a question.
     fn fill(&mut self) {
         self.report.seq += 1;
-        (self.report.message, self.report.log, self.report.question) = (None, None, None);
-        while let Some(next) = self.waiting.front() {
-            let fits = match next {
-                Entry::Log(_) => self.report.log.is_none() && self.report.message.is_none(),
-                Entry::Message(_) => self.report.message.is_none(),
-                Entry::Question(_) => self.report.message.is_none() && self.report.log.is_none(),
-            };
-            if !fits || self.report.question.is_some() {
-                break;
-            }
-            match self.waiting.pop_front() {
-                Some(Entry::Message(text)) => self.report.message = Some(text),
-                Some(Entry::Log(entry)) => self.report.log = Some(entry),
-                Some(Entry::Question(question)) => {
+        (self.report.phase, self.report.events, self.report.question) = (None, Vec::new(), None);
+        let mut bytes = 0;
+        while let Some(next) = self.waiting.pop_front() {
+            let event = match next {
+                Entry::Question(question) if self.report.events.is_empty() => {
                     self.asked.insert(question.question_id.clone(), Instant::now());
                     self.report.question = Some(question);
+                    return;
                 }
-                None => break,
+                Entry::Phase(name) if self.report.events.is_empty() && self.report.phase.is_none() => {
+                    self.report.phase = Some(name);
+                    continue;
+                }
+                Entry::Question(_) | Entry::Phase(_) => return self.waiting.push_front(next),
+                Entry::Message(text) => ReportEvent::Message(text),
+                Entry::Thought(text) => ReportEvent::Thought(text),
+                Entry::Tool(call) => ReportEvent::Tool(call),
+                Entry::Log(entry) => ReportEvent::Log(entry),
+            };
+            bytes += serde_json::to_vec(&event).map_or(0, |json| json.len());
+            self.report.events.push(event);
+            if self.report.events.len() >= MAX_EVENTS || bytes >= FULL_REPORT {
+                return;
             }
         }
     }

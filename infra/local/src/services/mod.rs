@@ -16,8 +16,8 @@ use child::{Program, Supervised};
 use nix::sys::signal::Signal;
 pub use opencode::{Model, OpenCode, OpenCodeOptions, OwnModel};
 pub use postgres::{Postgres, PostgresOptions};
-pub use runner::{RUNNER_NAME, Runner, RunnerOptions};
 use rand::RngExt;
+pub use runner::{RUNNER_NAME, Runner, RunnerOptions};
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep},

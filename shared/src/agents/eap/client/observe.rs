@@ -8,7 +8,7 @@ use crate::{
         contract::{Assignment, Finish, Observation, Phase, TranscriptEntry},
         eap::server::{
             MAX_GRANTS,
-            report::{Report, ReportEvent, TaskLog},
+            report::{Report, ReportEvent, TaskLog, TaskToolCall},
             result::{ResultStatus, StoredResult},
             tasks::{TaskChange, TaskKey, TaskSnapshot, TaskState},
         },
@@ -124,10 +124,12 @@ fn run_result(kept: &StoredResult) -> Finish {
 fn transcript_entries(cursor: TaskCursor, position: i64, report: &Report) -> Vec<TranscriptEntry> {
     let part = format!("{}/{position}", cursor.task_id);
     let own_log = report.log.iter().map(log_entry);
-    let own_message = report.message.iter().map(|text| message_entry(text, part.clone()));
+    let own_message = report.message.iter().map(|text| message_entry("assistant", text, part.clone()));
     let events = report.events.iter().enumerate().map(|(at, event)| match event {
         ReportEvent::Log(log) => log_entry(log),
-        ReportEvent::Message(text) => message_entry(text, format!("{part}/{at}")),
+        ReportEvent::Message(text) => message_entry("assistant", text, format!("{part}/{at}")),
+        ReportEvent::Thought(text) => message_entry("reasoning", text, format!("{part}/{at}")),
+        ReportEvent::Tool(call) => tool_entry(call, format!("{}/{}", cursor.task_id, call.id)),
     });
     own_log.chain(own_message).chain(events).collect()
 }
@@ -136,6 +138,17 @@ fn log_entry(log: &TaskLog) -> TranscriptEntry {
     TranscriptEntry::Log { level: log.level, message: log.message.clone() }
 }
 
-fn message_entry(text: &str, part: String) -> TranscriptEntry {
-    TranscriptEntry::Message { role: "assistant".to_owned(), text: text.to_owned(), part }
+fn message_entry(role: &str, text: &str, part: String) -> TranscriptEntry {
+    TranscriptEntry::Message { role: role.to_owned(), text: text.to_owned(), part }
+}
+
+fn tool_entry(call: &TaskToolCall, part: String) -> TranscriptEntry {
+    TranscriptEntry::Tool {
+        tool: call.tool.clone(),
+        state: call.state.name().to_owned(),
+        title: call.title.clone(),
+        input: call.input.clone(),
+        output: call.output.clone(),
+        part,
+    }
 }

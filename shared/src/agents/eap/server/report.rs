@@ -81,22 +81,79 @@ pub struct TaskLog {
     pub message: String,
 }
 
-/// One of several events of a report: either a message or a line for the log.
+/// One of several events of a report: a message, a thought, a call of a tool, or a line for the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReportEvent {
     /// A message of the agent, of at most 10 000 characters.
     Message(String),
+    /// What the agent thinks, of at most 10 000 characters.
+    Thought(String),
+    /// A call of a tool.
+    Tool(TaskToolCall),
     /// A line for the log.
     Log(TaskLog),
 }
 
 impl ReportEvent {
-    /// The text, and the name of its field.
-    fn text(&self) -> (&'static str, &str) {
+    fn check(&self, refused: &mut ValidationErrors, at: usize) {
+        let mut check = |field: &str, checked| refused.check(&format!("events[{at}].{field}"), checked);
         match self {
-            Self::Message(text) => ("message", text),
-            Self::Log(log) => ("log.message", &log.message),
+            Self::Message(text) => check("message", check_text(text)),
+            Self::Thought(text) => check("thought", check_text(text)),
+            Self::Log(log) => check("log.message", check_text(&log.message)),
+            Self::Tool(call) => {
+                check("tool.id", check_line(&call.id, 1..=200));
+                check("tool.tool", check_line(&call.tool, 1..=200));
+                check("tool.title", check_line(&call.title, 0..=1000));
+                check("tool.input", call.input.as_ref().map_or(Ok(()), check_json));
+                check("tool.output", call.output.as_deref().map_or(Ok(()), check_text))
+            }
+        };
+    }
+}
+
+/// A call of a tool. It is reported when it begins and when it ends, by the same id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskToolCall {
+    /// The agent's id of the call, unique in the task.
+    #[schema(min_length = 1, max_length = 200)]
+    pub id: String,
+    /// The name of the tool, or its kind.
+    #[schema(min_length = 1, max_length = 200)]
+    pub tool: String,
+    /// What the call does, for people.
+    #[serde(default)]
+    #[schema(max_length = 1000)]
+    pub title: String,
+    /// How far the call is.
+    pub state: ToolCallState,
+    /// The arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// What it printed or returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 10_000)]
+    pub output: Option<String>,
+}
+
+/// How far a call of a tool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolCallState {
+    Running,
+    Completed,
+    Error,
+}
+
+impl ToolCallState {
+    /// The name in events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Error => "error",
         }
     }
 }
@@ -169,14 +226,18 @@ pub(super) fn check_text(text: &str) -> Result<(), String> {
     if text.chars().count() > MAX_TEXT { Err(format!("must have at most {MAX_TEXT} characters")) } else { Ok(()) }
 }
 
+fn check_line(text: &str, length: std::ops::RangeInclusive<usize>) -> Result<(), String> {
+    let fits = length.contains(&text.chars().count()) && !text.contains('\0');
+    if fits { Ok(()) } else { Err(format!("must have {} to {} characters", length.start(), length.end())) }
+}
+
 fn check_events(refused: &mut ValidationErrors, events: &[ReportEvent]) {
     if events.len() > MAX_REPORT_EVENTS {
         refused.add("events", format!("must be at most {MAX_REPORT_EVENTS}"));
         return;
     }
     for (at, event) in events.iter().enumerate() {
-        let (field, text) = event.text();
-        refused.check(&format!("events[{at}].{field}"), check_text(text));
+        event.check(refused, at);
     }
 }
 
@@ -269,6 +330,11 @@ mod tests {
             ("seq", json!({"seq": 0})),
             ("message", json!({"seq": 1, "message": "x".repeat(10_001)})),
             ("events", json!({"seq": 1, "events": vec![json!({"message": "x"}); 201]})),
+            (
+                "events[0].tool.id",
+                json!({"seq": 1, "events": [{"tool": {"id": "", "tool": "bash", "state": "running"}}]}),
+            ),
+            ("events[0].thought", json!({"seq": 1, "events": [{"thought": "\0"}]})),
             ("events[1].message", json!({"seq": 1, "events": [{"message": ""}, {"message": "\0"}]})),
             ("events[0].log.message", json!({"seq": 1, "events": [{"log": {"message": "x".repeat(10_001)}}]})),
             ("tokens_used", json!({"seq": 1, "tokens_used": -1})),
