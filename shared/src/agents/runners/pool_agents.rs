@@ -86,8 +86,7 @@ async fn update_version(tx: &mut Tx, id: AgentId, program: &RunnerProgram, now: 
 async fn insert_pool_agent(
     tx: &mut Tx,
     (id, name): (AgentId, &str),
-    pool: &str,
-    program: &RunnerProgram,
+    (pool, program): (&str, &RunnerProgram),
     by: &By,
     now: Time,
 ) -> Result<()> {
