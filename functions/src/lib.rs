@@ -12,6 +12,7 @@ pub mod auth;
 pub mod datasets;
 mod document;
 pub mod eap;
+pub mod environments;
 pub mod events;
 pub mod experiments;
 pub mod fine_tuning;
@@ -23,6 +24,7 @@ pub mod live;
 pub mod marketplace;
 pub mod models;
 pub mod runners;
+pub mod secrets;
 pub mod sessions;
 pub mod tenants;
 pub mod users;
@@ -56,9 +58,9 @@ pub fn sessions_api() -> OpenApiRouter<App> {
     OpenApiRouter::new().merge(sessions::routes()).merge(live::routes())
 }
 
-/// Agents and the marketplace: the routes of one function.
+/// Agents, the marketplace and environments: the routes of one function.
 pub fn agents_api() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(agents::routes()).merge(marketplace::routes())
+    OpenApiRouter::new().merge(agents::routes()).merge(marketplace::routes()).merge(environments::routes())
 }
 
 /// What external agents call, and runners: the routes of one function.
@@ -71,7 +73,7 @@ pub fn models_api() -> OpenApiRouter<App> {
     OpenApiRouter::new().merge(models::routes()).merge(experiments::routes())
 }
 
-/// Tenants, users, credentials and the audit log: the routes of one function.
+/// Tenants, users, credentials, secrets and the audit log: the routes of one function.
 pub fn tenants_api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(tenants::routes())
@@ -79,6 +81,7 @@ pub fn tenants_api() -> OpenApiRouter<App> {
         .merge(auth::routes())
         .merge(api_keys::routes())
         .merge(audit::routes())
+        .merge(secrets::routes())
 }
 
 /// Training jobs and datasets: the routes of one function.

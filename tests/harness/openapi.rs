@@ -16,6 +16,7 @@ const ACCESS: [(&str, Role, Role, &str); 22] = [
     ("/api/v1/audit", Role::Lead, Role::Lead, ""),
     ("/api/v1/live", Role::Viewer, Role::Viewer, ""),
     ("/api/v1/base-models", Role::Viewer, Role::Lead, ""),
+    ("/api/v1/environments", Role::Member, Role::Lead, "ENVIRONMENT_NOT_FOUND"),
     ("/api/v1/experiments", Role::Viewer, Role::Lead, "EXPERIMENT_NOT_FOUND"),
     ("/api/v1/fine-tuning", Role::Viewer, Role::Lead, "JOB_NOT_FOUND"),
     ("/api/v1/fine-tuning/datasets", Role::Viewer, Role::Lead, "DATASET_NOT_FOUND"),
@@ -24,6 +25,8 @@ const ACCESS: [(&str, Role, Role, &str); 22] = [
     ("/api/v1/models", Role::Viewer, Role::Lead, "MODEL_NOT_FOUND"),
     ("/api/v1/runners", Role::Member, Role::Lead, "RUNNER_NOT_FOUND"),
     ("/api/v1/runners/enrolments", Role::Lead, Role::Lead, "ENROLMENT_NOT_FOUND"),
+    // A member changes the own secrets; the id of an unknown environment is refused before the role.
+    ("/api/v1/secrets", Role::Member, Role::Member, "ENVIRONMENT_NOT_FOUND"),
     ("/api/v1/sessions", Role::Viewer, Role::Member, "SESSION_NOT_FOUND"),
     ("/api/v1/tenant", Role::Viewer, Role::Lead, ""),
     ("/api/v1/tenants", Role::Admin, Role::Admin, "TENANT_NOT_FOUND"),
@@ -160,6 +163,7 @@ impl Operation {
     pub fn path_of(&self, session: &str, artifact: &str) -> String {
         let path = self.path.replace("{id}", session).replace("{session}", session).replace("{artifact_id}", artifact);
         let path = path
+            .replace("{scope}/{name}", &format!("{session}/TOKEN"))
             .replace("{provider}", "openai")
             .replace("{sequence}", "1")
             .replace("{task_id}", artifact)
@@ -176,7 +180,11 @@ impl Operation {
     pub fn body(&self) -> Option<Vec<u8>> {
         self.described.get("requestBody")?;
         let last = self.path.rsplit('/').next().unwrap_or_default();
-        let body = self.agent_body(last).or_else(|| model_body(last)).or_else(|| message_body(last));
+        let body = self
+            .agent_body(last)
+            .or_else(|| self.environment_body(last))
+            .or_else(|| model_body(last))
+            .or_else(|| message_body(last));
         let body = body.unwrap_or_else(|| match last {
             "sessions" => json!({"title": "Fix the parser", "initial_prompt": "Do it."}),
             "{id}" if self.path.contains("/tenants/") => json!({"name": "Another name"}),
@@ -221,6 +229,19 @@ impl Operation {
                 json!({"name": "another", "agent_type": "reviewer", "kind": "eap", "capabilities": ["testing"]})
             }
             "{id}" if self.path.contains("/agents/") => json!({"description": "Another."}),
+            _ => return None,
+        })
+    }
+}
+
+impl Operation {
+    /// Bodies of the operations on environments and secrets.
+    fn environment_body(&self, last: &str) -> Option<Value> {
+        Some(match last {
+            "environments" => json!({"name": "another"}),
+            "{id}" if self.path.contains("/environments/") => json!({"rules": "Be brief."}),
+            "{name}" if self.path.contains("/secrets/") => json!({"value": "another value"}),
+            "secrets" if self.is_for_agents() => json!({"lease_token": 1}),
             _ => return None,
         })
     }

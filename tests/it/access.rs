@@ -169,6 +169,10 @@ async fn objects(world: &TestApp, tenant: &Tenant, session: &str) -> Vec<(&'stat
     let arms = json!([{"name": "a", "model": "a/b"}, {"name": "b", "model": "a/c"}]);
     let experiment = lead.post("/api/v1/experiments", json!({"name": "theirs", "arms": arms})).await.expect(201);
     let experiment = experiment["id"].as_str().unwrap().to_owned();
+    let environment = lead.post("/api/v1/environments", json!({"name": "theirs"})).await.expect(201);
+    let environment = environment["id"].as_str().unwrap().to_owned();
+    let secret = format!("/api/v1/secrets/{environment}/TOKEN");
+    lead.send("PUT", &secret, Some(json!({"value": "theirs"}).to_string().into_bytes())).await.expect(200);
     let dataset = world.dataset_of(tenant).await.id.to_string();
     let enrolment = lead.post("/api/v1/runners/enrolments", json!({"pool": "theirs"})).await.expect(201);
     let runner = world.runner_of(tenant, "theirs", "one").await.id;
@@ -181,6 +185,8 @@ async fn objects(world: &TestApp, tenant: &Tenant, session: &str) -> Vec<(&'stat
         ("/api/v1/a2a/", session.to_owned()),
         ("/api/v1/api-keys/", tenant.key_id(Role::Viewer).to_string()),
         ("/api/v1/fine-tuning/jobs/", job),
+        ("/api/v1/environments/", environment.clone()),
+        ("/api/v1/secrets/", environment),
         ("/api/v1/experiments/", experiment),
         ("/api/v1/models/", "theirs".to_owned()),
         ("/api/v1/sessions/", session.to_owned()),

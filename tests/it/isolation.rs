@@ -35,6 +35,9 @@ const EVERY_TABLE: &str = "
     insert into tenant_events values (':tenant', 'agents', '1', ':id', 'agent.registered', '{}', now(), '{}');
     insert into users (tenant_id, id, email, full_name, role, created_at, updated_at)
     values (':tenant', ':id', 'a@example.org', 'A', 'member', now(), now());
+    insert into environments values (':tenant', ':id', 'one', true, 1, '{}', now(), now(), null);
+    insert into environment_versions values (':tenant', ':id', 1, 'one', '{}', '{}', now());
+    insert into secrets values (':tenant', ':id', ':id', null, 'TOKEN', 'setup', 'plain', null, null, null, 'a', now(), now(), '{}');
     insert into models values (':tenant', 'one', '{}', now(), now());
     insert into model_versions (tenant_id, id, name, major, minor, patch, base_model, parameters, metrics, created_by, created_at)
     values (':tenant', ':id', 'one', 1, 0, 0, 'base', '{}', '{}', '{}', now());

@@ -30,6 +30,8 @@ use crate::{
         (name = "sessions", description = "Coding sessions: a prompt that is given to an agent and run to an end."),
         (name = "live", description = "The live stream of events. `docs/live-stream.md` describes the WebSocket."),
         (name = "agents", description = "Agents that work on sessions, and the marketplace where tenants share them."),
+        (name = "environments", description = "Environments: where and with what sessions work, by version."),
+        (name = "secrets", description = "Secrets that sessions receive. Their values are never returned."),
         (name = "external agents", description = "The External Agent Protocol: operations that agents outside of the platform call."),
         (name = "runners", description = "Runners: the machines on which the agents of a pool work. `docs/runners.md` is their guide."),
         (name = "a2a", description = "The sessions of a tenant as an agent of A2A 1.0 (Agent2Agent), by its HTTP+JSON binding."),

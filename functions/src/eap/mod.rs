@@ -8,6 +8,7 @@ mod progress;
 mod register;
 mod result;
 mod rotate;
+mod secrets;
 mod task;
 
 use shared::app::App;
@@ -21,6 +22,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(leave::leave))
         .routes(routes!(claim::claim))
         .routes(routes!(progress::progress))
+        .routes(routes!(secrets::receive))
         .routes(routes!(artifact::artifact))
         .routes(routes!(result::result))
         .routes(routes!(rotate::rotate))

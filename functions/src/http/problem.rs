@@ -157,14 +157,15 @@ macro_rules! status_table {
 status_table! {
     BAD_REQUEST: BodyMalformed TenantInvalid;
     UNAUTHORIZED: AgentDeregistered RunnerRemoved Unauthenticated;
-    FORBIDDEN: AgentNotOwned AgentTokenRequired EnrolmentTokenRequired Forbidden RunnerCredentialRequired TenantInactive
-        TenantMismatch;
+    FORBIDDEN: AgentNotOwned AgentTokenRequired EnrolmentTokenRequired Forbidden RunnerCredentialRequired
+        SecretsForbidden TenantInactive TenantMismatch;
     NOT_FOUND: AgentNotFound AgentTokenNotFound AliasNotFound ApiKeyNotFound ArtifactNotFound CheckpointNotFound
-        JobNotFound EnrolmentNotFound ExperimentNotFound ModelNotFound ModelVersionNotFound DatasetNotFound RouteNotFound
-        RunnerNotFound SessionNotFound TaskNotFound TenantNotFound UserNotFound;
+        EnvironmentNotFound JobNotFound EnrolmentNotFound ExperimentNotFound ModelNotFound ModelVersionNotFound
+        DatasetNotFound RouteNotFound RunnerNotFound SecretNotFound SessionNotFound TaskNotFound TenantNotFound
+        UserNotFound;
     METHOD_NOT_ALLOWED: MethodNotAllowed;
     CONFLICT: AgentSuspended AlreadyExists IdempotencyInProgress InvalidTransition LastAdmin LeaseLost ModelVersionArchived
-        ModelVersionInUse NoEarlierVersion NoConsent ResultDiffers SecretShownOnce TenantActive;
+        ModelVersionInUse NoEarlierVersion NoConsent ResultDiffers SecretsClosed SecretShownOnce TenantActive;
     PRECONDITION_FAILED: VersionMismatch;
     REQUEST_TIMEOUT: BodyTooSlow;
     PAYLOAD_TOO_LARGE: PayloadTooLarge;

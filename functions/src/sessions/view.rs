@@ -3,7 +3,10 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 use shared::{
-    agents::contract::{Question, workspace::Workspace},
+    agents::{
+        contract::{Question, workspace::Workspace},
+        environments::SessionEnvironment,
+    },
     app::App,
     kernel::{
         actor::Actor,
@@ -53,6 +56,8 @@ pub(crate) struct SessionView {
     agent_config: Map<String, Value>,
     /// The place where the agent works; null if the agent chooses it.
     workspace: Option<Workspace>,
+    /// The version of the environment that the session works in; null for none.
+    environment: Option<SessionEnvironment>,
     /// The largest time in the states running and degraded, in seconds.
     max_duration_seconds: i32,
     /// The largest number of CPUs; null means the default.
@@ -188,7 +193,7 @@ macro_rules! copy_fields {
 
 impl SessionView {
     /// The names of all fields, as a list may select them.
-    pub(crate) const FIELDS: [&'static str; 43] = [
+    pub(crate) const FIELDS: [&'static str; 44] = [
         "id",
         "tenant_id",
         "title",
@@ -201,6 +206,7 @@ impl SessionView {
         "resolved_model",
         "agent_config",
         "workspace",
+        "environment",
         "max_duration_seconds",
         "cpu_limit",
         "memory_limit_mb",
@@ -252,7 +258,7 @@ impl SessionView {
             allowed_transitions: s.status.next(),
             pending_action: s.intent.map(|intent| intent.verb);
             s => [id tenant_id status outcome retry_count last_event_seq version created_by],
-            s.spec => [title description session_type initial_prompt model_identifier agent_config workspace
+            s.spec => [title description session_type initial_prompt model_identifier agent_config workspace environment
                 max_duration_seconds cpu_limit memory_limit_mb tags metadata],
             s.run => [resolved_model],
             s.lineage => [parent_id root_id depth child_count forked_from],

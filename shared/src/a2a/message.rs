@@ -90,6 +90,7 @@ pub fn parse_draft(message: &Message) -> Result<SessionDraft, A2aRefusal> {
         model_identifier: text("model_identifier")?,
         agent_config: named.read("agent_config", "must be an object", |value| value.as_object().cloned())?,
         workspace: named.read("workspace", "is not a workspace", |value| serde_json::from_value(value.clone()).ok())?,
+        environment: text("environment")?,
         max_duration_seconds: integer("max_duration_seconds")?,
         cpu_limit: named.read("cpu_limit", "must be a number", Value::as_f64)?,
         memory_limit_mb: integer("memory_limit_mb")?,
@@ -102,10 +103,11 @@ pub fn parse_draft(message: &Message) -> Result<SessionDraft, A2aRefusal> {
 }
 
 /// The names of the fields that a message may give to a new session.
-const SESSION_FIELDS: [&str; 11] = [
+const SESSION_FIELDS: [&str; 12] = [
     "agent_config",
     "cpu_limit",
     "description",
+    "environment",
     "max_duration_seconds",
     "memory_limit_mb",
     "model_identifier",

@@ -4,6 +4,7 @@
 pub mod a2a_client;
 pub mod contract;
 pub mod eap;
+pub mod environments;
 pub mod manual;
 pub mod marketplace;
 pub mod opencode;

@@ -7,14 +7,17 @@ use serde_json::json;
 use crate::{
     agents::{
         contract::{AgentRuntime, Assignment, Continuation, FileContent, Observation, OutputFile, RunOutput, RunState},
+        environments::{self, TaskEnvironment},
         registry::AgentEndpoint,
     },
     engine::services::Engine,
     events::log::EventType,
+    identity::secrets::service::{SecretRequest, reveal_secrets},
     kernel::{
         error::{Code, Error, Result},
         failure::Failure,
         id::ArtifactId,
+        redact::KnownSecrets,
     },
     platform::cpu,
     sessions::{
@@ -32,6 +35,8 @@ pub(crate) struct AgentCall {
     pub(crate) runtime: Arc<dyn AgentRuntime>,
     pub(crate) assignment: Assignment,
     pub(crate) state: RunState,
+    /// The values of the secrets that the session may have received.
+    known_secrets: KnownSecrets,
 }
 
 /// When a step of the end of a run is done.
@@ -88,7 +93,8 @@ impl AgentCall {
     ) -> Result<Self> {
         let runtime = engine.runtimes.runtime(&agent)?;
         let assignment = build_assignment(engine, agent, &session.without_handover()).await?;
-        Ok(Self { runtime, assignment, state })
+        let known_secrets = find_known_secrets(engine, session).await?;
+        Ok(Self { runtime, assignment, state, known_secrets })
     }
 
     /// Instructs the agent to stop, and waits until it is idle.
@@ -103,7 +109,8 @@ impl AgentCall {
     /// Observes the run. What the agent shows has no secrets: they are removed here, before any transaction begins.
     pub(crate) async fn observe_run(&self) -> Result<Observation, Failure> {
         let observation = self.runtime.observe(&self.assignment, &self.state).await?;
-        Ok(cpu::compute(observation.text_bytes(), || observation.without_secrets()).await)
+        let known = self.known_secrets.clone();
+        Ok(cpu::compute(observation.text_bytes(), move || observation.without_known(&known).without_secrets()).await)
     }
 
     async fn collect_output(&self) -> Result<RunOutput, Failure> {
@@ -112,7 +119,8 @@ impl AgentCall {
             tracing::warn!(session.id = %self.assignment.session_id, failure.message, "the work could not be read");
         }
         let work = collected?.into_storable();
-        Ok(cpu::compute(work.summary.len(), || work.with_redacted_summary()).await)
+        let known = self.known_secrets.clone();
+        Ok(cpu::compute(work.summary.len(), move || work.with_known_masked(&known).with_redacted_summary()).await)
     }
 
     /// Reads what is left to read from an agent after the attempt to abort it: its last observation and its work.
@@ -186,7 +194,9 @@ pub(crate) fn contact_of(claimed: &ClaimedSession) -> Result<&AgentEndpoint> {
 /// The assignment of a session to an agent.
 pub(crate) async fn build_assignment(engine: &Engine, agent: AgentEndpoint, session: &Session) -> Result<Assignment> {
     let continuation = find_continuation(engine, &agent, session).await?;
+    let environment = find_environment(engine, session).await?;
     let spec = &session.spec;
+    let defaults = environment.as_ref();
     let left = i64::from(spec.max_duration_seconds) - session.active_for(engine.clock.now()).num_seconds();
     Ok(Assignment {
         tenant_id: session.tenant_id,
@@ -197,14 +207,41 @@ pub(crate) async fn build_assignment(engine: &Engine, agent: AgentEndpoint, sess
         title: spec.title.clone(),
         session_type: spec.session_type.name().to_owned(),
         prompt: spec.initial_prompt.clone(),
-        model: model_identifier(session),
+        model: model_identifier(session).or_else(|| defaults?.default_model().map(str::to_owned)),
         agent_config: spec.agent_config.clone(),
         workspace: spec.workspace.clone(),
-        cpu_limit: spec.cpu_limit,
-        memory_limit_mb: spec.memory_limit_mb,
+        cpu_limit: spec.cpu_limit.or_else(|| defaults?.spec.cpu),
+        memory_limit_mb: spec.memory_limit_mb.or_else(|| defaults?.spec.memory_mb),
         timeout_seconds: left.max(1),
         continuation,
+        environment,
     })
+}
+
+/// The environment of a session that is about to be handed over. A running agent has it already.
+async fn find_environment(engine: &Engine, session: &Session) -> Result<Option<TaskEnvironment>> {
+    match &session.spec.environment {
+        Some(named) if session.run.handover.is_some() => {
+            environments::store::find_version(&engine.db, session.tenant_id, named).await.map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The values of the secrets that the environment of a session names, as they are now.
+async fn find_known_secrets(engine: &Engine, session: &Session) -> Result<KnownSecrets> {
+    let Some(named) = &session.spec.environment else { return Ok(KnownSecrets::default()) };
+    let mut tx = engine.db.tenant(session.tenant_id).await?;
+    let environment = environments::store::find_pinned(&mut tx, session.tenant_id, named).await?;
+    let request = SecretRequest {
+        tenant_id: session.tenant_id,
+        environment_id: named.id,
+        created_by: &session.created_by,
+        names: &environment.spec.secrets,
+    };
+    let revealed = reveal_secrets(&mut tx, &engine.pepper, &request, engine.clock.now()).await?;
+    tx.commit().await?;
+    Ok(KnownSecrets::of_values(revealed.secrets.iter().map(|one| one.value.as_str())))
 }
 
 /// Where the agent begins.

@@ -155,6 +155,7 @@ async fn release_by_agent(engine: &Engine, key: SessionKey, release: &PendingRel
         model: None,
         agent_config: Map::default(),
         workspace: None,
+        environment: None,
         cpu_limit: None,
         memory_limit_mb: None,
         timeout_seconds: 0,

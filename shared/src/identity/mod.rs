@@ -5,6 +5,7 @@ pub mod auth;
 pub mod concurrent_calls;
 pub mod idempotency;
 pub mod rate_limits;
+pub mod secrets;
 pub mod services;
 pub mod tenants;
 pub mod users;

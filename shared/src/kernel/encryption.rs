@@ -22,6 +22,7 @@ const NONCE: usize = 12;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Purpose {
     Agent,
+    Secret,
     TrainingProvider,
     StreamPosition,
 }
@@ -30,6 +31,7 @@ impl Purpose {
     const fn purpose_label(self) -> &'static [u8] {
         match self {
             Self::Agent => b"secrets of agents\0",
+            Self::Secret => b"secrets of tenants\0",
             Self::TrainingProvider => b"keys of training providers\0",
             Self::StreamPosition => b"positions in event streams\0",
         }
@@ -124,6 +126,7 @@ mod tests {
         for (pepper, purpose, owner, sealed) in [
             (&pepper, Purpose::Agent, b"two", sealed.as_slice()),
             (&pepper, Purpose::TrainingProvider, b"one", &sealed),
+            (&pepper, Purpose::Secret, b"one", &sealed),
             (&Pepper(vec![8; 32]), Purpose::Agent, b"one", &sealed),
             (&pepper, Purpose::Agent, b"one", &sealed[..sealed.len() - 1]),
             (&pepper, Purpose::Agent, b"one", b"short"),

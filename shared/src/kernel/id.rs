@@ -52,6 +52,8 @@ id! {
     AuditId
     /// A dataset of samples from sessions.
     DatasetId
+    /// An environment that sessions work in.
+    EnvironmentId
     /// One entry of an event log.
     EventId
     /// An experiment that compares models on live sessions.
@@ -72,6 +74,8 @@ id! {
     RunnerEnrolmentId
     /// A runner: a machine on which the agents of a pool work.
     RunnerId
+    /// A secret of a tenant, an environment or a user.
+    SecretId
     /// A coding session.
     SessionId
     /// A tenant.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::{
-    agents::contract::workspace::Workspace,
+    agents::{contract::workspace::Workspace, environments::reference::EnvironmentChoice},
     kernel::{
         error::{Error, Result, ValidationErrors},
         id::SessionId,
@@ -49,6 +49,10 @@ pub struct SessionInput {
     pub agent_config: Option<Map<String, Value>>,
     /// The place where the agent works.
     pub workspace: Option<Workspace>,
+    /// The environment to work in: a name or an id, with `@` and a version for one that is not the newest. Empty for
+    /// none. Default: the default environment of the tenant, if it has one.
+    #[schema(max_length = 200)]
+    pub environment: Option<String>,
     /// The largest time in the states running and degraded, in seconds. Default: 3600.
     #[schema(minimum = 60, maximum = 86400)]
     pub max_duration_seconds: Option<i64>,
@@ -97,6 +101,8 @@ enum PriorityWord {
 pub struct SessionDraft {
     pub spec: SessionSpec,
     pub parent_id: Option<SessionId>,
+    /// The environment is looked up when the session is created.
+    pub environment: EnvironmentChoice,
     /// Start the session right after its creation.
     pub start: bool,
 }
@@ -106,10 +112,12 @@ impl SessionDraft {
     pub fn parse(input: SessionInput) -> Result<Self> {
         let mut refusals = ValidationErrors::default();
         let (parent_id, start) = (input.parent_id.clone(), input.start);
+        let environment = refusals.check("environment", EnvironmentChoice::parse(input.environment.as_deref()));
         let spec = parse_spec(&mut refusals, input);
         let parent_id = refusals.check("parent_id", parent_id.as_deref().map(fields::parse_parent).transpose());
         refusals.into_result()?;
-        let draft = spec.zip(parent_id).map(|(spec, parent_id)| Self { spec, parent_id, start });
+        let parsed = spec.zip(parent_id).zip(environment);
+        let draft = parsed.map(|((spec, parent_id), environment)| Self { spec, parent_id, environment, start });
         draft.ok_or_else(|| Error::internal("a draft without a refusal has all its fields"))
     }
 
@@ -149,6 +157,7 @@ fn parse_spec(refusals: &mut ValidationErrors, input: SessionInput) -> Option<Se
         model_identifier: model?,
         agent_config,
         workspace: input.workspace,
+        environment: None,
         max_duration_seconds: duration?,
         cpu_limit: cpu_limit?,
         memory_limit_mb: memory_limit?,

@@ -2,7 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::{agents::contract::workspace::Workspace, kernel::session_type::SessionType};
+use crate::{
+    agents::{
+        contract::workspace::Workspace,
+        environments::{SessionEnvironment, TaskEnvironment},
+        registry::requirements::add_required_skill,
+    },
+    kernel::session_type::SessionType,
+};
 
 /// The work that a session is to do, within all limits of [`super::draft`].
 #[derive(Clone, Debug, PartialEq)]
@@ -17,12 +24,26 @@ pub struct SessionSpec {
     /// Handed to the agent. The key `agent` names the agent.
     pub agent_config: Map<String, Value>,
     pub workspace: Option<Workspace>,
+    /// The version of the environment that it works in; `None` for none.
+    pub environment: Option<SessionEnvironment>,
     /// The limit of the time that the session may spend in running or degraded.
     pub max_duration_seconds: i32,
     pub cpu_limit: Option<f64>,
     pub memory_limit_mb: Option<i32>,
     pub tags: Vec<String>,
     pub metadata: Map<String, Value>,
+}
+
+impl SessionSpec {
+    /// Sets the environment. If the environment names a program and the session no agent, only agents with that program
+    /// among their skills may take it.
+    pub fn set_environment(&mut self, environment: Option<TaskEnvironment>) {
+        let program = environment.as_ref().and_then(TaskEnvironment::program);
+        if let (Some(program), false) = (program, self.agent_config.contains_key("agent")) {
+            add_required_skill(&mut self.agent_config, program);
+        }
+        self.environment = environment.map(|found| found.named);
+    }
 }
 
 /// How urgent a session is: 0 is the most urgent.

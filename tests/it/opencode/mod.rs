@@ -126,6 +126,7 @@ impl Bench {
             model: Some("stub/stub-1".to_owned()),
             agent_config: Map::new(),
             workspace: None,
+            environment: None,
             cpu_limit: None,
             memory_limit_mb: None,
             timeout_seconds: 3600,

@@ -97,6 +97,7 @@ pub(crate) fn blank() -> Assignment {
         model: None,
         agent_config: Map::new(),
         workspace: None,
+        environment: None,
         cpu_limit: None,
         memory_limit_mb: None,
         timeout_seconds: 3600,

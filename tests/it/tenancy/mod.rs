@@ -45,7 +45,7 @@ async fn another_process(world: &TestApp) -> TestApp {
 }
 
 /// Makes a person of the first tenant, and answers their id and them as a caller by a key of their own.
-async fn person(world: &TestApp, role: Role) -> (String, Caller) {
+pub(crate) async fn person(world: &TestApp, role: Role) -> (String, Caller) {
     let admin = world.caller(Role::Admin);
     let email = format!("{}@example.org", shared::kernel::id::UserId::new());
     let body = json!({"email": email, "full_name": "A Person", "role": role.name()});

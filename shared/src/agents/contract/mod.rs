@@ -1,6 +1,7 @@
 //! The contract with agents: one trait, implemented once per protocol. Every call may be repeated with the same
 //! arguments after a crash, and must then have the effect of one call.
 
+mod known_secrets;
 mod output;
 pub mod redaction;
 pub mod workspace;
@@ -12,7 +13,7 @@ use utoipa::ToSchema;
 
 pub use crate::agents::contract::output::{FileChange, FileContent, FileStatus, OutputFile, RunOutput};
 use crate::{
-    agents::{contract::workspace::Workspace, registry::AgentEndpoint},
+    agents::{contract::workspace::Workspace, environments::TaskEnvironment, registry::AgentEndpoint},
     kernel::{
         clock::Time,
         failure::{Category, Failure},
@@ -38,6 +39,8 @@ pub struct Assignment {
     pub model: Option<String>,
     pub agent_config: Map<String, Value>,
     pub workspace: Option<Workspace>,
+    /// The environment to work in; only loaded for a handover.
+    pub environment: Option<TaskEnvironment>,
     pub cpu_limit: Option<f64>,
     pub memory_limit_mb: Option<i32>,
     /// How many seconds the session may still run.

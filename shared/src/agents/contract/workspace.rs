@@ -55,9 +55,7 @@ impl Workspace {
     /// machine of the agent fetches them.
     pub fn check_place(&self, allowed: &AllowedDestinations) -> Result<()> {
         let Some(repository) = &self.repository else { return Ok(()) };
-        let checked =
-            split_url(repository).ok_or("names no host").and_then(|(host, port)| allowed.check_host(host, port));
-        checked.map_err(|why| Error::invalid_field("workspace.repository", why))
+        check_repository_place(repository, allowed).map_err(|why| Error::invalid_field("workspace.repository", why))
     }
 
     /// The key of the exclusive lock on a workspace: the SHA-256 of the place, in hexadecimal. Every spelling of a
@@ -73,6 +71,11 @@ impl Workspace {
         }
         hex::encode(hash.finalize())
     }
+}
+
+/// Rejects a repository at an address that users may not reach through us. Its host name is not resolved.
+pub(crate) fn check_repository_place(url: &str, allowed: &AllowedDestinations) -> Result<(), &'static str> {
+    split_url(url).ok_or("names no host").and_then(|(host, port)| allowed.check_host(host, port))
 }
 
 /// A path without redundant parts such as `//` and `/./`.
@@ -97,7 +100,7 @@ fn split_url(url: &str) -> Option<(&str, Option<u16>)> {
     Some((host, Some(port.unwrap_or(usual))))
 }
 
-fn check_repository(url: &str) -> Result<(), &'static str> {
+pub(crate) fn check_repository(url: &str) -> Result<(), &'static str> {
     const FORM: &str =
         "must be an https:// or ssh:// git URL, or user@host:path, without credentials, of at most 2048 characters";
     let plain = url
@@ -134,7 +137,7 @@ fn is_host(text: &str) -> bool {
 }
 
 /// The rules of git's check-ref-format that keep a name from being an option or a range.
-fn is_reference(text: &str) -> bool {
+pub(crate) fn is_reference(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 255
         && !text.starts_with(['-', '/', '.'])
@@ -172,7 +175,7 @@ fn is_reference(text: &str) -> bool {
         })
 }
 
-fn check_directory(path: &str, in_repository: bool) -> Result<(), &'static str> {
+pub(crate) fn check_directory(path: &str, in_repository: bool) -> Result<(), &'static str> {
     if path.is_empty() || path.chars().count() > 1024 || path.chars().any(char::is_control) {
         return Err("must have 1 to 1024 printable characters");
     }

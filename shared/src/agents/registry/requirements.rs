@@ -60,6 +60,16 @@ impl RoutingRequirements {
     }
 }
 
+/// Adds a skill to the requirements in a session's configuration, which are valid.
+pub fn add_required_skill(config: &mut Map<String, Value>, skill: &str) {
+    let skills = config.entry(SKILLS).or_insert_with(|| Value::Array(Vec::new()));
+    if let Value::Array(known) = skills
+        && !known.iter().any(|one| one == skill)
+    {
+        known.push(skill.into());
+    }
+}
+
 /// The text of a value; other types become an empty text, which is never valid.
 fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()

@@ -59,15 +59,17 @@ impl AuditEntry {
 }
 
 /// The kinds of objects that entries refer to.
-pub const OBJECT_KINDS: [&str; 14] = [
+pub const OBJECT_KINDS: [&str; 16] = [
     "agent",
     "agent_token",
     "api_key",
     "audit",
     "dataset",
+    "environment",
     "experiment",
     "runner",
     "runner_enrolment",
+    "secret",
     "session",
     "tenant",
     "user",

@@ -5,13 +5,17 @@ use crate::kernel::error::{Code, Error, Result};
 use super::{Caller, Role, Scope, scope::Area};
 
 /// The lowest role that may read or write in an area; `None` where nothing can be written. An operation may require
-/// more: in `agents`, a member registers agents, and a lead changes them; in `tenants`, everyone reads the own tenant,
+/// more: in `agents`, a member registers agents, and a lead changes them; in `secrets`, a member manages the own ones,
+/// and a lead those of the tenant; in `tenants`, everyone reads the own tenant,
 /// a lead changes some of its settings, and only an admin accesses other tenants.
 pub const fn minimum_role(area: Area, write: bool) -> Option<Role> {
     match (area, write) {
         (Area::Audit | Area::Usage, true) => None,
-        (Area::Sessions | Area::Agents, true) | (Area::ApiKeys, _) => Some(Role::Member),
-        (Area::Audit, false) | (Area::Models | Area::Tenants | Area::FineTuning | Area::Users, true) => {
+        (Area::Sessions | Area::Agents, true) | (Area::ApiKeys | Area::Secrets, _) | (Area::Environments, false) => {
+            Some(Role::Member)
+        }
+        (Area::Audit, false)
+        | (Area::Environments | Area::Models | Area::Tenants | Area::FineTuning | Area::Users, true) => {
             Some(Role::Lead)
         }
         (_, false) => Some(Role::Viewer),

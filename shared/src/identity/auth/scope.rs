@@ -10,7 +10,9 @@ pub enum Area {
     Agents,
     ApiKeys,
     Audit,
+    Environments,
     Models,
+    Secrets,
     Sessions,
     Tenants,
     FineTuning,
@@ -19,11 +21,13 @@ pub enum Area {
 }
 
 impl Area {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Agents,
         Self::ApiKeys,
         Self::Audit,
+        Self::Environments,
         Self::Models,
+        Self::Secrets,
         Self::Sessions,
         Self::Tenants,
         Self::FineTuning,
@@ -36,7 +40,9 @@ impl Area {
             Self::Agents => "agents",
             Self::ApiKeys => "api_keys",
             Self::Audit => "audit",
+            Self::Environments => "environments",
             Self::Models => "models",
+            Self::Secrets => "secrets",
             Self::Sessions => "sessions",
             Self::Tenants => "tenants",
             Self::FineTuning => "fine_tuning",
@@ -52,7 +58,9 @@ impl Area {
             "agents" | "marketplace" | "runners" => Some(Self::Agents),
             "api-keys" => Some(Self::ApiKeys),
             "audit" => Some(Self::Audit),
+            "environments" => Some(Self::Environments),
             "models" | "base-models" | "experiments" => Some(Self::Models),
+            "secrets" => Some(Self::Secrets),
             "sessions" | "a2a" => Some(Self::Sessions),
             "tenant" | "tenants" => Some(Self::Tenants),
             "fine-tuning" => Some(Self::FineTuning),

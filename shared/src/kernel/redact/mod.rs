@@ -1,6 +1,7 @@
 //! Redaction of secrets from stored and shown text: by their shape, by the names of fields, and by the words before a
-//! value. Secrets are found as a person or a program reads the text: without what a terminal does not show, and behind
-//! escapes and base64. The rest of the text stays as it is, byte for byte. ADR 23 describes the design.
+//! value, and by their values where these are known. Secrets are found as a person or a program reads the text: without
+//! what a terminal does not show, and behind escapes and base64. The rest of the text stays as it is, byte for byte.
+//! ADRs 23 and 30 describe the design.
 //!
 //! It applies to logs, the audit log and output of agents (events, questions, outcomes). It does not apply to diffs,
 //! files and artifacts, which must stay exact, nor to the input of people, which the agent must receive unchanged.
@@ -11,6 +12,7 @@ mod declared;
 mod encoded;
 mod fields;
 mod forms;
+mod known;
 mod mask;
 mod names;
 mod search;
@@ -25,6 +27,7 @@ use std::{borrow::Cow, ops::Range};
 pub(crate) use shapes::shape_samples;
 
 pub use fields::{mask_in_place, mask_secrets};
+pub use known::KnownSecrets;
 pub use mask::MASK;
 
 /// Receives the kind of each redacted secret.

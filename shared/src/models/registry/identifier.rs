@@ -1,5 +1,7 @@
 //! The identifier of the model that a session runs on: `provider/model`, or a reference into the registry.
 
+use crate::kernel::validation::parse_provider_model;
+
 use super::{
     Name, Reference,
     name::{EXPERIMENT, REGISTRY},
@@ -12,17 +14,5 @@ pub fn model_identifier(text: String) -> Result<String, String> {
     if let Some(name) = text.strip_prefix(EXPERIMENT) {
         return name.parse::<Name>().map(|_| text);
     }
-    let part = |text: &str, also: &[u8]| {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b) || also.contains(&b))
-    };
-    // Fine-tuned models and tagged ones have colons in their names.
-    let good = text.len() <= 200
-        && text
-            .split_once('/')
-            .is_some_and(|(provider, model)| part(provider, b"") && model.split('/').all(|one| part(one, b":")));
-    if good {
-        Ok(text)
-    } else {
-        Err("must be provider/model, each part of A-Z a-z 0-9 _ . - and, in the model, of colons".to_owned())
-    }
+    parse_provider_model(text)
 }

@@ -1,7 +1,8 @@
 //! The names of the advisory locks that transactions take.
 //!
 //! A transaction that takes several takes them in this order, or two transactions could wait for each other: an agent's
-//! turns, an agent's offers, a tenant's slots, keys or agents or a session tree, a pool of runners, then rows.
+//! turns, an agent's offers, a tenant's slots, keys, agents, environments or secrets or a session tree, a pool of runners,
+//! then rows.
 
 use crate::kernel::id::{AgentId, SessionId, TenantId};
 
@@ -28,6 +29,16 @@ pub(crate) fn tenant_keys(id: TenantId) -> String {
 /// The number of a tenant's agents.
 pub(crate) fn tenant_agents(id: TenantId) -> String {
     format!("agents:{id}")
+}
+
+/// The number of a tenant's environments, and which of them is the default.
+pub(crate) fn tenant_environments(id: TenantId) -> String {
+    format!("environments:{id}")
+}
+
+/// The number of a tenant's secrets.
+pub(crate) fn tenant_secrets(id: TenantId) -> String {
+    format!("secrets:{id}")
 }
 
 /// Deletions within one tree of sessions.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    agents::environments::{reference::EnvironmentChoice, service::resolve_choice},
     events::log::EventType,
     identity::{audit, auth::Caller, tenants},
     kernel::{
@@ -29,7 +30,7 @@ pub async fn create(sessions: &SessionServices, caller: &Caller, draft: SessionD
 }
 
 /// As [`create`], with the files and the summary of an earlier session at its last checkpoint, which does not change.
-/// Its workspace, and where the draft names none its agent and model, are those of the earlier session.
+/// Its workspace and environment, and where the draft names none its agent and model, are those of the earlier session.
 pub async fn create_continuation(
     sessions: &SessionServices,
     caller: &Caller,
@@ -38,6 +39,10 @@ pub async fn create_continuation(
 ) -> Result<FoundSession> {
     let spec = &mut draft.spec;
     spec.workspace.clone_from(&earlier.spec.workspace);
+    draft.environment = match &earlier.spec.environment {
+        Some(named) => EnvironmentChoice::Pinned(named.clone()),
+        None => EnvironmentChoice::None,
+    };
     spec.model_identifier = spec.model_identifier.take().or_else(|| earlier.spec.model_identifier.clone());
     if let (false, Some(agent)) = (spec.agent_config.contains_key("agent"), earlier.spec.agent_config.get("agent")) {
         spec.agent_config.insert("agent".to_owned(), agent.clone());
@@ -48,7 +53,7 @@ pub async fn create_continuation(
 async fn create_from(
     sessions: &SessionServices,
     caller: &Caller,
-    draft: SessionDraft,
+    mut draft: SessionDraft,
     earlier: Option<&Session>,
 ) -> Result<FoundSession> {
     if let Some(workspace) = &draft.spec.workspace {
@@ -63,6 +68,7 @@ async fn create_from(
     let now = sessions.clock.now();
     let agent = draft.agent_name().unwrap_or(store::ANY_AGENT).to_owned();
     check_model(&mut tx, caller, &draft).await?;
+    draft.spec.set_environment(resolve_choice(&mut tx, caller.tenant_id, &draft.environment).await?);
     let lineage = add_to_tree(&mut tx, caller, draft.parent_id).await?;
     let mut session = Session::new(caller.tenant_id, draft.spec, lineage, caller.actor(), now);
     if let Some(earlier) = earlier {

@@ -31,7 +31,7 @@ pub(super) type Field<'a> = (&'static str, Value<'a>);
 /// All columns that make a [`Session`].
 pub(super) const COLUMNS: &str =
     "s.tenant_id, s.id, s.title, s.description, s.session_type, s.priority, s.initial_prompt,
-    s.model_identifier, s.resolved_model, s.agent_config, s.workspace, s.max_duration_seconds, s.cpu_limit, s.memory_limit_mb, s.tags,
+    s.model_identifier, s.resolved_model, s.agent_config, s.workspace, s.environment, s.max_duration_seconds, s.cpu_limit, s.memory_limit_mb, s.tags,
     s.metadata, s.parent_id, s.root_id, s.depth, s.child_count, s.forked_from, s.status, s.status_changed_at,
     s.pause_reason, s.pause_question, s.resume_at, s.suspended, s.outcome, s.retry_count, s.intent, s.agent_id, s.lost_agent_id,
     s.handover, s.offered_until, s.offered_handover, s.run,
@@ -91,6 +91,7 @@ fn read_spec(row: &Row) -> Result<SessionSpec> {
         model_identifier: row.try_get("model_identifier")?,
         agent_config: read_json(row, "agent_config")?,
         workspace: read_optional_json(row, "workspace")?,
+        environment: read_optional_json(row, "environment")?,
         max_duration_seconds: row.try_get("max_duration_seconds")?,
         cpu_limit: row.try_get("cpu_limit")?,
         memory_limit_mb: row.try_get("memory_limit_mb")?,
@@ -188,6 +189,7 @@ pub(super) fn fixed_fields(s: &Session) -> Vec<Field<'_>> {
             "workspace_key",
             Box::new(s.spec.workspace.as_ref().map(crate::agents::contract::workspace::Workspace::lock_key)),
         ),
+        ("environment", optional_json(s.spec.environment.as_ref())),
         ("cpu_limit", Box::new(s.spec.cpu_limit)),
         ("memory_limit_mb", Box::new(s.spec.memory_limit_mb)),
         ("parent_id", Box::new(s.lineage.parent_id)),

@@ -1,6 +1,6 @@
 with page as materialized (
             select s.tenant_id, s.id, s.title, s.description, s.session_type, s.priority, s.initial_prompt,
-    s.model_identifier, s.resolved_model, s.agent_config, s.workspace, s.max_duration_seconds, s.cpu_limit, s.memory_limit_mb, s.tags,
+    s.model_identifier, s.resolved_model, s.agent_config, s.workspace, s.environment, s.max_duration_seconds, s.cpu_limit, s.memory_limit_mb, s.tags,
     s.metadata, s.parent_id, s.root_id, s.depth, s.child_count, s.forked_from, s.status, s.status_changed_at,
     s.pause_reason, s.pause_question, s.resume_at, s.suspended, s.outcome, s.retry_count, s.intent, s.agent_id, s.lost_agent_id,
     s.handover, s.offered_until, s.offered_handover, s.run,
@@ -21,7 +21,7 @@ with page as materialized (
             from tenants t where t.id = $2
         )
         select s.tenant_id, s.id, s.title, s.description, s.session_type, s.priority, s.initial_prompt,
-    s.model_identifier, s.resolved_model, s.agent_config, s.workspace, s.max_duration_seconds, s.cpu_limit, s.memory_limit_mb, s.tags,
+    s.model_identifier, s.resolved_model, s.agent_config, s.workspace, s.environment, s.max_duration_seconds, s.cpu_limit, s.memory_limit_mb, s.tags,
     s.metadata, s.parent_id, s.root_id, s.depth, s.child_count, s.forked_from, s.status, s.status_changed_at,
     s.pause_reason, s.pause_question, s.resume_at, s.suspended, s.outcome, s.retry_count, s.intent, s.agent_id, s.lost_agent_id,
     s.handover, s.offered_until, s.offered_handover, s.run,

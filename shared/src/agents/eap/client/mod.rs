@@ -108,6 +108,9 @@ impl Eap {
         let task_id = task_id(session_id, assignment.run);
         let mut input_data = assignment.agent_config.clone();
         input_data.remove("agent");
+        if let Some(environment) = &assignment.environment {
+            environment.add_defaults(&mut input_data);
+        }
         Ok(Task {
             task_id,
             session_id,
@@ -116,6 +119,7 @@ impl Eap {
                 title: assignment.title.clone(),
                 prompt: assignment.prompt.clone(),
                 workspace: assignment.workspace.clone(),
+                environment: assignment.environment.clone(),
                 parent_summary: self.tasks.parent_summary(tenant_id, session_id).await.map_err(internal_failure)?,
                 continuation: self.find_continuation(assignment).await?,
             },

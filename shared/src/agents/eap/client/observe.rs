@@ -113,8 +113,8 @@ fn run_result(kept: &StoredResult) -> Finish {
         ResultStatus::Failed => {
             let said = kept.error_message.as_deref().filter(|text| !text.is_empty());
             Finish::Failed(Failure::new(
-                Category::Agent,
-                AGENT_FAILED,
+                kept.error_category.map_or(Category::Agent, Category::from),
+                kept.error_code.as_deref().unwrap_or(AGENT_FAILED),
                 said.unwrap_or("The agent says that it failed."),
             ))
         }

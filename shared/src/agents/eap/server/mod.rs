@@ -3,8 +3,8 @@
 //! `docs/external-agent-protocol.md` is the guide for authors of agents.
 //!
 //! [`registration`], [`report`] and [`result`] parse what agents send (pure); [`service`] holds the use cases of
-//! agents, and [`artifacts`] those of the files that they produce; [`tasks`] is the side of the runtime, which creates
-//! and reads tasks; [`sign`] signs pushes.
+//! agents, [`artifacts`] those of the files that they produce, and [`secrets`] that of the secrets that they receive;
+//! [`tasks`] is the side of the runtime, which creates and reads tasks; [`sign`] signs pushes.
 
 pub mod artifacts;
 mod calls;
@@ -12,8 +12,10 @@ pub mod claims;
 pub mod phase;
 pub mod registration;
 pub mod report;
+pub mod reported_failure;
 pub mod result;
 pub mod run_progress;
+pub mod secrets;
 pub mod service;
 pub mod sign;
 pub mod store;

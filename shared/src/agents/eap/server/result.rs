@@ -17,6 +17,7 @@ use crate::kernel::{
 use super::{
     MAX_ARTIFACTS, PATCH_PATH,
     report::{check_json, check_text, parse_cost, parse_milliseconds, parse_money, parse_tokens},
+    reported_failure::{ReportedCategory, is_error_code},
 };
 
 /// The result of a task.
@@ -42,6 +43,13 @@ pub struct NewResult {
     #[serde(default)]
     #[schema(max_length = 10_000)]
     pub error_message: Option<String>,
+    /// The code of the failure, such as `SETUP_FAILED`. Default: `AGENT_FAILED`.
+    #[serde(default)]
+    #[schema(pattern = "^[A-Z][A-Z0-9_]{2,63}$")]
+    pub error_code: Option<String>,
+    /// The category of the failure. Default: `agent`.
+    #[serde(default)]
+    pub error_category: Option<ReportedCategory>,
     /// The duration of the task in milliseconds. A fraction is rounded. Default: 0.
     #[serde(default, deserialize_with = "parse_milliseconds")]
     #[schema(minimum = 0)]
@@ -130,6 +138,10 @@ pub struct StoredResult {
     pub status: ResultStatus,
     pub output_data: Option<Map<String, Value>>,
     pub error_message: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_category: Option<ReportedCategory>,
     pub execution_time_ms: i64,
     pub artifacts: Vec<StoredArtifact>,
 }
@@ -154,6 +166,9 @@ impl TaskOutcome {
             refused.add("execution_time_ms", "must not be negative");
         }
         refused.check("error_message", new.error_message.as_deref().map_or(Ok(()), check_text));
+        if new.error_code.as_deref().is_some_and(|code| !is_error_code(code)) {
+            refused.add("error_code", "must have 3 to 64 of the characters A-Z 0-9 _, the first a letter");
+        }
         let output = new.output_data.map(Value::Object);
         refused.check("output_data", output.as_ref().map_or(Ok(()), check_json));
         let (artifacts, stored) = parse_artifacts(&mut refused, new.artifacts).into_iter().unzip();
@@ -165,6 +180,8 @@ impl TaskOutcome {
             status: new.status,
             output_data,
             error_message: new.error_message,
+            error_code: new.error_code,
+            error_category: new.error_category,
             execution_time_ms: new.execution_time_ms,
             artifacts: stored,
         };

@@ -5,7 +5,10 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::{
-    agents::contract::{UserMessage, workspace::Workspace},
+    agents::{
+        contract::{UserMessage, workspace::Workspace},
+        environments::TaskEnvironment,
+    },
     kernel::{
         clock::Time,
         id::{ExternalTaskId, SessionId},
@@ -43,6 +46,9 @@ pub struct TaskContext {
     /// The place where the agent works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<Workspace>,
+    /// The environment to work in, at the version of the session. It names secrets without their values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<TaskEnvironment>,
     /// A summary of the result of the parent session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_summary: Option<String>,

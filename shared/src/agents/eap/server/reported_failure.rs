@@ -1,0 +1,63 @@
+//! How an agent describes its own failure, besides the message: a code and a category.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::kernel::failure::Category;
+
+/// The category of a failure that an agent reports.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportedCategory {
+    /// The agent itself failed.
+    Agent,
+    /// The input is invalid: the prompt, the workspace or the environment.
+    User,
+    /// A credential of the agent or its provider is missing or refused.
+    Auth,
+    /// A policy forbids it.
+    Policy,
+    /// A spend or token limit was reached.
+    Budget,
+    /// The model provider limits the rate.
+    RateLimit,
+    /// A time limit was exceeded.
+    Timeout,
+}
+
+impl From<ReportedCategory> for Category {
+    fn from(reported: ReportedCategory) -> Self {
+        match reported {
+            ReportedCategory::Agent => Self::Agent,
+            ReportedCategory::User => Self::User,
+            ReportedCategory::Auth => Self::Auth,
+            ReportedCategory::Policy => Self::Policy,
+            ReportedCategory::Budget => Self::Budget,
+            ReportedCategory::RateLimit => Self::RateLimit,
+            ReportedCategory::Timeout => Self::Timeout,
+        }
+    }
+}
+
+/// Whether a text may be the code of a failure.
+pub(super) fn is_error_code(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    (3..=64).contains(&text.len())
+        && text.bytes().all(fits)
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_in_upper_case_and_begins_with_a_letter() {
+        for good in ["ABC", "SETUP_FAILED", "E42", &"X".repeat(64)] {
+            assert!(is_error_code(good), "{good}");
+        }
+        for wrong in ["", "AB", "setup_failed", "_AB", "4XX", "A B", "Ä42", &"X".repeat(65)] {
+            assert!(!is_error_code(wrong), "{wrong}");
+        }
+    }
+}
