@@ -43,7 +43,9 @@ async fn print_everywhere(member: &Caller, agent: &EapAgent, id: &str, task: &Va
     let paused = member.reaches(id, &["paused"]).await;
     let answer = json!({"answer": {"question_id": "q", "text": "No."}});
     member.post(&format!("/sessions/{id}/messages"), answer).await.expect(202);
-    member.reaches(id, &["running"]).await;
+    // The work continues once the agent receives the answer.
+    let renewal = json!({"lease_token": 1, "seq": 3});
+    harness::until(async || agent.progress(task, renewal.clone()).await.expect(200)["messages"].is_array()).await;
     let failed = json!({
         "task_id": task["task_id"], "lease_token": 1, "status": "failed", "error_message": format!("{VALUE} is wrong"),
         "execution_time_ms": 1,
