@@ -5,7 +5,7 @@ use shared::identity::auth::Role;
 
 /// The permissions below a path: the lowest role that reads, the lowest that changes, and how an id below it that
 /// is unknown, or another tenant's, is refused. The longest path that fits counts.
-const ACCESS: [(&str, Role, Role, &str); 22] = [
+const ACCESS: [(&str, Role, Role, &str); 24] = [
     ("/api/v1/agents/route", Role::Member, Role::Member, ""),
     ("/api/v1/agents", Role::Viewer, Role::Member, ""),
     ("/api/v1/agents/{id}", Role::Viewer, Role::Lead, "AGENT_NOT_FOUND"),

@@ -128,5 +128,6 @@ pub(super) fn scripted_program() -> Result<AgentProgram> {
         read_only: vec![own],
         protocol: ModelProtocol::OpenaiChat,
         mode: None,
+        configures_tools: false,
     })
 }

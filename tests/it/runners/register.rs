@@ -75,7 +75,8 @@ async fn the_capacity_of_a_pool_is_bounded_and_cannot_be_set_by_hand() {
         body["slots"] = json!(50);
         world.enrol(&world.tenant, "farm", body).await;
     }
-    let agent = &items(&world.caller(Role::Member).get("/api/v1/agents?kind=eap").await.expect(200))[0];
+    let listed = world.caller(Role::Member).get("/api/v1/agents?kind=eap").await.expect(200);
+    let agent = &items(&listed)[0];
     assert_eq!(agent["capacity"], 50);
     let path = format!("/api/v1/agents/{}", agent["id"].as_str().unwrap());
     let lead = world.caller(Role::Lead);

@@ -157,7 +157,7 @@ pub(crate) async fn reveal_secrets(
     let kind = match created_by.kind {
         ActorKind::User => "user",
         ActorKind::Key => "key",
-        ActorKind::Agent | ActorKind::System => "none",
+        ActorKind::Agent | ActorKind::Runner | ActorKind::System => "none",
     };
     let user = store::find_creator(tx, tenant_id, (kind, &created_by.id), now).await?;
     let candidates = store::find_candidates(tx, tenant_id, environment_id, user, names).await?;
