@@ -4,7 +4,7 @@ test("an environment is created, changed, used by a session, and deleted", async
   const name = `env-${Date.now()}`;
   await open("/environments/new/");
   await page.getByLabel("Name", { exact: true }).fill(name);
-  await page.getByLabel("Script").fill("echo ready\n");
+  await page.getByLabel("Script", { exact: true }).fill("echo ready\n");
   await page.getByLabel("The agent reaches").selectOption("allowlist");
   await page.getByLabel("Listed domains").fill("example.com\nnot a domain");
   await page.getByLabel("Run commands").selectOption("ask");
@@ -17,7 +17,7 @@ test("an environment is created, changed, used by a session, and deleted", async
   await expect(page.getByRole("region", { name: "Set-up script" })).toHaveText("echo ready\n");
 
   await page.getByRole("link", { name: "Edit" }).click();
-  await page.getByLabel("Rules").fill("Be brief.");
+  await page.getByLabel("Rules", { exact: true }).fill("Be brief.");
   await page.getByRole("button", { name: "Save" }).click();
   const versions = page.getByRole("region", { name: "Versions" }).getByRole("listitem");
   await expect(versions).toHaveCount(2);
@@ -56,10 +56,10 @@ test("a change that is based on an older version is refused", async ({ page, ope
   const name = `twice-${Date.now()}`;
   const { id } = await api.call("POST", "/environments", { name });
   await open(`/environments/edit/?id=${id}`);
-  await page.getByLabel("Rules").fill("Mine.");
+  await page.getByLabel("Rules", { exact: true }).fill("Mine.");
   await api.call("PATCH", `/environments/${id}`, { rules: "Theirs." });
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "VERSION_MISMATCH" })).toBeVisible();
-  await expect(page.getByLabel("Rules")).toHaveValue("Mine.");
+  await expect(page.getByLabel("Rules", { exact: true })).toHaveValue("Mine.");
   expect((await api.call("GET", `/environments/${id}`)).rules).toBe("Theirs.");
 });

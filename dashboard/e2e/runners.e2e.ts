@@ -4,10 +4,11 @@ test("a runner is enrolled with a command, drained, resumed and removed", async 
   const pool = `pool-${Date.now()}`;
   await open("/runners/");
   await page.getByRole("button", { name: "Enrol a runner" }).click();
-  await page.getByLabel("Pool").fill(pool);
-  await page.getByRole("button", { name: "Create the command" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Pool", { exact: true }).fill(pool);
+  await dialog.getByRole("button", { name: "Create the command" }).click();
   const command = (await page.getByRole("region", { name: "Command" }).textContent()) ?? "";
-  const token = command.match(/iocr_\w+/)?.[0] ?? "";
+  const token = command.match(/IOC_RUNNER_TOKEN=(\S+)/)?.[1] ?? "";
   await page.getByRole("button", { name: "Copy the command" }).click();
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(command);
 

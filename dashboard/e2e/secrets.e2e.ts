@@ -5,11 +5,12 @@ test("a secret is stored once, listed without its value, replaced and deleted", 
   const value = `value-${Date.now()}`;
   await open("/secrets/");
   await page.getByRole("button", { name: "New secret" }).click();
-  await page.getByLabel("Name").fill(name);
-  await page.getByLabel("Scope").selectOption("tenant");
-  await page.getByLabel("Kind").selectOption("git");
-  await page.getByLabel("Host").fill("git.example.com");
-  await page.getByLabel("Value").fill(value);
+  const field = (label: string) => page.getByRole("dialog").getByLabel(label, { exact: true });
+  await field("Name").fill(name);
+  await field("Scope").selectOption("tenant");
+  await field("Kind").selectOption("git");
+  await field("Host").fill("git.example.com");
+  await field("Value").fill(value);
   await page.getByRole("button", { name: "Store" }).click();
   const row = page.getByRole("row", { name: new RegExp(name) });
   await expect(row).toContainText("git.example.com");
@@ -17,9 +18,9 @@ test("a secret is stored once, listed without its value, replaced and deleted", 
   expect(JSON.stringify(await api.call("GET", "/secrets"))).not.toContain(value);
 
   await row.getByRole("button", { name: /^Replace/ }).click();
-  await expect(page.getByLabel("Value")).toHaveValue("");
-  await page.getByLabel("Seen by").selectOption("both");
-  await page.getByLabel("Value").fill(`${value}-2`);
+  await expect(field("Value")).toHaveValue("");
+  await field("Seen by").selectOption("both");
+  await field("Value").fill(`${value}-2`);
   await page.getByRole("dialog").getByRole("button", { name: "Replace" }).click();
   await expect(row).toContainText("The set-up script and the agent");
 

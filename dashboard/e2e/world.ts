@@ -172,20 +172,24 @@ export class PlayedAgent {
 
 /** Registers a runner with a token, as the runner's program does. Returns its id. */
 export async function registerRunner(api: Api, token: string, name: string): Promise<string> {
-  const machine = new Api(api.url, token, api.tenant);
-  const { runner_id } = await machine.call("POST", "/runners/register", {
-    name,
-    version: "0.2.0",
-    os: "linux",
-    arch: "x86_64",
-    labels: { zone: "eu-1" },
-    slots: 2,
-    isolation: "process",
-    isolation_reason: "The kernel refuses user namespaces.",
-    programs: [{ program: "claude-code", version: "2.1" }],
-    protocol_version: "1.1",
+  const response = await fetch(`${api.url}/api/v1/runners/register`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+    body: JSON.stringify({
+      name,
+      version: "0.2.0",
+      os: "linux",
+      arch: "x86_64",
+      labels: { zone: "eu-1" },
+      slots: 2,
+      isolation: "process",
+      isolation_reason: "The kernel refuses user namespaces.",
+      programs: [{ program: "claude-code", version: "2.1" }],
+      protocol_version: "1.1",
+    }),
   });
-  return runner_id;
+  if (!response.ok) throw new Error(`The runner cannot register: ${response.status} ${await response.text()}`);
+  return (await response.json()).runner_id;
 }
 
 /** A prompt with steps for the scripted model. */

@@ -22,6 +22,7 @@ type Environments = paths["/api/v1/environments"];
 export type Runner = ItemOf<ResponseOf<Runners["get"]>>;
 export type RunnerState = Runner["state"];
 export type RunnerIsolation = Runner["isolation"];
+export type RunnerProgram = Runner["programs"][number];
 
 /** A runner with the tasks of this tenant that it works on. */
 export type RunnerDetails = ResponseOf<paths["/api/v1/runners/{id}"]["get"]>;
@@ -43,7 +44,8 @@ export type McpServer = NonNullable<EnvironmentSpec["mcp_servers"]>[number];
 export type NetworkMode = NonNullable<NonNullable<EnvironmentSpec["network"]>["agent"]>;
 export type MinimumIsolation = NonNullable<EnvironmentSpec["minimum_isolation"]>;
 export type AgentSettings = NonNullable<EnvironmentSpec["agent"]>;
-export type ToolPermission = NonNullable<NonNullable<AgentSettings["permissions"]>[string]>;
+type ToolPermissions = NonNullable<AgentSettings["permissions"]>;
+export type ToolPermission = NonNullable<ToolPermissions[keyof ToolPermissions]>;
 
 /** A secret without its value, which no response contains. */
 export type Secret = ItemOf<ResponseOf<paths["/api/v1/secrets"]["get"]>>;

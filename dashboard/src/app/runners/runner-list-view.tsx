@@ -3,7 +3,7 @@
 import { Plus, X } from "lucide-react";
 import Link from "next/link";
 import type { ReactNode } from "react";
-import type { Runner } from "@/api/fleet-types";
+import type { Runner, RunnerProgram } from "@/api/fleet-types";
 import { ActionButton } from "@/components/action-button";
 import { EmptyState } from "@/components/content-states";
 import { DataTable, HeaderCell, TableCell, TableRow } from "@/components/data-table";
@@ -57,14 +57,8 @@ function RunnerRow({ runner, actions, onPool }: RunnerRowProps) {
         <RunnerSlots runner={runner} />
       </TableCell>
       <TableCell className="text-xs">
-        {runner.programs.map(({ program, agent_id, version }) => (
-          <Link
-            key={program}
-            href={`/agents/detail/?id=${agent_id}`}
-            className="block whitespace-nowrap hover:underline"
-          >
-            {program} {version && <span className="text-muted">{version}</span>}
-          </Link>
+        {runner.programs.map((offered) => (
+          <ProgramName key={offered.program} offered={offered} />
         ))}
       </TableCell>
       <TableCell>
@@ -78,6 +72,22 @@ function RunnerRow({ runner, actions, onPool }: RunnerRowProps) {
       </TableCell>
       {actions && <TableCell className="text-right whitespace-nowrap">{actions}</TableCell>}
     </TableRow>
+  );
+}
+
+/** A program, as a link to the agent that stands for it in the pool. Without one, the agent was removed. */
+function ProgramName({ offered: { program, version, agent_id } }: { offered: RunnerProgram }) {
+  return (
+    <span className="block whitespace-nowrap">
+      {agent_id ? (
+        <Link href={`/agents/detail/?id=${agent_id}`} className="hover:underline">
+          {program}
+        </Link>
+      ) : (
+        program
+      )}{" "}
+      {version && <span className="text-muted">{version}</span>}
+    </span>
   );
 }
 

@@ -141,7 +141,7 @@ export function draftOf(name: string, isDefault: boolean, spec: EnvironmentSpec)
     program: agent?.program ?? "",
     model: agent?.model ?? "",
     mode: agent?.mode ?? "",
-    permissions: agent?.permissions ?? {},
+    permissions: (agent?.permissions ?? {}) as Record<string, ToolPermission>,
   };
 }
 

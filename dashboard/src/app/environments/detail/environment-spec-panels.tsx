@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import type { EnvironmentSpec, McpServer } from "@/api/fleet-types";
+import type { EnvironmentSpec, McpServer, ToolPermission } from "@/api/fleet-types";
 import { formatDuration } from "@/components/format";
 import { FactList, LabelChip, SectionPanel } from "@/components/page-layout";
 import { ISOLATION_TITLES, NETWORK_TITLES } from "@/modules/environment/titles";
@@ -102,8 +102,9 @@ function NetworkPanel({ network }: EnvironmentSpec) {
 }
 
 function AgentPanel({ agent, rules }: EnvironmentSpec) {
+  const known = (agent?.permissions ?? {}) as Partial<Record<string, ToolPermission>>;
   const permissions = TOOL_KINDS.flatMap(({ kind, title }): [string, ReactNode][] => {
-    const permission = agent?.permissions?.[kind];
+    const permission = known[kind];
     return permission ? [[title, PERMISSION_TITLES[permission]]] : [];
   });
   return (

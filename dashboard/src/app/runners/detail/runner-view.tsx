@@ -20,7 +20,7 @@ function RunnerTaskRow({ task }: { task: RunnerTask }) {
           {task.session_title ?? "A session without a title"}
         </Link>
       </TableCell>
-      <TableCell>{task.program}</TableCell>
+      <TableCell>{task.program ?? "–"}</TableCell>
       <TableCell>{task.phase ? phaseTitle(task.phase) : <span className="text-muted">not reported</span>}</TableCell>
       <TableCell className="text-xs whitespace-nowrap text-muted">
         {task.leased_at ? <RelativeTime at={task.leased_at} /> : "–"}
@@ -128,13 +128,14 @@ export function RunnerView({ runner, actions }: RunnerViewProps) {
             <FactList
               items={runner.programs.map(({ program, version, agent_id }) => [
                 program,
-                <Link
-                  key={program}
-                  href={`/agents/detail/?id=${agent_id}`}
-                  className="figure text-xs underline underline-offset-2"
-                >
-                  {version ?? "its agent"}
-                </Link>,
+                <span key={program} className="flex justify-end gap-2">
+                  <span className="figure text-xs">{version}</span>
+                  {agent_id && (
+                    <Link href={`/agents/detail/?id=${agent_id}`} className="underline underline-offset-2">
+                      agent
+                    </Link>
+                  )}
+                </span>,
               ])}
             />
           </SectionPanel>
