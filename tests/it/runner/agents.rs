@@ -126,6 +126,25 @@ async fn codex_waits_for_the_answer_to_what_it_asks() {
     answer_what_the_agent_asks("codex").await;
 }
 
+/// By itself it reads without asking.
+#[tokio::test]
+async fn claude_asks_before_it_reads_where_a_rule_says_so() {
+    let policy = PermissionPolicy::allow_all().with_rule(ToolKind::Read, PermissionRule::Ask);
+    let fixture = AgentFixture::new("claude", policy).await;
+    let file = fixture.write("notes.txt", "the word is xylophone\n");
+    let mut agent = fixture.start().await;
+    agent.create_session().await;
+    let read = json!({"tool": "Read", "args": {"file_path": file}});
+    let turn = agent.start_turn(&script(&[read, json!({"text": "all is done"})]));
+    let request = agent.wait_for_permission_request().await;
+    assert_eq!(request.tool_call.kind, Some(ToolKind::Read), "{request:#?}");
+    agent.connection.answer_permission(request.id, &PermissionAnswer::Refuse).await.unwrap();
+    agent.wait_for_end_of(turn).await.unwrap();
+    let has_read = |request: &local::scripted_model::Request| request.body.to_string().contains("xylophone");
+    assert!(!fixture.model.requests().iter().any(has_read), "it has read what was refused");
+    agent.stop().await;
+}
+
 #[tokio::test]
 async fn opencode_ends_its_turn_when_it_is_cancelled_in_a_command() {
     cancel_a_running_command("opencode").await;

@@ -123,6 +123,13 @@ impl AgentFixture {
         processes_in(self.work.path()).iter().any(|(_, command)| command == name)
     }
 
+    /// Writes a file for the agent, and returns its path.
+    pub(crate) fn write(&self, file: &str, content: &str) -> PathBuf {
+        let path = self.work.path().join(file);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
     /// The content of a file that the agent may have written.
     pub(crate) fn read(&self, file: &str) -> Option<String> {
         fs::read_to_string(self.work.path().join(file)).ok()
