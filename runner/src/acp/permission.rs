@@ -95,8 +95,8 @@ pub enum PermissionRule {
 /// The rules of a session, such as `{"edit": "allow", "execute": "ask", "default": "deny"}`.
 ///
 /// `delete` and `move` follow `edit` where they have no rule, and `search` follows `read`. What then has no rule
-/// follows `default`, and is allowed without one. A request whose kind is unknown could be of any kind, so the strictest
-/// rule holds.
+/// follows `default`, and is allowed without one. A request whose kind is unknown could be of any kind, so the
+/// strictest rule holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PermissionPolicy {
     rules: BTreeMap<ToolKind, PermissionRule>,

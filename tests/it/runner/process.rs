@@ -40,7 +40,8 @@ impl RunnerFixture {
         Self::start(program, &[]).await
     }
 
-    /// A runner that offers the agent of the tests of the protocol (`runner/tests/parts/acp/agent.py`), which behaves so.
+    /// A runner that offers the agent of the tests of the protocol (`runner/tests/parts/acp/agent.py`), which behaves
+    /// so.
     pub(crate) async fn with_behaviour(behaviour: &str) -> Self {
         let folder = root().unwrap().join("runner/tests/parts/acp");
         let command = json!(["python3", folder.join("agent.py"), behaviour]);

@@ -2,9 +2,9 @@
 //! chat completions and responses, and Anthropic's messages.
 //!
 //! Somewhere in a prompt stands `@@STUB [step, step, ...] @@`; each turn of the model after that prompt plays the next
-//! step. The forms of a step are those of [`Step`]. The tools `write` and `bash`, and tools of MCP servers, are called by
-//! the names that the agent has for them, so that a script does the same with every agent. A prompt without a script gets
-//! a small real change to its repository, so that the way of a session can be seen without a key.
+//! step. The forms of a step are those of [`Step`]. The tools `write` and `bash`, and tools of MCP servers, are called
+//! by the names that the agent has for them, so that a script does the same with every agent. A prompt without a script
+//! gets a small real change to its repository, so that the way of a session can be seen without a key.
 
 mod answer;
 mod chat;

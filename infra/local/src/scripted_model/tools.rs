@@ -1,5 +1,5 @@
-//! The tools `write` and `bash` of a script, by the names and arguments of the agent that asks, and tools of MCP servers
-//! by the names that the agent has for them. So one script does the same with every agent.
+//! The tools `write` and `bash` of a script, by the names and arguments of the agent that asks, and tools of MCP
+//! servers by the names that the agent has for them. So one script does the same with every agent.
 
 use serde_json::{Value, json};
 
