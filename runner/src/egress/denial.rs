@@ -48,7 +48,7 @@ impl fmt::Display for DeniedConnection {
         let destination = Destination { host: self.host.clone(), port: self.port };
         let reason = match self.reason {
             DenialReason::Policy => {
-                "is not in the network of this session; whoever starts the session can name it in agent_config.network"
+                "is not in the network of this session; the person who starts one can name it in agent_config.network"
             }
             DenialReason::Address => {
                 "has no address on the public internet; the owner of the runner can permit it by --egress-address"
