@@ -10,7 +10,7 @@ use std::{
     time::SystemTime,
 };
 
-use harness::{Caller, TestApp, child_process::root, proxy::Proxy, until};
+use harness::{Caller, TestApp, child_process::root, found, proxy::Proxy, until};
 use local::scripted_model::{ScriptedModel, serve};
 use nix::{
     sys::signal::{Signal, kill},
@@ -24,9 +24,6 @@ use tokio::{
     process::{Child, Command},
     task::JoinSet,
 };
-
-/// The name of the agent that the runner offers.
-pub(super) const AGENT: &str = "MACHINE-CLAUDE";
 
 /// Runs `ioc-runner` with these arguments after it has mounted a small file system over the data folder, which nobody
 /// else sees and which ends with the process.
@@ -106,22 +103,21 @@ impl Machine {
         command
     }
 
-    async fn wait_for_agent(&self) {
-        until(async || {
+    /// The agent that the runner offers, once it may be given work.
+    pub(super) async fn wait_for_agent(&self) -> String {
+        found(async || {
             let agents = self.caller.get("/api/v1/agents?limit=100").await.expect(200);
-            agents["items"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .any(|agent| agent["name"] == AGENT && agent["status"] == "healthy")
+            let mut healthy = agents["items"].as_array()?.iter().filter(|agent| agent["status"] == "healthy");
+            healthy.find_map(|agent| agent["name"].as_str().filter(|name| name.ends_with("-CLAUDE")).map(str::to_owned))
         })
-        .await;
+        .await
     }
 
     /// Starts a session whose model plays these steps.
     pub(super) async fn start_session(&self, steps: &[Value]) -> String {
         let prompt = format!("@@STUB {} @@", Value::from(steps));
-        self.caller.start_session(json!({"initial_prompt": prompt, "agent_config": {"agent": AGENT}})).await
+        let agent = self.wait_for_agent().await;
+        self.caller.start_session(json!({"initial_prompt": prompt, "agent_config": {"agent": agent}})).await
     }
 
     /// Starts a session that works until [`Machine::let_go`], and waits until its agent is at work.
