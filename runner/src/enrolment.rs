@@ -2,9 +2,9 @@
 //! key of a lead, who could create one.
 
 use anyhow::{Context, Result, bail};
-use chrono::Utc;
 
 use crate::{
+    clock::read_clock,
     control_plane::{
         CallFailure, RunnerIdentity,
         runner_client::{create_enrolment, register_runner},
@@ -50,7 +50,7 @@ pub async fn enrol(
         runner_id: registered.runner_id.clone(),
         name: settings.name.clone(),
         credential,
-        issued_at: Utc::now(),
+        issued_at: read_clock(),
         url: settings.url.clone(),
     };
     identity.write(&settings.data).context("the credential of the runner cannot be kept")?;

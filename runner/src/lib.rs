@@ -7,6 +7,7 @@
 //! (the agents), [`control_plane`] (the calls).
 
 pub mod acp;
+mod clock;
 pub mod control_plane;
 pub mod doctor;
 pub mod egress;
@@ -17,6 +18,7 @@ pub mod mcp;
 pub mod metrics;
 pub mod programs;
 pub mod sandbox;
+pub mod secret_mask;
 pub mod service;
 pub mod settings;
 pub mod status;

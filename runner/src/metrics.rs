@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use crate::status::{RunnerFigures, RunnerStatus};
 
 /// After how long without an answer of the control plane the runner counts as unhealthy.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 
 /// Opens the address, which must be of loopback.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener> {

@@ -19,6 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clock::read_clock,
     control_plane::{
         CallFailure, ControlPlane, RunnerClient, RunnerIdentity, SharedCredential,
         wire::{RunnerHeartbeat, Task},
@@ -250,7 +251,7 @@ impl HeartbeatLoop {
                     }
                 }
             }
-            if Utc::now() - issued_at > ROTATION {
+            if read_clock() - issued_at > ROTATION {
                 issued_at = self.rotate().await.unwrap_or(issued_at);
             }
             tokio::select! {
@@ -263,7 +264,7 @@ impl HeartbeatLoop {
 
     /// Replaces the credential, which is kept before it is used. Returns when the new one was issued.
     async fn rotate(&self) -> Option<DateTime<Utc>> {
-        let issued_at = Utc::now();
+        let issued_at = read_clock();
         let credential = match self.client.rotate_credential().await {
             Ok(credential) => credential,
             Err(error) => {

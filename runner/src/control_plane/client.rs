@@ -9,9 +9,11 @@ use sha2::{Digest, Sha256};
 
 use super::{
     credential::SharedCredential,
+    environment::TaskSecrets,
     error::{CallError, CallFailure},
     wire::{ClaimedTasks, Report, ReportAnswer, Task, TaskResult},
 };
+use crate::secret_mask::SecretMask;
 
 /// How long a call may take, besides the time for which a claim waits.
 pub(super) const CALL_TIME: Duration = Duration::from_secs(30);
@@ -27,11 +29,20 @@ pub struct ControlPlane {
     url: String,
     agent_id: String,
     credential: SharedCredential,
+    /// What must be in no report, result or file.
+    mask: SecretMask,
 }
 
 impl ControlPlane {
     pub fn new(http: reqwest::Client, url: &str, agent_id: String, credential: SharedCredential) -> Self {
-        Self { http, url: url.trim_end_matches('/').to_owned(), agent_id, credential }
+        let url = url.trim_end_matches('/').to_owned();
+        Self { http, url, agent_id, credential, mask: SecretMask::default() }
+    }
+
+    /// The same, with values that are replaced in everything that is reported, delivered or uploaded.
+    #[must_use]
+    pub(crate) fn hiding(&self, mask: SecretMask) -> Self {
+        Self { mask, ..self.clone() }
     }
 
     /// Takes tasks, and waits for the first one.
@@ -44,13 +55,27 @@ impl ControlPlane {
         Ok(read_json::<ClaimedTasks>(response).await?.tasks)
     }
 
+    /// Receives the secrets of a task, before anything is reported under its lease.
+    pub(crate) async fn receive_secrets(&self, task: &str, lease_token: i64) -> Result<TaskSecrets, CallError> {
+        let body = json!({"lease_token": lease_token});
+        let response = self.call(Method::POST, &format!("tasks/{task}/secrets"), &body, CALL_TIME).await?;
+        let body = response.bytes().await.map_err(unavailable)?;
+        // An answer with secrets is never quoted.
+        serde_json::from_slice(&body).map_err(|_| CallError {
+            failure: CallFailure::Refused,
+            message: "the answer with the secrets is not understood".to_owned(),
+        })
+    }
+
     /// Reports on a task, which renews its lease.
     pub async fn report(&self, task: &str, report: &Report) -> Result<ReportAnswer, CallError> {
-        read_json(self.call(Method::POST, &format!("tasks/{task}/progress"), report, CALL_TIME).await?).await
+        let body = self.without_secrets(report)?;
+        read_json(self.call(Method::POST, &format!("tasks/{task}/progress"), &body, CALL_TIME).await?).await
     }
 
     /// Uploads a file before the result that names it, and returns its hash.
     pub async fn upload(&self, task: &str, content: Vec<u8>) -> Result<String, CallError> {
+        let content = self.mask.mask_bytes(content);
         let hash = hex::encode(Sha256::digest(&content));
         let request = self.request(Method::PUT, &format!("tasks/{task}/artifacts/{hash}")).body(content);
         send(request.header("content-type", "application/octet-stream"), CALL_TIME).await?;
@@ -60,7 +85,15 @@ impl ControlPlane {
     /// Reports the end of a task.
     pub async fn send_result(&self, result: &TaskResult) -> Result<(), CallError> {
         let path = format!("tasks/{}/result", result.task_id);
-        self.call(Method::POST, &path, result, CALL_TIME).await.map(|_| ())
+        let body = self.without_secrets(result)?;
+        self.call(Method::POST, &path, &body, CALL_TIME).await.map(|_| ())
+    }
+
+    fn without_secrets(&self, body: &impl Serialize) -> Result<Value, CallError> {
+        let mut value = serde_json::to_value(body)
+            .map_err(|error| CallError { failure: CallFailure::Refused, message: error.to_string() })?;
+        self.mask.mask_json(&mut value);
+        Ok(value)
     }
 
     async fn call(
@@ -109,4 +142,64 @@ async fn read_problem(response: Response) -> CallError {
     let message =
         format!("the control plane refused the call ({status} {code}): {detail} {remedy} {}", problem["errors"]);
     CallError { failure: CallFailure::of_answer(status, code, retry_after), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Json, Router, body::Bytes, extract::State, http::Uri};
+    use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
+
+    use super::*;
+    use crate::control_plane::wire::{LogEntry, ReportEvent};
+
+    type Calls = mpsc::UnboundedSender<(String, String)>;
+
+    async fn record_call(State(calls): State<Calls>, uri: Uri, body: Bytes) -> Json<Value> {
+        let _ = calls.send((uri.path().to_owned(), String::from_utf8_lossy(&body).into_owned()));
+        Json(json!({}))
+    }
+
+    fn result(text: &str) -> TaskResult {
+        TaskResult {
+            task_id: "1".to_owned(),
+            lease_token: 1,
+            status: "failed",
+            artifacts: Vec::new(),
+            output_data: Some(json!({"text": text})),
+            error_message: Some(text.to_owned()),
+            error_code: None,
+            error_category: None,
+            execution_time_ms: 1,
+            tokens_used: 0,
+            cost_usd: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn no_call_about_a_task_holds_the_value_of_a_secret() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (calls, mut called) = mpsc::unbounded_channel();
+        let router = Router::new().fallback(record_call).with_state(calls);
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let credential = SharedCredential::new("credential".to_owned());
+        let plane = ControlPlane::new(reqwest::Client::new(), &url, "7".to_owned(), credential);
+        let plane = plane.hiding(SecretMask::of_values(["quiet otters"]));
+        let entry = LogEntry { level: "info", message: "has quiet otters".to_owned() };
+        let report = Report { events: vec![ReportEvent::Log(entry)], ..Report::default() };
+        plane.report("1", &report).await.unwrap();
+        let hash = plane.upload("1", b"+has quiet otters\n".to_vec()).await.unwrap();
+        plane.send_result(&result("has quiet otters")).await.unwrap();
+        let mut received = Vec::new();
+        while let Ok(call) = called.try_recv() {
+            received.push(call);
+        }
+        assert_eq!(received.len(), 3);
+        for (path, body) in &received {
+            assert!(body.contains("has [redacted]") && !body.contains("otters"), "{path}: {body}");
+        }
+        assert!(received[1].0.ends_with(&hash), "the hash is that of what was sent: {received:?}");
+        assert_eq!(hash, hex::encode(Sha256::digest(b"+has [redacted]\n")));
+    }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::environment::TaskEnvironment;
+
 /// The registration of a runner.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunnerRegistration {
@@ -126,6 +128,7 @@ pub struct TaskContext {
     #[serde(default)]
     pub prompt: String,
     pub workspace: Option<TaskWorkspace>,
+    pub environment: Option<TaskEnvironment>,
     pub parent_summary: Option<String>,
     pub continuation: Option<Continuation>,
 }
@@ -285,6 +288,12 @@ pub struct TaskResult {
     pub output_data: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
+    /// The code of a failure, such as `SETUP_FAILED`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// Whose failure it is, such as `user`; the agent's by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_category: Option<&'static str>,
     pub execution_time_ms: u64,
     pub tokens_used: i64,
     #[serde(skip_serializing_if = "Option::is_none")]

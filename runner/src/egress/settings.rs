@@ -25,6 +25,15 @@ impl EgressSettings {
         self.policy.grant(asked)
     }
 
+    /// The policy for the set-up script of an environment. `open`, which environments have unless they say otherwise,
+    /// means as much as this runner permits.
+    pub fn choose_setup_policy(&self, asked: Option<&Value>) -> Result<EgressPolicy, EgressPolicyError> {
+        match asked.map_or(Ok(EgressPolicy::None), EgressPolicy::parse)? {
+            EgressPolicy::Open => Ok(self.policy.clone()),
+            asked => self.policy.grant(asked),
+        }
+    }
+
     /// The guard for the addresses of all sessions.
     pub fn address_guard(&self) -> AddressGuard {
         AddressGuard { permitted: self.permitted_addresses.clone() }
@@ -44,5 +53,14 @@ mod tests {
         assert_eq!(settings.choose_policy(Some(&json!({"mode": "open"}))), Ok(EgressPolicy::Open));
         let none = EgressSettings::default();
         assert_eq!(none.choose_policy(Some(&json!({"mode": "open"}))).unwrap_err().code(), "EGRESS_NOT_PERMITTED");
+    }
+
+    #[test]
+    fn an_open_set_up_reaches_what_the_runner_permits_and_a_list_nothing_beyond() {
+        let settings = EgressSettings { policy: "pypi.org".parse().unwrap(), ..EgressSettings::default() };
+        assert_eq!(settings.choose_setup_policy(Some(&json!({"mode": "open"}))), Ok(settings.policy.clone()));
+        assert_eq!(settings.choose_setup_policy(None), Ok(EgressPolicy::None));
+        let beyond = json!({"mode": "allowlist", "domains": ["pypi.org", "npmjs.org"]});
+        assert_eq!(settings.choose_setup_policy(Some(&beyond)).unwrap_err().code(), "EGRESS_NOT_PERMITTED");
     }
 }

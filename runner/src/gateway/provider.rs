@@ -14,7 +14,7 @@ impl ProviderKey {
         Self(key.into())
     }
 
-    pub(super) fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }

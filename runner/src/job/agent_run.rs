@@ -40,7 +40,7 @@ impl AgentRun<'_> {
             orders,
             questions: OpenQuestions::new(self.job.task.lease.token),
             attachments: Attachments::new(attached, self.workspace, inner_work_tree),
-            prompts: vec![self.first_prompt()],
+            prompts: [self.first_prompt()].into_iter().chain(self.said.iter().cloned()).collect(),
             unanswered: None,
             transcript: Transcript::default(),
             usage: Usage::default(),

@@ -1,13 +1,18 @@
 //! Starts an agent: the services around its sandbox, which outlive its process, then the process and its session.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     path::{Path, PathBuf},
 };
 
 use tokio::{fs, sync::mpsc};
 
-use super::run::{Job, JobContext, RunEnd};
+use super::{
+    environment::variables_of,
+    run::{Job, JobContext, RunEnd},
+    session_secrets::SessionSecrets,
+};
 use crate::{
     acp::{
         AgentConnection, AgentFailure, AgentFailureCode, AgentUpdates, ConnectionOptions, HttpHeader, McpServer,
@@ -38,6 +43,9 @@ const WAITING_CALLS: usize = 16;
 pub(super) struct AgentRun<'a> {
     pub(super) context: &'a JobContext,
     pub(super) job: &'a Job,
+    pub(super) secrets: &'a SessionSecrets,
+    /// What people said before the agent started.
+    pub(super) said: &'a [String],
     /// The folder of the run: HOME, the socket, the files of the sandbox.
     pub(super) folder: &'a Path,
     pub(super) workspace: &'a Workspace,
@@ -74,7 +82,7 @@ impl SessionServices {
         let access = ToolAccess::create(&gateway_url(&ports));
         let gateway = Gateway::start(GatewaySpec {
             socket,
-            providers: context.providers.clone(),
+            providers: run.secrets.with_own_keys(&context.providers),
             client: context.upstream.clone(),
             events,
             routes: build_tool_routes(&access, calls),
@@ -144,10 +152,16 @@ impl AgentRun<'_> {
             program: PathBuf::from(command.next().unwrap_or_default()),
             arguments: command.map(OsString::from).collect(),
         };
-        spec.environment = launch.environment.into_iter().map(|(name, text)| (name.into(), text.into())).collect();
+        spec.environment = self.variables(launch.environment);
         let sandbox = self.start_sandbox(&spec, &program).await?;
         let folder = self.inner_start_folder(&spec);
         self.open_session(sandbox, policy, &folder, (session, services)).await
+    }
+
+    /// The variables of the session's environment, and those of the program, which win.
+    fn variables(&self, of_program: BTreeMap<String, String>) -> Vec<(OsString, OsString)> {
+        let own = variables_of(&self.job.task).into_iter().chain(self.secrets.agent_variables());
+        own.chain(of_program).map(|(name, text)| (name.into(), text.into())).collect()
     }
 
     async fn start_sandbox(&self, spec: &SandboxSpec, program: &AgentProgram) -> Result<RunningSandbox, RunEnd> {
@@ -200,10 +214,6 @@ impl AgentRun<'_> {
     fn spec(&self, services: &SessionServices) -> SandboxSpec {
         let mut read_only = self.job.program.read_only.clone();
         read_only.extend(self.workspace.borrowed_objects().iter().cloned());
-        let mut limits = self.context.limits;
-        if let Some(megabytes) = self.job.task.requirements.memory_limit_mb {
-            limits.memory_bytes = limits.memory_bytes.min(megabytes * 1024 * 1024);
-        }
         let SessionServices { gateway, ports, proxy, .. } = services;
         SandboxSpec {
             isolation: self.method.isolation(),
@@ -215,7 +225,7 @@ impl AgentRun<'_> {
             gateway_port: ports.gateway,
             egress: Some(LoopbackPort { port: ports.egress, socket: proxy.socket().to_path_buf() }),
             environment: Vec::new(),
-            limits,
+            limits: self.context.limits_of(&self.job.task),
         }
     }
 

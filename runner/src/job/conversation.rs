@@ -270,7 +270,7 @@ impl Conversation<'_> {
                 Notice::Usage { tokens: self.usage.tokens, cost_usd: self.usage.cost_usd.clone() }
             }
             GatewayEvent::AuthenticationFailed { provider } => {
-                Notice::log("error", &format!("{provider} refuses the key of the runner."))
+                Notice::log("error", &format!("{provider} refuses the key."))
             }
             GatewayEvent::RateLimited { provider, status, .. } => {
                 Notice::log("warning", &format!("{provider} asks to wait ({status})."))

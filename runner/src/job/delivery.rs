@@ -12,9 +12,12 @@ use super::{
     attachments::Attachment,
     run::{RunEnd, RunOutcome},
 };
-use crate::control_plane::{
-    CallError, CallFailure, ControlPlane,
-    wire::{Artifact, Task, TaskResult},
+use crate::{
+    control_plane::{
+        CallError, CallFailure, ControlPlane,
+        wire::{Artifact, Task, TaskResult},
+    },
+    workspace::WorkspaceError,
 };
 
 /// How long a delivery is tried: as long as the lease lasts that the last report renewed.
@@ -30,11 +33,8 @@ pub(super) async fn deliver(plane: &ControlPlane, task: &Task, outcome: RunOutco
     let mut result = write_result(task, &outcome, took);
     match patch {
         Ok(patch) => result.artifacts = patch,
-        Err(message) => {
-            // Work that cannot be read is never reported as work that is not there.
-            result.status = "failed";
-            result.error_message = Some(cut(&message));
-        }
+        // Work that cannot be read is never reported as work that is not there.
+        Err((code, message)) => fail(&mut result, code, &message),
     }
     let without_files = result.clone();
     add_files(&mut result, files);
@@ -54,20 +54,52 @@ pub(super) async fn deliver(plane: &ControlPlane, task: &Task, outcome: RunOutco
 
 fn write_result(task: &Task, outcome: &RunOutcome, took: Duration) -> TaskResult {
     let report = &outcome.report;
-    let (status, output_data, error_message) = match &report.end {
-        RunEnd::Completed { text } => ("completed", Some(json!({"text": cut(text)})), None),
-        RunEnd::Failed { code, message } => ("failed", None, Some(cut(&format!("{code}: {message}")))),
-    };
-    TaskResult {
+    let mut result = TaskResult {
         task_id: task.task_id.clone(),
         lease_token: task.lease.token,
-        status,
+        status: "completed",
         artifacts: Vec::new(),
-        output_data,
-        error_message,
+        output_data: None,
+        error_message: None,
+        error_code: None,
+        error_category: None,
         execution_time_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         tokens_used: report.tokens,
         cost_usd: report.cost_usd.clone(),
+    };
+    match &report.end {
+        RunEnd::Completed { text } => result.output_data = Some(json!({"text": cut(text)})),
+        RunEnd::Failed { code, message } => fail(&mut result, code, message),
+    }
+    result
+}
+
+/// The text begins with the code, for readers that see nothing but the text.
+fn fail(result: &mut TaskResult, code: &str, message: &str) {
+    result.status = "failed";
+    result.error_message = Some(cut(&format!("{code}: {message}")));
+    result.error_code = Some(code.to_owned());
+    result.error_category = category_of(code);
+}
+
+/// Whose failure a code means, where it is not the agent's.
+fn category_of(code: &str) -> Option<&'static str> {
+    match code {
+        "SETUP_FAILED"
+        | "SECRET_MISSING"
+        | "PROGRAM_NOT_OFFERED"
+        | "PERMISSIONS_INVALID"
+        | "EGRESS_POLICY_INVALID"
+        | WorkspaceError::REPOSITORY_NOT_FOUND
+        | WorkspaceError::REFERENCE_UNKNOWN
+        | WorkspaceError::SOURCE_INVALID
+        | WorkspaceError::DIRECTORY_MISSING
+        | WorkspaceError::PATCH_REFUSED => Some("user"),
+        "SECRETS_REFUSED" | "ISOLATION_NOT_OFFERED" | "EGRESS_NOT_PERMITTED" | WorkspaceError::SOURCE_FORBIDDEN => {
+            Some("policy")
+        }
+        "AGENT_AUTH_REQUIRED" | WorkspaceError::AUTHENTICATION_REQUIRED => Some("auth"),
+        _ => None,
     }
 }
 
@@ -112,14 +144,18 @@ fn add_files(result: &mut TaskResult, files: Vec<DeliveredFile>) {
 }
 
 /// Uploads the patch. The changes of a failed run are delivered as well: the next run continues from them.
-async fn collect_patch(plane: &ControlPlane, task: &Task, outcome: &RunOutcome) -> Result<Vec<Artifact>, String> {
+async fn collect_patch(
+    plane: &ControlPlane,
+    task: &Task,
+    outcome: &RunOutcome,
+) -> Result<Vec<Artifact>, (&'static str, String)> {
     let Some(workspace) = &outcome.workspace else { return Ok(Vec::new()) };
-    let work = workspace.collect().await.map_err(|error| error.to_string())?;
+    let work = workspace.collect().await.map_err(|error| (error.code(), error.message().to_owned()))?;
     if work.patch.is_empty() {
         return Ok(Vec::new());
     }
     let sent = with_patience(|| plane.upload(&task.task_id, work.patch.clone())).await;
-    let sha256 = sent.map_err(|error| format!("WORK_NOT_DELIVERED: the patch could not be uploaded: {error}"))?;
+    let sha256 = sent.map_err(|error| ("WORK_NOT_DELIVERED", format!("the patch could not be uploaded: {error}")))?;
     Ok(vec![Artifact { path: "changes.patch".to_owned(), sha256, mime_type: "text/x-diff" }])
 }
 
@@ -138,4 +174,29 @@ async fn with_patience<T, F: Future<Output = Result<T, CallError>>>(call: impl F
 
 fn cut(text: &str) -> String {
     text.chars().take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::run::RunReport;
+
+    #[test]
+    fn a_failed_result_says_whose_failure_it_is_with_its_code() {
+        let task =
+            json!({"task_id": "1", "session_id": "2", "context": {}, "timeout_seconds": 60, "lease": {"token": 1}});
+        let task: Task = serde_json::from_value(task).unwrap();
+        for (code, category) in [
+            ("SETUP_FAILED", Some("user")),
+            ("ISOLATION_NOT_OFFERED", Some("policy")),
+            ("WORKSPACE_AUTHENTICATION_REQUIRED", Some("auth")),
+            ("AGENT_EXITED", None),
+        ] {
+            let report = RunReport::without_work(RunEnd::failed(code, &"it ended"));
+            let result = write_result(&task, &RunOutcome { report, workspace: None }, Duration::from_secs(1));
+            assert_eq!((result.status, result.error_code.as_deref()), ("failed", Some(code)));
+            assert_eq!((result.error_category, result.output_data), (category, None));
+            assert_eq!(result.error_message, Some(format!("{code}: it ended")));
+        }
+    }
 }

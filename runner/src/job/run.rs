@@ -36,6 +36,17 @@ pub struct JobContext {
     pub permissions: PermissionPolicy,
 }
 
+impl JobContext {
+    /// The limits of this runner, and of the session where those are smaller.
+    pub(super) fn limits_of(&self, task: &Task) -> SandboxLimits {
+        let mut limits = self.limits;
+        if let Some(megabytes) = task.requirements.memory_limit_mb {
+            limits.memory_bytes = limits.memory_bytes.min(megabytes * 1024 * 1024);
+        }
+        limits
+    }
+}
+
 /// A task, and the program that works on it.
 #[derive(Debug)]
 pub struct Job {

@@ -19,6 +19,27 @@ pub(super) fn create_private_folder(path: &Path, owner: Option<Owner>) -> Result
     pass_to_owner(path, owner)
 }
 
+/// Creates a folder below another with what is missing of its parents. It must not be there yet, or be empty, and no
+/// link may lead to it.
+pub(super) fn create_empty_folder(top: &Path, relative: &Path, owner: Option<Owner>) -> Result<(), WorkspaceError> {
+    let refusal = |why: &str| {
+        let message = format!("the folder {} of the work tree {why}", relative.display());
+        WorkspaceError::new(WorkspaceError::SOURCE_INVALID, message)
+    };
+    let mut path = top.to_owned();
+    for part in relative.components() {
+        path.push(part);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => return Err(refusal("is a file or a link")),
+            Err(error) if error.kind() == ErrorKind::NotFound => create_private_folder(&path, owner)?,
+            Err(error) => return Err(WorkspaceError::of_files(&path, &error)),
+        }
+    }
+    let is_empty = fs::read_dir(&path).name_path(&path)?.next().is_none();
+    if is_empty { Ok(()) } else { Err(refusal("is not empty, so no repository can be cloned into it")) }
+}
+
 /// Creates a folder with its parents if it is missing, and sets its mode.
 pub(super) fn create_shared_folder(path: &Path, mode: u32) -> Result<(), WorkspaceError> {
     fs::create_dir_all(path).name_path(path)?;

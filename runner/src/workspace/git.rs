@@ -10,6 +10,7 @@ use std::{
 use tokio::{process::Command, sync::OnceCell};
 
 use super::{
+    credential::GitCredential,
     git_call::GitCall,
     settings::{Owner, WorkspaceSettings},
     url::{Protocol, RepositoryUrl},
@@ -100,8 +101,13 @@ impl Git {
         call
     }
 
-    /// A call that speaks to a remote, with the credentials of this machine.
-    pub(super) async fn remote(&self, url: &RepositoryUrl, repository: Option<&Path>) -> GitCall {
+    /// A call that speaks to a remote, with this credential or else those of this machine.
+    pub(super) async fn remote(
+        &self,
+        url: &RepositoryUrl,
+        repository: Option<&Path>,
+        credential: Option<&GitCredential>,
+    ) -> GitCall {
         let mut command = self.machine_command();
         // An empty program is no program, and keeps git from taking SSH_ASKPASS or core.askPass.
         command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "").env("SSH_ASKPASS_REQUIRE", "never");
@@ -113,6 +119,9 @@ impl Git {
         let protocols = if self.settings.plain_http { "http:https:ssh:file" } else { "https:ssh:file" };
         command.env("GIT_ALLOW_PROTOCOL", if url.protocol() == Protocol::File { "file" } else { protocols });
         command.args(["-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=300"]);
+        if let Some(credential) = credential {
+            credential.add_to(&mut command, url);
+        }
         if let Some(repository) = repository {
             command.env("GIT_DIR", repository);
         }

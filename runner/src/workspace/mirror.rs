@@ -12,6 +12,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
+    credential::GitCredential,
     error::{NamePath, WorkspaceError},
     files::{create_shared_folder, remove_folder},
     git::Git,
@@ -23,7 +24,7 @@ use super::{
     url::{Protocol, RepositoryUrl},
 };
 
-/// The only credential so far: what git on this machine has.
+/// What git on this machine has, for sessions without a credential for the host.
 const MACHINE_CREDENTIAL: &str = "machine";
 /// Where a mirror keeps the remote's `HEAD`, and a reference that is no branch and no tag.
 const DEFAULT_REFERENCE: &str = "refs/ioc/default";
@@ -46,6 +47,8 @@ pub(super) struct MirrorRequest<'a> {
     pub(super) url: &'a RepositoryUrl,
     /// None: the default branch.
     pub(super) reference: Option<&'a str>,
+    /// What the session has for the host; none: what git on this machine has.
+    pub(super) credential: Option<&'a GitCredential>,
     /// A file of the session, to which the mirror is added before it may be borrowed from.
     pub(super) borrower: &'a Path,
     /// Whether the present copy turned out to be damaged.
@@ -76,10 +79,10 @@ impl Mirrors {
         Self { folder, sessions, locks: PathLocks::default(), git }
     }
 
-    /// Fetches a mirror with the credentials of this machine and finds the commit. The remote is asked each time, so a
-    /// credential that was withdrawn ends the access also to what is mirrored.
+    /// Fetches a mirror with the session's credential, or those of this machine, and finds the commit. The remote is
+    /// asked each time, so a credential that was withdrawn ends the access also to what is mirrored.
     pub(super) async fn obtain(&self, request: MirrorRequest<'_>) -> Result<MirrorUse, WorkspaceError> {
-        let key = mirror_key(request.tenant, request.url.as_str());
+        let key = mirror_key(request.tenant, request.url.as_str(), request.credential);
         let place = self.folder.join(key);
         create_shared_folder(&place, 0o755)?;
         let folder = MirrorFolder::new(place);
@@ -125,9 +128,10 @@ impl Mirrors {
     }
 }
 
-fn mirror_key(tenant: &str, url: &str) -> String {
+fn mirror_key(tenant: &str, url: &str, credential: Option<&GitCredential>) -> String {
     let mut hash = Sha256::new();
-    for part in [tenant, url, MACHINE_CREDENTIAL] {
+    let credential = credential.map_or_else(|| MACHINE_CREDENTIAL.to_owned(), GitCredential::fingerprint);
+    for part in [tenant, url, &credential] {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
@@ -215,7 +219,11 @@ impl Fetch<'_> {
     }
 
     async fn call(&self, copy: Option<&Path>) -> Result<GitCall, WorkspaceError> {
-        Ok(self.git.remote(self.request.url, copy).await.with_lock(self.lock.share(&self.lock_file)?))
+        Ok(self
+            .git
+            .remote(self.request.url, copy, self.request.credential)
+            .await
+            .with_lock(self.lock.share(&self.lock_file)?))
     }
 
     /// A folder of this machine may belong to a person, and the runner may be root: serving a fetch runs nothing that
@@ -300,7 +308,19 @@ mod tests {
 
     #[test]
     fn two_tenants_never_share_a_mirror() {
-        assert_ne!(mirror_key("a", "https://example.com/r"), mirror_key("b", "https://example.com/r"));
-        assert_ne!(mirror_key("a", "bc"), mirror_key("ab", "c"));
+        assert_ne!(mirror_key("a", "https://example.com/r", None), mirror_key("b", "https://example.com/r", None));
+        assert_ne!(mirror_key("a", "bc", None), mirror_key("ab", "c", None));
+    }
+
+    #[test]
+    fn two_credentials_never_share_a_mirror() {
+        let credential = |password: &str| {
+            let text = str::to_owned;
+            GitCredential { host: text("example.com"), username: text("bot"), password: text(password) }
+        };
+        let key = |credential: Option<&GitCredential>| mirror_key("a", "https://example.com/r", credential);
+        assert_eq!(key(Some(&credential("one"))), key(Some(&credential("one"))));
+        assert_ne!(key(Some(&credential("one"))), key(Some(&credential("two"))));
+        assert_ne!(key(Some(&credential("one"))), key(None));
     }
 }

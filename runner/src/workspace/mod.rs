@@ -21,12 +21,16 @@
 //! `GIT_LFS_SKIP_SMUDGE=1`, whether or not this machine has git-lfs: what turns pointers into files would also have to
 //! turn the agent's files into pointers, and their content would then be in no patch.
 //!
+//! **Further repositories** of a session are cloned into folders of its work tree, and collected as submodules are.
+//! **Credentials** of a session are for one host each; they reach git by variables of a call, and separate mirrors.
+//!
 //! Uncommitted changes of a source directory are not part of the workspace, as in a clone.
 
 mod check_out;
 mod collect;
 mod continuation;
 mod copied_folder;
+mod credential;
 mod difference;
 mod error;
 mod files;
@@ -50,9 +54,10 @@ mod url;
 mod workspaces;
 
 pub use collect::{ChangeKind, ChangedPath, CollectedWork, Workspace};
+pub use credential::GitCredential;
 pub use error::{ErrorCategory, WorkspaceError};
 pub use settings::{CommitIdentity, Owner, WorkspaceLimits, WorkspaceSettings};
 pub use snapshot::{OmissionReason, OmittedFile};
-pub use source::WorkspaceSource;
+pub use source::{AdditionalRepository, WorkspaceSource};
 pub use state::WorkspaceWarning;
 pub use workspaces::Workspaces;

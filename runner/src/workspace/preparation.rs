@@ -11,11 +11,12 @@ use super::{
     check_out::{CheckOut, append_section},
     continuation::Continuation,
     copied_folder::copy_folder,
+    credential::GitCredential,
     error::{NamePath, WorkspaceError},
-    files::{create_private_folder, is_real_folder, write_owned},
+    files::{create_empty_folder, create_private_folder, is_real_folder, write_owned},
     git::Git,
     mirror::{MirrorRequest, MirrorUse, Mirrors},
-    source::{Origin, ParsedSource},
+    source::{Origin, ParsedAddition, ParsedSource},
     state::{SessionFolder, WorkTree, WorkspaceState, WorkspaceWarning},
     submodules::{Submodule, list_submodules},
     url::RepositoryUrl,
@@ -31,6 +32,7 @@ pub(super) struct Preparation<'a> {
     mirrors: &'a Mirrors,
     tenant: &'a str,
     folder: &'a SessionFolder,
+    credentials: Vec<GitCredential>,
     state: WorkspaceState,
 }
 
@@ -58,7 +60,7 @@ impl<'a> Preparation<'a> {
             is_verbatim: false,
             identity: git.settings().identity.clone(),
         };
-        Self { git, mirrors, tenant, folder, state }
+        Self { git, mirrors, tenant, folder, credentials: Vec::new(), state }
     }
 
     /// Makes the workspace. With `renew`, mirrors are made anew, because one turned out to be damaged.
@@ -67,6 +69,7 @@ impl<'a> Preparation<'a> {
         create_private_folder(self.folder.path(), owner)?;
         create_private_folder(&self.folder.meta(), owner)?;
         self.choose_identity(source).await;
+        self.credentials.clone_from(&source.credentials);
         match &source.origin {
             Origin::Nothing => self.begin_from_nothing().await?,
             Origin::Files(folder) => self.begin_from_files(folder).await?,
@@ -74,6 +77,9 @@ impl<'a> Preparation<'a> {
                 self.state.start.clone_from(start);
                 self.begin_from_repository(url, source.reference.as_deref(), renew).await?;
             }
+        }
+        for addition in &source.additional {
+            self.add_repository(addition, renew).await?;
         }
         if let Some(patch) = &source.continuation {
             self.continue_with(patch).await?;
@@ -148,7 +154,8 @@ impl<'a> Preparation<'a> {
         renew: bool,
     ) -> Result<MirrorUse, WorkspaceError> {
         let borrower = self.folder.borrower();
-        let request = MirrorRequest { tenant: self.tenant, url, reference, borrower: &borrower, renew };
+        let credential = self.credentials.iter().find(|one| one.is_for(url));
+        let request = MirrorRequest { tenant: self.tenant, url, reference, credential, borrower: &borrower, renew };
         let mirror = self.mirrors.obtain(request).await?;
         let objects = mirror.repository.join("objects");
         if !self.state.borrowed.contains(&objects) {
@@ -176,6 +183,30 @@ impl<'a> Preparation<'a> {
             remote: url.map(|url| (url.without_user(), upstream)),
             identity: &self.state.identity,
             is_verbatim: self.state.is_verbatim,
+        };
+        let tree = check_out.run().await?;
+        self.state.trees.push(tree);
+        Ok(())
+    }
+
+    /// Clones a further repository into a folder of the work tree. Its changes are collected as those of a submodule.
+    async fn add_repository(&mut self, addition: &ParsedAddition, renew: bool) -> Result<(), WorkspaceError> {
+        let ParsedAddition { url, reference, path } = addition;
+        let mirror = self.obtain(url, reference.as_deref(), renew).await?;
+        create_empty_folder(&self.folder.work(), path, self.git.settings().owner)?;
+        let work = self.folder.work().join(path);
+        let check_out = CheckOut {
+            git: self.git,
+            work: &work,
+            path: path.clone(),
+            repository: self.folder.meta().join(format!("{}.git", self.state.trees.len())),
+            lender: Some(&mirror.repository),
+            base: mirror.base.as_deref(),
+            format: &mirror.format,
+            branch: None,
+            remote: Some((url.without_user(), None)),
+            identity: &self.state.identity,
+            is_verbatim: false,
         };
         let tree = check_out.run().await?;
         self.state.trees.push(tree);

@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{error::WorkspaceError, settings::WorkspaceSettings, url::RepositoryUrl};
+use super::{credential::GitCredential, error::WorkspaceError, settings::WorkspaceSettings, url::RepositoryUrl};
 
 /// Where a session's files come from. Nothing at all is an empty repository.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -19,6 +19,21 @@ pub struct WorkspaceSource {
     pub directory: Option<String>,
     /// The patch of an earlier run, which is applied first and is part of the collected work.
     pub continuation: Option<String>,
+    /// Further repositories in folders of the work tree.
+    pub additional: Vec<AdditionalRepository>,
+    /// What the session has for git hosts, instead of the machine's own credentials.
+    pub credentials: Vec<GitCredential>,
+}
+
+/// A further repository of a session.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct AdditionalRepository {
+    /// As [`WorkspaceSource::repository`].
+    pub repository: String,
+    /// As [`WorkspaceSource::reference`].
+    pub reference: Option<String>,
+    /// The folder of the work tree, which must not be there yet, or be empty.
+    pub path: String,
 }
 
 /// A checked source.
@@ -28,6 +43,16 @@ pub(super) struct ParsedSource {
     /// None: the default branch.
     pub(super) reference: Option<String>,
     pub(super) continuation: Option<String>,
+    pub(super) additional: Vec<ParsedAddition>,
+    pub(super) credentials: Vec<GitCredential>,
+}
+
+/// A checked further repository.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct ParsedAddition {
+    pub(super) url: RepositoryUrl,
+    pub(super) reference: Option<String>,
+    pub(super) path: PathBuf,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,11 +77,7 @@ impl ParsedSource {
         let directory = source.directory.as_deref().filter(|one| !one.is_empty());
         let origin = match (&source.repository, directory) {
             (Some(text), directory) => {
-                let url = RepositoryUrl::parse(text, settings)?;
-                let url = match url.folder() {
-                    Some(folder) => RepositoryUrl::of_folder(&permitted_folder(&folder, settings)?)?,
-                    None => url,
-                };
+                let url = permitted_url(text, settings)?;
                 Origin::Repository { url, start: relative_folder(directory.unwrap_or_default())? }
             }
             (None, Some(directory)) => folder_of_machine(directory, settings)?,
@@ -67,7 +88,34 @@ impl ParsedSource {
             return Err(WorkspaceError::new(WorkspaceError::SOURCE_INVALID, message));
         }
         let continuation = source.continuation.clone().filter(|patch| !patch.trim().is_empty());
-        Ok(Self { origin, reference: reference.map(str::to_owned), continuation })
+        let additional = source.additional.iter().map(|one| ParsedAddition::parse(one, settings));
+        let additional = additional.collect::<Result<_, _>>()?;
+        let credentials = source.credentials.clone();
+        Ok(Self { origin, reference: reference.map(str::to_owned), continuation, additional, credentials })
+    }
+}
+
+impl ParsedAddition {
+    fn parse(one: &AdditionalRepository, settings: &WorkspaceSettings) -> Result<Self, WorkspaceError> {
+        let reference = one.reference.clone().filter(|name| !name.is_empty());
+        if let Some(reference) = &reference {
+            check_reference(reference)?;
+        }
+        let path = relative_folder(&one.path)?;
+        if path.as_os_str().is_empty() {
+            let message = "a further repository needs a folder of its own";
+            return Err(WorkspaceError::new(WorkspaceError::SOURCE_INVALID, message));
+        }
+        Ok(Self { url: permitted_url(&one.repository, settings)?, reference, path })
+    }
+}
+
+/// The address of a repository. A folder of this machine must be permitted.
+fn permitted_url(text: &str, settings: &WorkspaceSettings) -> Result<RepositoryUrl, WorkspaceError> {
+    let url = RepositoryUrl::parse(text, settings)?;
+    match url.folder() {
+        Some(folder) => RepositoryUrl::of_folder(&permitted_folder(&folder, settings)?),
+        None => Ok(url),
     }
 }
 

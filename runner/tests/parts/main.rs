@@ -4,6 +4,7 @@
 mod acp;
 mod egress;
 mod gateway;
+mod job;
 mod mcp;
 mod sandbox;
 mod workspace;

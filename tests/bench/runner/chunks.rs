@@ -51,7 +51,8 @@ pub(super) async fn measure(effort: &Effort) -> Result<Figure> {
     };
     let socket = folder.path().join("gateway.sock");
     let (client, providers) = (build_upstream_client()?, vec![provider]);
-    let _gateway = Gateway::start(GatewaySpec { socket: socket.clone(), providers, client, events, routes: axum::Router::new() })?;
+    let _gateway =
+        Gateway::start(GatewaySpec { socket: socket.clone(), providers, client, events, routes: axum::Router::new() })?;
     let direct = reqwest::Client::builder().no_proxy().build()?;
     let through = reqwest::Client::builder().no_proxy().unix_socket(socket).build()?;
     let (mut alone, mut added) = (Samples::default(), Samples::default());

@@ -5,5 +5,5 @@ mod limits;
 mod network;
 mod process;
 mod reach;
-mod support;
+pub(crate) mod support;
 mod without_root;

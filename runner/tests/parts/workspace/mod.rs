@@ -2,6 +2,7 @@
 
 mod agents;
 mod collecting;
+mod credentials;
 mod damage;
 mod fixture;
 mod history;

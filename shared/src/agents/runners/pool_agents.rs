@@ -7,7 +7,7 @@ use tokio_postgres::types::{Json, ToSql};
 
 use crate::{
     agents::{
-        registry::{AgentType, Kind},
+        registry::{AgentType, Capability, Kind},
         services::AgentServices,
     },
     events::log::{
@@ -28,9 +28,6 @@ use crate::{
 };
 
 use super::RunnerProgram;
-
-/// What the agents of a pool can do, as far as routing asks.
-const CAPABILITIES: [&str; 1] = ["code_generation"];
 
 /// The agents of a pool for these programs, by program. Those that do not exist are created: trusted, because a lead
 /// admitted the runner. The transaction holds the lock of the tenant's agents.
@@ -91,10 +88,12 @@ async fn insert_pool_agent(
     now: Time,
 ) -> Result<()> {
     let sql =
-        "insert into agents (id, tenant_id, name, kind, agent_type, capacity, capabilities, software_version, trusted,
-                   liveness, last_heartbeat_at, pool, program, created_by, created_at, updated_at)
-               values ($1, app_tenant_id(), $2, $3, $4, 0, $5, $6, true, 'alive', $7, $8, $9, $10, $7, $7)";
-    let (kind, agent_type, capabilities) = (Kind::Eap.name(), AgentType::Implementer.name(), &CAPABILITIES[..]);
+        "insert into agents (id, tenant_id, name, kind, agent_type, capacity, capabilities, skills, software_version,
+                   trusted, liveness, last_heartbeat_at, pool, program, created_by, created_at, updated_at)
+               values ($1, app_tenant_id(), $2, $3, $4, 0, $5, array[$9::text], $6, true, 'alive', $7, $8, $9, $10, $7, $7)";
+    let (kind, agent_type) = (Kind::Eap.name(), AgentType::Implementer.name());
+    // They are general: their capabilities depend on the model. Environments ask for their program as a skill.
+    let capabilities = &Capability::ALL.map(Capability::name)[..];
     let created_by = Json(&by.actor);
     let params: [&(dyn ToSql + Sync); 10] =
         [&id, &name, &kind, &agent_type, &capabilities, &program.version, &now, &pool, &program.program, &created_by];

@@ -1,0 +1,108 @@
+//! Removes the values of a session's secrets from everything that leaves the runner.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use serde_json::Value;
+
+/// What stands for a value.
+const MASK: &str = "[redacted]";
+
+/// The shortest value that is searched for, in bytes. A shorter one would hide ordinary words.
+const SHORTEST: usize = 6;
+
+/// The values of secrets. They are never printed. Clones share them.
+#[derive(Clone, Default)]
+pub struct SecretMask {
+    /// Longest first, so that a value which contains another is replaced as a whole.
+    passages: Arc<Vec<String>>,
+}
+
+impl fmt::Debug for SecretMask {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "SecretMask({})", self.passages.len())
+    }
+}
+
+impl SecretMask {
+    /// Each value counts as a whole, and each of its lines on its own.
+    pub fn of_values<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+        let parts = |value: &'a str| [value.trim()].into_iter().chain(value.lines().map(str::trim));
+        let mut passages: Vec<_> =
+            values.into_iter().flat_map(parts).filter(|part| part.len() >= SHORTEST).map(str::to_owned).collect();
+        passages.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        passages.dedup();
+        Self { passages: Arc::new(passages) }
+    }
+
+    /// Whether there is nothing to be searched for.
+    pub fn is_empty(&self) -> bool {
+        self.passages.is_empty()
+    }
+
+    /// The text without values.
+    pub fn mask_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut masked = Cow::Borrowed(text);
+        for passage in self.passages.iter() {
+            if masked.contains(passage.as_str()) {
+                masked = Cow::Owned(masked.replace(passage.as_str(), MASK));
+            }
+        }
+        masked
+    }
+
+    /// Replaces values in the texts of JSON. Names of fields are ours or the agent's tools'.
+    pub fn mask_json(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                if let Cow::Owned(masked) = self.mask_text(text) {
+                    *text = masked;
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| self.mask_json(value)),
+            Value::Object(fields) => fields.values_mut().for_each(|value| self.mask_json(value)),
+            _ => {}
+        }
+    }
+
+    /// Replaces values in a patch or a file, line by line: lines that are no UTF-8 stay, and so do line ends, so that a
+    /// patch still applies.
+    pub fn mask_bytes(&self, content: Vec<u8>) -> Vec<u8> {
+        if self.is_empty() {
+            return content;
+        }
+        let mut masked = Vec::with_capacity(content.len());
+        for line in content.split_inclusive(|byte| *byte == b'\n') {
+            match std::str::from_utf8(line) {
+                Ok(text) => masked.extend_from_slice(self.mask_text(text).as_bytes()),
+                Err(_) => masked.extend_from_slice(line),
+            }
+        }
+        masked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_masked_in_texts_json_and_patches() {
+        let mask = SecretMask::of_values(["quiet otters", "a key\nof two lines\n"]);
+        assert_eq!(mask.mask_text("x=quiet otters; of two lines"), "x=[redacted]; [redacted]");
+        let mut value = json!({"a": ["quiet otters", 1, {"b": "no quiet otters"}]});
+        mask.mask_json(&mut value);
+        assert_eq!(value, json!({"a": ["[redacted]", 1, {"b": "no [redacted]"}]}));
+        let patch = b"+password = quiet otters\n\xff quiet otters\n-x\r\n".to_vec();
+        assert_eq!(mask.mask_bytes(patch), b"+password = [redacted]\n\xff quiet otters\n-x\r\n");
+    }
+
+    #[test]
+    fn a_mask_without_values_changes_nothing_and_prints_none() {
+        let mask = SecretMask::of_values(["abc", ""]);
+        assert!(mask.is_empty());
+        assert!(matches!(mask.mask_text("abc"), Cow::Borrowed("abc")));
+        assert_eq!(format!("{:?}", SecretMask::of_values(["quiet otters"])), "SecretMask(1)");
+    }
+}
