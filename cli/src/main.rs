@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     fn split(words: &[&str]) -> (Program, Vec<OsString>) {
-        Ioc::try_parse_from([&["ioc"], words].concat()).ok().expect("a command").command.split()
+        Ioc::try_parse_from([&["ioc"], words].concat()).unwrap_or_else(|error| panic!("{error}")).command.split()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
@@ -21,13 +22,18 @@ impl Program {
     }
 }
 
+/// The PATH of this process.
+#[expect(clippy::disallowed_methods, reason = "it locates programs, and is no configuration")]
+fn read_path() -> OsString {
+    env::var_os("PATH").unwrap_or_default()
+}
+
 /// The program beside this one, so that versions belong together, else the first on the PATH.
 pub(crate) fn find_program(program: Program) -> Option<PathBuf> {
     // Links are followed: a link in a folder of the PATH leads to where both programs are.
     let this = env::current_exe().and_then(std::fs::canonicalize).ok();
     let beside = this.as_deref().and_then(Path::parent).map(Path::to_path_buf);
-    let path = env::var_os("PATH").unwrap_or_default();
-    find_in(program, beside.into_iter().chain(env::split_paths(&path)))
+    find_in(program, beside.into_iter().chain(env::split_paths(&read_path())))
 }
 
 fn find_in(program: Program, folders: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {

@@ -71,6 +71,7 @@ impl TestRunner {
     }
 
     /// The same runner with another credential.
+    #[must_use]
     pub fn with_credential(&self, world: &TestApp, credential: &str) -> Self {
         Self { credential: credential.to_owned(), caller: world.bearer(credential), ..self.clone() }
     }

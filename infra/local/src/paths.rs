@@ -151,6 +151,12 @@ pub fn path() -> OsString {
     std::env::var_os("PATH").unwrap_or_default()
 }
 
+/// The bubblewrap of the user's own, in place of the one that `make setup` installs.
+#[expect(clippy::disallowed_methods, reason = "it locates a program, as `setup.py` does by the same variable")]
+pub fn bubblewrap() -> Option<OsString> {
+    std::env::var_os("BWRAP")
+}
+
 /// The part of our environment that is passed to a server which runs other programs: locations, identity, and network
 /// settings. Nothing else, because an agent's tools see all of it.
 pub fn environment() -> Vec<(OsString, OsString)> {

@@ -54,7 +54,7 @@ impl Runner {
         let service = Service::new(Program {
             name: "the runner",
             command: vec![paths::runner()?.into(), "start".into()],
-            environment: environment(options, &folder)?,
+            environment: environment(options, &folder),
             log: options.log.clone().unwrap_or_else(|| folder.join("log")),
             stop: Signal::SIGTERM,
             // Sessions that it leaves are claimed again at the next start.
@@ -107,7 +107,7 @@ fn open_for_agents(folder: &Path) -> Result<()> {
     open().with_context(|| format!("{} cannot be prepared", folder.display()))
 }
 
-fn environment(options: &RunnerOptions, folder: &Path) -> Result<Vec<(OsString, OsString)>> {
+fn environment(options: &RunnerOptions, folder: &Path) -> Vec<(OsString, OsString)> {
     let mut all = paths::environment();
     let mut set = |name: &str, value: OsString| all.push((name.into(), value));
     set("PATH", paths::path());
@@ -124,9 +124,9 @@ fn environment(options: &RunnerOptions, folder: &Path) -> Result<Vec<(OsString, 
     if !options.programs.is_empty() {
         set("RUNNER_PROGRAMS", options.programs.join(",").into());
     }
-    if let Some(bubblewrap) = std::env::var_os("BWRAP") {
+    if let Some(bubblewrap) = paths::bubblewrap() {
         set("RUNNER_BUBBLEWRAP", bubblewrap);
     }
     all.extend(options.model_environment.clone());
-    Ok(all)
+    all
 }

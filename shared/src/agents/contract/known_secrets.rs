@@ -38,8 +38,12 @@ fn mask_entry(known: &KnownSecrets, entry: &mut TranscriptEntry) {
         TranscriptEntry::Message { text, .. } => known.mask_text(text),
         TranscriptEntry::Tool { title, input, output, .. } => {
             known.mask_text(title);
-            output.iter_mut().for_each(|text| known.mask_text(text));
-            input.iter_mut().for_each(|value| known.mask_json(value));
+            if let Some(text) = output {
+                known.mask_text(text);
+            }
+            if let Some(value) = input {
+                known.mask_json(value);
+            }
         }
         TranscriptEntry::FileChanged { path } => known.mask_text(path),
     }
@@ -59,7 +63,9 @@ fn mask_finish(known: &KnownSecrets, finish: &mut Finish) {
         Finish::Completed { result, .. } => known.mask_json(result),
         Finish::Partial { result, failure, .. } => {
             known.mask_json(result);
-            failure.iter_mut().for_each(|failure| mask_failure(known, failure));
+            if let Some(failure) = failure {
+                mask_failure(known, failure);
+            }
         }
         Finish::Failed(failure) => mask_failure(known, failure),
         Finish::Aborted => {}

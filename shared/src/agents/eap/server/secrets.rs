@@ -127,7 +127,7 @@ mod tests {
             (Some(tenant), true, true, true),
             (Some(TenantId::new()), false, true, false),
         ] {
-            let trust = TrustRecord { restricted, trusted, ..TrustRecord::default() };
+            let trust = TrustRecord { trusted, restricted, ..TrustRecord::default() };
             assert_eq!(may_receive_secrets(owner, &trust, tenant), may, "{owner:?} {restricted} {trusted}");
         }
     }
