@@ -6,8 +6,8 @@
 //! of the same work, which the sandbox must not bind), `hooks` (empty).
 //!
 //! **Trust.** The agent may write anything into its work tree and its `.git`. After a workspace was handed over, we
-//! never run git with the agent's `.git`: collecting uses our own repository, index and configuration, so neither hooks nor
-//! filters, text conversions, diff drivers, alternates, locks or attributes in the agent's `.git` have an effect.
+//! never run git with the agent's `.git`: collecting uses our own repository, index and configuration, so neither hooks
+//! nor filters, text conversions, diff drivers, alternates, locks or attributes in the agent's `.git` have an effect.
 //! Attributes within the work tree are respected for line ends and encodings; drivers need a configuration, which they
 //! do not have. Only calls that speak to a remote read the configuration of this machine, because they need its
 //! credentials; they run in a mirror, never in a session's folder.
