@@ -1,5 +1,5 @@
-//! The command `ioc`: one name for three programs. `ioc runner ...` and `ioc doctor` are the runner's, everything else is
-//! the server's. It contains neither, so that a machine needs only the programs that it uses.
+//! The command `ioc`: one name for three programs. `ioc runner ...` and `ioc doctor` are the runner's, everything else
+//! is the server's. It contains neither, so that a machine needs only the programs that it uses.
 
 mod program;
 

@@ -2,9 +2,9 @@
 //! happens, delivers the work, and leaves nothing.
 //!
 //! Read in this order: [`service`] (claims work), [`enrolment`] and [`status`] (what it is, and does, to the control
-//! plane), [`job`] (one task from its claim to its result), then its parts: [`workspace`] (git), [`sandbox`], [`gateway`]
-//! (the way to a model), [`egress`] (the way to the network), [`mcp`] (the tools of every agent), [`programs`] and [`acp`]
-//! (the agents), [`control_plane`] (the calls).
+//! plane), [`job`] (one task from its claim to its result), then its parts: [`workspace`] (git), [`sandbox`],
+//! [`gateway`] (the way to a model), [`egress`] (the way to the network), [`mcp`] (the tools of every agent),
+//! [`programs`] and [`acp`] (the agents), [`control_plane`] (the calls).
 
 pub mod acp;
 mod clock;

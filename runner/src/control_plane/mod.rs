@@ -2,8 +2,8 @@
 //! runners (`docs/runners.md`).
 //!
 //! [`runner_client`] makes the calls of the runner itself, and [`client`] those about tasks, as one of its agents;
-//! [`wire`] and [`environment`] hold what is sent and received, and [`identity`] keeps what the runner is to its control
-//! plane.
+//! [`wire`] and [`environment`] hold what is sent and received, and [`identity`] keeps what the runner is to its
+//! control plane.
 
 pub mod client;
 pub mod credential;

@@ -1,5 +1,5 @@
-//! Turns what an agent says into reports. Pure: pieces of a message are put together, and calls of tools are reported when
-//! they begin and when they end. Requests for permission are not here but among the questions.
+//! Turns what an agent says into reports. Pure: pieces of a message are put together, and calls of tools are reported
+//! when they begin and when they end. Requests for permission are not here but among the questions.
 
 use std::collections::BTreeMap;
 
@@ -181,7 +181,8 @@ fn add_details(call: &mut ToolCall, report: &ToolCallReport) {
     };
 }
 
-/// Whether arguments are small enough to be reported. Those of a call that writes a large file are not: the patch has it.
+/// Whether arguments are small enough to be reported. Those of a call that writes a large file are not: the patch has
+/// it.
 fn fits(input: &Value) -> bool {
     input.to_string().len() <= LARGEST_INPUT
 }

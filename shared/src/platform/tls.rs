@@ -1,5 +1,5 @@
-//! TLS with the certificate authorities of the system. They are read once per process: reading some hundred certificates
-//! takes milliseconds, of each cold start and of each client.
+//! TLS with the certificate authorities of the system. They are read once per process: reading some hundred
+//! certificates takes milliseconds, of each cold start and of each client.
 
 use std::sync::{Arc, LazyLock};
 

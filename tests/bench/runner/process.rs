@@ -26,7 +26,7 @@ use super::{acp_agent, plane::Plane};
 use crate::process::built;
 
 /// How long the runner may take to end after its last session.
-const END_TIME: Duration = Duration::from_secs(60);
+const END_TIME: Duration = Duration::from_mins(1);
 
 /// The folders of the repository, many more than sessions at a time.
 const FOLDERS: usize = 64;

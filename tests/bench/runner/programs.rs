@@ -1,5 +1,5 @@
-//! From the claim of a task to the prompt that its agent gets: each program that is installed, one session at a time, on
-//! a repository that has a mirror already.
+//! From the claim of a task to the prompt that its agent gets: each program that is installed, one session at a time,
+//! on a repository that has a mirror already.
 
 use anyhow::Result;
 use harness::child_process::root;

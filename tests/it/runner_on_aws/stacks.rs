@@ -144,7 +144,7 @@ fn every_variable_of_the_stacks_is_one_that_the_runner_reads() {
     assert_eq!(named.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
-/// A shell reads it without running it: what CloudFormation fills in stands for itself.
+/// A shell reads it without running it: what `CloudFormation` fills in stands for itself.
 #[test]
 fn user_data_is_a_valid_script_that_names_no_secret() {
     let mut filled = user_data();

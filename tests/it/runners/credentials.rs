@@ -43,7 +43,7 @@ async fn runner_operations_accept_neither_people_nor_agents_nor_other_runners() 
     let (runner, other) = (world.runner("farm", "one").await, world.runner("farm", "two").await);
     let theirs = world.runner_of(&world.another_tenant().await, "farm", "one").await;
     let agent = world.puller("AGENT").await;
-    for operation in of_runners().into_iter().filter(|one| one.names_an_object()) {
+    for operation in of_runners().into_iter().filter(harness::openapi::Operation::names_an_object) {
         for caller in Role::ALL.map(|role| world.caller(role)).iter().chain([&agent.caller]) {
             let path = operation.path_of(&runner.id, UNKNOWN);
             caller.send(&operation.method, &path, operation.body()).await.problem(403, "RUNNER_CREDENTIAL_REQUIRED");

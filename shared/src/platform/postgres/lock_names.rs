@@ -1,8 +1,8 @@
 //! The names of the advisory locks that transactions take.
 //!
 //! A transaction that takes several takes them in this order, or two transactions could wait for each other: an agent's
-//! turns, an agent's offers, a tenant's slots, keys, agents, environments or secrets or a session tree, a pool of runners,
-//! then rows.
+//! turns, an agent's offers, a tenant's slots, keys, agents, environments or secrets or a session tree, a pool of
+//! runners, then rows.
 
 use crate::kernel::id::{AgentId, SessionId, TenantId};
 
