@@ -14,7 +14,7 @@ help: ## List the targets
 	@echo "  Settings, as environment variables of 'make up':"
 	@echo "    IOC_PORT                            port of the API (8000)"
 	@echo "    DATABASE_URL, REDIS_URL             servers of your own instead of private ones"
-	@echo "    ANTHROPIC_API_KEY, OPENAI_API_KEY   a real model instead of the scripted one (so does ~/.config/opencode)"
+	@echo "    ANTHROPIC_API_KEY, OPENAI_API_KEY   a real model instead of the scripted one (Claude Code; Codex and OpenCode)"
 
 needed: ## Is everything on this machine that must be there beforehand? One message names all that is not
 	@PYTHON='$(PYTHON)' sh infra/local/needed.sh
@@ -50,7 +50,7 @@ demo: build ## Show the main job once more, against the running `make up`
 # Tests wait for servers more than they compute, so more of them run at once than there are processors.
 # What fails is run once more, alone, and named (docs/adr/0026-repeated-tests.md).
 REPEATING := $(PYTHON) infra/local/run_tests.py
-TEST := cargo test --locked --workspace --no-fail-fast --lib --test it
+TEST := cargo test --locked --workspace --no-fail-fast --lib --bin ioc --test it
 export RUST_TEST_THREADS ?= 6
 
 # What `make check` leaves to `make test`: agents, functions and local hosts as programs of their own, faults, trainings,

@@ -20,61 +20,50 @@ struct Ioc {
 #[derive(Subcommand)]
 enum Command {
     /// Take sessions from a control plane, and run coding agents in sandboxes: `ioc runner start`
-    #[command(disable_help_flag = true)]
-    Runner(Rest),
+    Runner,
     /// Say what this machine can isolate, and why not more
-    #[command(disable_help_flag = true)]
-    Doctor(Rest),
+    Doctor,
     /// Start everything, show the main job once, and serve the API until Ctrl-C
-    #[command(disable_help_flag = true)]
-    Up(Rest),
+    Up,
     /// Show the main job against the running ioc; succeeds only when it really completed
-    #[command(disable_help_flag = true)]
-    Demo(Rest),
+    Demo,
     /// Print a new link that opens the dashboard of the running ioc signed in
-    #[command(disable_help_flag = true)]
-    Link(Rest),
+    Link,
     /// Commands for the authors of agents: `ioc agent conformance`
-    #[command(disable_help_flag = true)]
-    Agent(Rest),
+    Agent,
     /// Commands for the audit log
-    #[command(disable_help_flag = true)]
-    Audit(Rest),
+    Audit,
     /// Run a command, such as tests, with a private Postgres and Valkey whose addresses are in its environment
-    #[command(disable_help_flag = true)]
-    Services(Rest),
-}
-
-/// The arguments that are passed on as they are.
-#[derive(clap::Args)]
-struct Rest {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    arguments: Vec<OsString>,
+    Services,
 }
 
 impl Command {
-    /// The program for this command, and what it is given.
-    fn split(self) -> (Program, Vec<OsString>) {
-        let server = |name: &str, rest: Rest| {
-            (Program::Server, [OsString::from(name)].into_iter().chain(rest.arguments).collect())
-        };
+    /// The program for this command, and the name that the command has there; the runner's own commands are its arguments.
+    const fn target(&self) -> (Program, Option<&'static str>) {
         match self {
-            Self::Runner(rest) => (Program::Runner, rest.arguments),
-            Self::Doctor(rest) => {
-                (Program::Runner, [OsString::from("doctor")].into_iter().chain(rest.arguments).collect())
-            }
-            Self::Up(rest) => server("up", rest),
-            Self::Demo(rest) => server("demo", rest),
-            Self::Link(rest) => server("link", rest),
-            Self::Agent(rest) => server("agent", rest),
-            Self::Audit(rest) => server("audit", rest),
-            Self::Services(rest) => server("services", rest),
+            Self::Runner => (Program::Runner, None),
+            Self::Doctor => (Program::Runner, Some("doctor")),
+            Self::Up => (Program::Server, Some("up")),
+            Self::Demo => (Program::Server, Some("demo")),
+            Self::Link => (Program::Server, Some("link")),
+            Self::Agent => (Program::Server, Some("agent")),
+            Self::Audit => (Program::Server, Some("audit")),
+            Self::Services => (Program::Server, Some("services")),
         }
     }
 }
 
+/// The program that a command line is for, and its arguments there. Only the name of the command is read here: whatever
+/// follows it is passed on as it is.
+fn route(line: impl IntoIterator<Item = OsString>) -> Result<(Program, Vec<OsString>), clap::Error> {
+    let mut words = line.into_iter();
+    let own: Vec<_> = words.by_ref().take(2).collect();
+    let (program, name) = Ioc::try_parse_from(own)?.command.target();
+    Ok((program, name.map(OsString::from).into_iter().chain(words).collect()))
+}
+
 fn main() -> ExitCode {
-    let (program, arguments) = Ioc::parse().command.split();
+    let (program, arguments) = route(std::env::args_os()).unwrap_or_else(|error| error.exit());
     let Some(file) = find_program(program) else {
         eprintln!("ioc: the program {} is neither beside ioc nor on the PATH", program.name());
         eprintln!("ioc: in a checkout, `make build` makes it");
@@ -90,10 +79,6 @@ fn main() -> ExitCode {
 mod tests {
     use super::*;
 
-    fn split(words: &[&str]) -> (Program, Vec<OsString>) {
-        Ioc::try_parse_from([&["ioc"], words].concat()).unwrap_or_else(|error| panic!("{error}")).command.split()
-    }
-
     #[test]
     fn a_command_reaches_its_program_with_all_of_its_arguments() {
         let words = |list: &[&str]| list.iter().map(OsString::from).collect::<Vec<_>>();
@@ -104,8 +89,8 @@ mod tests {
             (&["up", "--help"], Program::Server, &["up", "--help"]),
             (&["services", "--", "make", "-j2"], Program::Server, &["services", "--", "make", "-j2"]),
         ] {
-            assert_eq!(split(given), (program, words(passed)), "{given:?}");
+            assert_eq!(route(words(&[&["ioc"], given].concat())).unwrap(), (program, words(passed)), "{given:?}");
         }
-        assert!(Ioc::try_parse_from(["ioc", "unknown"]).is_err());
+        assert!(route(words(&["ioc", "unknown"])).is_err() && route(words(&["ioc"])).is_err());
     }
 }
