@@ -38,7 +38,7 @@ enum Command {
 }
 
 impl Command {
-    /// The program for this command, and the name that the command has there; the runner's own commands are its arguments.
+    /// The program for this command, and the name that the command has there. The runner's own commands are arguments.
     const fn target(&self) -> (Program, Option<&'static str>) {
         match self {
             Self::Runner => (Program::Runner, None),

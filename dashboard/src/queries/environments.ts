@@ -1,6 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { client, unwrap } from "@/api/client";
-import type { EnvironmentPatch, NewEnvironment, SecretInput } from "@/api/fleet-types";
+import type {
+  EnvironmentPatch,
+  EnvironmentPatchBody,
+  NewEnvironment,
+  NewEnvironmentBody,
+  SecretInput,
+} from "@/api/fleet-types";
 import { usePagedQuery } from "./paged-query";
 
 export const environmentKeys = {
@@ -58,9 +64,14 @@ function ifMatch(version: number) {
 const secretAt = (scope: string, name: string) => ({ params: { path: { scope, name } } });
 
 export const environmentCalls = {
-  create: (body: NewEnvironment) => unwrap(client.POST("/api/v1/environments", { body })),
+  create: (body: NewEnvironment) => unwrap(client.POST("/api/v1/environments", { body: body as NewEnvironmentBody })),
   change: (id: string, version: number, body: EnvironmentPatch) =>
-    unwrap(client.PATCH("/api/v1/environments/{id}", { params: { path: { id }, header: ifMatch(version) }, body })),
+    unwrap(
+      client.PATCH("/api/v1/environments/{id}", {
+        params: { path: { id }, header: ifMatch(version) },
+        body: body as EnvironmentPatchBody,
+      }),
+    ),
   /** Makes an environment the tenant's default, or removes the mark. This does not create a version. */
   setDefault: (id: string, is_default: boolean) =>
     unwrap(client.PATCH("/api/v1/environments/{id}", { params: { path: { id } }, body: { is_default } })),

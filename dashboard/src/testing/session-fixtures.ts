@@ -1,7 +1,7 @@
-import type { Event, Session } from "@/api/schema";
+import type { Event, SessionDetails } from "@/api/schema";
 
 /** A session as the API returns it, with the fields that a test sets. */
-export function session(more: Partial<Session> = {}): Session {
+export function session(more: Partial<SessionDetails> = {}): SessionDetails {
   return {
     id: "01a20000-0000-7000-8000-000000000001",
     tenant_id: "01a20000-0000-7000-8000-00000000000a",

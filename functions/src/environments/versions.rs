@@ -27,7 +27,7 @@ pub(super) struct VersionsQuery {
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200)]
     limit: Option<String>,
     /// The `next_cursor` of the previous page.
-    #[param(value_type = Option<i32>, minimum = 1)]
+    #[param(value_type = Option<String>)]
     cursor: Option<String>,
 }
 

@@ -131,7 +131,7 @@ fn a_store_decides_nothing_and_calls_no_use_case() {
 #[test]
 fn agent_runtimes_know_nothing_of_the_database() {
     let is_runtime = |path: &str| {
-        let ours = ["environments", "registry", "server", "marketplace"];
+        let ours = ["environments", "registry", "runners", "server", "marketplace"];
         path.starts_with("shared/src/agents/") && !ours.iter().any(|part| path.contains(part))
     };
     let database = |to: &str, name: &str| {

@@ -109,11 +109,16 @@ impl Running {
         }
     }
 
-    /// Ends them: first who asks, then who answers.
-    pub(super) async fn stop(&self) {
+    /// Ends the runner, while the API is still served.
+    pub(super) async fn stop_runner(&self) {
         if let Some(runner) = self.runner.get() {
             runner.stop().await;
         }
+    }
+
+    /// Ends them: first who asks, then who answers.
+    pub(super) async fn stop(&self) {
+        self.stop_runner().await;
         if let Some(valkey) = &self.valkey {
             valkey.stop().await;
         }

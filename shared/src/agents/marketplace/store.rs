@@ -86,7 +86,8 @@ pub struct Listing {
 /// Replacements for the columns that only the owner may see.
 const OFFERS: &str = "select o.*, null::timestamptz as offers_ignored_since, null::text as endpoint_url,
     '{}'::jsonb as metadata, '{}'::jsonb as metrics, true as routable,
-    true as shared_with_all, null::timestamptz as deregistered_at, null::timestamptz as last_heartbeat_at,
+    true as shared_with_all, null::text as pool, null::text as program, null::timestamptz as deregistered_at,
+    null::timestamptz as last_heartbeat_at,
     null::integer as reported_tasks, null::uuid as registered_by, null::timestamptz as last_result_at, 1::bigint as version,
     '{\"kind\": \"system\", \"id\": \"\", \"name\": \"\"}'::jsonb as created_by, now() as created_at, now() as updated_at
     from agent_offers($1) o";

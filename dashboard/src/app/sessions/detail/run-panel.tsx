@@ -2,7 +2,7 @@
 
 import Link from "next/link";
 import type { ReactNode } from "react";
-import type { Event, Session } from "@/api/schema";
+import type { Event, SessionDetails } from "@/api/schema";
 import { formatDuration, formatPercent, shortId } from "@/components/format";
 import { FactList, SectionPanel } from "@/components/page-layout";
 import { RelativeTime, useNow } from "@/components/relative-time";
@@ -13,7 +13,7 @@ import { runnerPath } from "@/modules/runner/paths";
 import { statusSpans } from "@/modules/session/timeline";
 
 /** The model that the session asks for, and the version that it was resolved to when an agent took it. */
-function SessionModel({ session }: { session: Session }) {
+function SessionModel({ session }: { session: SessionDetails }) {
   const { model_identifier: named, resolved_model: resolved } = session;
   const { name, version, experiment } = resolved ?? {};
   return (
@@ -38,7 +38,7 @@ function SessionModel({ session }: { session: Session }) {
 }
 
 /** Seconds that the session ran so far. Only these count against its maximum; time in a pause does not. */
-function runSeconds(session: Session, events: readonly Event[], now: number): number {
+function runSeconds(session: SessionDetails, events: readonly Event[], now: number): number {
   const end = session.ended_at ? Date.parse(session.ended_at) : now;
   return (
     statusSpans(events, session.created_at, end)
@@ -47,7 +47,7 @@ function runSeconds(session: Session, events: readonly Event[], now: number): nu
   );
 }
 
-export function RunPanel({ session, events }: { session: Session; events: readonly Event[] }) {
+export function RunPanel({ session, events }: { session: SessionDetails; events: readonly Event[] }) {
   const seconds = runSeconds(session, events, useNow());
   const figures: [string, string][] = [
     ["Run time", seconds > 0 ? formatDuration(seconds < 10 ? seconds : Math.round(seconds)) : "–"],
@@ -85,7 +85,7 @@ export function RunPanel({ session, events }: { session: Session; events: readon
 }
 
 /** Where the session runs: the version of its environment, and the runner that works on it. */
-function environmentFacts({ environment, runner_id }: Session): [string, ReactNode][] {
+function environmentFacts({ environment, runner_id }: SessionDetails): [string, ReactNode][] {
   const facts: [string, ReactNode][] = [];
   if (environment) {
     const { id, name, version } = environment;
@@ -107,7 +107,7 @@ function environmentFacts({ environment, runner_id }: Session): [string, ReactNo
   return facts;
 }
 
-function SessionAgent({ session: { agent } }: { session: Session }) {
+function SessionAgent({ session: { agent } }: { session: SessionDetails }) {
   if (!agent) return "not chosen yet";
   return (
     <Link href={`/agents/detail/?id=${agent.id}`} className="underline-offset-2 hover:underline">

@@ -2,7 +2,7 @@
 
 import Link from "next/link";
 import { type ReactNode, useMemo } from "react";
-import type { Artifact, Event, Session, TrainedOnSession } from "@/api/schema";
+import type { Artifact, Event, SessionDetails, TrainedOnSession } from "@/api/schema";
 import { formatBytes, formatCount, formatUsd, shortId } from "@/components/format";
 import { FactList, LabelChip, SectionPanel } from "@/components/page-layout";
 import { SparklineChart } from "@/components/sparkline-chart";
@@ -15,7 +15,7 @@ import { EgressPanel } from "./egress-panel";
 import { RunPanel } from "./run-panel";
 import { StartPanel } from "./start-panel";
 
-function UsagePanel({ session, events }: { session: Session; events: readonly Event[] }) {
+function UsagePanel({ session, events }: { session: SessionDetails; events: readonly Event[] }) {
   const { usage } = session;
   const points = usageHistory(events);
   const counts: [string, number][] = [
@@ -56,7 +56,7 @@ function SessionLink({ id }: { id: string }) {
   );
 }
 
-function aboutFacts({ workspace, parent_id, forked_from }: Session): [string, ReactNode][] {
+function aboutFacts({ workspace, parent_id, forked_from }: SessionDetails): [string, ReactNode][] {
   const texts: [string, string | null | undefined][] = [
     ["Repository", workspace?.repository],
     ["Directory", workspace?.directory],
@@ -76,7 +76,7 @@ function aboutFacts({ workspace, parent_id, forked_from }: Session): [string, Re
   return facts;
 }
 
-function AboutPanel({ session }: { session: Session }) {
+function AboutPanel({ session }: { session: SessionDetails }) {
   const facts = aboutFacts(session);
   if (facts.length === 0 && session.tags.length === 0 && !session.description) return null;
   return (
@@ -132,7 +132,7 @@ function TrainedModelPanel({ models }: { models: readonly TrainedOnSession[] }) 
 }
 
 interface SessionDetailsPanelProps {
-  session: Session;
+  session: SessionDetails;
   events: readonly Event[];
   artifacts: readonly Artifact[];
   /** The versions that were trained on the session, or evaluated with it. */

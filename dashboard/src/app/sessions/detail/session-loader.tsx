@@ -1,6 +1,6 @@
 "use client";
 
-import type { Session } from "@/api/schema";
+import type { SessionDetails } from "@/api/schema";
 import { EmptyState } from "@/components/content-states";
 import { LoadedContent } from "@/components/loaded-content";
 import { useTopicSubscription } from "@/hooks/live-connection";
@@ -33,7 +33,7 @@ function SessionLoader({ id }: { id: string }) {
   );
 }
 
-function SessionDetailsLoader({ session }: { session: Session }) {
+function SessionDetailsLoader({ session }: { session: SessionDetails }) {
   const { id, pause } = session;
   const [query, setQuery] = useQueryState();
   const events = useSessionEvents(id);

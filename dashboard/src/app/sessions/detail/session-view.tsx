@@ -1,7 +1,7 @@
 "use client";
 
 import { type ReactNode, useMemo } from "react";
-import type { Artifact, Event, Session, TrainedOnSession } from "@/api/schema";
+import type { Artifact, Event, SessionDetails, TrainedOnSession } from "@/api/schema";
 import { EmptyState, ErrorAlert } from "@/components/content-states";
 import { CopyButton } from "@/components/copy-button";
 import { shortId } from "@/components/format";
@@ -16,7 +16,7 @@ import { SessionDetailsPanel } from "./session-details-panel";
 import { StatusBanner } from "./status-banner";
 
 interface SessionViewProps {
-  session: Session;
+  session: SessionDetails;
   events: LoadState<readonly Event[]>;
   artifacts: readonly Artifact[];
   /** The versions that were trained on the session, or evaluated with it. */

@@ -2,13 +2,13 @@
 
 import { Clock, Hourglass } from "lucide-react";
 import type { ReactNode } from "react";
-import type { Session } from "@/api/schema";
+import type { SessionDetails } from "@/api/schema";
 import { FailureDetails } from "@/components/failure-details";
 import { RelativeTime } from "@/components/relative-time";
 import { waitingReason } from "@/modules/session/waiting-reason";
 
 interface StatusBannerProps {
-  session: Session;
+  session: SessionDetails;
   /** The form that answers the session's question. */
   answerForm: ReactNode;
 }
