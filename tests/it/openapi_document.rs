@@ -119,7 +119,8 @@ fn idempotency_key_is_a_parameter_of_exactly_the_operations_that_take_it() {
     for operation in operations() {
         let parameters = operation.described["parameters"].as_array().into_iter().flatten();
         let documented = parameters.filter(|one| one["name"] == "Idempotency-Key").count() == 1;
-        let changes = !operation.reads() && !operation.is_open() && !operation.is_for_agents() && !operation.is_for_runners();
+        let changes =
+            !operation.reads() && !operation.is_open() && !operation.is_for_agents() && !operation.is_for_runners();
         assert_eq!(documented, changes && !operation.speaks_a2a(), "{} {}", operation.method, operation.path);
     }
 }

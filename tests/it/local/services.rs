@@ -137,8 +137,11 @@ async fn no_server_survives_when_its_parent_is_killed() {
 async fn a_detached_child_of_a_server_ends_with_the_server() {
     let mark = paths::temporary("detached").unwrap();
     let script = format!("setsid bash -c 'exec -a {0} sleep 600' & sleep 600; : {0}", mark.display());
-    let mut supervisor =
-        Command::new(ioc()).args(["supervise", "--", "bash", "-c", &script]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut supervisor = Command::new(ioc().with_file_name("ioc-server"))
+        .args(["supervise", "--", "bash", "-c", &script])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
     let folder = mark.to_string_lossy().into_owned();
     until("it starts", || processes_in(&folder).len() >= 3).await;
     drop(supervisor.stdin.take());

@@ -65,7 +65,8 @@ impl RunnerFixture {
         let data = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let process = Command::new(find_runner())
-            .args(["start", "--url", &url, "--name", NAME, "--program", program, "--model", "stub-1", "--slots", "2"])
+            .args(["start", "--url", &url, "--name", NAME, "--program", program, "--slots", "2"])
+            .args(["--openai-model", "stub-1", "--anthropic-model", "stub-1"])
             .args(more)
             .arg("--data")
             .arg(data.path())

@@ -39,8 +39,9 @@ impl Setup {
 
     fn settings(&self, arguments: &[&str]) -> RunnerSettings {
         let (url, data) = (self.url(), self.data.path().display().to_string());
-        let common = ["ioc-runner", "--url", &url, "--data", &data, "--name", "HOST-1", "--slots", "3"];
-        Line::parse_from(common.iter().chain(arguments)).settings
+        let common = ["ioc-runner", "--url", &url, "--data", &data, "--slots", "3"];
+        let name: &[&str] = if arguments.contains(&"--name") { &[] } else { &["--name", "HOST-1"] };
+        Line::parse_from(common.iter().chain(name).chain(arguments)).settings
     }
 
     async fn enrol(&self, settings: &RunnerSettings) -> anyhow::Result<runner::enrolment::EnrolledRunner> {

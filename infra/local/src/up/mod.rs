@@ -127,25 +127,21 @@ async fn work(arguments: &Arguments, listener: TcpListener, running: &Running, e
         print_line("\nioc: running. Ctrl-C ends it; the data stays under .local for the next start.");
         std::future::pending::<Result<()>>().await
     };
-    // The runner first: it says that it is gone, and hands its work back, as long as the API is served.
     let served = CancellationToken::new();
-    let ending = async {
-        end.cancelled().await;
-        running.stop_runner().await;
-        served.cancel();
-        std::future::pending::<()>().await;
-    };
-    // What ends from then on is not started again.
-    let minding = async {
-        end.run_until_cancelled(running.mind()).await;
-        std::future::pending::<()>().await;
-    };
     tokio::select! {
         served = host.serve(listener, dashboard, served.clone()) => served,
         shown = shown => shown,
-        () = minding => Ok(()),
-        () = ending => Ok(()),
+        () = mind_until_end(running, end, &served) => Ok(()),
     }
+}
+
+/// Restarts what ends by itself until the end, and then ends the runner before the API: it hands its work back as long
+/// as it is answered. Never returns.
+async fn mind_until_end(running: &Running, end: &CancellationToken, served: &CancellationToken) {
+    end.run_until_cancelled(running.mind()).await;
+    running.stop_runner().await;
+    served.cancel();
+    std::future::pending().await
 }
 
 /// Prints the link that opens the dashboard signed in.

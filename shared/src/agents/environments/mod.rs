@@ -122,9 +122,10 @@ mod tests {
 
     #[test]
     fn a_task_has_its_environment_and_specification_in_one_object() {
-        let value = json!(environment());
+        let environment = environment();
+        let value = json!(environment);
         assert_eq!((&value["name"], &value["version"]), (&json!("backend"), &json!(2)));
         assert_eq!(value["agent"]["program"], "opencode");
-        assert_eq!(serde_json::from_value::<TaskEnvironment>(value).unwrap(), environment());
+        assert_eq!(serde_json::from_value::<TaskEnvironment>(value).unwrap(), environment);
     }
 }
