@@ -84,7 +84,7 @@ async fn a_value_is_seen_by_the_agent_alone_although_the_agent_prints_it() {
         ("the list", listed),
         ("the log", logged),
     ] {
-        assert!(!text.is_empty() && !text.contains("quiet otters"), "{place}: {text}");
+        assert!(!text.contains("quiet otters"), "{place}: {text}");
     }
     assert!(events.matches("[redacted]").count() >= 3, "{events}");
     for (table, rows) in world.superuser().await.dump().await {

@@ -141,7 +141,7 @@ async fn mind_until_end(running: &Running, end: &CancellationToken, served: &Can
     end.run_until_cancelled(running.mind()).await;
     running.stop_runner().await;
     served.cancel();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Prints the link that opens the dashboard signed in.
