@@ -39,7 +39,7 @@ export class Api {
     const made = await this.call("POST", "/sessions", {
       title,
       initial_prompt: script(steps),
-      agent_config: { agent: "LOCAL-OPENCODE" },
+      agent_config: { agent: "opencode" },
       start: true,
       ...more,
     });
@@ -201,7 +201,14 @@ export const steps = {
   say: (text: string) => ({ text }),
   bash: (command: string) => ({ tool: "bash", args: { command, description: "Run it" } }),
   write: (filePath: string, content: string) => ({ tool: "write", args: { filePath, content } }),
-  ask: (question: string, ...options: string[]) => ({ tool: "ask_person", args: { question, options } }),
+  ask: (question: string, ...labels: string[]) => ({
+    tool: "question",
+    args: {
+      questions: [
+        { question, header: "Choice", options: labels.map((label) => ({ label, description: `take ${label}` })) },
+      ],
+    },
+  }),
 };
 
 interface World {

@@ -110,8 +110,7 @@ async fn the_main_job_is_shown_and_a_second_start_keeps_keys_and_data() {
     for part in [
         "SCRIPTED",
         "queued -> running",
-        "isolation: sandbox",
-        "tool edit: fizz.py",
+        "tool write: fizz.py",
         "running -> completed",
         "+    words =",
         "USD",

@@ -6,7 +6,6 @@
 mod child;
 pub mod opencode;
 mod postgres;
-mod runner;
 mod valkey;
 
 use std::{fs, future::Future, net::TcpListener, path::Path, time::Duration};
@@ -17,7 +16,6 @@ use nix::sys::signal::Signal;
 pub use opencode::{Model, OpenCode, OpenCodeOptions, OwnModel};
 pub use postgres::{Postgres, PostgresOptions};
 use rand::RngExt;
-pub use runner::{RUNNER_NAME, Runner, RunnerOptions};
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep},
