@@ -84,6 +84,8 @@ async fn a_value_is_seen_by_the_agent_alone_although_the_agent_prints_it() {
         ("the list", listed),
         ("the log", logged),
     ] {
+        // The log was empty once beside other tests, for a reason that is not known yet: then it shows nothing.
+        assert!(!text.is_empty() || place == "the log", "{place} is empty");
         assert!(!text.contains("quiet otters"), "{place}: {text}");
     }
     assert!(events.matches("[redacted]").count() >= 3, "{events}");
