@@ -139,7 +139,7 @@ test("every page in both themes", async ({ page, open, api }) => {
     setup: { script: "npm ci\nnpm run build\n" },
     variables: { NODE_ENV: "test" },
     secrets: ["NPM_TOKEN"],
-    network: { setup: "allowlist", agent: "none", domains: ["registry.npmjs.org"] },
+    network: { setup: "allowlist", agent: "none", domains: ["registry.example.org"] },
     agent: { program: "claude-code", permissions: { execute: "ask", default: "allow" } },
   });
   for (const name of ["NPM_TOKEN", "ANTHROPIC_API_KEY"])

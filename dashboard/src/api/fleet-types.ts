@@ -33,32 +33,17 @@ export type Enrolment = ItemOf<ResponseOf<Enrolments["get"]>>;
 export type NewEnrolment = BodyOf<Enrolments["post"]>;
 export type CreatedEnrolment = ResponseOf<Enrolments["post"]>;
 
-type WholeEnvironment = ItemOf<ResponseOf<Environments["get"]>>;
-type WithDraftParts<Whole> = Omit<Whole, "mcp_servers" | "agent"> & {
-  mcp_servers: McpServer[];
-  agent: AgentSettings | null;
-};
-export type Environment = WithDraftParts<WholeEnvironment>;
-/** The bodies as the generated types have them: fields with a default count as required there. */
-export type NewEnvironmentBody = BodyOf<Environments["post"]>;
-export type EnvironmentPatchBody = BodyOf<paths["/api/v1/environments/{id}"]["patch"]>;
-type WithOptionalParts<Body> = Omit<Body, "mcp_servers" | "agent"> & {
-  mcp_servers?: McpServer[];
-  agent?: AgentSettings | null;
-};
-export type NewEnvironment = WithOptionalParts<NewEnvironmentBody>;
-export type EnvironmentPatch = WithOptionalParts<EnvironmentPatchBody>;
-type WholeVersion = ItemOf<ResponseOf<paths["/api/v1/environments/{id}/versions"]["get"]>>;
-export type EnvironmentVersion = WithDraftParts<WholeVersion>;
+export type Environment = ItemOf<ResponseOf<Environments["get"]>>;
+export type NewEnvironment = BodyOf<Environments["post"]>;
+export type EnvironmentPatch = BodyOf<paths["/api/v1/environments/{id}"]["patch"]>;
+export type EnvironmentVersion = ItemOf<ResponseOf<paths["/api/v1/environments/{id}/versions"]["get"]>>;
 /** Where and with what a session works: the fields that an environment and its versions have in common. */
 export type EnvironmentSpec = Omit<EnvironmentVersion, "version" | "name" | "created_by" | "created_at">;
 export type EnvironmentRepository = NonNullable<EnvironmentSpec["repositories"]>[number];
-/** As it is sent: what a response fills with null or nothing may be absent. */
-export type McpServer = Partial<GeneratedServer> & Pick<GeneratedServer, "name">;
-type GeneratedServer = NonNullable<WholeEnvironment["mcp_servers"]>[number];
+export type McpServer = NonNullable<Environment["mcp_servers"]>[number];
 export type NetworkMode = NonNullable<NonNullable<EnvironmentSpec["network"]>["agent"]>;
 export type MinimumIsolation = NonNullable<EnvironmentSpec["minimum_isolation"]>;
-export type AgentSettings = Partial<NonNullable<WholeEnvironment["agent"]>>;
+export type AgentSettings = NonNullable<Environment["agent"]>;
 type ToolPermissions = NonNullable<AgentSettings["permissions"]>;
 export type ToolPermission = NonNullable<ToolPermissions[keyof ToolPermissions]>;
 

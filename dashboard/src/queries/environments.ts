@@ -1,12 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { client, unwrap } from "@/api/client";
-import type {
-  EnvironmentPatch,
-  EnvironmentPatchBody,
-  NewEnvironment,
-  NewEnvironmentBody,
-  SecretInput,
-} from "@/api/fleet-types";
+import type { EnvironmentPatch, NewEnvironment, SecretInput } from "@/api/fleet-types";
 import { usePagedQuery } from "./paged-query";
 
 export const environmentKeys = {
@@ -64,12 +58,12 @@ function ifMatch(version: number) {
 const secretAt = (scope: string, name: string) => ({ params: { path: { scope, name } } });
 
 export const environmentCalls = {
-  create: (body: NewEnvironment) => unwrap(client.POST("/api/v1/environments", { body: body as NewEnvironmentBody })),
+  create: (body: NewEnvironment) => unwrap(client.POST("/api/v1/environments", { body })),
   change: (id: string, version: number, body: EnvironmentPatch) =>
     unwrap(
       client.PATCH("/api/v1/environments/{id}", {
         params: { path: { id }, header: ifMatch(version) },
-        body: body as EnvironmentPatchBody,
+        body,
       }),
     ),
   /** Makes an environment the tenant's default, or removes the mark. This does not create a version. */

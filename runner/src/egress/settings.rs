@@ -10,7 +10,7 @@ use super::{
 /// What the sessions of a runner may ask for.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct EgressSettings {
-    /// What sessions may ask for: none, open, or domains separated by commas, such as pypi.org,*.npmjs.org
+    /// What sessions may ask for: none, open, or domains separated by commas, such as example.com,*.example.org
     #[arg(long = "egress", env = "RUNNER_EGRESS", default_value = "none")]
     pub policy: EgressPolicy,
     /// Addresses outside of the public internet that sessions may reach all the same, such as 10.1.0.0/16
@@ -57,10 +57,10 @@ mod tests {
 
     #[test]
     fn an_open_set_up_reaches_what_the_runner_permits_and_a_list_nothing_beyond() {
-        let settings = EgressSettings { policy: "pypi.org".parse().unwrap(), ..EgressSettings::default() };
+        let settings = EgressSettings { policy: "packages.example.com".parse().unwrap(), ..EgressSettings::default() };
         assert_eq!(settings.choose_setup_policy(Some(&json!({"mode": "open"}))), Ok(settings.policy.clone()));
         assert_eq!(settings.choose_setup_policy(None), Ok(EgressPolicy::None));
-        let beyond = json!({"mode": "allowlist", "domains": ["pypi.org", "npmjs.org"]});
+        let beyond = json!({"mode": "allowlist", "domains": ["packages.example.com", "registry.example.org"]});
         assert_eq!(settings.choose_setup_policy(Some(&beyond)).unwrap_err().code(), "EGRESS_NOT_PERMITTED");
     }
 }

@@ -161,12 +161,12 @@ mod tests {
 
     #[test]
     fn the_network_of_a_session_wins_over_that_of_its_environment() {
-        let network = json!({"setup": "allowlist", "agent": "none", "domains": ["pypi.org"]});
+        let network = json!({"setup": "allowlist", "agent": "none", "domains": ["packages.example.com"]});
         let mut task = job(&json!({"prompt": "", "environment": {"network": network}})).task;
-        let setup = json!({"mode": "allowlist", "domains": ["pypi.org"]});
+        let setup = json!({"mode": "allowlist", "domains": ["packages.example.com"]});
         assert_eq!(setup_network_of(&task), Some(setup.clone()));
         assert_eq!(agent_network_of(&task), Some(json!({"mode": "none"})));
-        task.input_data.insert("network".to_owned(), json!({"mode": "none", "domains": ["pypi.org"]}));
+        task.input_data.insert("network".to_owned(), json!({"mode": "none", "domains": ["packages.example.com"]}));
         assert_eq!(agent_network_of(&task), Some(json!({"mode": "none"})));
         task.input_data.insert("network".to_owned(), setup.clone());
         assert_eq!(agent_network_of(&task), Some(setup.clone()));

@@ -17,7 +17,7 @@ const FULL = environment({
   setup: { script: "npm ci\n", timeout_seconds: 60 },
   variables: { A: "1", B: "x=y" },
   secrets: ["NPM_TOKEN"],
-  network: { setup: "allowlist", agent: "none", domains: ["*.example.com", "npmjs.org"] },
+  network: { setup: "allowlist", agent: "none", domains: ["*.example.com", "example.org"] },
   mcp_servers: [
     { name: "docs", url: "https://docs.example.com/mcp", headers: { "X-Team": "platform" } },
     { name: "db", command: "db-mcp", arguments: ["--read-only"], variables: { URL: "postgres://db?a=b" } },
@@ -37,11 +37,11 @@ test("an environment that is read into the form and back is the same", () => {
 test("an untouched form changes nothing, and a change sends only its field", () => {
   const before = readEnvironmentDraft(draftOfEnvironment(FULL));
   expect(changedFields(before, readEnvironmentDraft(draftOfEnvironment(FULL)))).toEqual({});
-  const draft = { ...draftOfEnvironment(FULL), script: "  ", cpu: "", domains: "npmjs.org\n\n *.example.com " };
+  const draft = { ...draftOfEnvironment(FULL), script: "  ", cpu: "", domains: "example.org\n\n *.example.com " };
   expect(changedFields(before, readEnvironmentDraft(draft))).toEqual({
     setup: null,
     cpu: null,
-    network: { setup: "allowlist", agent: "none", domains: ["npmjs.org", "*.example.com"] },
+    network: { setup: "allowlist", agent: "none", domains: ["example.org", "*.example.com"] },
   });
 });
 

@@ -107,28 +107,28 @@ impl Default for NetworkPolicy {
 
 /// An MCP server: a program in the sandbox, or a URL.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct EnvironmentMcpServer {
     /// The name, unique in the environment.
     #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{0,49}$")]
     pub name: String,
     /// The program to start in the sandbox. A server has this or a URL.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1024)]
     pub command: Option<String>,
     /// The arguments of the program.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 50)]
     pub arguments: Vec<String>,
     /// The variables of the program.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
     /// The https URL of a server that speaks streamable HTTP.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2000)]
     pub url: Option<String>,
     /// The headers of calls to the URL. They are no place for secrets: members can read them.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
 }
 
@@ -150,22 +150,22 @@ impl Default for MinimumIsolation {
 
 /// The program that works in an environment, and its settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct EnvironmentAgent {
     /// The program, such as `opencode`. Sessions that name no agent are routed to agents that have it as a skill.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[a-z][a-z0-9_-]{0,49}$")]
     pub program: Option<String>,
     /// The model of sessions that name none, as `provider/model`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub model: Option<String>,
     /// The mode of the program that sessions begin in.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 100)]
     pub mode: Option<String>,
     /// What the agent may do without asking, by kind of tool.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub permissions: BTreeMap<ToolKind, Permission>,
 }
 
