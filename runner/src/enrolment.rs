@@ -15,9 +15,6 @@ use crate::{
     settings::RunnerSettings,
 };
 
-/// The most slots that a control plane accepts.
-const MAX_SLOTS: usize = 50;
-
 /// The version of the External Agent Protocol that the runner speaks.
 const PROTOCOL_VERSION: &str = "1.1";
 
@@ -87,7 +84,7 @@ pub fn describe_runner(
         os: std::env::consts::OS,
         arch: std::env::consts::ARCH,
         labels: settings.labels.iter().cloned().collect(),
-        slots: settings.count_slots().min(MAX_SLOTS),
+        slots: settings.count_slots(),
         isolation: isolation.name(),
         isolation_reason: isolation_reason.map(|reason| reason.chars().take(1000).collect()),
         programs: programs.iter().map(|program| OfferedProgram { program: program.name.clone() }).collect(),

@@ -12,7 +12,6 @@ use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{
     net::TcpListener,
-    sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time::sleep,
 };
@@ -26,7 +25,7 @@ use crate::{
     },
     enrolment::{EnrolledRunner, describe_runner, enrol},
     gateway::build_upstream_client,
-    job::{Job, JobContext, SessionLocks, run_job},
+    job::{Job, JobContext, SessionLocks, SessionSlots, run_job},
     metrics,
     programs::{AgentProgram, ProgramLocations, built_in_programs, parse_program_file},
     sandbox::{AgentUser, AgentUserPool, Isolation, SandboxLimits, SandboxPrograms, choose_method, probe_isolation},
@@ -60,15 +59,14 @@ pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()
     let EnrolledRunner { identity, registered } = enrol(&http, &settings, &registration).await?;
     let credential = SharedCredential::new(identity.credential.clone());
     let status = Arc::new(RunnerStatus::new(registration.slots));
-    let slots = Arc::new(Semaphore::new(registration.slots));
     let context = Arc::new(context);
     let mut workers = JoinSet::new();
     for program in programs {
         let agent = registered.agents.iter().find(|agent| agent.program == program.name);
         let agent = agent.with_context(|| format!("the control plane names no agent for {}", program.name))?;
         let plane = ControlPlane::new(http.clone(), &settings.url, agent.agent_id.clone(), credential.clone());
-        let (context, slots, status) = (context.clone(), slots.clone(), status.clone());
-        let worker = Worker { context, slots, status, plane, program: Arc::new(program) };
+        let (context, status) = (context.clone(), status.clone());
+        let worker = Worker { context, status, plane, program: Arc::new(program) };
         workers.spawn(worker.run(stop.clone()));
     }
     tracing::info!(slots = registration.slots, runner.id = identity.runner_id, "the runner takes work");
@@ -122,6 +120,7 @@ async fn build_context(settings: &RunnerSettings) -> Result<(JobContext, Isolati
     let context = JobContext {
         workspaces,
         method,
+        slots: SessionSlots::new(settings.count_slots()),
         users: AgentUserPool::new(user),
         egress: settings.egress.clone(),
         providers: settings.providers(),
@@ -166,8 +165,6 @@ fn find_programs(settings: &RunnerSettings) -> Result<Vec<AgentProgram>> {
 /// One program at one control plane.
 struct Worker {
     context: Arc<JobContext>,
-    /// The slots that all programs share.
-    slots: Arc<Semaphore>,
     status: Arc<RunnerStatus>,
     plane: ControlPlane,
     program: Arc<AgentProgram>,
@@ -178,14 +175,14 @@ impl Worker {
     async fn run(self, stop: CancellationToken) {
         let worker = Arc::new(self);
         let mut jobs = JoinSet::new();
-        while let Some(slot) = stop.run_until_cancelled(worker.wait_for_slot()).await.flatten() {
+        while stop.run_until_cancelled(worker.wait_for_room()).await.is_some() {
             while jobs.try_join_next().is_some() {}
             let Some(claimed) = stop.run_until_cancelled(worker.plane.claim(1, CLAIM_WAIT)).await else { break };
             match claimed {
                 Ok(tasks) => {
                     worker.status.record_contact();
                     let Some(task) = tasks.into_iter().next() else { continue };
-                    jobs.spawn(worker.clone().work_on(task, slot));
+                    jobs.spawn(worker.clone().work_on(task));
                 }
                 Err(error) => {
                     worker.status.record_failure();
@@ -193,7 +190,6 @@ impl Worker {
                     if error.failure == CallFailure::NotAuthenticated {
                         break;
                     }
-                    drop(slot);
                     let _ = stop.run_until_cancelled(sleep(PAUSE)).await;
                 }
             }
@@ -201,17 +197,18 @@ impl Worker {
         while jobs.join_next().await.is_some() {}
     }
 
-    /// A free slot of a runner that does not drain; `None` if there will be none.
-    async fn wait_for_slot(&self) -> Option<OwnedSemaphorePermit> {
+    /// Waits until the runner does not drain, and another session could have a slot. How many tasks it gets is decided by
+    /// the control plane, so that programs may claim at the same time.
+    async fn wait_for_room(&self) {
         self.status.wait_until_active().await;
-        self.slots.clone().acquire_owned().await.ok()
+        self.context.slots.wait_for_room().await;
     }
 
-    async fn work_on(self: Arc<Self>, task: Task, slot: OwnedSemaphorePermit) {
+    async fn work_on(self: Arc<Self>, task: Task) {
         let at_work = self.status.begin_task(&task.task_id);
         let job = Job { task, program: self.program.clone() };
         Box::pin(run_job(&self.context, &self.plane, &job)).await;
-        drop((at_work, slot));
+        drop(at_work);
     }
 }
 

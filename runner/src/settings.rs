@@ -91,6 +91,9 @@ pub struct RunnerSettings {
     pub openai_url: String,
 }
 
+/// The most slots that a control plane accepts.
+const MAX_SLOTS: usize = 50;
+
 /// How many bytes of memory a session is expected to take.
 const BYTES_PER_SLOT: u64 = 1536 * 1024 * 1024;
 
@@ -140,11 +143,12 @@ impl RunnerSettings {
 
     /// The number of slots: as configured, else two per processor, as far as the memory allows.
     pub fn count_slots(&self) -> usize {
-        self.slots.unwrap_or_else(|| {
+        let slots = self.slots.unwrap_or_else(|| {
             let by_memory =
                 read_memory().map_or(usize::MAX, |bytes| usize::try_from(bytes / BYTES_PER_SLOT).unwrap_or(1));
             (count_processors() * 2).min(by_memory).max(1)
-        })
+        });
+        slots.min(MAX_SLOTS)
     }
 
     /// The number of slots and its reason.

@@ -38,7 +38,7 @@ pub(super) struct RunnerView {
     labels: BTreeMap<String, String>,
     /// How many sessions it works on at once.
     slots: i32,
-    /// How many tasks it holds now, of all tenants.
+    /// How many slots are in use, by tasks of all tenants. A task that waits for a person uses none.
     busy: i64,
     /// How it separates sessions.
     isolation: Isolation,

@@ -7,8 +7,10 @@ use super::{
     attachments::Attachments,
     conversation::{Conversation, Usage},
     questions::OpenQuestions,
+    idle_watch::IdleWatch,
     reporter::{Command, Notice},
     run::{RunEnd, RunReport},
+    session_slots::SlotHolder,
     transcript::Transcript,
 };
 use crate::acp::PermissionPolicy;
@@ -23,6 +25,7 @@ impl AgentRun<'_> {
         &self,
         notices: &mpsc::Sender<Notice>,
         orders: mpsc::UnboundedReceiver<Command>,
+        slot: &mut SlotHolder,
     ) -> RunReport {
         let policy = match self.read_policy() {
             Ok(policy) => policy,
@@ -38,6 +41,8 @@ impl AgentRun<'_> {
             services,
             notices,
             orders,
+            slot,
+            idle: IdleWatch::new(),
             questions: OpenQuestions::new(self.job.task.lease.token),
             attachments: Attachments::new(attached, self.workspace, inner_work_tree),
             prompts: [self.first_prompt()].into_iter().chain(self.said.iter().cloned()).collect(),
@@ -62,21 +67,29 @@ impl AgentRun<'_> {
     async fn work(&self, conversation: &mut Conversation<'_>, policy: &PermissionPolicy) -> RunEnd {
         let mut session: Option<String> = None;
         let mut first: Option<RunEnd> = None;
-        for restarts in 0..=RESTARTS {
+        let mut restarts = 0;
+        loop {
             let ended = match self.start(&conversation.services, policy, session.as_deref()).await {
-                Err(ended) => AgentEnd { end: join_failures(first.as_ref(), ended.end), ..ended },
+                Err(ended) => join_failures(first.as_ref(), ended),
                 Ok(mut agent) => {
                     session = Some(agent.session.clone());
                     conversation.converse(&mut agent).await
                 }
             };
-            if !ended.has_exited || restarts == RESTARTS {
-                return ended.end;
+            match ended {
+                AgentEnd::Exited(end) if restarts < RESTARTS => {
+                    restarts += 1;
+                    conversation.prepare_restart(&end, session.is_some()).await;
+                    first = Some(end);
+                }
+                AgentEnd::Final(end) | AgentEnd::Exited(end) => return end,
+                AgentEnd::Idle => {
+                    if let Some(end) = conversation.wait_without_process().await {
+                        return end;
+                    }
+                }
             }
-            conversation.prepare_restart(&ended.end, session.is_some()).await;
-            first = Some(ended.end);
         }
-        first.unwrap_or_else(|| RunEnd::failed("AGENT_EXITED", &"the agent has ended"))
     }
 
     fn first_prompt(&self) -> String {
@@ -93,13 +106,19 @@ impl AgentRun<'_> {
 }
 
 /// The failure of an agent that could not be started again, with the one that made it necessary.
-fn join_failures(first: Option<&RunEnd>, second: RunEnd) -> RunEnd {
-    match (first, &second) {
-        (Some(RunEnd::Failed { code, message }), RunEnd::Failed { code: second_code, message: second }) => {
+fn join_failures(first: Option<&RunEnd>, second: AgentEnd) -> AgentEnd {
+    let Some(RunEnd::Failed { code, message }) = first else { return second };
+    let join = |end: RunEnd| match end {
+        RunEnd::Failed { code: second_code, message: second } => {
             let message = format!("{message}. It could not be started again: {second_code}: {second}");
             RunEnd::Failed { code: code.clone(), message }
         }
-        _ => second,
+        completed @ RunEnd::Completed { .. } => completed,
+    };
+    match second {
+        AgentEnd::Final(end) => AgentEnd::Final(join(end)),
+        AgentEnd::Exited(end) => AgentEnd::Exited(join(end)),
+        AgentEnd::Idle => AgentEnd::Idle,
     }
 }
 
@@ -111,8 +130,8 @@ mod tests {
     fn a_failed_restart_is_reported_with_the_failure_before_it() {
         let failed = |code, message: &str| RunEnd::failed(code, &message);
         let (first, second) = (failed("AGENT_EXITED", "it ended"), failed("AGENT_UNSUPPORTED", "it cannot resume"));
-        assert_eq!(join_failures(None, second.clone()), second);
+        assert_eq!(join_failures(None, second.clone().into()), AgentEnd::Final(second.clone()));
         let expected = "it ended. It could not be started again: AGENT_UNSUPPORTED: it cannot resume";
-        assert_eq!(join_failures(Some(&first), second), failed("AGENT_EXITED", expected));
+        assert_eq!(join_failures(Some(&first), second.into()), AgentEnd::Final(failed("AGENT_EXITED", expected)));
     }
 }

@@ -114,18 +114,24 @@ pub(super) struct StartedAgent {
     pub(super) updates: AgentUpdates,
     /// Its own name for the session.
     pub(super) session: String,
+    /// Whether another process can go on with the session.
+    pub(super) is_resumable: bool,
 }
 
-/// An agent that could not be started, or has ended.
-pub(super) struct AgentEnd {
-    pub(super) end: RunEnd,
-    /// Whether its process ended by itself, so that another one may fare better.
-    pub(super) has_exited: bool,
+/// How an agent could not be started, or its process has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum AgentEnd {
+    /// The run is over.
+    Final(RunEnd),
+    /// The process ended by itself; another one may fare better.
+    Exited(RunEnd),
+    /// The process was ended while a person is asked. Another one goes on with the answer.
+    Idle,
 }
 
 impl From<RunEnd> for AgentEnd {
     fn from(end: RunEnd) -> Self {
-        Self { end, has_exited: false }
+        Self::Final(end)
     }
 }
 
@@ -193,10 +199,10 @@ impl AgentRun<'_> {
             if let Some(mode) = &self.job.program.mode {
                 connection.set_mode(mode).await?;
             }
-            Ok(opened.id)
+            Ok((opened.id, agent.can_resume || agent.can_load))
         };
         match opening.await {
-            Ok(session) => Ok(StartedAgent { sandbox, connection, updates, session }),
+            Ok((session, is_resumable)) => Ok(StartedAgent { sandbox, connection, updates, session, is_resumable }),
             Err(failure) => Err(end_of_failure(&mut sandbox, &failure).await),
         }
     }
@@ -261,10 +267,8 @@ pub(super) async fn end_of_failure(sandbox: &mut RunningSandbox, failure: &Agent
     }
     let said = last_lines(sandbox);
     let said = if said.is_empty() { said } else { format!(": {said}") };
-    AgentEnd {
-        end: RunEnd::failed(failure.code.as_str(), &format!("{} ({end:?}){said}", failure.message)),
-        has_exited: failure.code == AgentFailureCode::Exited,
-    }
+    let failed = RunEnd::failed(failure.code.as_str(), &format!("{} ({end:?}){said}", failure.message));
+    if failure.code == AgentFailureCode::Exited { AgentEnd::Exited(failed) } else { failed.into() }
 }
 
 /// The end of an agent whose sandbox has ended before its turn.
@@ -273,7 +277,7 @@ pub(super) fn end_of_sandbox(sandbox: &RunningSandbox, end: SandboxEnd) -> Agent
         return RunEnd::failed("LIMIT_EXCEEDED", &format!("the agent used more than it may: {exceeded:?}")).into();
     }
     let message = format!("the agent has ended ({end:?}): {}", last_lines(sandbox));
-    AgentEnd { end: RunEnd::failed("AGENT_EXITED", &message), has_exited: true }
+    AgentEnd::Exited(RunEnd::failed("AGENT_EXITED", &message))
 }
 
 /// The last lines that the agent wrote to its standard error.

@@ -12,13 +12,15 @@ use super::{
     agent_start::{AgentEnd, SessionServices, StartedAgent, end_of_failure, end_of_sandbox},
     approval::describe_request,
     attachments::Attachments,
+    idle_watch::IdleWatch,
     questions::{Asker, Destination, OpenQuestions},
     reporter::{Command, Notice},
     run::{RunEnd, RunReport},
+    session_slots::SlotHolder,
     transcript::{Entry, Transcript},
 };
 use crate::{
-    acp::{AgentFailure, AgentUpdate, PermissionAnswer, TurnEnd, TurnEndReason},
+    acp::{AgentConnection, AgentFailure, AgentUpdate, PermissionAnswer, PermissionRequestId, TurnEnd, TurnEndReason},
     control_plane::wire::{Question, QuestionOption},
     egress::DeniedConnection,
     gateway::GatewayEvent,
@@ -38,6 +40,8 @@ pub(super) struct Conversation<'a> {
     pub(super) services: SessionServices,
     pub(super) notices: &'a mpsc::Sender<Notice>,
     pub(super) orders: mpsc::UnboundedReceiver<Command>,
+    pub(super) slot: &'a mut SlotHolder,
+    pub(super) idle: IdleWatch,
     pub(super) questions: OpenQuestions,
     pub(super) attachments: Attachments,
     /// What the next turn begins with.
@@ -62,6 +66,8 @@ enum TurnOutcome {
     /// By a person or the control plane.
     Cancelled,
     SandboxEnded(SandboxEnd),
+    /// A person is asked, and the process is not needed for the time being.
+    Idle,
 }
 
 impl Conversation<'_> {
@@ -92,7 +98,7 @@ impl Conversation<'_> {
             }
             return self.end_of(agent, outcome).await;
         }
-        self.complete()
+        self.completed().into()
     }
 
     async fn take_turn(&mut self, agent: &mut StartedAgent, prompt: &str) -> TurnOutcome {
@@ -104,7 +110,7 @@ impl Conversation<'_> {
             let grace = sleep_until(cancelled_until.unwrap_or_else(Instant::now));
             tokio::select! {
                 biased;
-                Some(update) = agent.updates.next() => self.take_update(update).await,
+                Some(update) = agent.updates.next() => self.take_update(&agent.connection, update).await,
                 Some(event) = self.services.model_calls.recv() => self.count(event).await,
                 Some(denied) = self.services.denied.recv() => self.report_denied(&denied).await,
                 ended = &mut turn => return match ended {
@@ -118,6 +124,9 @@ impl Conversation<'_> {
                 },
                 () = grace, if cancelled_until.is_some() => return TurnOutcome::Cancelled,
                 Some(call) = self.services.tool_calls.recv() => self.take_call(call).await,
+                () = self.idle.wait_until_due(self.slot), if agent.is_resumable && self.questions.is_asking() => {
+                    return TurnOutcome::Idle;
+                }
                 Some(order) = self.orders.recv() => match order {
                     Command::Abandon => return TurnOutcome::Cancelled,
                     Command::Cancel => {
@@ -139,7 +148,8 @@ impl Conversation<'_> {
                 Err(_) if !self.prompts.is_empty() || !self.questions.awaits_input() => return None,
                 Err(_) => tokio::select! {
                     ended = agent.sandbox.wait() => return Some(TurnOutcome::SandboxEnded(ended)),
-                    Some(update) = agent.updates.next() => { self.take_update(update).await; continue }
+                    () = self.idle.wait_until_due(self.slot), if agent.is_resumable => return Some(TurnOutcome::Idle),
+                    Some(update) = agent.updates.next() => { self.take_update(&agent.connection, update).await; continue }
                     Some(event) = self.services.model_calls.recv() => { self.count(event).await; continue }
                     Some(denied) = self.services.denied.recv() => { self.report_denied(&denied).await; continue }
                     Some(call) = self.services.tool_calls.recv() => { self.take_call(call).await; continue }
@@ -162,6 +172,7 @@ impl Conversation<'_> {
     }
 
     async fn obey(&mut self, agent: &StartedAgent, order: Command) {
+        self.idle.record_activity();
         let destination = match order {
             Command::Say(text) => Destination::Prompt(text),
             Command::Answer(answer) => self.questions.answer(&answer),
@@ -170,24 +181,22 @@ impl Conversation<'_> {
         };
         match destination {
             Destination::Prompt(text) => self.prompts.push(text),
-            Destination::Permission { id, granted } => {
-                let answer = if granted { PermissionAnswer::Grant } else { PermissionAnswer::Refuse };
-                if let Err(failure) = agent.connection.answer_permission(id, &answer).await {
-                    tracing::warn!(%failure, "a decision did not reach the agent");
-                    // A request that offers no answer which grants must not wait for ever.
-                    let _ = agent.connection.answer_permission(id, &PermissionAnswer::Refuse).await;
-                }
-            }
+            Destination::Permission { id, granted } => decide(&agent.connection, id, granted).await,
             Destination::Nowhere => {}
         }
     }
 
-    async fn take_update(&mut self, update: AgentUpdate) {
+    async fn take_update(&mut self, connection: &AgentConnection, update: AgentUpdate) {
+        self.idle.record_activity();
         if !matches!(update, AgentUpdate::Other { .. } | AgentUpdate::Usage(_)) {
             self.unanswered = None;
         }
         if let AgentUpdate::PermissionRequest(request) = update {
-            let question = self.questions.ask(describe_request(&request), Asker::Permission(request.id));
+            let question = describe_request(&request);
+            if let Some(granted) = self.questions.take_decision(&question) {
+                return decide(connection, request.id, granted).await;
+            }
+            let question = self.questions.ask(question, Asker::Permission(request.id));
             self.report_question(question).await;
         } else {
             let entries = self.transcript.add(update);
@@ -196,6 +205,7 @@ impl Conversation<'_> {
     }
 
     async fn take_call(&mut self, call: ToolCall) {
+        self.idle.record_activity();
         match call {
             ToolCall::AskPerson { asked, reply } => {
                 let question = self.questions.ask(question_of(asked), Asker::Tool(reply));
@@ -217,20 +227,21 @@ impl Conversation<'_> {
 
     async fn end_of(&mut self, agent: &mut StartedAgent, outcome: TurnOutcome) -> AgentEnd {
         match outcome {
-            TurnOutcome::Ended(_) | TurnOutcome::Cancelled => self.complete(),
+            TurnOutcome::Ended(_) | TurnOutcome::Cancelled => self.completed().into(),
             TurnOutcome::Failed(failure) => end_of_failure(&mut agent.sandbox, &failure).await,
             TurnOutcome::SandboxEnded(end) => end_of_sandbox(&agent.sandbox, end),
+            TurnOutcome::Idle => AgentEnd::Idle,
         }
     }
 
-    fn complete(&self) -> AgentEnd {
-        RunEnd::Completed { text: self.transcript.last_message().to_owned() }.into()
+    fn completed(&self) -> RunEnd {
+        RunEnd::Completed { text: self.transcript.last_message().to_owned() }
     }
 
     /// Prepares for another process of the agent, which has a session or begins anew. A prompt that was lost with the
     /// process is repeated.
     pub(super) async fn prepare_restart(&mut self, end: &RunEnd, has_session: bool) {
-        self.questions.orphan_all();
+        self.forget_process().await;
         if has_session {
             self.prompts.insert(0, self.unanswered.take().unwrap_or_else(|| CONTINUE.to_owned()));
         }
@@ -240,10 +251,65 @@ impl Conversation<'_> {
         }
     }
 
+    /// Gives the slot up, and takes one again when a person has answered: the answer is the next prompt. Returns how the
+    /// run ends, if it does meanwhile.
+    pub(super) async fn wait_without_process(&mut self) -> Option<RunEnd> {
+        self.forget_process().await;
+        self.slot.release();
+        while self.questions.is_asking() {
+            match self.orders.recv().await.unwrap_or(Command::Abandon) {
+                Command::Say(text) => self.prompts.push(text),
+                Command::Answer(answer) => match self.questions.answer_without_process(&answer) {
+                    Some(prompt) => {
+                        self.prompts.push(prompt);
+                        break;
+                    }
+                    None => continue,
+                },
+                Command::RefuseQuestion { question_id, reason } => {
+                    self.questions.refuse(&question_id, &reason);
+                    self.prompts.push(format!("Your question could not be asked: {reason}"));
+                }
+                Command::Cancel | Command::Abandon => return Some(self.completed()),
+            }
+        }
+        self.take_slot().await
+    }
+
+    /// Takes a slot again. Returns how the run ends, if it is cancelled meanwhile.
+    async fn take_slot(&mut self) -> Option<RunEnd> {
+        if !self.slot.is_free() {
+            let text = "All slots of the runner are taken: the session goes on when one is free.";
+            self.send(vec![Entry::log("info", text)]).await;
+        }
+        let mut later = Vec::new();
+        let cancelled = loop {
+            tokio::select! {
+                () = self.slot.take() => break false,
+                order = self.orders.recv() => match order.unwrap_or(Command::Abandon) {
+                    Command::Cancel | Command::Abandon => break true,
+                    Command::Say(text) => later.push(text),
+                    Command::Answer(answer) => later.extend(self.questions.answer_without_process(&answer)),
+                    Command::RefuseQuestion { question_id, reason } => drop(self.questions.refuse(&question_id, &reason)),
+                },
+            }
+        };
+        self.prompts.append(&mut later);
+        cancelled.then(|| self.completed())
+    }
+
+    /// The process of the agent is gone, and with it whatever waited for answers, and its calls.
+    async fn forget_process(&mut self) {
+        self.questions.orphan_all();
+        let entries = self.transcript.end_calls();
+        self.send(entries).await;
+        self.idle.record_activity();
+    }
+
     /// What the agent sent before its turn ended.
     async fn flush(&mut self, agent: &mut StartedAgent) {
         while let Some(update) = agent.updates.try_next() {
-            self.take_update(update).await;
+            self.take_update(&agent.connection, update).await;
         }
         while let Ok(event) = self.services.model_calls.try_recv() {
             self.count(event).await;
@@ -262,6 +328,7 @@ impl Conversation<'_> {
     }
 
     async fn count(&mut self, event: GatewayEvent) {
+        self.idle.record_activity();
         let notice = match event {
             GatewayEvent::ModelCall(call) => {
                 let used = call.usage.map_or(0, |usage| usage.input_tokens + usage.output_tokens);
@@ -306,6 +373,15 @@ impl Conversation<'_> {
             cost_usd: self.usage.cost_usd,
             attachments: self.attachments.into_files(),
         }
+    }
+}
+
+async fn decide(connection: &AgentConnection, id: PermissionRequestId, granted: bool) {
+    let answer = if granted { PermissionAnswer::Grant } else { PermissionAnswer::Refuse };
+    if let Err(failure) = connection.answer_permission(id, &answer).await {
+        tracing::warn!(%failure, "a decision did not reach the agent");
+        // A request that offers no answer which grants must not wait for ever.
+        let _ = connection.answer_permission(id, &PermissionAnswer::Refuse).await;
     }
 }
 

@@ -8,11 +8,13 @@ mod attachments;
 mod conversation;
 mod delivery;
 mod environment;
+mod idle_watch;
 mod questions;
 pub mod reporter;
 mod run;
 mod session_locks;
 mod session_secrets;
+pub mod session_slots;
 mod session_work;
 pub mod setup;
 pub mod transcript;
@@ -23,9 +25,10 @@ use tokio::{fs, sync::mpsc};
 
 pub use self::run::{Job, JobContext, RunEnd};
 pub use self::session_locks::SessionLocks;
+pub use self::session_slots::SessionSlots;
 use self::{
     delivery::deliver, environment::adapt_job, reporter::report_until_end, run::RunOutcome,
-    session_secrets::SessionSecrets, session_work::SessionWork,
+    session_secrets::SessionSecrets, session_slots::SlotHolder, session_work::SessionWork,
 };
 use crate::{control_plane::ControlPlane, sandbox::reclaim_work_tree};
 
@@ -45,10 +48,11 @@ pub async fn run_job(context: &JobContext, plane: &ControlPlane, job: &Job) {
     let (notices, received) = mpsc::channel(64);
     // Without a bound, so that a report never waits for an agent that starts: its own end, the control plane, has one.
     let (commands, orders) = mpsc::unbounded_channel();
-    // Until nothing of the session is left.
+    // Both until nothing of the session is left.
+    let mut slot = SlotHolder::new(&context.slots);
     let user = context.users.acquire();
     let work = SessionWork { context, job: &job, secrets: &secrets, folder: &folder, user: user.user() };
-    let work = Box::pin(work.run(notices, orders));
+    let work = Box::pin(work.run(notices, orders, &mut slot));
     let (outcome, is_ours) = tokio::join!(work, report_until_end(plane, &job.task, received, commands));
     if is_ours {
         deliver(plane, &job.task, outcome, started.elapsed()).await;

@@ -35,6 +35,8 @@ pub(super) struct OpenQuestions {
     lease: i64,
     asked: u64,
     open: Vec<OpenQuestion>,
+    /// Decisions whose requests ended with their process: they hold for the same request of a later one, once.
+    decided: Vec<(Question, bool)>,
 }
 
 #[derive(Debug)]
@@ -53,16 +55,17 @@ impl OpenQuestion {
         }
     }
 
-    fn is_like(&self, other: &Question) -> bool {
-        let content = |one: &Question| (one.kind, one.text.clone(), one.options.clone(), one.details.clone());
-        content(&self.question) == content(other)
-    }
+}
+
+fn is_same_request(one: &Question, other: &Question) -> bool {
+    let content = |one: &Question| (one.kind, one.text.clone(), one.options.clone(), one.details.clone());
+    content(one) == content(other)
 }
 
 impl OpenQuestions {
     /// No questions, in a run under this lease.
     pub(super) fn new(lease: i64) -> Self {
-        Self { lease, asked: 0, open: Vec::new() }
+        Self { lease, asked: 0, open: Vec::new(), decided: Vec::new() }
     }
 
     /// Notes a question, and returns it under its id if it must be reported. A question that was asked before, and for
@@ -71,7 +74,7 @@ impl OpenQuestions {
     /// Answers are delivered again under a later lease, so an id names the lease: an answer must not meet a question of
     /// another run.
     pub(super) fn ask(&mut self, question: Question, asker: Asker) -> Option<Question> {
-        if let Some(known) = self.open.iter_mut().find(|one| one.is_orphan() && one.is_like(&question)) {
+        if let Some(known) = self.open.iter_mut().find(|one| one.is_orphan() && is_same_request(&one.question, &question)) {
             known.asker = Some(asker);
             return None;
         }
@@ -92,6 +95,26 @@ impl OpenQuestions {
         question
     }
 
+    /// The decision on a request that an earlier process made, if a person has taken it meanwhile.
+    pub(super) fn take_decision(&mut self, question: &Question) -> Option<bool> {
+        let at = self.decided.iter().position(|(decided, _)| is_same_request(decided, question))?;
+        Some(self.decided.remove(at).1)
+    }
+
+    /// Takes an answer in while no process waits for it, and returns the prompt with which another one begins; `None` if
+    /// the question is not open.
+    pub(super) fn answer_without_process(&mut self, answer: &Answer) -> Option<String> {
+        let question = self.open.iter().find(|one| one.question.question_id == answer.question_id)?.question.clone();
+        match self.answer(answer) {
+            Destination::Prompt(text) => Some(text),
+            _ if is_granted(answer) => Some(format!(
+                "The answer to \"{}\" is: approved. Your process ended while you waited: make the same call again.",
+                question.text
+            )),
+            _ => Some(format!("The answer to \"{}\" is: denied. Go on without it.", question.text)),
+        }
+    }
+
     /// Takes an answer in. A tool gets it here.
     pub(super) fn answer(&mut self, answer: &Answer) -> Destination {
         let Some(OpenQuestion { question, asker }) = self.take(&answer.question_id) else {
@@ -99,12 +122,16 @@ impl OpenQuestions {
         };
         match asker {
             Some(Asker::Permission(id)) => {
-                Destination::Permission { id, granted: answer.decision.as_deref() == Some("approve") }
+                Destination::Permission { id, granted: is_granted(answer) }
             }
             Some(Asker::Tool(reply)) => match reply.send(Ok(text_of(answer))) {
                 Ok(()) => Destination::Nowhere,
                 Err(_) => prompt_of(&question, answer),
             },
+            None if question.kind == "approval" => {
+                self.decided.push((question, is_granted(answer)));
+                Destination::Nowhere
+            }
             None => prompt_of(&question, answer),
         }
     }
@@ -133,6 +160,11 @@ impl OpenQuestions {
         self.open.clear();
     }
 
+    /// Whether a person is asked anything.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// Whether a tool's question is open. Its answer is work to be done, also after the call has ended.
     pub(super) fn awaits_input(&self) -> bool {
         self.open.iter().any(|one| one.question.kind == "input")
@@ -144,11 +176,11 @@ impl OpenQuestions {
     }
 }
 
-/// An answer that comes too late for a decision has nothing to decide any more.
+fn is_granted(answer: &Answer) -> bool {
+    answer.decision.as_deref() == Some("approve")
+}
+
 fn prompt_of(question: &Question, answer: &Answer) -> Destination {
-    if question.kind != "input" {
-        return Destination::Nowhere;
-    }
     Destination::Prompt(format!("The answer to your question \"{}\" is: {}", question.text, text_of(answer)))
 }
 
@@ -246,7 +278,24 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_its_call_becomes_a_prompt_and_a_late_decision_nothing() {
+    fn a_decision_without_its_request_holds_for_the_same_request_once() {
+        for (decision, granted, prompt) in [("approve", true, "approved"), ("deny", false, "denied")] {
+            let mut questions = OpenQuestions::new(1);
+            questions.ask(question("approval", "rm x"), Asker::Permission(PermissionRequestId(1))).unwrap();
+            questions.orphan_all();
+            let decided = answer("1-1", said(json!({"decision": decision})));
+            let said = questions.answer_without_process(&decided).unwrap();
+            assert!(said.starts_with(&format!("The answer to \"rm x\" is: {prompt}")), "{said}");
+            assert!(!questions.is_asking());
+            assert_eq!(questions.take_decision(&question("approval", "rm y")), None);
+            assert_eq!(questions.take_decision(&question("approval", "rm x")), Some(granted));
+            assert_eq!(questions.take_decision(&question("approval", "rm x")), None);
+            assert_eq!(questions.answer_without_process(&decided), None, "it is answered once");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_its_call_becomes_a_prompt_and_a_late_decision_is_kept() {
         let mut questions = OpenQuestions::new(1);
         let (reply, result) = oneshot::channel();
         questions.ask(question("input", "Which?"), Asker::Tool(reply)).unwrap();

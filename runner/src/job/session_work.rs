@@ -10,6 +10,7 @@ use super::{
     reporter::{Command, Notice},
     run::{Job, JobContext, RunEnd, RunOutcome, RunReport},
     session_secrets::SessionSecrets,
+    session_slots::SlotHolder,
     setup::SetupRun,
 };
 use crate::{
@@ -45,12 +46,21 @@ impl SessionWork<'_> {
         &self,
         notices: mpsc::Sender<Notice>,
         mut orders: mpsc::UnboundedReceiver<Command>,
+        slot: &mut SlotHolder,
     ) -> RunOutcome {
         let Self { context, job, secrets, folder, user } = *self;
         let network = match self.choose_network() {
             Ok(network) => network,
             Err(end) => return RunOutcome::without_workspace(end),
         };
+        let mut said = Vec::new();
+        // Claims follow the free slots, but a session that a person has answered may have been faster.
+        tokio::select! {
+            () = slot.take() => {}
+            () = collect_until_cancelled(&mut orders, &mut said) => {
+                return RunOutcome::without_workspace(RunEnd::Completed { text: String::new() });
+            }
+        }
         let workspace = match self.prepare_workspace(&notices).await {
             Ok(workspace) => workspace,
             Err(end) => return RunOutcome::without_workspace(end),
@@ -59,11 +69,10 @@ impl SessionWork<'_> {
         if method.isolation() != Isolation::Sandbox {
             let _ = notices.send(Notice::log("warning", NO_SANDBOX)).await;
         }
-        let set_up = self.set_up((&workspace, &method, network.setup), &notices, &mut orders);
-        let said = match Box::pin(set_up).await {
-            Ok(said) => said,
-            Err(end) => return RunOutcome { report: RunReport::without_work(end), workspace: Some(workspace) },
-        };
+        let set_up = self.set_up((&workspace, &method, network.setup), &notices, (&mut orders, &mut said));
+        if let Err(end) = Box::pin(set_up).await {
+            return RunOutcome { report: RunReport::without_work(end), workspace: Some(workspace) };
+        }
         let _ = notices.send(Notice::phase("starting")).await;
         let run = AgentRun {
             context,
@@ -75,7 +84,7 @@ impl SessionWork<'_> {
             method: &method,
             network: &network.agent,
         };
-        let report = Box::pin(run.drive(&notices, orders)).await;
+        let report = Box::pin(run.drive(&notices, orders, slot)).await;
         let _ = notices.send(Notice::phase("delivering")).await;
         RunOutcome { report, workspace: Some(workspace) }
     }
@@ -105,17 +114,17 @@ impl SessionWork<'_> {
         Ok(workspace)
     }
 
-    /// Runs the set-up script, if there is one, and returns what people said meanwhile, which is for the agent.
+    /// Runs the set-up script, if there is one, and collects what people say meanwhile, which is for the agent.
     async fn set_up(
         &self,
         (workspace, method, network): (&Workspace, &IsolationMethod, EgressPolicy),
         notices: &mpsc::Sender<Notice>,
-        orders: &mut mpsc::UnboundedReceiver<Command>,
-    ) -> Result<Vec<String>, RunEnd> {
+        (orders, said): (&mut mpsc::UnboundedReceiver<Command>, &mut Vec<String>),
+    ) -> Result<(), RunEnd> {
         let Self { context, job, secrets, folder, .. } = *self;
         let environment = job.task.context.environment.as_ref();
         let Some(setup) = environment.and_then(|environment| environment.setup.as_ref()) else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         let (denials, mut denied) = mpsc::unbounded_channel();
         let mut variables = variables_of(&job.task);
@@ -123,17 +132,16 @@ impl SessionWork<'_> {
         let limits = context.limits_of(&job.task);
         let mask = secrets.mask();
         let run = SetupRun { context, folder, workspace, method, network, denials, limits, variables, mask };
-        let mut said = Vec::new();
         let ended = tokio::select! {
             ended = run.run(setup) => ended,
-            () = collect_until_cancelled(orders, &mut said) => Err(RunEnd::Completed { text: String::new() }),
+            () = collect_until_cancelled(orders, said) => Err(RunEnd::Completed { text: String::new() }),
         };
         while let Ok(denied) = denied.try_recv() {
             let _ = notices.send(Notice::log("warning", &denied.to_string())).await;
         }
         let took = ended?.as_millis();
         let _ = notices.send(Notice::log("info", &format!("The set-up took {took} ms."))).await;
-        Ok(said)
+        Ok(())
     }
 }
 

@@ -98,6 +98,17 @@ impl Transcript {
         }
     }
 
+    /// Ends the calls that run, because the process of the agent has ended.
+    pub fn end_calls(&mut self) -> Vec<Entry> {
+        let running = std::mem::take(&mut self.calls).into_values().filter(|call| call.state == ToolCallState::Running);
+        let end = |call: ToolCall| {
+            let said = call.output.map_or_else(String::new, |output| format!("{output}\n"));
+            let output = cut(&format!("{said}(the process of the agent ended)"), LONGEST);
+            Entry::Tool(ToolCall { state: ToolCallState::Error, output: Some(output), ..call })
+        };
+        running.map(end).collect()
+    }
+
     /// The last whole message of the agent.
     pub fn last_message(&self) -> &str {
         &self.last

@@ -52,6 +52,58 @@ async fn a_session_that_asks_a_person_goes_on_with_the_answer() {
     }
 }
 
+/// With two slots, the third session can only ask once the first has given up its process, and the fourth once another
+/// has.
+#[tokio::test]
+async fn sessions_that_wait_for_people_give_their_slots_to_others() {
+    for program in ["opencode", "claude", "codex"] {
+        let runner = RunnerFixture::with_program(program).await;
+        let ask = |number: usize| json!({"tool": "ask_person", "args": {"question": format!("Colour {number}?")}});
+        let mut asking = Vec::new();
+        for number in 0..3 {
+            let write = json!({"tool": "bash", "args": {"command": format!("echo hello > {number}.txt")}});
+            let prompt = script(&[ask(number), write, json!({"text": "all is done"})]);
+            let session = runner.start_session(&prompt, json!({})).await;
+            asking.push((session.clone(), runner.wait_for_question(&session).await));
+        }
+        let other = runner.start_session(&script(&[json!({"text": "all is done"})]), json!({})).await;
+        runner.wait_for_completion(&other).await;
+        for (number, (session, question)) in asking.iter().enumerate() {
+            runner.answer(session, question, json!({"text": format!("blue-{number}")})).await;
+        }
+        for (number, (session, _)) in asking.iter().enumerate() {
+            runner.wait_for_completion(session).await;
+            assert_eq!(runner.changed_paths(session).await, [format!("{number}.txt")], "{program}");
+            let was_said = |body: String| body.contains(&format!("blue-{number}"));
+            assert!(runner.model.requests().iter().any(|request| was_said(request.body.to_string())), "{program}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_decision_holds_for_the_process_that_goes_on_after_it() {
+    let runner = RunnerFixture::with_program("claude").await;
+    let write = |file: &str| json!({"tool": "bash", "args": {"command": format!("echo hello > {file}")}});
+    let prompt = script(&[write("granted.txt"), write("granted.txt"), json!({"text": "all is done"})]);
+    let mut asking = Vec::new();
+    for _ in 0..3 {
+        let session = runner.start_session(&prompt, json!({"execute": "ask"})).await;
+        asking.push((session.clone(), runner.wait_for_question(&session).await));
+    }
+    // The first has no process any more.
+    let (session, question) = &asking[0];
+    runner.answer(session, question, json!({"decision": "approve"})).await;
+    runner.wait_for_completion(session).await;
+    assert_eq!(runner.changed_paths(session).await, ["granted.txt"]);
+    let events = runner.caller.events(session).await;
+    let asked = events.iter().filter(|event| event["type"] == "session.approval_requested").count();
+    assert_eq!(asked, 1, "the decision is not asked for again");
+    for (session, _) in &asking[1..] {
+        runner.caller.act(&format!("/sessions/{session}/stop")).await.expect(200);
+        runner.caller.reaches(session, &["stopped"]).await;
+    }
+}
+
 #[tokio::test]
 async fn a_session_with_wrong_permissions_fails_with_what_is_wrong() {
     let runner = RunnerFixture::with_behaviour("garbage").await;

@@ -62,6 +62,34 @@ async fn a_runner_claims_no_more_tasks_than_it_has_slots() {
 }
 
 #[tokio::test]
+async fn a_task_that_waits_for_a_person_keeps_its_runner_and_takes_no_slot() {
+    let world = TestApp::new().await;
+    let caller = world.caller(Role::Member);
+    let mut body = registration("small", &["opencode"]);
+    body["slots"] = json!(1);
+    let small = world.enrol(&world.tenant, "farm", body).await;
+    let first = small.session(&caller).await;
+    let asking = small.task().await;
+    let question = json!({"question_id": "1-1", "kind": "input", "text": "Which colour?"});
+    small.progress(&asking, json!({"seq": 1, "question": question})).await.expect(200);
+    caller.reaches(&first, &["paused"]).await;
+    let busy = async || world.caller(Role::Lead).get(&format!("/api/v1/runners/{}", small.id)).await.json()["busy"].clone();
+    assert_eq!(busy().await, 0);
+    let second = small.session(&caller).await;
+    let task = small.task().await;
+    assert_eq!((&task["session_id"], busy().await), (&json!(second), json!(1)));
+    let answer = json!({"answer": {"question_id": "1-1", "text": "blue"}});
+    caller.post(&format!("/sessions/{first}/messages"), answer).await.expect(202);
+    caller.reaches(&first, &["queued"]).await;
+    assert_eq!(small.result(&task, "Done.").await.status, 202);
+    caller.reaches(&first, &["running"]).await;
+    let report = small.progress(&asking, json!({"seq": 2})).await.expect(200);
+    assert_eq!(report["messages"][0]["answer"]["text"], "blue", "{report}");
+    assert_eq!(small.result(&asking, "Blue.").await.status, 202);
+    caller.reaches(&first, &["completed"]).await;
+}
+
+#[tokio::test]
 async fn only_the_runner_that_claimed_a_task_reports_on_it() {
     let world = TestApp::new().await;
     let caller = world.caller(Role::Member);

@@ -9,7 +9,7 @@ use runner::{
     control_plane::environment::SetupScript,
     egress::{DeniedConnection, EgressPolicy, EgressSettings},
     gateway::build_upstream_client,
-    job::{JobContext, RunEnd, SessionLocks, setup::SetupRun},
+    job::{JobContext, RunEnd, SessionLocks, SessionSlots, setup::SetupRun},
     programs::DefaultModels,
     sandbox::{AgentUserPool, Isolation, SandboxLimits, choose_method, probe_isolation},
     secret_mask::SecretMask,
@@ -44,6 +44,7 @@ impl Session {
         let context = JobContext {
             workspaces,
             method,
+            slots: SessionSlots::new(1),
             users: AgentUserPool::new(programs.agent_user),
             egress: EgressSettings::default(),
             providers: Vec::new(),

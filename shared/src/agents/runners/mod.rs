@@ -148,7 +148,7 @@ impl Runner {
 #[derive(Clone, Debug)]
 pub struct RunnerDetails {
     pub runner: Runner,
-    /// How many tasks it holds, of all tenants.
+    /// How many of its slots are in use, by tasks of all tenants. A task that waits for a person uses none.
     pub busy: i64,
     /// The agents of its pool, by their program.
     pub agents: BTreeMap<String, AgentId>,

@@ -25,15 +25,15 @@ const COLUMNS: &str =
     "r.id, r.pool, r.name, r.version, r.os, r.arch, r.labels, r.slots, r.isolation, r.isolation_reason, r.programs,
     r.protocol_version, r.drain_requested, r.state, r.jobs, r.last_seen_at, r.created_by, r.created_at";
 
-/// Selects the runners that fulfil a condition on `runners r`, with the number of their tasks and the agents of their
+/// Selects the runners that fulfil a condition on `runners r`, with the slots that are in use and the agents of their
 /// pools.
 fn select_runners(condition: &str, rest: &str) -> String {
     format!(
         "with r as materialized (select r.tenant_id, {COLUMNS} from runners r where {condition} {rest})
-         select r.*, coalesce(b.running, 0) as busy,
+         select r.*, coalesce(b.in_use, 0) as busy,
              (select coalesce(jsonb_object_agg(a.program, a.id), '{{}}') from agents a
               where a.tenant_id = r.tenant_id and a.pool = r.pool and a.state <> 'deregistered') as agents
-         from r left join running_tasks_by_runner(array(select id from r)) b on b.runner_id = r.id {rest}"
+         from r left join runner_slots_in_use(array(select id from r)) b on b.runner_id = r.id {rest}"
     )
 }
 
