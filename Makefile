@@ -14,7 +14,7 @@ help: ## List the targets
 	@echo "  Settings, as environment variables of 'make up':"
 	@echo "    IOC_PORT                            port of the API (8000)"
 	@echo "    DATABASE_URL, REDIS_URL             servers of your own instead of private ones"
-	@echo "    ANTHROPIC_API_KEY, OPENAI_API_KEY   a real model instead of the scripted one (so does ~/.config/opencode)"
+	@echo "    ANTHROPIC_API_KEY, OPENAI_API_KEY   a real model instead of the scripted one (Claude Code; Codex and OpenCode)"
 
 needed: ## Is everything on this machine that must be there beforehand? One message names all that is not
 	@PYTHON='$(PYTHON)' sh infra/local/needed.sh

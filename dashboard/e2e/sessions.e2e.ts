@@ -14,7 +14,7 @@ test("a session is created, watched, answered, and its changes shown", async ({ 
         steps.say("It is painted."),
       ]),
     );
-  await page.getByLabel("Agent", { exact: true }).selectOption("opencode");
+  await page.getByLabel("Agent", { exact: true }).selectOption("LOCAL-OPENCODE");
   await page.getByRole("button", { name: "Start session" }).click();
 
   await expect(page.getByRole("heading", { name: "Choose a colour for the shed" })).toBeVisible();

@@ -63,7 +63,7 @@ test("successful sessions are trained into a model that runs a session", async (
   await expect(page.getByLabel("Model", { exact: true })).toHaveValue(`registry/${model}@champion`);
   await page.getByLabel("Title").fill("Run on what was trained");
   await page.getByLabel("Prompt").fill(script([steps.say("I am the reviewer.")]));
-  await page.getByLabel("Agent", { exact: true }).selectOption("opencode");
+  await page.getByLabel("Agent", { exact: true }).selectOption("LOCAL-OPENCODE");
   await page.getByRole("button", { name: "Start session" }).click();
   await expect(page.locator("main [data-status]").first()).toHaveAttribute("data-status", "completed", {
     timeout: 120_000,

@@ -39,7 +39,7 @@ export class Api {
     const made = await this.call("POST", "/sessions", {
       title,
       initial_prompt: script(steps),
-      agent_config: { agent: "opencode" },
+      agent_config: { agent: "LOCAL-OPENCODE" },
       start: true,
       ...more,
     });
@@ -201,14 +201,7 @@ export const steps = {
   say: (text: string) => ({ text }),
   bash: (command: string) => ({ tool: "bash", args: { command, description: "Run it" } }),
   write: (filePath: string, content: string) => ({ tool: "write", args: { filePath, content } }),
-  ask: (question: string, ...labels: string[]) => ({
-    tool: "question",
-    args: {
-      questions: [
-        { question, header: "Choice", options: labels.map((label) => ({ label, description: `take ${label}` })) },
-      ],
-    },
-  }),
+  ask: (question: string, ...options: string[]) => ({ tool: "ask_person", args: { question, options } }),
 };
 
 interface World {

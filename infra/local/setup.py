@@ -280,6 +280,9 @@ def alone(local):
 def missing(local, given):
     groups = [Servers(local), Sandbox(local), Agent(local)]
     groups += [TestTools(local), Browser(local), Fonts(local), OpenapiLinters(local), AcpAgents(local)] if given.test else []
+    # Whoever has a key for their models gets the agents that ask them.
+    has_key = os.environ.get("ANTHROPIC_API_KEY") or os.environ.get("OPENAI_API_KEY")
+    groups += [AcpAgents(local)] if has_key and not given.test else []
     groups += [Dashboard(local)] if given.test or given.dashboard else []
     return [group for group in groups if group.wanted() and not group.ready()]
 

@@ -160,7 +160,7 @@ async fn measure_host(effort: &Effort) -> Result<Vec<Figure>> {
         anyhow::Ok(vec![
             Figure::of(FIRST_ANSWER, "ms", &answers)
                 .reaching(Target::Below(150.0))
-                .note("`ioc up` with Postgres, Redis and OpenCode given, until GET /health is answered"),
+                .note("`ioc up` with Postgres and Redis given and without a runner, until GET /health is answered"),
             memory,
         ])
     };
@@ -179,9 +179,8 @@ impl Host {
     async fn start(program: &Path, folder: &Path, database: &Database) -> Result<Self> {
         let port = free_port()?;
         let mut command = Command::new(program);
-        command.args(["up", "--no-demo", "--port", &port.to_string(), "--local"]).arg(folder);
+        command.args(["up", "--no-demo", "--no-runner", "--port", &port.to_string(), "--local"]).arg(folder);
         command.env("DATABASE_URL", &database.owner_url).env("REDIS_URL", harness::redis_url());
-        command.env("OPENCODE_URL", "http://127.0.0.1:9").env("OPENCODE_PASSWORD", "none");
         command.env("RATE_LIMIT_PER_KEY", "0").env("RATE_LIMIT_PER_TENANT", "0");
         let began = Instant::now();
         let mut child = command.kill_on_drop(true).stdout(Stdio::null()).stdin(Stdio::null()).spawn()?;

@@ -89,6 +89,21 @@ pub fn ripgrep() -> Option<PathBuf> {
     first("opencode/node_modules/@vscode/ripgrep-*/bin", "rg")
 }
 
+/// The program of the runner: built beside this one, or on the PATH.
+pub fn runner() -> Result<PathBuf> {
+    let this = std::env::current_exe().context("the path of this program is unknown")?;
+    let beside = this.ancestors().skip(1).take(2).map(|folder| folder.join("ioc-runner")).find(|file| file.is_file());
+    let Some(program) = beside.or_else(|| on_path("ioc-runner")) else {
+        bail!("the program ioc-runner is neither beside ioc nor on the PATH: run `make build`")
+    };
+    Ok(program)
+}
+
+/// The folder into which `make setup` installs programs.
+pub fn installed() -> PathBuf {
+    local()
+}
+
 fn found(what: &str, place: Option<PathBuf>) -> Result<PathBuf> {
     let Some(place) = place else { bail!("{what} is not installed: run `make setup`") };
     Ok(place)
@@ -135,6 +150,12 @@ fn on_path(program: &str) -> Option<PathBuf> {
 )]
 pub fn path() -> OsString {
     std::env::var_os("PATH").unwrap_or_default()
+}
+
+/// The bubblewrap of the user's own, in place of the one that `make setup` installs.
+#[expect(clippy::disallowed_methods, reason = "it locates a program, as `setup.py` does by the same variable")]
+pub fn bubblewrap() -> Option<OsString> {
+    std::env::var_os("BWRAP")
 }
 
 /// The part of our environment that is passed to a server which runs other programs: locations, identity, and network

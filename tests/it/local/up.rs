@@ -110,7 +110,8 @@ async fn the_main_job_is_shown_and_a_second_start_keeps_keys_and_data() {
     for part in [
         "SCRIPTED",
         "queued -> running",
-        "tool write: fizz.py",
+        "isolation: sandbox",
+        "tool edit: fizz.py",
         "running -> completed",
         "+    words =",
         "USD",

@@ -36,7 +36,7 @@ export function QuestionBox({ id, question, mayWrite }: QuestionBoxProps) {
 }
 
 function QuestionDetails({ question: { kind, details = {} } }: Pick<QuestionBoxProps, "question">) {
-  if (!details || Object.keys(details).length === 0) return null;
+  if (Object.keys(details).length === 0) return null;
   if (kind === "approval") return <ApprovalDetails details={details} />;
   return (
     <details className="mt-1 text-xs">

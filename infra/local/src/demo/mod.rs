@@ -20,6 +20,7 @@ use crate::{
     env_file::EnvFile,
     model_discovery::SCRIPTED,
     paths,
+    services::RUNNER_NAME,
 };
 
 /// How long the demo may take; a real model needs minutes.
@@ -64,16 +65,26 @@ pub(crate) async fn show(local: &Path, env: &EnvFile) -> Result<()> {
 }
 
 async fn create(api: &Api, directory: &Path, scripted: bool) -> Result<Value> {
+    let agent = choose_agent(api).await?;
     let session = json!({
         "title": "Mend fizz",
         "initial_prompt": repository::prompt(scripted),
-        "agent_config": {"agent": "opencode"},
+        "agent_config": {"agent": agent},
         "workspace": {"directory": directory},
         "max_duration_seconds": LIMIT.as_secs(),
         "tags": ["demo"],
         "start": true,
     });
     api.post("/sessions", &session).await
+}
+
+/// The agent of the local runner: OpenCode, or the first of those that have a model.
+async fn choose_agent(api: &Api) -> Result<String> {
+    let agents = api.get(&format!("/agents?q={RUNNER_NAME}-&limit=100")).await?;
+    let names = agents["items"].as_array().into_iter().flatten().filter_map(|agent| agent["name"].as_str());
+    let mut names: Vec<_> = names.filter(|name| name.starts_with(RUNNER_NAME)).collect();
+    names.sort_by_key(|name| (!name.ends_with("-OPENCODE"), *name));
+    names.first().map(|name| (*name).to_owned()).context("the runner has registered no agent")
 }
 
 /// Prints every event as it occurs, until the session has ended.

@@ -6,6 +6,7 @@
 mod child;
 pub mod opencode;
 mod postgres;
+mod runner;
 mod valkey;
 
 use std::{fs, future::Future, net::TcpListener, path::Path, time::Duration};
@@ -16,6 +17,7 @@ use nix::sys::signal::Signal;
 pub use opencode::{Model, OpenCode, OpenCodeOptions, OwnModel};
 pub use postgres::{Postgres, PostgresOptions};
 use rand::RngExt;
+pub use runner::{RUNNER_NAME, Runner, RunnerOptions};
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep},

@@ -37,10 +37,6 @@ pub(super) struct Places {
     /// The address of the user who owns the schema.
     pub(super) database_url: String,
     pub(super) redis_url: String,
-    pub(super) opencode_url: String,
-    pub(super) opencode_password: String,
-    /// The folders that a session's `workspace.directory` may lie in.
-    pub(super) directories: String,
     pub(super) local: PathBuf,
 }
 
@@ -55,9 +51,7 @@ pub(super) struct Host {
 pub(super) async fn open(places: &Places, url: &str) -> Result<Host> {
     let password = kept_secret(&places.local.join("app.password"))?;
     migrations::migrate(&places.database_url, Some(&password)).await.context("the database cannot be migrated")?;
-    for folder in ["files", "workspaces"] {
-        paths::private(&places.local.join(folder))?;
-    }
+    paths::private(&places.local.join("files"))?;
     let config = Config::read(&variables(places, &password)?.with_default("PUBLIC_URL", url))?;
     functions::health::set_commit(&config.commit);
     let app = config.build(Clock::System, runtimes::all_runtimes, shared::app::trainers::all_trainers)?;
@@ -78,11 +72,7 @@ fn variables(places: &Places, password: &str) -> Result<Variables> {
         ("REDIS_URL", places.redis_url.clone()),
         ("API_KEY_PEPPER", kept_secret(&places.local.join("pepper"))?),
         ("OBJECT_STORE_URL", under("files")),
-        ("OPENCODE_URL", places.opencode_url.clone()),
-        ("OPENCODE_PASSWORD", places.opencode_password.clone()),
         ("COMMAND_TRAINER_FOLDER", under("training")),
-        ("OPENCODE_WORKSPACES", under("workspaces")),
-        ("OPENCODE_DIRECTORIES", format!("{}:{}", under("demo"), places.directories)),
         ("SCRIPTED_AGENT", "true".to_owned()),
         ("SIMULATED_TRAINER", "true".to_owned()),
     ];

@@ -33,17 +33,11 @@ pub struct Arguments {
     /// A Redis or Valkey server to use instead of a private one
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     redis_url: Option<String>,
-    /// An OpenCode server to use instead of a private one
-    #[arg(long, env = "OPENCODE_URL")]
-    opencode_url: Option<String>,
-    /// Its password
-    #[arg(long, env = "OPENCODE_PASSWORD", hide_env_values = true)]
-    opencode_password: Option<String>,
     /// The model where a session names none, as provider/model; `scripted` for the scripted one despite keys
     #[arg(long, env = "IOC_MODEL")]
     model: Option<String>,
     /// The folders that a session's workspace.directory may lie in, separated by colons
-    #[arg(long, env = "OPENCODE_DIRECTORIES", default_value_os_t = own_folder())]
+    #[arg(long, env = "RUNNER_FOLDERS", default_value_os_t = own_folder())]
     directories: OsString,
     /// Where the data, the keys and the logs are
     #[arg(long, default_value_os_t = paths::local())]
@@ -51,6 +45,9 @@ pub struct Arguments {
     /// The folder of the dashboard's build
     #[arg(long, default_value_os_t = paths::dashboard())]
     dashboard: PathBuf,
+    /// Start no runner: sessions wait for one that is started elsewhere
+    #[arg(long)]
+    no_runner: bool,
     /// Skip the demo
     #[arg(long)]
     no_demo: bool,
@@ -121,18 +118,30 @@ async fn work(arguments: &Arguments, listener: TcpListener, running: &Running, e
     let dashboard = Dashboard::built(&arguments.dashboard).map(|built| (built, links));
     let is_built = dashboard.is_some();
     let shown = async {
-        if !arguments.no_demo {
+        // The API is served meanwhile.
+        running.start_runner(arguments, &env).await?;
+        if !arguments.no_demo && !arguments.no_runner {
             introduce(local, &env).await;
         }
         print_link(is_built, &link);
         print_line("\nioc: running. Ctrl-C ends it; the data stays under .local for the next start.");
-        std::future::pending::<()>().await;
+        std::future::pending::<Result<()>>().await
     };
+    let served = CancellationToken::new();
     tokio::select! {
-        served = host.serve(listener, dashboard, end.clone()) => served,
-        () = shown => Ok(()),
-        () = running.mind() => Ok(()),
+        served = host.serve(listener, dashboard, served.clone()) => served,
+        shown = shown => shown,
+        () = mind_until_end(running, end, &served) => Ok(()),
     }
+}
+
+/// Restarts what ends by itself until the end, and then ends the runner before the API: it hands its work back as long
+/// as it is answered. Never returns.
+async fn mind_until_end(running: &Running, end: &CancellationToken, served: &CancellationToken) {
+    end.run_until_cancelled(running.mind()).await;
+    running.stop_runner().await;
+    served.cancel();
+    std::future::pending::<()>().await;
 }
 
 /// Prints the link that opens the dashboard signed in.

@@ -2,20 +2,21 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     path::Path,
     time::{Duration, Instant},
 };
 
 use anyhow::Result;
-use serde_json::json;
-use tokio::time::sleep;
+use tokio::{sync::OnceCell, time::sleep};
 
 use super::{Arguments, host::Places};
 use crate::{
     console::print_line,
-    model_discovery::{self, SCRIPTED},
+    env_file::EnvFile,
+    model_discovery::{self, ModelEnvironment, SCRIPTED},
     scripted_model::{self, ScriptedModel},
-    services::{Model, OpenCode, OpenCodeOptions, Postgres, PostgresOptions, Valkey, ValkeyOptions},
+    services::{Postgres, PostgresOptions, Runner, RunnerOptions, Valkey, ValkeyOptions},
 };
 
 pub(super) struct Running {
@@ -24,48 +25,59 @@ pub(super) struct Running {
     valkey: Option<Valkey>,
     database_url: String,
     redis_url: String,
-    directories: String,
-    opencode: Option<OpenCode>,
-    opencode_url: String,
-    opencode_password: String,
+    model: ModelEnvironment,
     scripted: Option<ScriptedModel>,
+    /// Started once the API is served, because it registers there.
+    runner: OnceCell<Runner>,
 }
 
 impl Running {
     pub(super) async fn start(arguments: &Arguments) -> Result<Self> {
         let local = &arguments.local;
-        let (postgres, valkey, (opencode, scripted)) = tokio::try_join!(
+        let (postgres, valkey, (model, scripted)) = tokio::try_join!(
             postgres(arguments.database_url.as_deref(), local),
             valkey(arguments.redis_url.as_deref(), local),
-            opencode(arguments, local),
+            model(arguments.model.as_deref()),
         )?;
         let given = |url: &Option<String>| url.clone().unwrap_or_default();
         let database_url = postgres.as_ref().map_or_else(|| given(&arguments.database_url), Postgres::url);
         let redis_url = valkey.as_ref().map_or_else(|| given(&arguments.redis_url), Valkey::url);
-        let opencode_url = opencode.as_ref().map_or_else(|| given(&arguments.opencode_url), OpenCode::url);
-        let own_password = opencode.as_ref().map(|opencode| opencode.password().to_owned());
-        let opencode_password = own_password.unwrap_or_else(|| given(&arguments.opencode_password));
-        let directories = arguments.directories.to_string_lossy().into_owned();
-        Ok(Self {
-            postgres,
-            valkey,
-            database_url,
-            redis_url,
+        Ok(Self { postgres, valkey, database_url, redis_url, model, scripted, runner: OnceCell::new() })
+    }
+
+    /// Starts the runner for the served API, unless the user wants none.
+    pub(super) async fn start_runner(&self, arguments: &Arguments, env: &EnvFile) -> Result<()> {
+        if arguments.no_runner {
+            print_line("ioc: no runner was started; `ioc-runner start` starts one");
+            return Ok(());
+        }
+        let started = Instant::now();
+        let mut directories = OsString::from(arguments.local.join("demo"));
+        directories.push(":");
+        directories.push(&arguments.directories);
+        let runner = Runner::start(&RunnerOptions {
+            url: env.url.clone(),
+            key: env.key.clone(),
+            data: Some(arguments.local.join("runner")),
+            log: Some(arguments.local.join("log/runner.log")),
+            model_environment: self.model.clone(),
             directories,
-            opencode,
-            opencode_url,
-            opencode_password,
-            scripted,
+            programs: Vec::new(),
+            slots: None,
         })
+        .await?;
+        print_line(format!("ioc: the runner is ready after {:.1} s", started.elapsed().as_secs_f64()));
+        for line in runner.introduction().await {
+            print_line(format!("ioc: {line}"));
+        }
+        _ = self.runner.set(runner);
+        Ok(())
     }
 
     pub(super) fn places(&self, local: &Path) -> Places {
         Places {
             database_url: self.database_url.clone(),
             redis_url: self.redis_url.clone(),
-            opencode_url: self.opencode_url.clone(),
-            opencode_password: self.opencode_password.clone(),
-            directories: self.directories.clone(),
             local: local.to_path_buf(),
         }
     }
@@ -89,19 +101,24 @@ impl Running {
             {
                 again("Valkey", valkey.restart().await);
             }
-            if let Some(opencode) = &self.opencode
-                && !opencode.runs().await
+            if let Some(runner) = self.runner.get()
+                && !runner.runs().await
             {
-                again("OpenCode", opencode.restart().await);
+                again("the runner", runner.restart().await);
             }
+        }
+    }
+
+    /// Ends the runner, while the API is still served.
+    pub(super) async fn stop_runner(&self) {
+        if let Some(runner) = self.runner.get() {
+            runner.stop().await;
         }
     }
 
     /// Ends them: first who asks, then who answers.
     pub(super) async fn stop(&self) {
-        if let Some(opencode) = &self.opencode {
-            opencode.stop().await;
-        }
+        self.stop_runner().await;
         if let Some(valkey) = &self.valkey {
             valkey.stop().await;
         }
@@ -142,35 +159,16 @@ async fn valkey(given: Option<&str>, local: &Path) -> Result<Option<Valkey>> {
     Ok(Some(valkey))
 }
 
-async fn opencode(arguments: &Arguments, local: &Path) -> Result<(Option<OpenCode>, Option<ScriptedModel>)> {
-    if arguments.opencode_url.is_some() {
-        print_line("ioc: OpenCode: the one in OPENCODE_URL, with the model that it has");
-        return Ok((None, None));
-    }
-    let started = Instant::now();
+/// The user's own model, or a scripted one that this process serves.
+async fn model(named: Option<&str>) -> Result<(ModelEnvironment, Option<ScriptedModel>)> {
     let environment: BTreeMap<_, _> = std::env::vars_os().collect();
-    let (model, scripted) = if let Some(own) = model_discovery::find(&environment, arguments.model.clone()) {
-        (Model::Own(own), None)
-    } else {
-        let scripted = scripted_model::serve("127.0.0.1:0").await?;
-        (Model::Scripted { base_url: scripted.base_url() }, Some(scripted))
-    };
-    let options = OpenCodeOptions {
-        data: Some(local.join("agent")),
-        log: Some(local.join("log/opencode.log")),
-        // A question pauses the session until a person answers it: nothing hangs.
-        permission: json!({"question": "allow"}),
-        ..OpenCodeOptions::new(model)
-    };
-    let opencode = OpenCode::start(&options).await?;
-    ready("OpenCode", opencode.port(), started);
-    match &scripted {
-        Some(_) => print_line(
-            "ioc: the model is the SCRIPTED one: no ANTHROPIC_API_KEY, OPENAI_API_KEY or OpenCode configuration was found",
-        ),
-        None => print_line("ioc: the model is your own"),
+    if let Some(own) = model_discovery::find(&environment, named) {
+        print_line("ioc: the model is your own");
+        return Ok((own, None));
     }
-    Ok((Some(opencode), scripted))
+    let scripted = scripted_model::serve("127.0.0.1:0").await?;
+    print_line("ioc: the model is the SCRIPTED one: no ANTHROPIC_API_KEY or OPENAI_API_KEY was found");
+    Ok((model_discovery::scripted(&scripted.base_url()), Some(scripted)))
 }
 
 fn ready(name: &str, port: u16, started: Instant) {
