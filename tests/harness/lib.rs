@@ -12,6 +12,7 @@ pub mod faults;
 mod fixtures;
 pub mod issuer;
 mod leftovers;
+pub mod log_capture;
 pub mod ministack;
 pub mod moto;
 pub mod openai_server;

@@ -259,13 +259,12 @@ impl Conversation<'_> {
         while self.questions.is_asking() {
             match self.orders.recv().await.unwrap_or(Command::Abandon) {
                 Command::Say(text) => self.prompts.push(text),
-                Command::Answer(answer) => match self.questions.answer_without_process(&answer) {
-                    Some(prompt) => {
+                Command::Answer(answer) => {
+                    if let Some(prompt) = self.questions.answer_without_process(&answer) {
                         self.prompts.push(prompt);
                         break;
                     }
-                    None => continue,
-                },
+                }
                 Command::RefuseQuestion { question_id, reason } => {
                     self.questions.refuse(&question_id, &reason);
                     self.prompts.push(format!("Your question could not be asked: {reason}"));

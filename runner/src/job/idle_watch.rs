@@ -15,56 +15,66 @@ const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// Observes a session that waits.
 #[derive(Debug)]
 pub(super) struct IdleWatch {
+    quiet: Duration,
+    longest: Duration,
     active_at: Instant,
     offer: Option<SlotOffer>,
 }
 
 impl IdleWatch {
     pub(super) fn new() -> Self {
-        Self { active_at: Instant::now(), offer: None }
+        Self::with_times(QUIET, LONGEST_WAIT)
+    }
+
+    fn with_times(quiet: Duration, longest: Duration) -> Self {
+        Self { quiet, longest, active_at: Instant::now(), offer: None }
     }
 
     /// Something has happened in the session.
     pub(super) fn record_activity(&mut self) {
-        *self = Self::new();
+        (self.active_at, self.offer) = (Instant::now(), None);
     }
 
     /// Waits until the process is to end. Can be dropped and called again.
     pub(super) async fn wait_until_due(&mut self, slot: &SlotHolder) {
-        sleep_until(self.active_at + QUIET).await;
+        sleep_until(self.active_at + self.quiet).await;
         let offer = self.offer.get_or_insert_with(|| slot.offer());
         tokio::select! {
             () = offer.accepted() => {}
-            () = sleep_until(self.active_at + LONGEST_WAIT) => {}
+            () = sleep_until(self.active_at + self.longest) => {}
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::{super::session_slots::SessionSlots, *};
 
-    #[tokio::test(start_paused = true)]
-    async fn a_process_is_kept_for_ten_minutes_where_nobody_needs_its_slot() {
-        let slots = SessionSlots::new(1);
-        let mut slot = SlotHolder::new(&slots);
+    const NEVER: Duration = Duration::from_hours(1);
+
+    async fn slot() -> SlotHolder {
+        let mut slot = SlotHolder::new(&SessionSlots::new(1));
         slot.take().await;
-        let (mut watch, begun) = (IdleWatch::new(), Instant::now());
-        watch.wait_until_due(&slot).await;
-        assert_eq!(begun.elapsed().as_secs(), 600);
+        slot
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_process_that_another_session_waits_for_ends_once_it_has_been_quiet() {
+    #[tokio::test]
+    async fn a_process_that_nobody_needs_ends_after_the_longest_wait() {
+        let slot = slot().await;
+        IdleWatch::with_times(Duration::ZERO, Duration::from_millis(10)).wait_until_due(&slot).await;
+        assert!(IdleWatch::with_times(Duration::ZERO, NEVER).wait_until_due(&slot).now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_slot_is_offered_once_the_session_has_been_quiet() {
         let slots = SessionSlots::new(1);
-        let mut slot = SlotHolder::new(&slots);
+        let (mut slot, mut other) = (SlotHolder::new(&slots), SlotHolder::new(&slots));
         slot.take().await;
-        let mut other = SlotHolder::new(&slots);
-        let (mut watch, begun) = (IdleWatch::new(), Instant::now());
-        tokio::select! {
-            () = watch.wait_until_due(&slot) => {}
-            () = other.take() => unreachable!("the slot is held"),
-        }
-        assert_eq!(begun.elapsed().as_secs(), 3);
+        let mut taking = Box::pin(other.take());
+        assert!(taking.as_mut().now_or_never().is_none());
+        assert!(IdleWatch::with_times(NEVER, NEVER).wait_until_due(&slot).now_or_never().is_none());
+        IdleWatch::with_times(Duration::ZERO, NEVER).wait_until_due(&slot).await;
     }
 }

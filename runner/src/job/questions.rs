@@ -54,7 +54,6 @@ impl OpenQuestion {
             Some(Asker::Tool(reply)) => reply.is_closed(),
         }
     }
-
 }
 
 fn is_same_request(one: &Question, other: &Question) -> bool {
@@ -74,7 +73,9 @@ impl OpenQuestions {
     /// Answers are delivered again under a later lease, so an id names the lease: an answer must not meet a question of
     /// another run.
     pub(super) fn ask(&mut self, question: Question, asker: Asker) -> Option<Question> {
-        if let Some(known) = self.open.iter_mut().find(|one| one.is_orphan() && is_same_request(&one.question, &question)) {
+        if let Some(known) =
+            self.open.iter_mut().find(|one| one.is_orphan() && is_same_request(&one.question, &question))
+        {
             known.asker = Some(asker);
             return None;
         }
@@ -121,9 +122,7 @@ impl OpenQuestions {
             return Destination::Nowhere;
         };
         match asker {
-            Some(Asker::Permission(id)) => {
-                Destination::Permission { id, granted: is_granted(answer) }
-            }
+            Some(Asker::Permission(id)) => Destination::Permission { id, granted: is_granted(answer) },
             Some(Asker::Tool(reply)) => match reply.send(Ok(text_of(answer))) {
                 Ok(()) => Destination::Nowhere,
                 Err(_) => prompt_of(&question, answer),

@@ -47,13 +47,12 @@ impl SessionSlots {
 
     /// Takes a free slot, or demands one from the session that has been idle for the longest time and waits for it.
     async fn acquire(self: &Arc<Self>) -> SessionSlot {
-        let permit = match self.permits.clone().try_acquire_owned() {
-            Ok(permit) => Some(permit),
-            Err(_) => {
-                let _demand = SlotRequest::register(self);
-                // Never closed.
-                self.permits.clone().acquire_owned().await.ok()
-            }
+        let permit = if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            Some(permit)
+        } else {
+            let _request = SlotRequest::register(self);
+            // Never closed.
+            self.permits.clone().acquire_owned().await.ok()
         };
         SessionSlot { permit, slots: self.clone() }
     }

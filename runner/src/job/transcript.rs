@@ -255,6 +255,18 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_runs_when_the_process_ends_is_reported_as_failed() {
+        let mut transcript = Transcript::default();
+        transcript.add(call("1", Some("cargo test"), ToolStatus::InProgress, None));
+        transcript.add(call("2", Some("cargo fmt"), ToolStatus::Pending, None));
+        let ended = transcript.end_calls();
+        let [Entry::Tool(call)] = ended.as_slice() else { panic!("{ended:?}") };
+        let output = Some("(the process of the agent ended)");
+        assert_eq!((call.id.as_str(), call.state, call.output.as_deref()), ("1", ToolCallState::Error, output));
+        assert_eq!(transcript.end_calls(), []);
+    }
+
+    #[test]
     fn a_thought_is_reported_apart_from_the_message_that_follows() {
         let mut transcript = Transcript::default();
         transcript.add(AgentUpdate::Thought { message_id: None, text: "Hm".into() });

@@ -20,9 +20,10 @@ const LAYERS: [&str; 14] = [
 
 pub(super) static SHARED: LazyLock<Crate> = LazyLock::new(|| Crate::read("shared/src"));
 pub(super) static FUNCTIONS: LazyLock<Crate> = LazyLock::new(|| Crate::read("functions/src"));
+static RUNNER: LazyLock<Crate> = LazyLock::new(|| Crate::read("runner/src"));
 
-fn crates() -> [&'static Crate; 2] {
-    [&SHARED, &FUNCTIONS]
+fn crates() -> [&'static Crate; 3] {
+    [&SHARED, &FUNCTIONS, &RUNNER]
 }
 
 fn layer(room: &str) -> Option<usize> {

@@ -1,16 +1,8 @@
 //! An agent prints every kind of secret that we know: none is kept, and none is logged, while its work stays exact.
 
-use std::{
-    io::{self, Write},
-    sync::{Arc, Mutex},
-};
-
-use harness::TestApp;
+use harness::{TestApp, log_capture::LogCapture};
 use serde_json::json;
-use shared::{
-    identity::auth::Role,
-    kernel::telemetry::{LogFormat, build_subscriber},
-};
+use shared::identity::auth::Role;
 
 /// One of each kind, put together here so that no scanner takes this file for a leak.
 fn canaries() -> Vec<String> {
@@ -30,20 +22,6 @@ fn canaries() -> Vec<String> {
         format!("eyJ{}.eyJ{}.{}", mixed(20), mixed(30), mixed(43)),
         format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", mixed(64)),
     ]
-}
-
-/// The captured log.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(line)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn assert_holds_none(canaries: &[String], place: &str, text: &str) {
@@ -74,10 +52,8 @@ fn script(all: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn no_secret_printed_by_an_agent_is_kept_in_events_audit_or_log() {
-    let log = Log::default();
-    let writer = log.clone();
     // Everything of this test runs on this thread.
-    let _guard = tracing::subscriber::set_default(build_subscriber(LogFormat::Json, "debug", move || writer.clone()));
+    let log = LogCapture::begin();
     let world = TestApp::new().await;
     let (member, lead) = (world.caller(Role::Member), world.caller(Role::Lead));
     let canaries = canaries();
@@ -92,7 +68,7 @@ async fn no_secret_printed_by_an_agent_is_kept_in_events_audit_or_log() {
     let checkpoints = member.get(&format!("/sessions/{id}/checkpoints")).await.expect(200);
     let owner = world.superuser().await;
     let kept = owner.texts("select summary from session_checkpoints").await.join("\n");
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     let reported = json!(member.events(&id).await).to_string();
     let places = [
         ("events", reported.clone()),

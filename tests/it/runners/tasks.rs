@@ -73,7 +73,8 @@ async fn a_task_that_waits_for_a_person_keeps_its_runner_and_takes_no_slot() {
     let question = json!({"question_id": "1-1", "kind": "input", "text": "Which colour?"});
     small.progress(&asking, json!({"seq": 1, "question": question})).await.expect(200);
     caller.reaches(&first, &["paused"]).await;
-    let busy = async || world.caller(Role::Lead).get(&format!("/api/v1/runners/{}", small.id)).await.json()["busy"].clone();
+    let busy =
+        async || world.caller(Role::Lead).get(&format!("/api/v1/runners/{}", small.id)).await.json()["busy"].clone();
     assert_eq!(busy().await, 0);
     let second = small.session(&caller).await;
     let task = small.task().await;
