@@ -21,7 +21,7 @@ use crate::{
     },
     enrolment::{EnrolledRunner, describe_runner, enrol},
     gateway::build_upstream_client,
-    job::{Job, JobContext, SessionLocks, SessionSlots, run_job},
+    job::{Job, JobContext, OutageLimits, SessionLocks, SessionSlots, run_job},
     metrics,
     programs::{AgentProgram, ProgramLocations, built_in_programs, parse_program_file},
     sandbox::{AgentUser, AgentUserPool, Isolation, SandboxLimits, SandboxPrograms, choose_method, probe_isolation},
@@ -37,6 +37,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// The interval of heartbeats where the control plane names none that can be, and the shortest.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(100);
+/// For how many seconds a task is held while the control plane is out of reach.
+const GIVE_UP_AFTER: u64 = 15 * 60;
 /// After which time the credential is replaced.
 const ROTATION: TimeDelta = TimeDelta::days(1);
 
@@ -116,6 +118,10 @@ async fn build_context(settings: &RunnerSettings) -> Result<(JobContext, Isolati
     let context = JobContext {
         workspaces,
         method,
+        outage: OutageLimits {
+            suspend_after: Duration::from_secs(settings.suspend_after),
+            give_up_after: Duration::from_secs(settings.suspend_after.max(GIVE_UP_AFTER)),
+        },
         slots: SessionSlots::new(settings.count_slots()),
         users: AgentUserPool::new(user),
         egress: settings.egress.clone(),

@@ -64,6 +64,10 @@ pub struct RunnerSettings {
     pub agent_uid: u32,
     #[command(flatten)]
     pub egress: EgressSettings,
+    /// After how many seconds without the control plane agents stop working: their leases may be another runner's then.
+    /// They go on when it is back, if nobody else has their sessions
+    #[arg(long, env = "RUNNER_SUSPEND_AFTER", default_value_t = 45)]
+    pub suspend_after: u64,
     /// Folders from which sessions may take files, separated by colons
     #[arg(long, env = "RUNNER_FOLDERS", value_delimiter = ':')]
     pub folders: Vec<PathBuf>,

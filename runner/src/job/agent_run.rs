@@ -43,6 +43,7 @@ impl AgentRun<'_> {
             orders,
             slot,
             idle: IdleWatch::new(),
+            is_suspended: false,
             questions: OpenQuestions::new(self.job.task.lease.token),
             attachments: Attachments::new(attached, self.workspace, inner_work_tree),
             prompts: [self.first_prompt()].into_iter().chain(self.said.iter().cloned()).collect(),

@@ -42,6 +42,8 @@ pub(super) struct Conversation<'a> {
     pub(super) orders: mpsc::UnboundedReceiver<Command>,
     pub(super) slot: &'a mut SlotHolder,
     pub(super) idle: IdleWatch,
+    /// Whether no process may work, because the control plane is out of reach.
+    pub(super) is_suspended: bool,
     pub(super) questions: OpenQuestions,
     pub(super) attachments: Attachments,
     /// What the next turn begins with.
@@ -129,6 +131,7 @@ impl Conversation<'_> {
                 }
                 Some(order) = self.orders.recv() => match order {
                     Command::Abandon => return TurnOutcome::Cancelled,
+                    Command::Suspend if agent.is_resumable => return self.suspend(),
                     Command::Cancel => {
                         cancelled_until = Some(Instant::now() + CANCEL_GRACE);
                         self.cancel(agent).await;
@@ -158,9 +161,15 @@ impl Conversation<'_> {
             };
             match order {
                 Command::Cancel | Command::Abandon => return Some(TurnOutcome::Cancelled),
+                Command::Suspend if agent.is_resumable => return Some(self.suspend()),
                 other => self.obey(agent, other).await,
             }
         }
+    }
+
+    fn suspend(&mut self) -> TurnOutcome {
+        self.is_suspended = true;
+        TurnOutcome::Idle
     }
 
     /// Cancels the running turn. Whatever the agent waits for ends.
@@ -177,7 +186,8 @@ impl Conversation<'_> {
             Command::Say(text) => Destination::Prompt(text),
             Command::Answer(answer) => self.questions.answer(&answer),
             Command::RefuseQuestion { question_id, reason } => self.questions.refuse(&question_id, &reason),
-            Command::Cancel | Command::Abandon => Destination::Nowhere,
+            // An agent that cannot resume works on.
+            Command::Suspend | Command::Resume | Command::Cancel | Command::Abandon => Destination::Nowhere,
         };
         match destination {
             Destination::Prompt(text) => self.prompts.push(text),
@@ -234,7 +244,7 @@ impl Conversation<'_> {
         }
     }
 
-    fn completed(&self) -> RunEnd {
+    pub(super) fn completed(&self) -> RunEnd {
         RunEnd::Completed { text: self.transcript.last_message().to_owned() }
     }
 
@@ -249,60 +259,6 @@ impl Conversation<'_> {
             let text = format!("The agent is started again, because its process ended: {message}");
             self.send(vec![Entry::log("warning", &text)]).await;
         }
-    }
-
-    /// Gives the slot up, and takes one again when a person has answered: the answer is the next prompt. Returns how the
-    /// run ends, if it does meanwhile.
-    pub(super) async fn wait_without_process(&mut self) -> Option<RunEnd> {
-        self.forget_process().await;
-        self.slot.release();
-        while self.questions.is_asking() {
-            match self.orders.recv().await.unwrap_or(Command::Abandon) {
-                Command::Say(text) => self.prompts.push(text),
-                Command::Answer(answer) => {
-                    if let Some(prompt) = self.questions.answer_without_process(&answer) {
-                        self.prompts.push(prompt);
-                        break;
-                    }
-                }
-                Command::RefuseQuestion { question_id, reason } => {
-                    self.questions.refuse(&question_id, &reason);
-                    self.prompts.push(format!("Your question could not be asked: {reason}"));
-                }
-                Command::Cancel | Command::Abandon => return Some(self.completed()),
-            }
-        }
-        self.take_slot().await
-    }
-
-    /// Takes a slot again. Returns how the run ends, if it is cancelled meanwhile.
-    async fn take_slot(&mut self) -> Option<RunEnd> {
-        if !self.slot.is_free() {
-            let text = "All slots of the runner are taken: the session goes on when one is free.";
-            self.send(vec![Entry::log("info", text)]).await;
-        }
-        let mut later = Vec::new();
-        let cancelled = loop {
-            tokio::select! {
-                () = self.slot.take() => break false,
-                order = self.orders.recv() => match order.unwrap_or(Command::Abandon) {
-                    Command::Cancel | Command::Abandon => break true,
-                    Command::Say(text) => later.push(text),
-                    Command::Answer(answer) => later.extend(self.questions.answer_without_process(&answer)),
-                    Command::RefuseQuestion { question_id, reason } => drop(self.questions.refuse(&question_id, &reason)),
-                },
-            }
-        };
-        self.prompts.append(&mut later);
-        cancelled.then(|| self.completed())
-    }
-
-    /// The process of the agent is gone, and with it whatever waited for answers, and its calls.
-    async fn forget_process(&mut self) {
-        self.questions.orphan_all();
-        let entries = self.transcript.end_calls();
-        self.send(entries).await;
-        self.idle.record_activity();
     }
 
     /// What the agent sent before its turn ended.
@@ -320,7 +276,7 @@ impl Conversation<'_> {
         self.send(entries).await;
     }
 
-    async fn send(&self, entries: Vec<Entry>) {
+    pub(super) async fn send(&self, entries: Vec<Entry>) {
         for entry in entries {
             let _ = self.notices.send(Notice::Entry(entry)).await;
         }

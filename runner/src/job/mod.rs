@@ -9,6 +9,7 @@ mod conversation;
 mod delivery;
 mod environment;
 mod idle_watch;
+mod interruption;
 mod questions;
 pub mod reporter;
 mod run;
@@ -23,6 +24,7 @@ use std::{path::Path, time::Instant};
 
 use tokio::{fs, sync::mpsc};
 
+pub use self::reporter::OutageLimits;
 pub use self::run::{Job, JobContext, RunEnd};
 pub use self::session_locks::SessionLocks;
 pub use self::session_slots::SessionSlots;
@@ -53,7 +55,8 @@ pub async fn run_job(context: &JobContext, plane: &ControlPlane, job: &Job) {
     let user = context.users.acquire();
     let work = SessionWork { context, job: &job, secrets: &secrets, folder: &folder, user: user.user() };
     let work = Box::pin(work.run(notices, orders, &mut slot));
-    let (outcome, is_ours) = tokio::join!(work, report_until_end(plane, &job.task, received, commands));
+    let (outcome, is_ours) =
+        tokio::join!(work, report_until_end(plane, (&job.task, context.outage), received, commands));
     if is_ours {
         deliver(plane, &job.task, outcome, started.elapsed()).await;
     }

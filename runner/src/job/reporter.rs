@@ -31,8 +31,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const MAX_EVENTS: usize = 200;
 const FULL_REPORT: usize = 512 * 1024;
 
-/// How long reports may fail before the task counts as lost: then its lease has ended, and another agent may have it.
-const PATIENCE: Duration = Duration::from_secs(110);
+/// How long the control plane may be out of reach.
+#[derive(Clone, Copy, Debug)]
+pub struct OutageLimits {
+    /// Until the process of the agent ends. With the time between two reports it is the time of a lease, after which
+    /// another runner may have the task.
+    pub suspend_after: Duration,
+    /// Until the task counts as lost. Before, it goes on if no other runner has it.
+    pub give_up_after: Duration,
+}
 
 /// What the job has to report.
 #[derive(Debug)]
@@ -64,6 +71,10 @@ pub enum Command {
     Answer(Answer),
     /// The control plane does not take a question.
     RefuseQuestion { question_id: String, reason: String },
+    /// Let no process work until [`Command::Resume`]: the control plane is out of reach, and the lease may have ended.
+    Suspend,
+    /// The task is still ours: go on.
+    Resume,
     /// End the work, and deliver what exists.
     Cancel,
     /// The task is another's now: end the work, and deliver nothing.
@@ -73,11 +84,11 @@ pub enum Command {
 /// Sends reports until the notices end, then everything that is left. Returns whether the task is still ours.
 pub async fn report_until_end(
     plane: &ControlPlane,
-    task: &Task,
+    (task, limits): (&Task, OutageLimits),
     mut notices: mpsc::Receiver<Notice>,
     commands: mpsc::UnboundedSender<Command>,
 ) -> bool {
-    let mut reporter = Reporter::new(plane, task, commands);
+    let mut reporter = Reporter::new(plane, task, limits, commands);
     loop {
         let more = tokio::select! {
             notice = notices.recv() => notice,
@@ -101,6 +112,7 @@ pub async fn report_until_end(
 struct Reporter<'a> {
     plane: &'a ControlPlane,
     task: &'a Task,
+    limits: OutageLimits,
     commands: mpsc::UnboundedSender<Command>,
     waiting: VecDeque<Entry>,
     /// When the questions without an answer were asked, by their ids.
@@ -110,24 +122,29 @@ struct Reporter<'a> {
     due: Instant,
     must_send: bool,
     is_cancelled: bool,
-    reached_at: Instant,
+    is_suspended: bool,
 }
 
 impl<'a> Reporter<'a> {
-    fn new(plane: &'a ControlPlane, task: &'a Task, commands: mpsc::UnboundedSender<Command>) -> Self {
+    fn new(
+        plane: &'a ControlPlane,
+        task: &'a Task,
+        limits: OutageLimits,
+        commands: mpsc::UnboundedSender<Command>,
+    ) -> Self {
         let report = Report { lease_token: task.lease.token, ..Report::default() };
-        let now = Instant::now();
         Self {
             plane,
             task,
+            limits,
             commands,
             waiting: VecDeque::new(),
             asked: BTreeMap::new(),
             report,
-            due: now,
+            due: Instant::now(),
             must_send: false,
             is_cancelled: false,
-            reached_at: now,
+            is_suspended: false,
         }
     }
 
@@ -187,15 +204,16 @@ impl<'a> Reporter<'a> {
 
     /// Repeats a report until it arrives. The number makes a repetition harmless.
     async fn deliver(&mut self) -> bool {
+        let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.plane.report(&self.task.task_id, &self.report).await {
+            match self.report_once(begun).await {
                 Ok(answer) => {
-                    self.reached_at = Instant::now();
+                    self.resume();
                     self.obey(answer);
                     return true;
                 }
-                Err(error) if error.failure.is_transient() && self.reached_at.elapsed() < PATIENCE => {
+                Err(error) if error.failure.is_transient() && begun.elapsed() < self.limits.give_up_after => {
                     tracing::warn!(%error, task.id = self.task.task_id, "a report is sent again");
                     tokio::time::sleep(pause_of(&error).unwrap_or(pause)).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -211,6 +229,29 @@ impl<'a> Reporter<'a> {
                     return false;
                 }
             }
+        }
+    }
+
+    /// Sends the report. Suspends the work where no answer comes in time.
+    async fn report_once(&mut self, begun: Instant) -> Result<ReportAnswer, CallError> {
+        let (commands, is_suspended) = (&self.commands, &mut self.is_suspended);
+        let mut call = std::pin::pin!(self.plane.report(&self.task.task_id, &self.report));
+        loop {
+            tokio::select! {
+                answer = &mut call => return answer,
+                () = sleep_until(begun + self.limits.suspend_after), if !*is_suspended => {
+                    *is_suspended = true;
+                    let _ = commands.send(Command::Suspend);
+                }
+            }
+        }
+    }
+
+    fn resume(&mut self) {
+        if std::mem::take(&mut self.is_suspended) {
+            let _ = self.commands.send(Command::Resume);
+            let text = "The control plane was out of reach for longer than a lease: the session went on from then.";
+            self.waiting.push_back(Entry::log("warning", text));
         }
     }
 

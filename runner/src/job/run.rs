@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{attachments::Attachment, session_locks::SessionLocks, session_slots::SessionSlots};
+use super::{
+    attachments::Attachment, reporter::OutageLimits, session_locks::SessionLocks, session_slots::SessionSlots,
+};
 use crate::{
     acp::PermissionPolicy,
     control_plane::wire::Task,
@@ -19,6 +21,7 @@ pub struct JobContext {
     pub workspaces: Workspaces,
     /// How agents are started.
     pub method: IsolationMethod,
+    pub outage: OutageLimits,
     /// How many of them have a process at once.
     pub slots: Arc<SessionSlots>,
     /// The users of the agents, if the runner is root.

@@ -151,7 +151,8 @@ async fn collect_until_cancelled(orders: &mut mpsc::UnboundedReceiver<Command>, 
         match order {
             Command::Say(text) => said.push(text),
             Command::Cancel | Command::Abandon => return,
-            Command::Answer(_) | Command::RefuseQuestion { .. } => {}
+            // No agent works yet that could be suspended.
+            Command::Answer(_) | Command::RefuseQuestion { .. } | Command::Suspend | Command::Resume => {}
         }
     }
 }

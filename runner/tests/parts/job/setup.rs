@@ -9,7 +9,7 @@ use runner::{
     control_plane::environment::SetupScript,
     egress::{DeniedConnection, EgressPolicy, EgressSettings},
     gateway::build_upstream_client,
-    job::{JobContext, RunEnd, SessionLocks, SessionSlots, setup::SetupRun},
+    job::{JobContext, OutageLimits, RunEnd, SessionLocks, SessionSlots, setup::SetupRun},
     programs::DefaultModels,
     sandbox::{AgentUserPool, Isolation, SandboxLimits, choose_method, probe_isolation},
     secret_mask::SecretMask,
@@ -19,6 +19,8 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use crate::sandbox::support::programs;
+
+const NEVER: Duration = Duration::from_hours(1);
 
 /// A prepared session on a runner.
 struct Session {
@@ -44,6 +46,7 @@ impl Session {
         let context = JobContext {
             workspaces,
             method,
+            outage: OutageLimits { suspend_after: NEVER, give_up_after: NEVER },
             slots: SessionSlots::new(1),
             users: AgentUserPool::new(programs.agent_user),
             egress: EgressSettings::default(),

@@ -67,6 +67,24 @@ async fn a_control_plane_that_is_out_of_reach_for_a_while_loses_nothing() {
 }
 
 #[tokio::test]
+async fn an_outage_longer_than_a_lease_ends_the_agent_and_the_session_goes_on_after_it() {
+    let machine = Machine::new().await;
+    let mut runner = machine.start_impatient_runner().await;
+    let id = machine.start_lasting_session().await;
+    let before = machine.work_tree_birth(&id);
+    machine.way.stall();
+    machine.wait_for_no_agent().await;
+    assert_eq!(machine.work_tree_birth(&id), before, "the work is kept");
+    machine.way.flow();
+    machine.assert_one_completion(&id).await;
+    let events = machine.caller.events(&id).await;
+    let outages = events.iter().filter(|event| event["payload"].to_string().contains("was out of reach")).count();
+    assert_eq!(outages, 1, "its log says so");
+    machine.assert_nothing_left().await;
+    assert!(runner.is_running());
+}
+
+#[tokio::test]
 async fn a_runner_whose_lease_went_to_another_ends_its_agent_and_delivers_nothing() {
     let machine = Machine::new().await;
     let mut runner = machine.start_runner().await;

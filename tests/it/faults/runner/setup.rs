@@ -70,6 +70,14 @@ impl Machine {
         runner
     }
 
+    /// The same; its agents stop working a second after the control plane is out of reach.
+    pub(super) async fn start_impatient_runner(&self) -> RunnerProcess {
+        let mut command = self.command(&root().join("target/debug/ioc-runner"), &[]);
+        let runner = RunnerProcess { child: command.env("RUNNER_SUSPEND_AFTER", "1").spawn().unwrap() };
+        self.wait_for_agent().await;
+        runner
+    }
+
     /// The same on a data folder with little space.
     pub(super) async fn start_runner_on_small_disk(&self) -> RunnerProcess {
         let (runner, data) = (root().join("target/debug/ioc-runner"), self.data());
@@ -172,13 +180,17 @@ impl Machine {
 
     /// A session with its work: completed once, its events without a gap, its file delivered once.
     pub(super) async fn assert_completed_once(&self, id: &str) {
+        self.assert_one_completion(id).await;
+        let diff = self.caller.get(&format!("/sessions/{id}/diff")).await.expect(200);
+        let files: Vec<_> = diff["items"].as_array().unwrap().iter().map(|file| file["path"].clone()).collect();
+        assert!(files.contains(&json!("done.txt")), "{diff:#}");
+    }
+
+    pub(super) async fn assert_one_completion(&self, id: &str) {
         let session = self.caller.reaches(id, &["completed", "failed"]).await;
         assert_eq!(session["status"], "completed", "{session:#}");
         let states = self.caller.states(id).await;
         assert_eq!(states.iter().filter(|state| *state == "completed").count(), 1, "{states:?}");
-        let diff = self.caller.get(&format!("/sessions/{id}/diff")).await.expect(200);
-        let files: Vec<_> = diff["items"].as_array().unwrap().iter().map(|file| file["path"].clone()).collect();
-        assert!(files.contains(&json!("done.txt")), "{diff:#}");
         let events = self.caller.events(id).await;
         let said = events.iter().filter(|event| event.to_string().contains("\"all is done\"")).count();
         assert!(said >= 1, "{events:#?}");
