@@ -87,6 +87,9 @@ pub fn describe_runner(
         slots: settings.count_slots(),
         isolation: isolation.name(),
         isolation_reason: isolation_reason.map(|reason| reason.chars().take(1000).collect()),
-        programs: programs.iter().map(|program| OfferedProgram { program: program.name.clone() }).collect(),
+        programs: programs
+            .iter()
+            .map(|program| OfferedProgram { program: program.name.clone(), version: program.version.clone() })
+            .collect(),
     }
 }

@@ -14,6 +14,7 @@ pub mod egress;
 pub mod enrolment;
 pub mod gateway;
 pub mod job;
+pub mod job_gauge;
 pub mod mcp;
 pub mod metrics;
 pub mod programs;

@@ -49,11 +49,12 @@ pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()
         Some(address) => Some(metrics::listen(address).await?),
         None => None,
     };
-    let (context, isolation) = build_context(&settings).await?;
+    let (context, reason) = build_context(&settings).await?;
+    let isolation = context.method.isolation();
     let programs = find_programs(&settings)?;
     log_introduction(&settings, isolation, &programs);
     let http = reqwest::Client::builder().build()?;
-    let registration = describe_runner(&settings, &programs, isolation, None);
+    let registration = describe_runner(&settings, &programs, isolation, reason);
     let EnrolledRunner { identity, registered } = enrol(&http, &settings, &registration).await?;
     let credential = SharedCredential::new(identity.credential.clone());
     let status = Arc::new(RunnerStatus::new(registration.slots));
@@ -97,11 +98,13 @@ async fn serve_metrics(listener: Option<TcpListener>, status: Arc<RunnerStatus>)
     }
 }
 
-async fn build_context(settings: &RunnerSettings) -> Result<(JobContext, Isolation)> {
+/// What all jobs share, and why they are not isolated more, if so.
+async fn build_context(settings: &RunnerSettings) -> Result<(JobContext, Option<String>)> {
     let runner = std::env::current_exe().context("the program of the runner cannot be found")?;
     let bubblewrap = settings.bubblewrap.clone().or_else(|| find_bubblewrap(&settings.installed));
     let user = AgentUser { uid: settings.agent_uid, gid: settings.agent_uid };
     let report = probe_isolation(&SandboxPrograms { bubblewrap, runner, agent_user: user }).await;
+    let reason = report.reason.clone();
     let method = choose_method(report, settings.minimum_isolation)?;
     // The local git calls of a session run as the same user as its agent.
     let owner = method.agent_user().map(|user| Owner { uid: user.uid, gid: user.gid });
@@ -133,8 +136,7 @@ async fn build_context(settings: &RunnerSettings) -> Result<(JobContext, Isolati
         default_models: settings.default_models(),
         permissions: settings.permissions()?,
     };
-    let isolation = context.method.isolation();
-    Ok((context, isolation))
+    Ok((context, reason))
 }
 
 /// What `make setup` installed.
@@ -208,7 +210,7 @@ impl Worker {
 
     async fn work_on(self: Arc<Self>, task: Task) {
         let at_work = self.status.begin_task(&task.task_id);
-        let job = Job { task, program: self.program.clone() };
+        let job = Job { task, program: self.program.clone(), gauge: at_work.gauge.clone() };
         Box::pin(run_job(&self.context, &self.plane, &job)).await;
         drop(at_work);
     }

@@ -1,9 +1,9 @@
 //! What the runner does at this moment: its slots and tasks, whether it drains, and what it has counted.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -11,7 +11,10 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::control_plane::wire::{RunnerCommand, RunnerHeartbeat, RunnerJob};
+use crate::{
+    control_plane::wire::{RunnerCommand, RunnerHeartbeat},
+    job_gauge::JobGauge,
+};
 
 /// The status of a runner.
 #[derive(Debug)]
@@ -19,7 +22,7 @@ pub struct RunnerStatus {
     slots: usize,
     started: Instant,
     /// The tasks at work.
-    tasks: Mutex<BTreeSet<String>>,
+    tasks: Mutex<BTreeMap<String, Arc<JobGauge>>>,
     /// Whether the control plane asks to drain.
     drained: watch::Sender<bool>,
     /// Whether the runner is being stopped, which no command undoes.
@@ -62,8 +65,9 @@ impl RunnerStatus {
     /// A task was claimed. It is at work until the guard is dropped.
     pub fn begin_task(&self, task: &str) -> TaskGuard<'_> {
         self.claims.fetch_add(1, Ordering::Relaxed);
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned());
-        TaskGuard { status: self, task: task.to_owned() }
+        let gauge = Arc::<JobGauge>::default();
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), gauge.clone());
+        TaskGuard { status: self, task: task.to_owned(), gauge }
     }
 
     pub fn record_failure(&self) {
@@ -106,7 +110,7 @@ impl RunnerStatus {
     /// What the next heartbeat says.
     pub fn heartbeat(&self) -> RunnerHeartbeat {
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let jobs = tasks.iter().map(|task| RunnerJob { task_id: task.clone() }).collect();
+        let jobs = tasks.iter().map(|(task, gauge)| gauge.read(task)).collect();
         RunnerHeartbeat { state: if self.is_draining() { "draining" } else { "active" }, jobs }
     }
 
@@ -132,6 +136,7 @@ impl RunnerStatus {
 pub struct TaskGuard<'a> {
     status: &'a RunnerStatus,
     task: String,
+    pub gauge: Arc<JobGauge>,
 }
 
 impl Drop for TaskGuard<'_> {

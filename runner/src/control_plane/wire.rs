@@ -30,6 +30,8 @@ pub struct RunnerRegistration {
 #[derive(Clone, Debug, Serialize)]
 pub struct OfferedProgram {
     pub program: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// An enrolment that was created.
@@ -73,6 +75,14 @@ pub struct RunnerHeartbeat {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunnerJob {
     pub task_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<&'static str>,
+    /// The memory of its processes, in MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rss_mb: Option<u64>,
+    /// Their processor time, in percent of one processor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_percent: Option<u64>,
 }
 
 /// The answer to a heartbeat.

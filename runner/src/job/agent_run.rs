@@ -42,6 +42,7 @@ impl AgentRun<'_> {
             notices,
             orders,
             slot,
+            gauge: &self.job.gauge,
             idle: IdleWatch::new(),
             is_suspended: false,
             questions: OpenQuestions::new(self.job.task.lease.token),

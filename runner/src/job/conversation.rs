@@ -24,6 +24,7 @@ use crate::{
     control_plane::wire::{Question, QuestionOption},
     egress::DeniedConnection,
     gateway::GatewayEvent,
+    job_gauge::JobGauge,
     mcp::{PersonQuestion, ToolCall},
     sandbox::SandboxEnd,
 };
@@ -41,6 +42,7 @@ pub(super) struct Conversation<'a> {
     pub(super) notices: &'a mpsc::Sender<Notice>,
     pub(super) orders: mpsc::UnboundedReceiver<Command>,
     pub(super) slot: &'a mut SlotHolder,
+    pub(super) gauge: &'a JobGauge,
     pub(super) idle: IdleWatch,
     /// Whether no process may work, because the control plane is out of reach.
     pub(super) is_suspended: bool,
@@ -76,7 +78,9 @@ impl Conversation<'_> {
     /// Lets the agent take turns until there is nothing more to say to it, and ends its process.
     pub(super) async fn converse(&mut self, agent: &mut StartedAgent) -> AgentEnd {
         let _ = self.notices.send(Notice::phase("working")).await;
+        self.gauge.set_process(Some(agent.sandbox.usage_updates()));
         let end = self.take_turns(agent).await;
+        self.gauge.set_process(None);
         agent.connection.close_input();
         agent.sandbox.stop();
         agent.sandbox.wait().await;

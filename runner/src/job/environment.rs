@@ -50,13 +50,13 @@ pub(super) fn source_of(task: &Task, secrets: &SessionSecrets) -> WorkspaceSourc
 pub(super) fn adapt_job(job: &Job) -> Result<Job, RunEnd> {
     let mut task = job.task.clone();
     let Some(environment) = task.context.environment.clone() else {
-        return Ok(Job { task, program: job.program.clone() });
+        return Ok(Job { task, program: job.program.clone(), gauge: job.gauge.clone() });
     };
     let program = adapt_program(&job.program, &environment)?;
     if !environment.rules.trim().is_empty() {
         task.context.prompt = format!("{}\n\nRules of this environment:\n\n{}", task.context.prompt, environment.rules);
     }
-    Ok(Job { task, program })
+    Ok(Job { task, program, gauge: job.gauge.clone() })
 }
 
 fn adapt_program(program: &Arc<AgentProgram>, environment: &TaskEnvironment) -> Result<Arc<AgentProgram>, RunEnd> {
@@ -124,7 +124,7 @@ mod tests {
         });
         let file = "[[program]]\nname = \"opencode\"\ncommand = [\"opencode\"]\nprotocol = \"openai_chat\"\n";
         let program = parse_program_file(file).unwrap().remove(0);
-        Job { task: serde_json::from_value(task).unwrap(), program: Arc::new(program) }
+        Job { task: serde_json::from_value(task).unwrap(), program: Arc::new(program), gauge: Arc::default() }
     }
 
     fn source(context: &Value) -> WorkspaceSource {

@@ -55,8 +55,7 @@ pub async fn run_job(context: &JobContext, plane: &ControlPlane, job: &Job) {
     let user = context.users.acquire();
     let work = SessionWork { context, job: &job, secrets: &secrets, folder: &folder, user: user.user() };
     let work = Box::pin(work.run(notices, orders, &mut slot));
-    let (outcome, is_ours) =
-        tokio::join!(work, report_until_end(plane, (&job.task, context.outage), received, commands));
+    let (outcome, is_ours) = tokio::join!(work, report_until_end(plane, &job, context.outage, (received, commands)));
     if is_ours {
         deliver(plane, &job.task, outcome, started.elapsed()).await;
     }

@@ -10,12 +10,15 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::control_plane::{
-    CallError, CallFailure, ControlPlane,
-    wire::{Answer, Report, ReportAnswer, ReportEvent, Task},
+use crate::{
+    control_plane::{
+        CallError, CallFailure, ControlPlane,
+        wire::{Answer, Report, ReportAnswer, ReportEvent, Task},
+    },
+    job_gauge::JobGauge,
 };
 
-use super::transcript::Entry;
+use super::{run::Job, transcript::Entry};
 
 /// How often the lease is renewed if nothing happens.
 const RENEWAL: Duration = Duration::from_secs(15);
@@ -84,11 +87,11 @@ pub enum Command {
 /// Sends reports until the notices end, then everything that is left. Returns whether the task is still ours.
 pub async fn report_until_end(
     plane: &ControlPlane,
-    (task, limits): (&Task, OutageLimits),
-    mut notices: mpsc::Receiver<Notice>,
-    commands: mpsc::UnboundedSender<Command>,
+    job: &Job,
+    limits: OutageLimits,
+    (mut notices, commands): (mpsc::Receiver<Notice>, mpsc::UnboundedSender<Command>),
 ) -> bool {
-    let mut reporter = Reporter::new(plane, task, limits, commands);
+    let mut reporter = Reporter::new(plane, job, limits, commands);
     loop {
         let more = tokio::select! {
             notice = notices.recv() => notice,
@@ -112,6 +115,7 @@ pub async fn report_until_end(
 struct Reporter<'a> {
     plane: &'a ControlPlane,
     task: &'a Task,
+    gauge: &'a JobGauge,
     limits: OutageLimits,
     commands: mpsc::UnboundedSender<Command>,
     waiting: VecDeque<Entry>,
@@ -128,7 +132,7 @@ struct Reporter<'a> {
 impl<'a> Reporter<'a> {
     fn new(
         plane: &'a ControlPlane,
-        task: &'a Task,
+        Job { task, gauge, .. }: &'a Job,
         limits: OutageLimits,
         commands: mpsc::UnboundedSender<Command>,
     ) -> Self {
@@ -136,6 +140,7 @@ impl<'a> Reporter<'a> {
         Self {
             plane,
             task,
+            gauge,
             limits,
             commands,
             waiting: VecDeque::new(),
@@ -150,7 +155,12 @@ impl<'a> Reporter<'a> {
 
     fn take(&mut self, notice: Notice) {
         match notice {
-            Notice::Entry(entry) => self.waiting.push_back(entry),
+            Notice::Entry(entry) => {
+                if let Entry::Phase(name) = entry {
+                    self.gauge.set_phase(name);
+                }
+                self.waiting.push_back(entry);
+            }
             Notice::Usage { tokens, cost_usd } => {
                 self.report.tokens_used = self.report.tokens_used.max(tokens);
                 self.report.cost_usd = cost_usd.or_else(|| self.report.cost_usd.take());

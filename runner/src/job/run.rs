@@ -10,6 +10,7 @@ use crate::{
     control_plane::wire::Task,
     egress::EgressSettings,
     gateway::Provider,
+    job_gauge::JobGauge,
     programs::{AgentProgram, DefaultModels},
     sandbox::{AgentUserPool, IsolationMethod, SandboxLimits},
     workspace::{Workspace, Workspaces},
@@ -57,6 +58,7 @@ impl JobContext {
 pub struct Job {
     pub task: Task,
     pub program: Arc<AgentProgram>,
+    pub gauge: Arc<JobGauge>,
 }
 
 /// How a run has ended.

@@ -73,6 +73,13 @@ fn packages_around(file: &Path) -> PathBuf {
     found.or(file.parent()).unwrap_or(file).to_path_buf()
 }
 
+/// The version of the npm package that a file belongs to.
+fn read_package_version(file: &Path) -> Option<String> {
+    let described = file.ancestors().map(|folder| folder.join("package.json")).find(|path| path.is_file())?;
+    let package: serde_json::Value = serde_json::from_str(&fs::read_to_string(described).ok()?).ok()?;
+    package["version"].as_str().map(str::to_owned)
+}
+
 fn opencode(locations: &ProgramLocations) -> Option<AgentProgram> {
     let program = locations.opencode.clone()?;
     let ripgrep = locations.ripgrep.as_deref();
@@ -81,6 +88,7 @@ fn opencode(locations: &ProgramLocations) -> Option<AgentProgram> {
     environment.extend(OPENCODE_SWITCHES.map(|switch| (switch.to_owned(), "1".to_owned())));
     Some(AgentProgram {
         name: "opencode".into(),
+        version: read_package_version(&program),
         command: vec![text_of(&program), "acp".into()],
         arguments: Vec::new(),
         environment,
@@ -139,6 +147,7 @@ fn claude(locations: &ProgramLocations) -> Option<AgentProgram> {
     }
     Some(AgentProgram {
         name: "claude".into(),
+        version: read_package_version(&program),
         command: vec![text_of(&node), text_of(&program)],
         arguments: Vec::new(),
         environment: texts(&[
@@ -180,6 +189,7 @@ fn codex(locations: &ProgramLocations) -> Option<AgentProgram> {
     let program = locations.codex.clone()?;
     Some(AgentProgram {
         name: "codex".into(),
+        version: read_package_version(&program),
         command: vec![text_of(&program)],
         arguments: Vec::new(),
         environment: texts(&[

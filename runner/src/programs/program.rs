@@ -49,6 +49,9 @@ impl DefaultModels {
 pub struct AgentProgram {
     /// The name that sessions and environments use, such as `codex`.
     pub name: String,
+    /// Its version, for people.
+    #[serde(default)]
+    pub version: Option<String>,
     /// The program and what always follows it.
     pub command: Vec<String>,
     /// Further arguments.

@@ -120,6 +120,7 @@ pub(super) fn scripted_program() -> Result<AgentProgram> {
     let environment = [("MODEL_URL", "{base_url}"), ("MODEL", "{model}")];
     Ok(AgentProgram {
         name: SCRIPTED.to_owned(),
+        version: None,
         command: vec![own.display().to_string(), acp_agent::MODE.to_owned()],
         arguments: Vec::new(),
         environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
