@@ -21,6 +21,8 @@ pub struct TaskEnvironment {
     pub secrets: Vec<String>,
     /// What the network of its sessions reaches.
     pub network: Option<TaskNetwork>,
+    /// MCP servers beside the runner's own.
+    pub mcp_servers: Vec<EnvironmentMcpServer>,
     /// Text for the agent beside the prompt.
     pub rules: String,
     /// `none`, `process` or `sandbox`.
@@ -38,6 +40,18 @@ pub struct TaskRepository {
     pub reference: Option<String>,
     /// The folder of the work tree.
     pub path: Option<String>,
+}
+
+/// An MCP server: a program that the agent starts, or a URL.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct EnvironmentMcpServer {
+    pub name: String,
+    pub command: Option<String>,
+    pub arguments: Vec<String>,
+    pub variables: BTreeMap<String, String>,
+    pub url: Option<String>,
+    pub headers: BTreeMap<String, String>,
 }
 
 /// A script that prepares the workspace.

@@ -8,7 +8,7 @@ use super::{
     conversation::{Conversation, Usage},
     idle_watch::IdleWatch,
     questions::OpenQuestions,
-    reporter::{Command, Notice},
+    reporter::Command,
     run::{RunEnd, RunReport},
     session_slots::SlotHolder,
     transcript::Transcript,
@@ -21,12 +21,7 @@ const RESTARTS: usize = 1;
 impl AgentRun<'_> {
     /// Lets the agent work until its last turn ends, or until the control plane ends it: it alone knows for how long a
     /// session may run, because the time in which a person is asked does not count.
-    pub(super) async fn drive(
-        &self,
-        notices: &mpsc::Sender<Notice>,
-        orders: mpsc::UnboundedReceiver<Command>,
-        slot: &mut SlotHolder,
-    ) -> RunReport {
+    pub(super) async fn drive(&self, orders: mpsc::UnboundedReceiver<Command>, slot: &mut SlotHolder) -> RunReport {
         let policy = match self.read_policy() {
             Ok(policy) => policy,
             Err(end) => return RunReport::without_work(end),
@@ -39,7 +34,7 @@ impl AgentRun<'_> {
         let inner_work_tree = self.find_inner_work_tree(&services);
         let mut conversation = Conversation {
             services,
-            notices,
+            notices: self.notices,
             orders,
             slot,
             gauge: &self.job.gauge,

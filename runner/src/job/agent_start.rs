@@ -10,17 +10,18 @@ use tokio::{fs, sync::mpsc};
 
 use super::{
     environment::variables_of,
+    mcp_servers::choose_mcp_servers,
+    reporter::Notice,
     run::{Job, JobContext, RunEnd},
     session_secrets::SessionSecrets,
 };
 use crate::{
     acp::{
-        AgentConnection, AgentFailure, AgentFailureCode, AgentUpdates, ConnectionOptions, HttpHeader, McpServer,
-        McpServerHttp, PermissionPolicy,
+        AgentConnection, AgentFailure, AgentFailureCode, AgentUpdates, ConnectionOptions, McpServer, PermissionPolicy,
     },
     egress::{DeniedConnection, EgressPolicy, EgressProxy, EgressSpec},
     gateway::{Gateway, GatewayEvent, GatewaySpec},
-    mcp::{SERVER_NAME, ToolAccess, ToolCall, build_tool_routes},
+    mcp::{ToolAccess, ToolCall, build_tool_routes},
     programs::{ModelEndpoint, ProgramEndpoints},
     sandbox::{
         AgentProgram, IsolationMethod, LoopbackPort, RunningSandbox, SandboxEnd, SandboxSpec, SessionPorts,
@@ -53,6 +54,7 @@ pub(super) struct AgentRun<'a> {
     pub(super) method: &'a IsolationMethod,
     /// What the agent may reach of the network.
     pub(super) network: &'a EgressPolicy,
+    pub(super) notices: &'a mpsc::Sender<Notice>,
 }
 
 /// What a session has beside its agent, also where its process is started anew.
@@ -191,7 +193,7 @@ impl AgentRun<'_> {
         let (connection, updates) = AgentConnection::open(output, input, options);
         let opening = async {
             let agent = connection.initialize().await?;
-            let servers = self.name_tools(agent.mcp_over_http, &services.access);
+            let servers = self.list_servers(agent.mcp_over_http, &services.access).await;
             let opened = match session {
                 Some(id) => connection.resume_session(id, folder, servers).await?,
                 None => connection.new_session(folder, servers).await?,
@@ -207,14 +209,17 @@ impl AgentRun<'_> {
         }
     }
 
-    /// The tools for an agent that does not have them by its own configuration. One that does not reach servers over
-    /// HTTP works without them.
-    fn name_tools(&self, is_reachable: bool, access: &ToolAccess) -> Vec<McpServer> {
-        if self.job.program.configures_tools || !is_reachable {
-            return Vec::new();
+    /// The runner's tools, unless the agent has them by its own configuration, and the servers of the environment.
+    async fn list_servers(&self, is_http_reachable: bool, access: &ToolAccess) -> Vec<McpServer> {
+        let own = (!self.job.program.configures_tools).then_some(access);
+        let environment = self.job.task.context.environment.as_ref();
+        let of_environment = environment.map_or(&[][..], |environment| &environment.mcp_servers);
+        let (servers, unusable) = choose_mcp_servers(own, of_environment, is_http_reachable);
+        if !unusable.is_empty() {
+            let text = format!("The agent reaches no MCP servers over HTTP, and has no {}.", unusable.join(", "));
+            let _ = self.notices.send(Notice::log("warning", &text)).await;
         }
-        let header = HttpHeader::new("Authorization", format!("Bearer {}", access.token));
-        vec![McpServer::Http(McpServerHttp::new(SERVER_NAME, access.url.clone()).headers(vec![header]))]
+        servers
     }
 
     fn spec(&self, services: &SessionServices) -> SandboxSpec {

@@ -10,6 +10,7 @@ mod delivery;
 mod environment;
 mod idle_watch;
 mod interruption;
+mod mcp_servers;
 mod questions;
 pub mod reporter;
 mod run;

@@ -83,8 +83,9 @@ impl SessionWork<'_> {
             workspace: &workspace,
             method: &method,
             network: &network.agent,
+            notices: &notices,
         };
-        let report = Box::pin(run.drive(&notices, orders, slot)).await;
+        let report = Box::pin(run.drive(orders, slot)).await;
         let _ = notices.send(Notice::phase("delivering")).await;
         RunOutcome { report, workspace: Some(workspace) }
     }

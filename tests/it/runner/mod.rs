@@ -2,6 +2,7 @@
 //! model. `make setup-test` installs them.
 
 mod agents;
+mod environment;
 mod people;
 mod process;
 mod support;

@@ -28,7 +28,7 @@ pub(crate) struct RunnerFixture {
     pub(crate) caller: Caller,
     pub(crate) model: ScriptedModel,
     agent: String,
-    _app: TestApp,
+    pub(crate) app: TestApp,
     _process: Child,
     _data: TempDir,
     _serving: JoinSet<()>,
@@ -82,13 +82,20 @@ impl RunnerFixture {
         let agent = format!("{NAME}-{}", program.to_ascii_uppercase());
         let caller = app.caller(Role::Member);
         wait_for_agent(&caller, &agent).await;
-        Self { caller, model, agent, _app: app, _process: process, _data: data, _serving: serving }
+        Self { caller, model, agent, app, _process: process, _data: data, _serving: serving }
     }
 
     /// Starts a session of the runner's agent, in an empty folder.
     pub(crate) async fn start_session(&self, prompt: &str, permissions: Value) -> String {
         let config = json!({"agent": self.agent, "permissions": permissions});
         self.caller.start_session(json!({"initial_prompt": prompt, "agent_config": config})).await
+    }
+
+    /// Starts a session of the runner's agent in an environment.
+    pub(crate) async fn start_session_in(&self, prompt: &str, environment: &str) -> String {
+        let config = json!({"agent": self.agent});
+        let session = json!({"initial_prompt": prompt, "agent_config": config, "environment": environment});
+        self.caller.start_session(session).await
     }
 
     /// Waits until the session asks, and returns its question.
