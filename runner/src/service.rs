@@ -201,8 +201,8 @@ impl Worker {
         while jobs.join_next().await.is_some() {}
     }
 
-    /// Waits until the runner does not drain, and another session could have a slot. How many tasks it gets is decided by
-    /// the control plane, so that programs may claim at the same time.
+    /// Waits until the runner does not drain, and another session could have a slot. How many tasks it gets is decided
+    /// by the control plane, so that programs may claim at the same time.
     async fn wait_for_room(&self) {
         self.status.wait_until_active().await;
         self.context.slots.wait_for_room().await;

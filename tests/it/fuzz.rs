@@ -17,8 +17,13 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 /// The same requests each time, so that what is found once is found again.
 const SEED: &str = "20261122";
 
-/// Requests that are made up for each operation, beside those at the edges of what it takes.
-const EXAMPLES: &str = "6";
+/// The roles, with the phases of the fuzzer and how many requests it makes up for each operation. An admin may do
+/// everything, so the edges of what operations take are tried as an admin; the others meet more refusals.
+const RUNS: [(Role, &str, &str); 3] = [
+    (Role::Admin, "examples,coverage,fuzzing", "6"),
+    (Role::Lead, "examples,fuzzing", "3"),
+    (Role::Member, "examples,fuzzing", "3"),
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_response_to_a_fuzzer_conforms_to_the_openapi_document() {
@@ -31,13 +36,14 @@ async fn every_response_to_a_fuzzer_conforms_to_the_openapi_document() {
     let id = world.caller(Role::Member).new_session(json!({})).await;
     world.superuser().await.place(&id, "pending").await;
     let all = async {
-        for role in [Role::Member, Role::Lead, Role::Admin] {
-            let key = world.tenant.key(role);
-            let (succeeded, reported) = fuzz(&program, &url, key, &world.tenant.slug).await;
+        for (role, phases, examples) in RUNS {
+            let depth = ["--phases", phases, "--max-examples", examples];
+            let (succeeded, reported) =
+                fuzz(&program, &url, (world.tenant.key(role), &world.tenant.slug), &depth).await;
             assert!(succeeded, "as {}:\n{reported}", role.name());
             let sent = reported.split(" generated, ").next().and_then(|text| text.rsplit(char::is_whitespace).next());
             let sent: u32 = sent.and_then(|text| text.parse().ok()).unwrap_or_default();
-            assert!(sent > 500, "only {sent} requests:\n{reported}");
+            assert!(sent > 200, "only {sent} requests:\n{reported}");
         }
     };
     timeout(Duration::from_mins(10), all).await.expect("the fuzzer ends");
@@ -45,12 +51,13 @@ async fn every_response_to_a_fuzzer_conforms_to_the_openapi_document() {
 }
 
 /// Runs the fuzzer once; returns whether it found nothing, and its output.
-async fn fuzz(program: &Path, url: &str, key: &str, tenant: &str) -> (bool, String) {
+async fn fuzz(program: &Path, url: &str, (key, tenant): (&str, &str), depth: &[&str]) -> (bool, String) {
     let document = root().join("docs/openapi.json");
     let ended = Command::new(program)
         .arg("run")
         .arg(document)
-        .args(["--url", url, "--checks", CHECKS, "--seed", SEED, "--max-examples", EXAMPLES])
+        .args(["--url", url, "--checks", CHECKS, "--seed", SEED])
+        .args(depth)
         .args(["--header", &format!("Authorization: Bearer {key}"), "--header", &format!("X-Tenant-ID: {tenant}")])
         // A call may wait for a session for 20 seconds.
         .args(["--request-timeout", "30"])

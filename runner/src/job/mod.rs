@@ -11,6 +11,7 @@ mod environment;
 mod idle_watch;
 mod interruption;
 mod mcp_servers;
+mod outage;
 mod questions;
 pub mod reporter;
 mod run;
@@ -25,7 +26,7 @@ use std::{path::Path, time::Instant};
 
 use tokio::{fs, sync::mpsc};
 
-pub use self::reporter::OutageLimits;
+pub use self::outage::OutageLimits;
 pub use self::run::{Job, JobContext, RunEnd};
 pub use self::session_locks::SessionLocks;
 pub use self::session_slots::SessionSlots;

@@ -102,8 +102,8 @@ impl OpenQuestions {
         Some(self.decided.remove(at).1)
     }
 
-    /// Takes an answer in while no process waits for it, and returns the prompt with which another one begins; `None` if
-    /// the question is not open.
+    /// Takes an answer in while no process waits for it, and returns the prompt with which another one begins; `None`
+    /// if the question is not open.
     pub(super) fn answer_without_process(&mut self, answer: &Answer) -> Option<String> {
         let question = self.open.iter().find(|one| one.question.question_id == answer.question_id)?.question.clone();
         match self.answer(answer) {

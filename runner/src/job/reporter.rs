@@ -18,7 +18,7 @@ use crate::{
     job_gauge::JobGauge,
 };
 
-use super::{run::Job, transcript::Entry};
+use super::{outage::OutageLimits, run::Job, transcript::Entry};
 
 /// How often the lease is renewed if nothing happens.
 const RENEWAL: Duration = Duration::from_secs(15);
@@ -33,16 +33,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// The most events of one report, and after how many bytes no further one is added: the largest report has 1 MiB.
 const MAX_EVENTS: usize = 200;
 const FULL_REPORT: usize = 512 * 1024;
-
-/// How long the control plane may be out of reach.
-#[derive(Clone, Copy, Debug)]
-pub struct OutageLimits {
-    /// Until the process of the agent ends. With the time between two reports it is the time of a lease, after which
-    /// another runner may have the task.
-    pub suspend_after: Duration,
-    /// Until the task counts as lost. Before, it goes on if no other runner has it.
-    pub give_up_after: Duration,
-}
 
 /// What the job has to report.
 #[derive(Debug)]

@@ -2,9 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{
-    attachments::Attachment, reporter::OutageLimits, session_locks::SessionLocks, session_slots::SessionSlots,
-};
+use super::{attachments::Attachment, outage::OutageLimits, session_locks::SessionLocks, session_slots::SessionSlots};
 use crate::{
     acp::PermissionPolicy,
     control_plane::wire::Task,

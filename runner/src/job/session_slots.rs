@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slot_that_is_given_back_makes_room() {
+    async fn a_slot_that_is_released_makes_room() {
         let slots = SessionSlots::new(1);
         let first = holder(&slots).await;
         let mut room = Box::pin(slots.wait_for_room());

@@ -54,14 +54,7 @@ impl SessionWork<'_> {
             Err(end) => return RunOutcome::without_workspace(end),
         };
         let mut said = Vec::new();
-        // Claims follow the free slots, but a session that a person has answered may have been faster.
-        tokio::select! {
-            () = slot.take() => {}
-            () = collect_until_cancelled(&mut orders, &mut said) => {
-                return RunOutcome::without_workspace(RunEnd::Completed { text: String::new() });
-            }
-        }
-        let workspace = match self.prepare_workspace(&notices).await {
+        let workspace = match self.begin(slot, &notices, (&mut orders, &mut said)).await {
             Ok(workspace) => workspace,
             Err(end) => return RunOutcome::without_workspace(end),
         };
@@ -88,6 +81,20 @@ impl SessionWork<'_> {
         let report = Box::pin(run.drive(orders, slot)).await;
         let _ = notices.send(Notice::phase("delivering")).await;
         RunOutcome { report, workspace: Some(workspace) }
+    }
+
+    /// Takes a slot and prepares the workspace. Claims follow the free slots, but a session that a person has answered
+    /// may have been faster, and then this one waits.
+    async fn begin(
+        &self,
+        slot: &mut SlotHolder,
+        notices: &mpsc::Sender<Notice>,
+        (orders, said): (&mut mpsc::UnboundedReceiver<Command>, &mut Vec<String>),
+    ) -> Result<Workspace, RunEnd> {
+        tokio::select! {
+            () = slot.take() => self.prepare_workspace(notices).await,
+            () = collect_until_cancelled(orders, said) => Err(RunEnd::Completed { text: String::new() }),
+        }
     }
 
     /// What the session may reach, on a runner that satisfies its environment.

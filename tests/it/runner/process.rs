@@ -37,7 +37,12 @@ pub(crate) struct RunnerFixture {
 impl RunnerFixture {
     /// A runner that offers an installed program, such as `claude`.
     pub(crate) async fn with_program(program: &str) -> Self {
-        Self::start(program, &[]).await
+        Self::start(program, &["--slots", "2"]).await
+    }
+
+    /// The same, for one session at a time.
+    pub(crate) async fn with_one_slot(program: &str) -> Self {
+        Self::start(program, &["--slots", "1"]).await
     }
 
     /// A runner that offers the agent of the tests of the protocol (`runner/tests/parts/acp/agent.py`), which behaves
@@ -52,7 +57,7 @@ impl RunnerFixture {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let path = file.path().to_str().unwrap().to_owned();
-        Self::start("test", &["--program-file", &path]).await
+        Self::start("test", &["--slots", "2", "--program-file", &path]).await
     }
 
     async fn start(program: &str, more: &[&str]) -> Self {
@@ -65,7 +70,7 @@ impl RunnerFixture {
         let data = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         std::fs::set_permissions(data.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let process = Command::new(find_runner())
-            .args(["start", "--url", &url, "--name", NAME, "--program", program, "--slots", "2"])
+            .args(["start", "--url", &url, "--name", NAME, "--program", program])
             .args(["--openai-model", "stub-1", "--anthropic-model", "stub-1"])
             .args(more)
             .arg("--data")

@@ -47,7 +47,7 @@ impl Setup {
     async fn enrol(&self, settings: &RunnerSettings) -> anyhow::Result<runner::enrolment::EnrolledRunner> {
         let programs = built_in_programs(&ProgramLocations::find_below("/installed".as_ref()));
         let registration = describe_runner(settings, &programs[..0], Isolation::Sandbox, None);
-        let offered = runner::control_plane::wire::OfferedProgram { program: "opencode".to_owned() };
+        let offered = runner::control_plane::wire::OfferedProgram { program: "opencode".to_owned(), version: None };
         let registration = runner::control_plane::wire::RunnerRegistration { programs: vec![offered], ..registration };
         enrol(&self.http, settings, &registration).await
     }

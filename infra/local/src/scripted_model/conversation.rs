@@ -102,6 +102,7 @@ fn read_messages(messages: &[Value]) -> Vec<Entry> {
     let entries = messages.iter().map(|message| {
         let text = text_of(&message["content"]);
         match message["role"].as_str() {
+            Some("assistant") if text.trim() == NO_TURN => Entry { speaker: Speaker::Other, text },
             Some("assistant") => Entry { speaker: Speaker::Model, text },
             Some("user") => user_entry(text),
             _ => Entry { speaker: Speaker::Other, text },
@@ -137,6 +138,9 @@ fn user_entry(text: String) -> Entry {
     let speaker = if text.trim().is_empty() { Speaker::Other } else { Speaker::User };
     Entry { speaker, text }
 }
+
+/// What Claude Code adds in the model's name when it resumes a session that was interrupted.
+const NO_TURN: &str = "No response requested.";
 
 /// The beginnings of texts that agents add to messages in the user's name.
 const ADDED: [&str; 5] = [
@@ -206,5 +210,14 @@ mod tests {
         let conversation = Conversation::read(Protocol::Messages, &body);
         assert_eq!(speakers(&conversation), [User, Model, Other]);
         assert_eq!((conversation.prompts(), conversation.system.as_str()), (vec![(0, "go")], "You code."));
+    }
+
+    #[test]
+    fn a_note_that_claude_adds_when_it_resumes_is_no_turn_of_the_model() {
+        let body = json!({"messages": [
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": [{"type": "text", "text": "No response requested."}]},
+        ]});
+        assert_eq!(Conversation::read(Protocol::Messages, &body).turns_after(0), 0);
     }
 }
