@@ -55,7 +55,7 @@ export RUST_TEST_THREADS ?= 6
 
 # What `make check` leaves to `make test`: agents, functions and local hosts as programs of their own, faults, trainings,
 # and single tests that take many seconds (docs/testing.md).
-LEFT_OUT := faults:: fine_tuning:: fuzz:: killed:: lambda:: local:: opencode:: ports:: runner:: \
+LEFT_OUT := faults:: fine_tuning:: fuzz:: killed:: lambda:: local:: ports:: runner:: \
 	examples:: experiments:: hostile_text:: slow:: removal:: \
 	a_flood_of_calls the_official_sdk the_openapi_3_1_document two_hundred_concurrent
 UNLESS_PASSED := sh infra/local/unless_passed.sh

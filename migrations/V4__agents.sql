@@ -5,7 +5,7 @@ create table agents (
     -- An agent without a tenant belongs to the platform and serves every tenant.
     tenant_id         uuid references tenants (id) on delete cascade,
     name              text not null check (name ~ '^[A-Za-z0-9_-]{1,100}$'),
-    kind              text not null constraint agents_kind check (kind in ('opencode', 'scripted', 'manual', 'eap', 'a2a')),
+    kind              text not null constraint agents_kind check (kind in ('scripted', 'manual', 'eap', 'a2a')),
     agent_type        text not null default 'implementer' check (agent_type in ('architect', 'implementer', 'reviewer',
                           'debugger', 'integrator', 'orchestrator', 'analyst', 'optimizer')),
     description       text check (char_length(description) <= 1000),

@@ -9,7 +9,7 @@ import { startIssuers } from "./issuers";
 const ROOT = new URL("../..", import.meta.url).pathname;
 
 /**
- * Starts the local host like `make up`, with OpenCode and the scripted model, in a temporary folder. Also starts the
+ * Starts the local host like `make up`, with a runner and the scripted model, in a temporary folder. Also starts the
  * issuers that people can log in at.
  */
 export default async function start(): Promise<() => Promise<void>> {

@@ -1,21 +1,8 @@
 //! Agents of tenants for tests about what becomes of their work: each plays the script of the session that it gets.
 
-use std::sync::Arc;
+use shared::kernel::id::AgentId;
 
-use shared::{
-    agents::opencode::{self, OfTenants},
-    app::Settings,
-    kernel::{clock::Clock, encryption::Pepper, id::AgentId},
-};
-
-use crate::{PEPPER, Tenant, TestApp, superuser::Superuser};
-
-/// The runtime for the OpenCode servers of tenants.
-pub(crate) fn opencode(workspaces: &str, clock: &Clock, settings: &Settings) -> Arc<OfTenants> {
-    let common = opencode::Settings::new("", "", workspaces);
-    let pepper = Pepper(PEPPER.as_bytes().to_vec());
-    Arc::new(OfTenants::new(common, pepper, clock.clone(), settings.outbound.clone()).expect("a runtime"))
-}
+use crate::{Tenant, TestApp, superuser::Superuser};
 
 impl TestApp {
     /// An agent of a tenant that its lead trusts; `set` names columns of its row, such as

@@ -49,8 +49,6 @@ pub struct Options {
     /// Other agents besides `scripted` and `manual`.
     pub agents: Vec<PlatformAgent>,
     pub queue: Option<Queue>,
-    /// Where sessions work on the OpenCode servers of tenants.
-    pub workspaces: String,
     /// Whose tokens people may come with.
     pub issuers: Vec<Issuer>,
     /// Where the connections of the live stream are.
@@ -83,7 +81,6 @@ impl Default for Options {
             redis_url: None,
             agents: Vec::new(),
             queue: None,
-            workspaces: "/nowhere".to_owned(),
             issuers: Vec::new(),
             push: ConnectionBackend::InProcess(ConnectionHub::default()),
             trainers: Trainers::default(),
@@ -242,7 +239,6 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
     let external = crate::eap_agent::runtime((&db, &cache, &files), &clock, &settings);
     let speaks_a2a = crate::a2a::runtime(&settings);
     let trainers = crate::training::trainers(options.trainers, (&db, &files), &clock);
-    let opencode = crate::tenant_agents::opencode(&options.workspaces, &clock, &settings);
     let parts = Parts {
         db,
         cache,
@@ -253,7 +249,6 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
         issuers: options.issuers,
         runtimes: Runtimes::new(agents, Some("scripted".to_owned()))
             .with_kind(Kind::Scripted, scripted)
-            .with_kind(Kind::OpenCode, opencode)
             .with_kind(Kind::Eap, Arc::new(external))
             .with_kind(Kind::A2a, speaks_a2a),
         trainers,

@@ -31,7 +31,6 @@ mod lock;
 mod models;
 mod oidc;
 mod openapi_document;
-mod opencode;
 mod partitions;
 mod ports;
 mod problems;

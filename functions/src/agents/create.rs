@@ -27,7 +27,7 @@ pub(super) struct NewAgent {
     name: String,
     /// The kind of work that the agent is made for.
     agent_type: AgentType,
-    /// The protocol: `opencode`, `eap` or `a2a`. The other kinds belong to the platform.
+    /// The protocol: `eap` or `a2a`. The other kinds belong to the platform.
     kind: Kind,
     /// The capabilities of the agent.
     #[schema(value_type = Vec<Capability>)]
@@ -36,8 +36,8 @@ pub(super) struct NewAgent {
     #[schema(max_items = 100)]
     #[serde(default)]
     skills: Vec<String>,
-    /// The URL at which the platform calls the agent. Required for `opencode` and `a2a`; without it an `eap` agent
-    /// pulls its tasks.
+    /// The URL at which the platform calls the agent. Required for `a2a`; without it an `eap` agent pulls its
+    /// tasks.
     #[schema(max_length = 2000)]
     endpoint_url: Option<String>,
     /// The secret that authenticates the platform at the agent. It is stored encrypted and never returned.
@@ -65,8 +65,8 @@ pub(super) struct CreatedAgent {
     /// The token that an `eap` agent sends as `X-Agent-Token`. It is shown only once and not stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_token: Option<String>,
-    /// Whether the agent's server answered: the card of an `a2a` agent, the health page of an `opencode` server, a
-    /// signed ping. Only for agents that the platform calls.
+    /// Whether the agent's server answered: the card of an `a2a` agent, a signed ping. Only for agents that the platform
+    /// calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     probe: Option<ProbeView>,
 }

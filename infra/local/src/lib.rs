@@ -1,6 +1,6 @@
 //! The whole of ioc in one process, and the private servers that it runs on.
 //!
-//! Read in this order: [`up`] (start and end), [`services`] (Postgres, Valkey and OpenCode as child processes),
+//! Read in this order: [`up`] (start and end), [`services`] (Postgres, Valkey and a runner as child processes),
 //! [`supervise`] (how none of them outlives us), [`scripted_model`] (the model without a key), [`paths`] (where
 //! programs and data are).
 

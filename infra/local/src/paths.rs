@@ -78,17 +78,6 @@ pub fn valkey() -> Result<PathBuf> {
     found("Valkey", pinned.or_else(|| on_path("valkey-server")).or_else(|| on_path("redis-server")))
 }
 
-/// The program of OpenCode; never the machine's own, because other versions have another API.
-pub fn opencode() -> Result<PathBuf> {
-    let folder = first("opencode/node_modules/opencode-*/bin", "opencode");
-    found("OpenCode", folder.map(|folder| folder.join("opencode")))
-}
-
-/// The folder of ripgrep, which OpenCode looks for on its PATH.
-pub fn ripgrep() -> Option<PathBuf> {
-    first("opencode/node_modules/@vscode/ripgrep-*/bin", "rg")
-}
-
 /// The program of the runner: built beside this one, or on the PATH.
 pub fn runner() -> Result<PathBuf> {
     let this = std::env::current_exe().context("the path of this program is unknown")?;

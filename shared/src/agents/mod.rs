@@ -7,7 +7,6 @@ pub mod eap;
 pub mod environments;
 pub mod manual;
 pub mod marketplace;
-pub mod opencode;
 pub mod registry;
 pub mod runners;
 pub mod scripted;

@@ -8,13 +8,7 @@ use crate::{
         registry::{Kind, PlatformAgent, Runtimes},
         services::{AgentParts, AgentServices},
     },
-    app::{
-        App, Settings,
-        config::Config,
-        runtimes::{AgentOwnership, RuntimeFactory},
-        stores::Stores,
-        trainers::TrainerFactory,
-    },
+    app::{App, Settings, config::Config, runtimes::RuntimeFactory, stores::Stores, trainers::TrainerFactory},
     engine::services::{Engine, EngineParts},
     events::stream::{
         ConnectionBackend, ConnectionHub,
@@ -31,11 +25,7 @@ use crate::{
         rate_limits::RateLimiter,
         services::{IdentityParts, IdentityServices},
     },
-    kernel::{
-        clock::Clock,
-        encryption::Pepper,
-        error::{Error, Result},
-    },
+    kernel::{clock::Clock, encryption::Pepper, error::Result},
     platform::{
         context::{Context, ContextParts},
         object_store::Files,
@@ -125,7 +115,7 @@ impl Config {
         let (db, cache) = (Db::new(&self.database)?, Cache::connect(&self.redis_url)?);
         let files = Files::open_store(&self.files)?;
         let stores = Stores { db: &db, cache: &cache, files: &files, clock: &clock };
-        let (runtimes, trainers) = (self.build_runtimes(runtimes, &stores)?, trainers(self, &stores)?);
+        let (runtimes, trainers) = (self.build_runtimes(runtimes, &stores), trainers(self, &stores)?);
         let parts = Parts {
             queue: match &self.sqs {
                 Some(settings) => Queue::Sqs(Sqs::new(settings.clone())),
@@ -150,26 +140,18 @@ impl Config {
     }
 
     /// The runtimes of the platform's own agents, and one per protocol for the agents of tenants.
-    fn build_runtimes(&self, factory: RuntimeFactory, stores: &Stores<'_>) -> Result<Runtimes> {
-        let mut agents = Vec::new();
-        let mut add = |kind: Kind, capacity| {
-            let runtime = factory(self, (AgentOwnership::Platform, kind), stores)?;
-            agents.push(PlatformAgent { name: kind.name().to_owned(), kind, capacity, runtime });
-            Ok::<_, Error>(())
-        };
-        if self.opencode.is_some() {
-            add(Kind::OpenCode, Some(self.opencode_capacity))?;
-        }
-        if self.scripted {
-            add(Kind::Scripted, None)?;
-        }
-        add(Kind::Manual, None)?;
-        let mut runtimes = Runtimes::new(agents, self.default_agent.clone());
-        for kind in [Kind::OpenCode, Kind::Eap, Kind::A2a] {
-            if let Some(runtime) = factory(self, (AgentOwnership::Tenants, kind), stores)? {
+    fn build_runtimes(&self, factory: RuntimeFactory, stores: &Stores<'_>) -> Runtimes {
+        let kinds = [Kind::Scripted, Kind::Manual].into_iter().filter(|kind| self.scripted || *kind != Kind::Scripted);
+        let agents = kinds.map(|kind| {
+            let (name, runtime) = (kind.name().to_owned(), factory(self, kind, stores));
+            PlatformAgent { name, kind, capacity: None, runtime }
+        });
+        let mut runtimes = Runtimes::new(agents.collect(), self.default_agent.clone());
+        for kind in [Kind::Eap, Kind::A2a] {
+            if let Some(runtime) = factory(self, kind, stores) {
                 runtimes = runtimes.with_kind(kind, runtime);
             }
         }
-        Ok(runtimes)
+        runtimes
     }
 }

@@ -12,45 +12,22 @@ use crate::{
             server::tasks::Tasks,
         },
         manual::Manual,
-        opencode::{OfTenants, OpenCode},
         registry::Kind,
         scripted::ScriptedAgent,
     },
     app::{config::Config, stores::Stores},
-    kernel::error::{Error, Result},
 };
 
-/// Whether a runtime serves the platform's own agents or those of tenants.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum AgentOwnership {
-    Platform,
-    Tenants,
-}
+/// Creates the runtime of a kind of agent, or none if this process does not link it.
+pub type RuntimeFactory = fn(&Config, Kind, &Stores<'_>) -> Option<Arc<dyn AgentRuntime>>;
 
-/// Creates the configured runtime of a kind of agent, or none if this process does not link it.
-pub type RuntimeFactory = fn(&Config, (AgentOwnership, Kind), &Stores<'_>) -> Result<Option<Arc<dyn AgentRuntime>>>;
-
-/// Every configured runtime.
-pub fn all_runtimes(
-    config: &Config,
-    (whose, kind): (AgentOwnership, Kind),
-    stores: &Stores<'_>,
-) -> Result<Option<Arc<dyn AgentRuntime>>> {
-    let clock = stores.clock.clone();
-    Ok(match (kind, &config.opencode) {
-        (Kind::OpenCode, _) if whose == AgentOwnership::Tenants => {
-            let (common, allowed) = (config.opencode_common.clone(), config.settings.outbound.clone());
-            Some(Arc::new(OfTenants::new(common, config.pepper.clone(), clock, allowed)?))
-        }
-        (Kind::OpenCode, Some(settings)) => {
-            let runtime = OpenCode::new(settings.clone(), clock);
-            Some(Arc::new(runtime.map_err(|failure| Error::internal(failure.message))?))
-        }
-        (Kind::OpenCode, None) => None,
-        (Kind::Scripted, _) => Some(Arc::new(ScriptedAgent::new(clock))),
-        (Kind::Manual, _) => Some(Arc::new(Manual)),
-        (Kind::Eap, _) => Some(Arc::new(eap_runtime(config, stores))),
-        (Kind::A2a, _) => Some(Arc::new(A2a::new(a2a_settings(config)))),
+/// Every runtime.
+pub fn all_runtimes(config: &Config, kind: Kind, stores: &Stores<'_>) -> Option<Arc<dyn AgentRuntime>> {
+    Some(match kind {
+        Kind::Scripted => Arc::new(ScriptedAgent::new(stores.clock.clone())),
+        Kind::Manual => Arc::new(Manual),
+        Kind::Eap => Arc::new(eap_runtime(config, stores)),
+        Kind::A2a => Arc::new(A2a::new(a2a_settings(config))),
     })
 }
 
@@ -77,6 +54,6 @@ fn a2a_settings(config: &Config) -> a2a_client::A2aClientSettings {
 }
 
 /// No runtimes: agents are known by name, kind and capacity only.
-pub fn no_runtimes(_: &Config, _: (AgentOwnership, Kind), _: &Stores<'_>) -> Result<Option<Arc<dyn AgentRuntime>>> {
-    Ok(None)
+pub fn no_runtimes(_: &Config, _: Kind, _: &Stores<'_>) -> Option<Arc<dyn AgentRuntime>> {
+    None
 }

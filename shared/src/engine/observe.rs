@@ -270,7 +270,7 @@ impl ObserveStep<'_> {
         match phase {
             Phase::Limited { .. } => true,
             Phase::Finished(_) | Phase::Waiting(_) => false,
-            Phase::Starting | Phase::Working | Phase::Retrying { .. } => self.claimed.out_of_tokens,
+            Phase::Starting | Phase::Working => self.claimed.out_of_tokens,
         }
     }
 

@@ -47,13 +47,6 @@ impl Variables {
         let seconds: f64 = self.parse_or(name, default.as_secs_f64())?;
         Duration::try_from_secs_f64(seconds).map_err(|_| invalid_variable(name, "must be a number of seconds"))
     }
-
-    /// A list separated by colons.
-    pub fn list(&self, name: &str) -> Vec<String> {
-        self.get(name)
-            .map(|text| text.split(':').filter(|part| !part.is_empty()).map(str::to_owned).collect())
-            .unwrap_or_default()
-    }
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Variables {

@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::{algo::tarjan_scc, graphmap::DiGraphMap};
 
-use super::{
-    sizes::is_exempt,
-    sources::{Item, ItemKind, NamedPath, SOURCES, Source},
-};
+use super::sources::{Item, ItemKind, NamedPath, SOURCES, Source};
 
 /// One use of an item that another file defines.
 #[derive(Clone, Debug)]
@@ -170,8 +167,7 @@ impl Crate {
     pub(super) fn circles(&self, key: fn(&'static str) -> &'static str) -> Vec<BTreeSet<&'static str>> {
         let mut graph = DiGraphMap::<&'static str, ()>::new();
         for one in &self.uses {
-            let exempt = is_exempt(one.from) && is_exempt(one.to);
-            if key(one.from) != key(one.to) && !exempt {
+            if key(one.from) != key(one.to) {
                 graph.add_edge(key(one.from), key(one.to), ());
             }
         }

@@ -276,7 +276,7 @@ fn bedrock_training_exists_only_on_request_and_reaches_only_its_own_bucket() {
 
 #[test]
 fn the_template_holds_secrets_only_by_reference() {
-    let secrets = ["API_KEY_PEPPER", "DATABASE_URL", "MIGRATION_URL", "OPENCODE_PASSWORD", "REDIS_URL"];
+    let secrets = ["API_KEY_PEPPER", "DATABASE_URL", "MIGRATION_URL", "REDIS_URL"];
     let mut seen = BTreeSet::new();
     for function in Template::read().functions() {
         for (name, value) in function.environment {

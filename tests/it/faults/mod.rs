@@ -8,7 +8,6 @@ pub(crate) mod host;
 pub(crate) mod kill_points;
 mod killed;
 mod messages;
-mod opencode;
 mod poison;
 mod postgres;
 mod redis;

@@ -75,19 +75,16 @@ async fn deploy(cloud: &Cloud, run: &str) -> String {
         ("owner", json!({"url": cloud.world.database.owner_url})),
         ("redis", json!({"url": harness::redis_url()})),
         ("pepper", json!({"pepper": harness::PEPPER})),
-        ("agent", json!({"password": "none"})),
     ] {
         server.secret(&format!("{name}-{run}"), &value.to_string()).await;
     }
     let (database, owner, redis) = (arn("database"), arn("owner"), arn("redis"));
-    let (pepper, agent) = (arn("pepper"), arn("agent"));
+    let pepper = arn("pepper");
     let parameters = [
         ("DatabaseSecretArn", &*database),
         ("OwnerSecretArn", &owner),
         ("RedisSecretArn", &redis),
         ("PepperSecretArn", &pepper),
-        ("AgentSecretArn", &agent),
-        ("AgentUrl", "http://127.0.0.1:1"),
     ];
     let reported = server.deploy(&format!("ioc-{run}"), &rewired(&cloud.watch, run), &parameters).await;
     let (_, rest) = reported.split_once("https://").expect("the output Url");

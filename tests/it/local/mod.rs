@@ -1,6 +1,5 @@
 //! The local host: the servers it starts, the scripted model, its setup, and all of it together.
 
-mod opencode;
 mod run_tests;
 mod scripted_model;
 mod services;

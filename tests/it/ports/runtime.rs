@@ -74,11 +74,6 @@ async fn a2a_agents_keep_the_contract_over_both_bindings() {
 }
 
 #[tokio::test]
-async fn opencode_keeps_the_contract() {
-    keeps_the_contract(&crate::opencode::member()).await;
-}
-
-#[tokio::test]
 async fn external_agents_keep_the_contract() {
     keeps_the_contract(&crate::agents::eap::contract::member().await).await;
 }
@@ -112,7 +107,7 @@ pub(crate) fn contact() -> AgentEndpoint {
         id: AgentId::new(),
         tenant_id: None,
         name,
-        kind: Kind::OpenCode,
+        kind: Kind::Scripted,
         endpoint_url: None,
         endpoint_secret: None,
     }

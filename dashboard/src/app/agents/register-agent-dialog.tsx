@@ -20,7 +20,7 @@ import { useAction } from "@/hooks/use-action";
 import { agentCalls, agentKeys } from "@/queries/agents";
 
 /** The kinds that people can register; agents of the other kinds are built in. */
-const KINDS = { eap: "External Agent Protocol", opencode: "OpenCode server", a2a: "A2A agent" } as const;
+const KINDS = { eap: "External Agent Protocol", a2a: "A2A agent" } as const;
 type OwnKind = keyof typeof KINDS;
 
 function readAgentForm(form: FormData): NewAgent {

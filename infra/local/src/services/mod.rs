@@ -4,7 +4,6 @@
 //! Dropping one also stops it, without waiting.
 
 mod child;
-pub mod opencode;
 mod postgres;
 mod runner;
 mod valkey;
@@ -14,7 +13,6 @@ use std::{fs, future::Future, net::TcpListener, path::Path, time::Duration};
 use anyhow::{Context, Result, bail};
 use child::{Program, Supervised};
 use nix::sys::signal::Signal;
-pub use opencode::{Model, OpenCode, OpenCodeOptions, OwnModel};
 pub use postgres::{Postgres, PostgresOptions};
 use rand::RngExt;
 pub use runner::{RUNNER_NAME, Runner, RunnerOptions};

@@ -2,12 +2,9 @@
 
 use ::a2a::{Artifact, Part, PartContent, Task};
 
-use super::{
-    super::opencode::diff,
-    task_text::{is_blank, last_agent_text},
-};
+use super::task_text::{is_blank, last_agent_text};
 use crate::{
-    agents::contract::{OutputFile, RunOutput},
+    agents::contract::{OutputFile, RunOutput, diff},
     kernel::text::{is_git_folder, is_misleading},
 };
 
@@ -37,7 +34,7 @@ pub(super) fn read_output(task: &Task) -> RunOutput {
             }
         }
     }
-    work.files = diff::files(&work.patch);
+    work.files = diff::read_changes(&work.patch);
     work.summary = last_agent_text(task).unwrap_or_default().chars().take(MAX_SUMMARY_CHARS).collect();
     work
 }

@@ -15,7 +15,7 @@ impl Observation {
         self.transcript.iter_mut().for_each(|entry| mask_entry(known, entry));
         match &mut self.phase {
             Phase::Starting | Phase::Working => {}
-            Phase::Retrying { message, .. } | Phase::Limited { message, .. } => known.mask_text(message),
+            Phase::Limited { message, .. } => known.mask_text(message),
             Phase::Waiting(question) => mask_question(known, question),
             Phase::Finished(finish) => mask_finish(known, finish),
         }
@@ -131,7 +131,6 @@ mod tests {
         };
         let known = KnownSecrets::of_values([VALUE]);
         let phases = [
-            Phase::Retrying { attempt: 1, message: text() },
             Phase::Waiting(question),
             Phase::Finished(Finish::Failed(failure())),
             Phase::Finished(Finish::Partial { result: json!(text()), success_rate: None, failure: Some(failure()) }),

@@ -1,6 +1,7 @@
 //! The contract with agents: one trait, implemented once per protocol. Every call may be repeated with the same
 //! arguments after a crash, and must then have the effect of one call.
 
+pub(in crate::agents) mod diff;
 mod known_secrets;
 mod output;
 pub mod redaction;
@@ -112,11 +113,6 @@ pub enum Phase {
     /// Dispatched, but not yet seen working.
     Starting,
     Working,
-    /// The model provider fails temporarily, and the agent will retry.
-    Retrying {
-        attempt: u32,
-        message: String,
-    },
     /// It needs an answer to continue.
     Waiting(Question),
     /// The provider imposes so long a wait that the session should be suspended until then.

@@ -24,7 +24,7 @@ impl Observation {
         self.transcript.iter_mut().for_each(redact_entry);
         match &mut self.phase {
             Phase::Starting | Phase::Working => {}
-            Phase::Retrying { message, .. } | Phase::Limited { message, .. } => redact_string(message),
+            Phase::Limited { message, .. } => redact_string(message),
             Phase::Waiting(question) => redact_question(question),
             Phase::Finished(finish) => redact_finish(finish),
         }
@@ -35,7 +35,7 @@ impl Observation {
     pub fn text_bytes(&self) -> usize {
         let entries: usize = self.transcript.iter().map(entry_bytes).sum();
         let phase = match &self.phase {
-            Phase::Retrying { message, .. } | Phase::Limited { message, .. } => message.len(),
+            Phase::Limited { message, .. } => message.len(),
             Phase::Waiting(question) => question.text.len() + value_bytes(&question.details),
             Phase::Finished(Finish::Completed { result, .. } | Finish::Partial { result, .. }) => value_bytes(result),
             Phase::Starting | Phase::Working | Phase::Finished(Finish::Failed(_) | Finish::Aborted) => 0,

@@ -72,7 +72,7 @@ impl AgentPatch {
     ) -> Result<Self> {
         let mut refusals = ValidationErrors::default();
         if matches!(kind, Kind::Scripted | Kind::Manual) {
-            refusals.add("kind", "must be opencode, eap or a2a: the others are the platform's own");
+            refusals.add("kind", "must be eap or a2a: the others are the platform's own");
         }
         if needs_endpoint(kind) && !matches!(input.endpoint_url, Some(Some(_))) {
             refusals.add("endpoint_url", required_fields(kind));
@@ -173,7 +173,7 @@ fn set_if_given<T>(field: &mut T, value: Option<T>) {
 
 /// Whether we call the agent, instead of the agent calling us.
 const fn needs_endpoint(kind: Kind) -> bool {
-    matches!(kind, Kind::OpenCode | Kind::A2a)
+    matches!(kind, Kind::A2a)
 }
 
 fn required_fields(kind: Kind) -> String {

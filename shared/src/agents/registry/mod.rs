@@ -47,8 +47,6 @@ string_enum! {
     /// The protocol of an agent.
     #[schema(as = AgentKind)]
     Kind {
-        /// An OpenCode server that we call.
-        OpenCode "opencode"
         /// Plays a script; of the platform alone.
         Scripted "scripted"
         /// The session is driven through the API; of the platform alone.

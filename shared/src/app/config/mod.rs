@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    agents::opencode,
     app::Settings,
     events::stream::gateway::ApiGatewaySettings,
     identity::{
@@ -42,11 +41,6 @@ pub struct Config {
     pub issuers: Vec<Issuer>,
     /// A folder, or `memory:`.
     pub files: String,
-    pub opencode: Option<opencode::Settings>,
-    /// The settings shared with OpenCode servers of tenants, which have their own addresses and passwords.
-    pub opencode_common: opencode::Settings,
-    /// The capacity of the OpenCode server in concurrent sessions.
-    pub opencode_capacity: i32,
     /// Whether the scripted agent is offered.
     pub scripted: bool,
     pub default_agent: Option<String>,
@@ -79,9 +73,6 @@ impl Config {
             commit: variables.get("IOC_COMMIT").unwrap_or("unknown").to_owned(),
             issuers: read_issuers(variables)?,
             files: variables.get("OBJECT_STORE_URL").unwrap_or("memory:").to_owned(),
-            opencode: opencode_settings(variables)?,
-            opencode_common: opencode_common(variables)?,
-            opencode_capacity: variables.parse_or("OPENCODE_CAPACITY", 5)?,
             scripted: variables.parse_or("SCRIPTED_AGENT", false)?,
             default_agent: variables.get("DEFAULT_AGENT").map(str::to_owned),
             settings: read_settings(variables, &training)?,
@@ -136,40 +127,6 @@ fn read_region(variables: &Variables) -> Result<String> {
 fn read_api_gateway(variables: &Variables) -> Result<Option<ApiGatewaySettings>> {
     let Some(endpoint) = variables.get("LIVE_ENDPOINT") else { return Ok(None) };
     Ok(Some(ApiGatewaySettings { endpoint: endpoint.to_owned(), region: read_region(variables)? }))
-}
-
-fn opencode_settings(variables: &Variables) -> Result<Option<opencode::Settings>> {
-    let Some(url) = variables.get("OPENCODE_URL") else { return Ok(None) };
-    let common = opencode_common(variables)?;
-    let password = variables.get("OPENCODE_PASSWORD").unwrap_or_default();
-    Ok(Some(opencode::Settings {
-        directory_roots: variables.list("OPENCODE_DIRECTORIES"),
-        base_url: url.to_owned(),
-        password: password.to_owned(),
-        ..common
-    }))
-}
-
-fn opencode_common(variables: &Variables) -> Result<opencode::Settings> {
-    let root = variables.get("OPENCODE_WORKSPACES").unwrap_or("/var/lib/ioc/workspaces");
-    let mut settings = opencode::Settings::new("", "", root);
-    settings.call_timeout = variables.seconds_or("OPENCODE_CALL_TIMEOUT", settings.call_timeout)?;
-    settings.prepare_timeout = variables.seconds_or("OPENCODE_PREPARE_TIMEOUT", settings.prepare_timeout)?;
-    settings.grace = variables.seconds_or("OPENCODE_GRACE", settings.grace)?;
-    settings.max_retry_wait = variables.seconds_or("OPENCODE_MAX_RETRY_WAIT", settings.max_retry_wait)?;
-    settings.max_provider_retries =
-        variables.parse_or("OPENCODE_MAX_PROVIDER_RETRIES", settings.max_provider_retries)?;
-    let texts = [
-        ("OPENCODE_AGENT", &mut settings.agent),
-        ("WORKSPACE_GIT_NAME", &mut settings.git_name),
-        ("WORKSPACE_GIT_EMAIL", &mut settings.git_email),
-    ];
-    for (name, setting) in texts {
-        if let Some(text) = variables.get(name) {
-            text.clone_into(setting);
-        }
-    }
-    Ok(settings)
 }
 
 fn read_settings(variables: &Variables, training: &trainers::TrainerSettings) -> Result<Settings> {

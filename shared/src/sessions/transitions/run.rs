@@ -119,26 +119,12 @@ pub fn evaluate_observation(
             change.session.run.attempts = 0;
             NextAction::Continue
         }
-        Phase::Retrying { attempt, message } => {
-            record_provider_retry(change, attempt, &message);
-            NextAction::Continue
-        }
         Phase::Waiting(question) => NextAction::Ask(question),
         Phase::Limited { message, resume_at } => NextAction::PauseUntil { message, resume_at },
         Phase::Finished(finish) => NextAction::End(finish),
     };
     schedule_observation(change, is_new, &policy.poll);
     Ok(next)
-}
-
-fn record_provider_retry(change: &mut SessionChange, attempt: u32, message: &str) {
-    let attempt = i32::try_from(attempt).unwrap_or(i32::MAX);
-    if attempt == change.session.run.attempts {
-        return;
-    }
-    change.session.run.attempts = attempt;
-    let text = format!("The provider failed; the agent retries (attempt {attempt}): {message}");
-    change.add_event_by(agent_actor(change), EventType::Log, json!({"level": "warning", "message": text}));
 }
 
 /// Schedules the next observation: soon after something new, else after ever longer pauses, and never past the

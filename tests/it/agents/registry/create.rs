@@ -24,7 +24,7 @@ async fn a_created_agent_reads_back_with_every_field() {
     let lead = world.caller(Role::Lead);
     let more = json!({"skills": ["rust", "python_expert", "rust"], "capacity": 50, "description": "Reads\neverything.",
                       "version": "1.2.3", "metadata": {"team": ["a", {"b": 1}]}});
-    let reply = lead.post(AGENTS, with_fields(called("reviewer-1", "opencode"), more)).await;
+    let reply = lead.post(AGENTS, with_fields(called("reviewer-1", "a2a"), more)).await;
     assert_eq!(reply.headers["etag"], "\"1\"");
     let place = reply.headers["location"].to_str().unwrap().to_owned();
     let mut made = reply.expect(201);
@@ -32,7 +32,7 @@ async fn a_created_agent_reads_back_with_every_field() {
     assert_eq!(place, format!("{AGENTS}/{}", made["id"].as_str().unwrap()));
     for (field, value) in [
         ("name", json!("reviewer-1")),
-        ("kind", json!("opencode")),
+        ("kind", json!("a2a")),
         ("agent_type", json!("reviewer")),
         ("capabilities", json!(["code_review"])),
         ("skills", json!(["rust", "python_expert"])),
@@ -106,6 +106,7 @@ fn invalid_fields() -> Vec<(&'static str, Value)> {
         ("kind", json!("scripted")),
         ("kind", json!("manual")),
         ("kind", json!("http")),
+        ("kind", json!("opencode")),
         ("capacity", json!(0)),
         ("capacity", json!(51)),
         ("capacity", json!(-1)),
@@ -146,12 +147,10 @@ async fn an_invalid_request_is_refused_by_field_and_changes_nothing() {
         let problem = lead.post(AGENTS, body).await.problem(422, "VALIDATION_FAILED");
         assert_eq!(problem["errors"][0]["field"], field);
     }
-    for kind in ["opencode", "a2a"] {
-        let mut body = called("reviewer", kind);
-        body.as_object_mut().unwrap().remove("endpoint_url");
-        let problem = lead.post(AGENTS, body).await.problem(422, "VALIDATION_FAILED");
-        assert_eq!(problem["errors"][0]["field"], "endpoint_url");
-    }
+    let mut body = called("reviewer", "a2a");
+    body.as_object_mut().unwrap().remove("endpoint_url");
+    let problem = lead.post(AGENTS, body).await.problem(422, "VALIDATION_FAILED");
+    assert_eq!(problem["errors"][0]["field"], "endpoint_url");
     let mut pushed = called("pushed", "eap");
     let problem = lead.post(AGENTS, pushed.clone()).await.problem(422, "VALIDATION_FAILED");
     assert_eq!(problem["errors"][0]["field"], "endpoint_secret", "pushes are signed");
@@ -182,14 +181,14 @@ async fn an_endpoint_inside_our_network_is_refused_unless_it_is_allowed() {
         "",
     ];
     for url in ours {
-        let mut body = called("reviewer", "opencode");
+        let mut body = called("reviewer", "a2a");
         body["endpoint_url"] = json!(url);
         let problem = lead.post(AGENTS, body).await.problem(422, "VALIDATION_FAILED");
         assert_eq!(problem["errors"][0]["field"], "endpoint_url", "{url:?}");
     }
     let settings = Settings { outbound: "127.0.0.1:4096".parse().unwrap(), ..Settings::default() };
     let world = TestApp::idle(Options { settings, ..Options::default() }).await;
-    let mut body = called("reviewer", "opencode");
+    let mut body = called("reviewer", "a2a");
     body["endpoint_url"] = json!("http://127.0.0.1:4096/");
     world.caller(Role::Lead).post(AGENTS, body).await.expect(201);
 }
@@ -199,7 +198,7 @@ async fn a_secret_is_neither_returned_nor_stored_in_the_clear_nor_audited() {
     let world = TestApp::full().await;
     let lead = world.caller(Role::Lead);
     let mut answers = Vec::new();
-    let made = lead.post(AGENTS, called("reviewer", "opencode")).await.expect(201);
+    let made = lead.post(AGENTS, called("reviewer", "a2a")).await.expect(201);
     let place = format!("{AGENTS}/{}", made["id"].as_str().unwrap());
     answers.push(made);
     answers.push(lead.get(&place).await.expect(200));

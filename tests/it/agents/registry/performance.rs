@@ -20,7 +20,7 @@ async fn the_counts_name_every_value_and_cover_the_agents_visible_to_the_tenant(
     let stats = world.caller(Role::Viewer).get(&format!("{AGENTS}/stats")).await.expect(200);
     assert_eq!((&stats["total"], &stats["available"], &stats["tasks_in_progress"]), (&json!(4), &json!(2), &json!(1)));
     assert_eq!(stats["by_status"], json!({"healthy": 2, "degraded": 0, "busy": 1, "offline": 1}));
-    assert_eq!(stats["by_kind"], json!({"opencode": 0, "scripted": 1, "manual": 1, "eap": 2, "a2a": 0}));
+    assert_eq!(stats["by_kind"], json!({"scripted": 1, "manual": 1, "eap": 2, "a2a": 0}));
     assert_eq!((&stats["by_tier"]["advanced"], &stats["by_tier"]["standard"]), (&json!(1), &json!(3)));
     assert_eq!((&stats["by_load_level"]["critical"], &stats["by_load_level"]["idle"]), (&json!(1), &json!(3)));
 }

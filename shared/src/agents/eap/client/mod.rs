@@ -14,7 +14,7 @@ use crate::{
     agents::{
         contract::{
             AgentRuntime, Assignment, Continuation, FileContent, Observation, OutputFile, RunOutput, RunState,
-            UserMessage,
+            UserMessage, diff,
         },
         eap::server::{
             PATCH_PATH,
@@ -23,7 +23,6 @@ use crate::{
             task_id,
             tasks::{NewTask, TaskChange, TaskKey, TaskSnapshot, TaskState, Tasks},
         },
-        opencode::diff,
         registry::AgentEndpoint,
     },
     kernel::{
@@ -208,7 +207,7 @@ impl Eap {
                 Some(continued) => (continued.patch.clone(), continued.summary.clone()),
                 None => Default::default(),
             };
-            return Ok(RunOutput { files: diff::files(&patch), patch, summary, artifacts: Vec::new() });
+            return Ok(RunOutput { files: diff::read_changes(&patch), patch, summary, artifacts: Vec::new() });
         };
         let (tenant_id, session_id) = (assignment.tenant_id, assignment.session_id);
         let patch = self.tasks.load_patch(tenant_id, session_id, kept).await.map_err(internal_failure)?;
@@ -219,7 +218,7 @@ impl Eap {
             content: FileContent::Stored { size: one.size, sha256: one.sha256.clone() },
         });
         let artifacts = artifacts.collect();
-        Ok(RunOutput { files: diff::files(&patch), patch, summary: result_summary(kept), artifacts })
+        Ok(RunOutput { files: diff::read_changes(&patch), patch, summary: result_summary(kept), artifacts })
     }
 }
 

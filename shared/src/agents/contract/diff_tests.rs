@@ -53,7 +53,7 @@ index 1..2 100644
 #[test]
 fn every_form_of_a_change_is_read() {
     let read: Vec<_> =
-        files(PATCH).into_iter().map(|file| (file.path, file.status, file.additions, file.deletions)).collect();
+        read_changes(PATCH).into_iter().map(|file| (file.path, file.status, file.additions, file.deletions)).collect();
     let expected = [
         ("new name.txt", FileStatus::Renamed, 2, 1),
         ("gone.txt", FileStatus::Deleted, 0, 1),
@@ -68,9 +68,9 @@ fn every_form_of_a_change_is_read() {
 
 #[test]
 fn the_sections_are_the_patch() {
-    assert_eq!(sections(PATCH).concat(), PATCH);
-    assert!(sections("").is_empty());
-    assert!(files("not a patch").is_empty());
+    assert_eq!(split_by_file(PATCH).concat(), PATCH);
+    assert!(split_by_file("").is_empty());
+    assert!(read_changes("not a patch").is_empty());
 }
 
 #[test]
@@ -84,21 +84,15 @@ fn the_cost_of_a_patch_is_linear() {
         "rename to \"\\303\n",
     ];
     for unit in units {
-        crate::kernel::cost::assert_linear("files", unit, |patch| drop(files(&format!("diff --git {patch}"))));
-        crate::kernel::cost::assert_linear("names", unit, |listed| drop(names(&listed.replace('\n', "\0"))));
+        crate::kernel::cost::assert_linear("read_changes", unit, |patch| {
+            drop(read_changes(&format!("diff --git {patch}")))
+        });
     }
-}
-
-#[test]
-fn names_stand_in_for_what_did_not_fit() {
-    let read: Vec<_> = names("A\0a b\0M\0c\0D\0d\0").into_iter().map(|file| (file.path, file.status)).collect();
-    let expected = [("a b", FileStatus::Added), ("c", FileStatus::Modified), ("d", FileStatus::Deleted)];
-    assert_eq!(read, expected.map(|(path, status)| (path.to_owned(), status)));
 }
 
 proptest! {
     #[test]
     fn no_patch_makes_it_panic(patch in "(diff --git |a/|\"|\\\\|[0-9]|é|\n|@@ |\\+|-|rename to | ){0,60}") {
-        prop_assert!(files(&patch).len() <= sections(&patch).len());
+        prop_assert!(read_changes(&patch).len() <= split_by_file(&patch).len());
     }
 }
