@@ -5,8 +5,9 @@ use tokio::sync::mpsc;
 use super::{
     agent_start::{AgentEnd, AgentRun, SessionServices},
     attachments::Attachments,
-    conversation::{Conversation, Usage},
+    conversation::Conversation,
     idle_watch::IdleWatch,
+    model_calls::ModelCalls,
     questions::OpenQuestions,
     reporter::Command,
     run::{RunEnd, RunReport},
@@ -45,7 +46,7 @@ impl AgentRun<'_> {
             prompts: [self.first_prompt()].into_iter().chain(self.said.iter().cloned()).collect(),
             unanswered: None,
             transcript: Transcript::default(),
-            usage: Usage::default(),
+            calls: ModelCalls::default(),
         };
         let end = self.work(&mut conversation, &policy).await;
         conversation.report_traffic().await;

@@ -13,6 +13,7 @@ use super::{
     approval::describe_request,
     attachments::Attachments,
     idle_watch::IdleWatch,
+    model_calls::ModelCalls,
     questions::{Asker, Destination, OpenQuestions},
     reporter::{Command, Notice},
     run::{RunEnd, RunReport},
@@ -53,14 +54,7 @@ pub(super) struct Conversation<'a> {
     /// The prompt of the running turn, until the agent has reported something.
     pub(super) unanswered: Option<String>,
     pub(super) transcript: Transcript,
-    pub(super) usage: Usage,
-}
-
-/// What has been counted so far.
-#[derive(Debug, Default)]
-pub(super) struct Usage {
-    tokens: i64,
-    cost_usd: Option<String>,
+    pub(super) calls: ModelCalls,
 }
 
 /// Why a turn is over, or the wait for the next.
@@ -70,6 +64,8 @@ enum TurnOutcome {
     /// By a person or the control plane.
     Cancelled,
     SandboxEnded(SandboxEnd),
+    /// The provider of the model fails for too long.
+    GivenUp,
     /// A person is asked, and the process is not needed for the time being.
     Idle,
 }
@@ -94,6 +90,9 @@ impl Conversation<'_> {
             let mut outcome = self.take_turn(agent, &prompt).await;
             self.flush(agent).await;
             if let TurnOutcome::Ended(end) = &outcome {
+                if let Some(failed) = self.calls.failure() {
+                    return failed.into();
+                }
                 if end.reason == TurnEndReason::Refusal {
                     return RunEnd::failed("AGENT_REFUSED", &"the agent refused the work").into();
                 }
@@ -118,6 +117,7 @@ impl Conversation<'_> {
                 biased;
                 Some(update) = agent.updates.next() => self.take_update(&agent.connection, update).await,
                 Some(event) = self.services.model_calls.recv() => self.count(event).await,
+                () = std::future::ready(()), if self.calls.are_given_up() => return TurnOutcome::GivenUp,
                 Some(denied) = self.services.denied.recv() => self.report_denied(&denied).await,
                 ended = &mut turn => return match ended {
                     _ if cancelled_until.is_some() => TurnOutcome::Cancelled,
@@ -242,7 +242,11 @@ impl Conversation<'_> {
     async fn end_of(&mut self, agent: &mut StartedAgent, outcome: TurnOutcome) -> AgentEnd {
         match outcome {
             TurnOutcome::Ended(_) | TurnOutcome::Cancelled => self.completed().into(),
-            TurnOutcome::Failed(failure) => end_of_failure(&mut agent.sandbox, &failure).await,
+            TurnOutcome::Failed(failure) => match self.calls.failure() {
+                Some(end) => end.into(),
+                None => end_of_failure(&mut agent.sandbox, &failure).await,
+            },
+            TurnOutcome::GivenUp => self.calls.failure().unwrap_or_else(|| self.completed()).into(),
             TurnOutcome::SandboxEnded(end) => end_of_sandbox(&agent.sandbox, end),
             TurnOutcome::Idle => AgentEnd::Idle,
         }
@@ -288,23 +292,7 @@ impl Conversation<'_> {
 
     async fn count(&mut self, event: GatewayEvent) {
         self.idle.record_activity();
-        let notice = match event {
-            GatewayEvent::ModelCall(call) => {
-                let used = call.usage.map_or(0, |usage| usage.input_tokens + usage.output_tokens);
-                self.usage.tokens = self.usage.tokens.saturating_add(i64::try_from(used).unwrap_or(i64::MAX));
-                self.usage.cost_usd = self.transcript.cost().map(|cost| format!("{cost:.6}"));
-                Notice::Usage { tokens: self.usage.tokens, cost_usd: self.usage.cost_usd.clone() }
-            }
-            GatewayEvent::AuthenticationFailed { provider } => {
-                Notice::log("error", &format!("{provider} refuses the key."))
-            }
-            GatewayEvent::RateLimited { provider, status, .. } => {
-                Notice::log("warning", &format!("{provider} asks to wait ({status})."))
-            }
-            GatewayEvent::ModelRefused { model } => {
-                Notice::log("warning", &format!("The session may not use the model {model}."))
-            }
-        };
+        let notice = self.calls.record(event, self.transcript.cost());
         let _ = self.notices.send(notice).await;
     }
 
@@ -328,8 +316,8 @@ impl Conversation<'_> {
     pub(super) fn into_report(self, end: RunEnd) -> RunReport {
         RunReport {
             end,
-            tokens: self.usage.tokens,
-            cost_usd: self.usage.cost_usd,
+            tokens: self.calls.tokens,
+            cost_usd: self.calls.cost_usd,
             attachments: self.attachments.into_files(),
         }
     }

@@ -98,7 +98,9 @@ fn category_of(code: &str) -> Option<&'static str> {
         "SECRETS_REFUSED" | "ISOLATION_NOT_OFFERED" | "EGRESS_NOT_PERMITTED" | WorkspaceError::SOURCE_FORBIDDEN => {
             Some("policy")
         }
-        "AGENT_AUTH_REQUIRED" | WorkspaceError::AUTHENTICATION_REQUIRED => Some("auth"),
+        "AGENT_AUTH_REQUIRED" | "PROVIDER_AUTH" | WorkspaceError::AUTHENTICATION_REQUIRED => Some("auth"),
+        "PROVIDER_QUOTA" => Some("budget"),
+        "PROVIDER_RATE_LIMIT" => Some("rate_limit"),
         _ => None,
     }
 }
@@ -190,6 +192,8 @@ mod tests {
             ("SETUP_FAILED", Some("user")),
             ("ISOLATION_NOT_OFFERED", Some("policy")),
             ("WORKSPACE_AUTHENTICATION_REQUIRED", Some("auth")),
+            ("PROVIDER_AUTH", Some("auth")),
+            ("PROVIDER_RATE_LIMIT", Some("rate_limit")),
             ("AGENT_EXITED", None),
         ] {
             let report = RunReport::without_work(RunEnd::failed(code, &"it ended"));

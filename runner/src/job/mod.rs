@@ -11,6 +11,7 @@ mod environment;
 mod idle_watch;
 mod interruption;
 mod mcp_servers;
+mod model_calls;
 mod outage;
 mod questions;
 pub mod reporter;
