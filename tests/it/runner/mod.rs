@@ -5,5 +5,7 @@ mod agents;
 mod environment;
 mod people;
 mod process;
+mod providers;
+mod sessions;
 mod support;
 mod tools;
