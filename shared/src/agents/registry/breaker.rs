@@ -127,13 +127,13 @@ mod tests {
             server_probe_at: Some(now + TimeDelta::seconds(5)),
             ..BreakerRecord::default()
         };
-        let words = |record: BreakerRecord, now| record.status(now).describe("opencode");
-        let expected = "opencode: paused after 7 failures of its server, next try 06:10:05";
+        let words = |record: BreakerRecord, now| record.status(now).describe("reviewer-1");
+        let expected = "reviewer-1: paused after 7 failures of its server, next try 06:10:05";
         assert_eq!(words(server, now).unwrap(), expected);
         let work = BreakerRecord { tenant_opened_at: Some(now), tenant_failures: 5, ..BreakerRecord::default() };
-        assert_eq!(words(work, now).unwrap(), "opencode: paused after 5 failures of its work, next try 06:20:00");
+        assert_eq!(words(work, now).unwrap(), "reviewer-1: paused after 5 failures of its work, next try 06:20:00");
         let later = now + TimeDelta::minutes(10);
-        assert_eq!(words(work, later).unwrap(), "opencode: one trial at a time after 5 failures of its work");
+        assert_eq!(words(work, later).unwrap(), "reviewer-1: one trial at a time after 5 failures of its work");
         assert_eq!(words(BreakerRecord::default(), now), None);
     }
 
