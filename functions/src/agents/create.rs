@@ -65,8 +65,8 @@ pub(super) struct CreatedAgent {
     /// The token that an `eap` agent sends as `X-Agent-Token`. It is shown only once and not stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_token: Option<String>,
-    /// Whether the agent's server answered: the card of an `a2a` agent, a signed ping. Only for agents that the platform
-    /// calls.
+    /// Whether the agent's server answered: the card of an `a2a` agent, a signed ping. Only for agents that the
+    /// platform calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     probe: Option<ProbeView>,
 }

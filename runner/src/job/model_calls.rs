@@ -65,9 +65,10 @@ impl ModelCalls {
         }
     }
 
-    /// Whether the provider fails for so long that the agent need not try again.
+    /// Whether the provider fails for so long that the agent need not try again: a refusal does not pass with time.
     pub(super) fn are_given_up(&self) -> bool {
-        self.failures >= MOST_FAILURES
+        let is_refusal = self.last_failure.as_ref().is_some_and(|failure| matches!(failure.status, 401..=403));
+        self.failures >= if is_refusal { CLEAR_FAILURES } else { MOST_FAILURES }
     }
 
     /// How a turn ends that the agent has ended because of its provider, whatever it says itself.
@@ -138,9 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_is_given_up_after_ten_failures_in_a_row() {
+    fn a_provider_is_given_up_after_ten_failures_or_three_refusals_in_a_row() {
         assert!(after(&[503; 10]).are_given_up());
         assert!(!after(&[503; 9]).are_given_up());
+        assert!(after(&[401; 3]).are_given_up() && !after(&[401; 2]).are_given_up());
         assert!(!after(&[503, 503, 503, 503, 503, 503, 503, 503, 503, 200, 503]).are_given_up());
     }
 }

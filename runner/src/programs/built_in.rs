@@ -100,7 +100,10 @@ fn opencode(locations: &ProgramLocations) -> Option<AgentProgram> {
                 r#"{"packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}}"#,
             ),
         ]),
-        asking: ProgramOverlay::default(),
+        asking: ProgramOverlay {
+            environment: texts(&[("OPENCODE_PERMISSION", WITHOUT_SUBAGENTS)]),
+            ..ProgramOverlay::default()
+        },
         read_only: [Some(packages_around(&program)), ripgrep.map(packages_around)].into_iter().flatten().collect(),
         protocol: ModelProtocol::OpenaiChat,
         mode: None,
@@ -137,6 +140,9 @@ const OPENCODE_CONFIGURATION: &str = r#"{
     "external_directory": "{permission.other}", "question": "deny", "doom_loop": "deny"
   }
 }"#;
+
+/// Over ACP, OpenCode forwards no requests of its subagents: one that has to ask would wait for ever.
+const WITHOUT_SUBAGENTS: &str = r#"{"task": "deny"}"#;
 
 fn claude(locations: &ProgramLocations) -> Option<AgentProgram> {
     let (node, program) = (locations.node.clone()?, locations.claude.clone()?);

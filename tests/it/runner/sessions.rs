@@ -68,19 +68,27 @@ async fn a_session_reports_everything_once_and_survives_a_tool_that_fails() {
 }
 
 #[tokio::test]
-async fn a_subagent_asks_people_too_and_its_usage_is_counted() {
+async fn the_usage_of_a_subagent_is_counted() {
     let runner = RunnerFixture::with_program("opencode").await;
-    let steps = [delegate(&[bash("touch asked.txt"), json!({"text": "of the child"})]), json!({"text": "all is done"})];
-    let session = runner.start_session(&script(&steps), json!({"execute": "ask"})).await;
-    let question = runner.wait_for_question(&session).await;
-    assert_eq!(question["details"]["command"], "touch asked.txt", "{question:#}");
-    runner.answer(&session, &question, json!({"decision": "approve"})).await;
+    let steps = [delegate(&[bash("touch made.txt"), json!({"text": "of the child"})]), json!({"text": "all is done"})];
+    let session = runner.start_session(&script(&steps), json!({})).await;
     let ended = runner.wait_for_completion(&session).await;
-    assert_eq!(runner.changed_paths(&session).await, ["asked.txt"]);
+    assert_eq!(runner.changed_paths(&session).await, ["made.txt"]);
     // Each answer of the scripted model states 1050 tokens.
     let calls = runner.model.requests().len();
     assert!(calls >= 4, "two of the agent and two of its subagent");
     assert_eq!(ended["usage"]["tokens_output"], 1050 * calls, "{ended:#}");
+}
+
+/// Over ACP it forwards no request of a subagent, which would wait for ever.
+#[tokio::test]
+async fn opencode_has_no_subagents_where_people_are_asked() {
+    let runner = RunnerFixture::with_program("opencode").await;
+    let session = runner.start_session(&script(&[json!({"text": "all is done"})]), json!({"execute": "ask"})).await;
+    runner.wait_for_completion(&session).await;
+    let offered: Vec<_> = runner.model.requests().iter().map(|request| request.body["tools"].to_string()).collect();
+    assert!(offered.iter().any(|tools| tools.contains("\"bash\"")), "{offered:?}");
+    assert!(!offered.iter().any(|tools| tools.contains("\"task\"")), "{offered:?}");
 }
 
 #[tokio::test]
@@ -99,10 +107,10 @@ async fn a_message_to_a_busy_session_is_answered_once() {
 #[tokio::test]
 async fn a_paused_session_goes_on_with_its_work_and_so_does_a_fork() {
     let runner = RunnerFixture::with_program("opencode").await;
-    let steps =
-        [bash("echo more >> made.txt; test $(wc -l < made.txt) -gt 1 || sleep 300"), json!({"text": "went on"})];
+    let wait = bash("test $(wc -l < made.txt) -gt 1 || sleep 300");
+    let steps = [bash("echo more >> made.txt"), wait, json!({"text": "went on"})];
     let session = runner.start_session(&script(&steps), json!({})).await;
-    wait_until_at_work(&runner, &session).await;
+    until(async || count_calls(&runner.caller.events(&session).await, "completed") > 0).await;
     runner.caller.act(&format!("/sessions/{session}/pause")).await.expect(202);
     runner.caller.reaches(&session, &["paused"]).await;
     runner.caller.act(&format!("/sessions/{session}/resume")).await.expect(202);
