@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use crate::{
     agents::contract::{AgentRuntime, RunState},
     engine::{
@@ -30,6 +32,11 @@ use crate::{
     },
 };
 
+/// How long a resumed session waits for the work of the run before it: an agent learns with its next report that its
+/// task is cancelled, and has some seconds to end it.
+const EARLIER_WORK_TIME: TimeDelta = TimeDelta::seconds(45);
+const EARLIER_WORK_INTERVAL: TimeDelta = TimeDelta::seconds(1);
+
 /// Hands an offered session to its agent, if no other worker does.
 pub(crate) async fn hand_over(engine: &Engine, key: SessionKey) -> Result<JobOutcome> {
     run_session_step(engine, key, |claimed| hand_over_claimed(engine, claimed)).await
@@ -46,16 +53,16 @@ async fn hand_over_claimed(engine: &Engine, mut claimed: ClaimedSession) -> Resu
     if session.intent.is_some() && !may_have_begun(&claimed) {
         return interrupt::apply_intent(engine, &claimed).await;
     }
+    if awaits_earlier_work(engine, &claimed).await? {
+        return wait_for_earlier_work(engine, session).await;
+    }
     let submitted = match resolve_model(engine, &mut claimed.session).await? {
         Ok(()) => submit_run(engine, &claimed).await?,
         Err(failure) => Err(failure),
     };
     let failure = submitted.as_ref().err();
     let fault = failure.filter(|failure| failure.is_server_fault()).cloned();
-    let goes_elsewhere = match failure {
-        Some(failure) => goes_elsewhere(engine, &claimed.session, failure).await?,
-        None => false,
-    };
+    let goes_elsewhere = goes_elsewhere(engine, &claimed.session, failure).await?;
     let settings = engine.session_settings;
     let jitter = rand::random::<f64>();
     let agent = claimed.agent.as_ref().map_or("the agent", |agent| agent.name.as_str());
@@ -73,6 +80,27 @@ async fn hand_over_claimed(engine: &Engine, mut claimed: ClaimedSession) -> Resu
         probe_after(engine, claimed.session.run.agent_id, &failure).await;
     }
     Ok(())
+}
+
+/// Whether a session that was resumed soon after its pause waits for the work of the run before it.
+async fn awaits_earlier_work(engine: &Engine, claimed: &ClaimedSession) -> Result<bool> {
+    let session = &claimed.session;
+    if session.run.state.is_none() || engine.clock.now() - session.clock.status_changed_at > EARLIER_WORK_TIME {
+        return Ok(false);
+    }
+    let Ok(contact) = contact_of(claimed) else { return Ok(false) };
+    let runtime = engine.runtimes.runtime(contact)?;
+    let assignment = build_assignment(engine, contact.clone(), session).await?;
+    // What cannot be found out now does not hold up the run.
+    Ok(runtime.awaits_earlier_work(&assignment).await.unwrap_or(false))
+}
+
+async fn wait_for_earlier_work(engine: &Engine, session: &Session) -> Result<()> {
+    commit_change(engine, session, "dispatcher", |change| {
+        change.session.schedule.next_step_at = Some(change.now + EARLIER_WORK_INTERVAL);
+        Ok(())
+    })
+    .await
 }
 
 /// A run that its agent has, or may fetch.
@@ -149,7 +177,8 @@ fn on_failed_handover(
 
 /// Whether an offered session leaves an agent that it could not be given, because another one has capacity for it: no
 /// work has begun. A failure that another attempt may mend is retried a few times first.
-async fn goes_elsewhere(engine: &Engine, session: &Session, failure: &Failure) -> Result<bool> {
+async fn goes_elsewhere(engine: &Engine, session: &Session, failure: Option<&Failure>) -> Result<bool> {
+    let Some(failure) = failure else { return Ok(false) };
     let is_of_agent = failure.category.is_of_agent() || failure.category == Category::Policy;
     let is_retried = failure.category == Category::Transient && failure.code != AGENT_LOST;
     let is_due = !is_retried || session.run.attempts >= MAX_ATTEMPTS;

@@ -55,27 +55,25 @@ async fn a_session_that_asks_a_person_goes_on_with_the_answer() {
 /// With one slot, a session can only begin once the one before has given up its process.
 #[tokio::test]
 async fn sessions_that_wait_for_people_give_their_slots_to_others() {
-    for program in ["claude", "codex"] {
-        let runner = RunnerFixture::with_one_slot(program).await;
-        let mut asking = Vec::new();
-        for number in 0..2 {
-            let ask = json!({"tool": "ask_person", "args": {"question": format!("Colour {number}?")}});
-            let write = json!({"tool": "bash", "args": {"command": format!("echo hello > {number}.txt")}});
-            let prompt = script(&[ask, write, json!({"text": "all is done"})]);
-            let session = runner.start_session(&prompt, json!({})).await;
-            asking.push((session.clone(), runner.wait_for_question(&session).await));
-        }
-        let other = runner.start_session(&script(&[json!({"text": "all is done"})]), json!({})).await;
-        runner.wait_for_completion(&other).await;
-        for (number, (session, question)) in asking.iter().enumerate() {
-            runner.answer(session, question, json!({"text": format!("blue-{number}")})).await;
-        }
-        for (number, (session, _)) in asking.iter().enumerate() {
-            runner.wait_for_completion(session).await;
-            assert_eq!(runner.changed_paths(session).await, [format!("{number}.txt")], "{program}");
-            let was_said = |body: String| body.contains(&format!("blue-{number}"));
-            assert!(runner.model.requests().iter().any(|request| was_said(request.body.to_string())), "{program}");
-        }
+    let runner = RunnerFixture::with_one_slot("claude").await;
+    let mut asking = Vec::new();
+    for number in 0..2 {
+        let ask = json!({"tool": "ask_person", "args": {"question": format!("Colour {number}?")}});
+        let write = json!({"tool": "bash", "args": {"command": format!("echo hello > {number}.txt")}});
+        let prompt = script(&[ask, write, json!({"text": "all is done"})]);
+        let session = runner.start_session(&prompt, json!({})).await;
+        asking.push((session.clone(), runner.wait_for_question(&session).await));
+    }
+    let other = runner.start_session(&script(&[json!({"text": "all is done"})]), json!({})).await;
+    runner.wait_for_completion(&other).await;
+    for (number, (session, question)) in asking.iter().enumerate() {
+        runner.answer(session, question, json!({"text": format!("blue-{number}")})).await;
+    }
+    for (number, (session, _)) in asking.iter().enumerate() {
+        runner.wait_for_completion(session).await;
+        assert_eq!(runner.changed_paths(session).await, [format!("{number}.txt")]);
+        let was_said = |body: String| body.contains(&format!("blue-{number}"));
+        assert!(runner.model.requests().iter().any(|request| was_said(request.body.to_string())));
     }
 }
 

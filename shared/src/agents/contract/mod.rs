@@ -267,6 +267,11 @@ pub trait AgentRuntime: Send + Sync {
     /// first call started.
     async fn dispatch(&self, assignment: &Assignment) -> Result<RunState, Failure>;
 
+    /// Whether the run that this one continues was cancelled and may still deliver its work.
+    async fn awaits_earlier_work(&self, _assignment: &Assignment) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
     /// Whether a dispatched run waits until the agent fetches it. Then the session is only offered until an observation
     /// shows that the run was claimed; otherwise the agent accepts the run with the dispatch.
     fn awaits_claim(&self, _assignment: &Assignment) -> bool {

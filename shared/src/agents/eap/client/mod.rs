@@ -168,6 +168,8 @@ impl Eap {
         let is_resumable =
             self.find_task(assignment, cursor).await?.is_some_and(|snapshot| match snapshot.state.status.as_str() {
                 "waiting" | "leased" => !ask && !snapshot.state.cancel,
+                // What a runner delivers of a cancelled task is as far as it came.
+                "done" if snapshot.state.is_of_runner && snapshot.state.cancel => false,
                 "done" => snapshot.state.result.is_some_and(|kept| kept.status == ResultStatus::Completed),
                 _ => false,
             });
@@ -254,6 +256,14 @@ impl AgentRuntime for Eap {
             Box::pin(self.push_task(assignment, &task_state)).await?;
         }
         Ok(cursor.encode())
+    }
+
+    async fn awaits_earlier_work(&self, assignment: &Assignment) -> Result<bool, Failure> {
+        let Continuation::Resume { state, .. } = &assignment.continuation else { return Ok(false) };
+        let Ok(cursor) = TaskCursor::decode(state) else { return Ok(false) };
+        let before = self.find_task(assignment, cursor).await?;
+        Ok(before
+            .is_some_and(|TaskSnapshot { state, .. }| state.status == "leased" && state.cancel && state.is_of_runner))
     }
 
     fn awaits_claim(&self, assignment: &Assignment) -> bool {

@@ -263,6 +263,8 @@ pub struct TaskState {
     pub task: Task,
     pub status: String,
     pub cancel: bool,
+    /// Whether a runner has it, whose agent stops when the task is cancelled.
+    pub is_of_runner: bool,
     pub pushed: bool,
     pub lease_token: i64,
     /// How often the agent itself asked for the lease anew; these grants do not count towards the limit.
@@ -285,15 +287,14 @@ pub struct TaskSnapshot {
 }
 
 pub async fn find_task(db: &Db, tenant_id: TenantId, task: ExternalTaskId, after: i64) -> Result<Option<TaskSnapshot>> {
-    let sql = "select t.assignment, t.status, t.cancel_requested, t.pushed_at is not null as pushed, t.lease_token, t.reissues, t.lease_until, t.tokens,
-                   t.cost_micros, t.result, t.reports_received,
+    let sql = "select t.assignment, t.status, t.cancel_requested, t.runner_id is not null as of_runner, t.pushed_at is not null as pushed,
+                   t.lease_token, t.reissues, t.lease_until, t.tokens, t.cost_micros, t.result, t.reports_received,
                    (select coalesce(jsonb_agg(jsonb_build_array(r.position, r.report) order by r.lease_token, r.seq), '[]') from agent_task_reports r
                     where r.tenant_id = t.tenant_id and r.task_id = t.id and r.position > $3) as reports,
                    (select r.report from agent_task_reports r
                     where r.tenant_id = t.tenant_id and r.task_id = t.id and r.report ? 'question' and not exists (
                         select 1 from agent_task_messages m where m.tenant_id = t.tenant_id and m.task_id = t.id
-                          and m.message #>> '{answer,question_id}' = r.report #>> '{question,question_id}')
-                    order by r.lease_token, r.seq limit 1) as asks
+                          and m.message #>> '{answer,question_id}' = r.report #>> '{question,question_id}') order by r.lease_token, r.seq limit 1) as asks
                from agent_tasks t where t.tenant_id = $1 and t.id = $2";
     let rows = db.read(tenant_id, sql, &[&tenant_id, &task, &after]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
@@ -313,6 +314,7 @@ fn read_task_state(row: &Row) -> Result<TaskState> {
         task,
         status: row.try_get("status")?,
         cancel: row.try_get("cancel_requested")?,
+        is_of_runner: row.try_get("of_runner")?,
         pushed: row.try_get("pushed")?,
         lease_token: row.try_get("lease_token")?,
         reissues: row.try_get("reissues")?,
@@ -392,8 +394,7 @@ pub async fn append_message(
 pub async fn make_sessions_due(db: &Db, tenant_id: TenantId, sessions: &[SessionId], now: Time) -> Result<()> {
     let sql = "update sessions set next_step_at = least(next_step_at, $3) - interval '1 microsecond'
                where tenant_id = $1 and id = any($2)
-                 and (offered_until is not null
-                      or handover is null and (holds_slot(status) or pause_question is not null))";
+                 and (offered_until is not null or handover is null and (holds_slot(status) or pause_question is not null))";
     db.tenant(tenant_id).await?.query_and_commit(sql, &[&tenant_id, &sessions, &now]).await?;
     Ok(())
 }
