@@ -35,7 +35,7 @@ impl LogCapture {
     }
 
     pub fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.0.lock().expect("no writer has panicked").clone()).expect("a log is text")
     }
 }
 
@@ -64,7 +64,7 @@ impl Write for CapturingWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         CAPTURED.with_borrow(|lines| {
             if let Some(lines) = lines {
-                lines.lock().unwrap().extend_from_slice(line);
+                lines.lock().expect("no writer has panicked").extend_from_slice(line);
             }
         });
         Ok(line.len())

@@ -85,7 +85,7 @@ fn the_cost_of_a_patch_is_linear() {
     ];
     for unit in units {
         crate::kernel::cost::assert_linear("read_changes", unit, |patch| {
-            drop(read_changes(&format!("diff --git {patch}")))
+            drop(read_changes(&format!("diff --git {patch}")));
         });
     }
 }
