@@ -8,6 +8,7 @@ use runner::sandbox::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, UnixListener},
+    time::timeout,
 };
 
 use super::support::{Prepared, Session, processes_with, programs, wait_until_none};
@@ -135,7 +136,9 @@ async fn the_ports_of_a_session_serve_its_agent_and_no_other_user() {
         connection.write_all(&text).await.unwrap();
     };
     let work = async { session.run_with_process_method(&method, &script).await.read_output().await };
-    let ((), output) = tokio::join!(answer, work);
+    // A connection that is refused leaves the answer waiting.
+    let both = timeout(Duration::from_mins(1), async { tokio::join!(answer, work) });
+    let ((), output) = both.await.expect("the agent's connection is forwarded");
     assert_eq!(output, "hello");
     if method.agent_user().is_some() {
         let mut foreign = TcpStream::connect(("127.0.0.1", ports.gateway)).await.unwrap();
