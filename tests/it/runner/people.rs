@@ -39,6 +39,7 @@ async fn a_session_that_asks_a_person_goes_on_with_the_answer() {
         let question = runner.wait_for_question(&session).await;
         assert_eq!((&question["kind"], &question["text"]), (&json!("input"), &json!("Which colour?")));
         assert_eq!(question["options"][1]["label"], "blue");
+        assert!(question.get("details").is_none(), "what is absent is not null: {question:#}");
         runner.answer(&session, &question, json!({"choices": ["blue"]})).await;
         let ended = runner.wait_for_completion(&session).await;
         let described = json!([{"path": "shot.png", "title": "It works", "proof": true}]);

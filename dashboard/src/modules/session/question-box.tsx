@@ -35,8 +35,8 @@ export function QuestionBox({ id, question, mayWrite }: QuestionBoxProps) {
   );
 }
 
-function QuestionDetails({ question: { kind, details = {} } }: Pick<QuestionBoxProps, "question">) {
-  if (Object.keys(details).length === 0) return null;
+function QuestionDetails({ question: { kind, details } }: Pick<QuestionBoxProps, "question">) {
+  if (!details || Object.keys(details).length === 0) return null;
   if (kind === "approval") return <ApprovalDetails details={details} />;
   return (
     <details className="mt-1 text-xs">

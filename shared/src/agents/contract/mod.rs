@@ -155,7 +155,7 @@ pub struct Question {
     #[serde(default)]
     pub options: Vec<Choice>,
     /// For an approval: the tool with its command or paths.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     #[schema(value_type = Object)]
     pub details: Value,
 }
