@@ -91,8 +91,8 @@ async fn awaits_earlier_work(engine: &Engine, claimed: &ClaimedSession) -> Resul
     let Ok(contact) = contact_of(claimed) else { return Ok(false) };
     let runtime = engine.runtimes.runtime(contact)?;
     let assignment = build_assignment(engine, contact.clone(), session).await?;
-    // What cannot be found out now does not hold up the run.
-    Ok(runtime.awaits_earlier_work(&assignment).await.unwrap_or(false))
+    // What cannot be read now is read again: a run that begins without its work would lose it.
+    Ok(runtime.awaits_earlier_work(&assignment).await.unwrap_or(true))
 }
 
 async fn wait_for_earlier_work(engine: &Engine, session: &Session) -> Result<()> {
