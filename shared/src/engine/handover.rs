@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::{
-    agents::contract::{AgentRuntime, RunState},
+    agents::contract::{AgentRuntime, Assignment, Continuation, RunState},
     engine::{
         agent_call::{build_assignment, contact_of},
         commit::{commit_change, commit_even_if_moved},
@@ -206,10 +206,18 @@ async fn submit_run(engine: &Engine, claimed: &ClaimedSession) -> Result<Result<
     match prepare.await {
         Ok((runtime, assignment)) => {
             let dispatched = runtime.dispatch(&assignment).await;
-            Ok(dispatched.map(|state| SubmittedRun { state, awaits_claim: runtime.awaits_claim(&assignment) }))
+            Ok(dispatched.map(|state| {
+                let awaits_claim = runtime.awaits_claim(&assignment) && !continues_run(&assignment, &state);
+                SubmittedRun { state, awaits_claim }
+            }))
         }
         Err(error) => Ok(Err(failure_of(session, error)?)),
     }
+}
+
+/// Whether a run goes on that its agent has already, such as after the answer to a question. Nobody claims it again.
+fn continues_run(assignment: &Assignment, submitted: &RunState) -> bool {
+    matches!(&assignment.continuation, Continuation::Resume { state, .. } if state == submitted)
 }
 
 /// The session's failure for an error of ours. An error of a dependency is none of the session's.

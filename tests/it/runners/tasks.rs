@@ -88,6 +88,9 @@ async fn a_task_that_waits_for_a_person_keeps_its_runner_and_takes_no_slot() {
     assert_eq!(report["messages"][0]["answer"]["text"], "blue", "{report}");
     assert_eq!(small.result(&asking, "Blue.").await.status, 202);
     caller.reaches(&first, &["completed"]).await;
+    let events = caller.events(&first).await;
+    let is_offer = |event: &&serde_json::Value| event["payload"].to_string().contains("Offered to");
+    assert_eq!(events.iter().filter(is_offer).count(), 1, "nobody has to claim what a runner has: {events:#?}");
 }
 
 #[tokio::test]
