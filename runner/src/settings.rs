@@ -77,6 +77,9 @@ pub struct RunnerSettings {
     /// The model of OpenAI where a session names none
     #[arg(long, env = "RUNNER_OPENAI_MODEL", default_value = "gpt-5")]
     pub openai_model: String,
+    /// The model of Gemini where a session names none
+    #[arg(long, env = "RUNNER_GEMINI_MODEL", default_value = "gemini-2.5-pro")]
+    pub gemini_model: String,
     /// What sessions may do that say nothing about it, such as execute=ask,fetch=deny: a kind of tools or default, and
     /// allow, ask or deny; everything is allowed by default
     #[arg(long, env = "RUNNER_PERMISSIONS", value_delimiter = ',', value_name = "KIND=RULE")]
@@ -93,6 +96,12 @@ pub struct RunnerSettings {
     /// Another address for OpenAI
     #[arg(long, env = "OPENAI_BASE_URL", default_value = "https://api.openai.com/v1")]
     pub openai_url: String,
+    /// The key for Gemini
+    #[arg(long, env = "GEMINI_API_KEY", hide_env_values = true)]
+    pub gemini_key: Option<String>,
+    /// Another address for Gemini
+    #[arg(long, env = "GEMINI_BASE_URL", default_value = "https://generativelanguage.googleapis.com/v1beta")]
+    pub gemini_url: String,
 }
 
 /// The most slots that a control plane accepts.
@@ -181,12 +190,23 @@ impl RunnerSettings {
             credential: Credential::Bearer(ProviderKey::new(key)),
             models: ModelAllowList::All,
         });
-        anthropic.into_iter().chain(openai).collect()
+        let google = self.gemini_key.as_deref().map(|key| Provider {
+            name: "google".to_owned(),
+            base_url: self.gemini_url.trim_end_matches('/').to_owned(),
+            protocols: vec![Protocol::Gemini],
+            credential: Credential::GoogleKey(ProviderKey::new(key)),
+            models: ModelAllowList::All,
+        });
+        anthropic.into_iter().chain(openai).chain(google).collect()
     }
 
     /// The models where a session names none.
     pub fn default_models(&self) -> DefaultModels {
-        DefaultModels { anthropic: self.anthropic_model.clone(), openai: self.openai_model.clone() }
+        DefaultModels {
+            anthropic: self.anthropic_model.clone(),
+            openai: self.openai_model.clone(),
+            gemini: self.gemini_model.clone(),
+        }
     }
 
     /// Whether a program can reach a model.
@@ -194,6 +214,7 @@ impl RunnerSettings {
         match protocol {
             ModelProtocol::Anthropic => self.anthropic_key.is_some(),
             ModelProtocol::OpenaiChat | ModelProtocol::OpenaiResponses => self.openai_key.is_some(),
+            ModelProtocol::Gemini => self.gemini_key.is_some(),
         }
     }
 }
@@ -274,6 +295,7 @@ mod tests {
             |arguments: &[&str]| settings(arguments).providers().into_iter().map(|one| one.name).collect::<Vec<_>>();
         assert_eq!(names(&["--anthropic-key", "k"]), ["anthropic"]);
         assert_eq!(names(&["--openai-key", "k", "--anthropic-key", "k"]), ["anthropic", "openai"]);
+        assert_eq!(names(&["--gemini-key", "k"]), ["google"]);
         assert!(settings(&["--slots", "3"]).count_slots() == 3 && settings(&[]).count_slots() >= 1);
     }
 }

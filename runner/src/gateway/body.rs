@@ -104,7 +104,7 @@ impl AnswerReader {
 
 fn read_event(event: &[u8], usage: &mut UsageReader) {
     // Most events have no usage and are not parsed.
-    if event.windows(7).any(|window| window == b"\"usage\"")
+    if event.windows(6).any(|window| window == b"\"usage")
         && let Ok(value) = serde_json::from_slice::<Value>(&read_data(event))
     {
         usage.read(&value);

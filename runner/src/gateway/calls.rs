@@ -15,10 +15,10 @@ use super::{
     body::{AnswerReader, CallRecord, make_metered_body},
     events::GatewayEvent,
     headers::{make_answer_headers, make_request_headers},
-    protocol::{Endpoint, Protocol, filter_query},
+    protocol::{Endpoint, Protocol, filter_query, split_gemini_path},
     provider::Provider,
     refusal::{Refusal, answer_unknown_path},
-    request::{PreparedRequest, prepare_request},
+    request::{PreparedRequest, prepare_gemini_request, prepare_request},
     retry_after::read_retry_after,
     sse::EventSplitter,
     usage_chunk::UsageChunkFilter,
@@ -62,9 +62,9 @@ pub(super) async fn answer_request(State(state): State<Arc<SharedState>>, reques
         return answer_unknown_path();
     };
     let (parts, body) = request.into_parts();
-    let answer = match endpoint {
-        Endpoint::Generate(protocol) => pass_generation(&state, (endpoint, protocol), &parts, body).await,
-        Endpoint::Models { .. } => pass_list(&state, endpoint, &parts).await,
+    let answer = match endpoint.protocol() {
+        Some(protocol) => pass_generation(&state, (endpoint, protocol), &parts, body).await,
+        None => pass_list(&state, endpoint, &parts).await,
     };
     answer.unwrap_or_else(|refusal| refusal.into_answer(endpoint))
 }
@@ -76,11 +76,15 @@ async fn pass_generation(
     body: Body,
 ) -> Result<Response, Refusal> {
     let (body, waiting) = read_body(state, &parts.headers, body).await?;
-    let request = prepare_request(protocol, &body).map_err(Refusal::Unreadable)?;
+    let request = match split_gemini_path(parts.uri.path()) {
+        Some((model, _)) => prepare_gemini_request(model, &body),
+        None => prepare_request(protocol, &body),
+    };
+    let request = request.map_err(Refusal::Unreadable)?;
     let provider = find_provider(state, endpoint, &request.model)?;
     let mut record = CallRecord::begin((&provider.name, protocol, &shorten(&request.model)), state.events.clone());
-    let PreparedRequest { body, is_usage_added, .. } = request;
-    let answer = send(state, provider, (endpoint, parts), Some(body)).await?;
+    let PreparedRequest { model, body, is_usage_added } = request;
+    let answer = send(state, provider, (endpoint.path(&model).as_ref(), endpoint, parts), Some(body)).await?;
     drop(waiting);
     record.set_status(answer.status().as_u16());
     report_refused_call(state, provider, &answer);
@@ -99,7 +103,7 @@ async fn pass_generation(
 async fn pass_list(state: &SharedState, endpoint: Endpoint, parts: &Parts) -> Result<Response, Refusal> {
     let provider = state.providers.iter().find(|provider| endpoint.is_spoken_by(&provider.protocols));
     let provider = provider.ok_or(Refusal::NoProvider)?;
-    let answer = send(state, provider, (endpoint, parts), None).await?;
+    let answer = send(state, provider, (endpoint.path("").as_ref(), endpoint, parts), None).await?;
     report_refused_call(state, provider, &answer);
     if answer.status() == StatusCode::UNAUTHORIZED {
         return Err(Refusal::KeyRefused);
@@ -148,12 +152,12 @@ fn shorten(model: &str) -> String {
 async fn send(
     state: &SharedState,
     provider: &Provider,
-    (endpoint, parts): (Endpoint, &Parts),
+    (path, endpoint, parts): (&str, Endpoint, &Parts),
     body: Option<Bytes>,
 ) -> Result<reqwest::Response, Refusal> {
     let query = filter_query(parts.uri.query().unwrap_or_default(), endpoint.allowed_parameters());
     let mark = if query.is_empty() { "" } else { "?" };
-    let url = format!("{}{}{mark}{query}", provider.base_url.trim_end_matches('/'), endpoint.path());
+    let url = format!("{}{path}{mark}{query}", provider.base_url.trim_end_matches('/'));
     let headers = make_request_headers(&parts.headers, &provider.credential).ok_or(Refusal::KeyRefused)?;
     let mut request = state.client.request(parts.method.clone(), url).headers(headers);
     if let Some(body) = body {

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use super::provider::Credential;
 
 /// Headers by which agents describe a request, or name a session so that the provider finds its cache again.
-const TO_PROVIDER: [&str; 12] = [
+const TO_PROVIDER: [&str; 13] = [
     "accept",
     "anthropic-beta",
     "anthropic-version",
@@ -16,6 +16,7 @@ const TO_PROVIDER: [&str; 12] = [
     "session_id",
     "user-agent",
     "x-app",
+    "x-goog-api-client",
     "x-session-affinity",
     "x-session-id",
 ];
@@ -42,6 +43,7 @@ pub(super) fn make_request_headers(received: &HeaderMap, credential: &Credential
     let (name, value) = match credential {
         Credential::Bearer(key) => (header::AUTHORIZATION, format!("Bearer {}", key.reveal())),
         Credential::ApiKey(key) => (HeaderName::from_static("x-api-key"), key.reveal().to_owned()),
+        Credential::GoogleKey(key) => (HeaderName::from_static("x-goog-api-key"), key.reveal().to_owned()),
         Credential::Absent => return Some(headers),
     };
     let mut value = HeaderValue::try_from(value).ok()?;

@@ -1,7 +1,7 @@
 //! The model gateway of a session: the only network that an agent has.
 //!
 //! It listens on a Unix socket, replaces the caller's credential by the provider's key, which therefore never enters
-//! the sandbox, and passes requests and answers of three protocols through, streaming. After each call it reports what
+//! the sandbox, and passes requests and answers of four protocols through, streaming. After each call it reports what
 //! the provider counted. Beside them it serves the routes that its owner adds; everything else is answered with 404.
 
 mod body;

@@ -32,6 +32,8 @@ pub enum Credential {
     Bearer(ProviderKey),
     /// `x-api-key: KEY` (Anthropic).
     ApiKey(ProviderKey),
+    /// `x-goog-api-key: KEY` (Gemini).
+    GoogleKey(ProviderKey),
     /// None, for a server that asks for none.
     Absent,
 }
@@ -65,7 +67,7 @@ pub struct Provider {
     /// The name by which calls are reported.
     pub name: String,
     /// The URL in front of `/chat/completions`, `/responses`, `/messages` and `/models`, such as
-    /// `https://api.example.com/v1`.
+    /// `https://api.example.com/v1`, or `/v1beta` for Gemini.
     pub base_url: String,
     /// The protocols that it speaks. A request goes to the first provider that speaks its protocol and allows its
     /// model.

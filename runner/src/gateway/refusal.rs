@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::protocol::Endpoint;
+use super::protocol::{Endpoint, ErrorForm};
 
 /// A request that did not get a provider's answer.
 #[derive(Debug)]
@@ -24,10 +24,12 @@ impl Refusal {
     pub(super) fn into_answer(self, endpoint: Endpoint) -> Response {
         let (status, openai, anthropic, message) = self.describe();
         let (kind, code) = openai;
-        let body = if endpoint.is_anthropic() {
-            json!({"type": "error", "error": {"type": anthropic, "message": message}})
-        } else {
-            json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
+        let body = match endpoint.error_form() {
+            ErrorForm::Anthropic => json!({"type": "error", "error": {"type": anthropic, "message": message}}),
+            ErrorForm::OpenAi => json!({"error": {"message": message, "type": kind, "param": null, "code": code}}),
+            ErrorForm::Google => {
+                json!({"error": {"code": status.as_u16(), "message": message, "status": google_status(status)}})
+            }
         };
         (status, Json(body)).into_response()
     }
@@ -79,6 +81,17 @@ impl Refusal {
                 "The runner cannot reach the provider.".to_owned(),
             ),
         }
+    }
+}
+
+/// Google's name for the kind of an error.
+fn google_status(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "UNAUTHENTICATED",
+        StatusCode::FORBIDDEN => "PERMISSION_DENIED",
+        StatusCode::NOT_FOUND => "NOT_FOUND",
+        StatusCode::BAD_GATEWAY => "UNAVAILABLE",
+        _ => "INVALID_ARGUMENT",
     }
 }
 

@@ -41,6 +41,15 @@ fn read_raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Ra
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
+/// A request of Gemini, whose path names the model. Its body stays as it is.
+pub(super) fn prepare_gemini_request(model: &str, body: &Bytes) -> Result<PreparedRequest, String> {
+    let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
+    if !text.trim_start().starts_with('{') {
+        return Err("it is no object".to_owned());
+    }
+    Ok(PreparedRequest { model: model.to_owned(), body: body.clone(), is_usage_added: false })
+}
+
 /// Reads a request. Its body stays as it is, except that a stream of chat completions is made to end with its usage.
 pub(super) fn prepare_request(protocol: Protocol, body: &Bytes) -> Result<PreparedRequest, String> {
     let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;

@@ -1,4 +1,4 @@
-//! The tokens that a provider counted, read from the answers of three protocols.
+//! The tokens that a provider counted, read from the answers of four protocols.
 //!
 //! Reading is lenient: a field that is missing, or is no number, counts as not reported.
 
@@ -29,13 +29,20 @@ pub(super) struct UsageReader {
     reasoning: Option<u64>,
     /// Anthropic counts the cache apart from the input.
     is_cache_apart: bool,
+    /// Gemini counts reasoning apart from the output.
+    is_reasoning_apart: bool,
 }
 
 impl UsageReader {
     /// Takes in an answer, or one event of a stream.
     pub(super) fn read(&mut self, value: &Value) {
-        let blocks = [value.get("usage"), value.pointer("/message/usage"), value.pointer("/response/usage")];
-        for usage in blocks.into_iter().flatten().filter(|usage| usage.is_object()) {
+        // Gemini's stream is a list where no events are asked for.
+        for one in value.as_array().into_iter().flatten() {
+            self.read(one);
+        }
+        let nested = [value.pointer("/message/usage"), value.pointer("/response/usage")];
+        let blocks = [value.get("usage"), value.get("usageMetadata")].into_iter().chain(nested);
+        for usage in blocks.flatten().filter(|usage| usage.is_object()) {
             self.read_block(usage);
         }
     }
@@ -45,8 +52,9 @@ impl UsageReader {
         let update = |field: &mut Option<u64>, paths: &[&str]| *field = number(paths).or(*field);
         self.is_cache_apart |=
             usage.get("cache_read_input_tokens").is_some() || usage.get("cache_creation_input_tokens").is_some();
-        update(&mut self.input, &["/prompt_tokens", "/input_tokens"]);
-        update(&mut self.output, &["/completion_tokens", "/output_tokens"]);
+        self.is_reasoning_apart |= usage.get("thoughtsTokenCount").is_some();
+        update(&mut self.input, &["/prompt_tokens", "/input_tokens", "/promptTokenCount"]);
+        update(&mut self.output, &["/completion_tokens", "/output_tokens", "/candidatesTokenCount"]);
         update(
             &mut self.cache_read,
             &[
@@ -54,10 +62,15 @@ impl UsageReader {
                 "/input_tokens_details/cached_tokens",
                 "/cache_read_input_tokens",
                 "/prompt_cache_hit_tokens",
+                "/cachedContentTokenCount",
             ],
         );
         update(&mut self.cache_write, &["/cache_creation_input_tokens"]);
-        let reasoning = ["/completion_tokens_details/reasoning_tokens", "/output_tokens_details/reasoning_tokens"];
+        let reasoning = [
+            "/completion_tokens_details/reasoning_tokens",
+            "/output_tokens_details/reasoning_tokens",
+            "/thoughtsTokenCount",
+        ];
         update(&mut self.reasoning, &reasoning);
     }
 
@@ -68,12 +81,14 @@ impl UsageReader {
         }
         let (cached_tokens, cache_write_tokens) = (self.cache_read.unwrap_or(0), self.cache_write.unwrap_or(0));
         let apart = if self.is_cache_apart { cached_tokens.saturating_add(cache_write_tokens) } else { 0 };
+        let reasoning_tokens = self.reasoning.unwrap_or(0);
+        let reasoned_apart = if self.is_reasoning_apart { reasoning_tokens } else { 0 };
         Some(TokenUsage {
             input_tokens: self.input.unwrap_or(0).saturating_add(apart),
             cached_tokens,
             cache_write_tokens,
-            output_tokens: self.output.unwrap_or(0),
-            reasoning_tokens: self.reasoning.unwrap_or(0),
+            output_tokens: self.output.unwrap_or(0).saturating_add(reasoned_apart),
+            reasoning_tokens,
         })
     }
 }
@@ -93,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_protocols_report_the_same_tokens_in_their_own_forms() {
+    fn the_four_protocols_report_the_same_tokens_in_their_own_forms() {
         let expected = TokenUsage {
             input_tokens: 100,
             cached_tokens: 60,
@@ -111,6 +126,11 @@ mod tests {
             read(&[json!({"type": "response.created", "response": {"usage": null}}), responses]),
             Some(expected)
         );
+        let gemini = json!({"candidates": [], "usageMetadata": {"promptTokenCount": 100, "candidatesTokenCount": 30,
+            "cachedContentTokenCount": 60, "thoughtsTokenCount": 20, "totalTokenCount": 150}});
+        let early = json!({"candidates": [], "usageMetadata": {"promptTokenCount": 100, "totalTokenCount": 100}});
+        assert_eq!(read(&[early.clone(), gemini.clone()]), Some(expected));
+        assert_eq!(read(&[json!([early, gemini])]), Some(expected), "a stream without events");
         let start = json!({"type": "message_start", "message": {"usage": {"input_tokens": 30, "output_tokens": 1,
             "cache_read_input_tokens": 60, "cache_creation_input_tokens": 10}}});
         let delta = json!({"type": "message_delta", "usage": {"output_tokens": 50}});

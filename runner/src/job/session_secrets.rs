@@ -97,6 +97,7 @@ impl SessionSecrets {
                 let key = ProviderKey::new(secret.value.clone());
                 provider.credential = match provider.credential {
                     Credential::ApiKey(_) => Credential::ApiKey(key),
+                    Credential::GoogleKey(_) => Credential::GoogleKey(key),
                     Credential::Bearer(_) | Credential::Absent => Credential::Bearer(key),
                 };
             });
@@ -165,7 +166,7 @@ mod tests {
         ];
         let own = secrets().with_own_keys(&runners);
         let key = |provider: &Provider| match &provider.credential {
-            Credential::ApiKey(key) | Credential::Bearer(key) => key.reveal().to_owned(),
+            Credential::ApiKey(key) | Credential::GoogleKey(key) | Credential::Bearer(key) => key.reveal().to_owned(),
             Credential::Absent => String::new(),
         };
         assert_eq!((key(&own[0]).as_str(), key(&own[1]).as_str()), ("value of KEY", "the runner's"));

@@ -20,6 +20,8 @@ pub enum ModelProtocol {
     OpenaiResponses,
     /// `POST /v1/messages` of Anthropic.
     Anthropic,
+    /// `POST /v1beta/models/{model}:generateContent` of Gemini.
+    Gemini,
 }
 
 /// The models of sessions that name none, as their providers have them.
@@ -27,6 +29,7 @@ pub enum ModelProtocol {
 pub struct DefaultModels {
     pub anthropic: String,
     pub openai: String,
+    pub gemini: String,
 }
 
 impl DefaultModels {
@@ -35,6 +38,7 @@ impl DefaultModels {
         match protocol {
             ModelProtocol::Anthropic => &self.anthropic,
             ModelProtocol::OpenaiChat | ModelProtocol::OpenaiResponses => &self.openai,
+            ModelProtocol::Gemini => &self.gemini,
         }
     }
 }

@@ -239,3 +239,37 @@ async fn a_dropped_gateway_ends_its_streams_and_removes_its_socket() {
     assert!(end.is_none());
     assert!(!setup.socket().exists());
 }
+
+#[tokio::test]
+async fn a_call_of_gemini_passes_by_the_model_of_its_path_and_is_metered() {
+    let events = [
+        "data: {\"candidates\":[{\"content\":{}}],\"usageMetadata\":{\"promptTokenCount\":9,\"totalTokenCount\":9}}\n\n",
+        "data: {\"candidates\":[],\"usageMetadata\":{\"promptTokenCount\":9,\"cachedContentTokenCount\":5,\
+         \"candidatesTokenCount\":4,\"thoughtsTokenCount\":2,\"totalTokenCount\":15}}\n\n",
+    ];
+    let models = ModelAllowList::Only(vec!["gemini-*".to_owned()]);
+    let mut setup = Setup::start(Provided::stream(&events)).with_models(models).await;
+    let body = json!({"contents": [{"role": "user", "parts": [{"text": "hello"}]}]});
+    let path = "/v1beta/models/gemini-2.5-pro:streamGenerateContent?key=agents-own&alt=sse";
+    let answer = setup.post(path, &body).await;
+    assert_eq!((answer.status, answer.text()), (200, events.concat()));
+    let asked = setup.asked();
+    assert_eq!(asked.uri, "/v1/models/gemini-2.5-pro:streamGenerateContent?alt=sse");
+    assert_eq!(asked.headers["x-goog-api-key"], "sk-provider");
+    assert_eq!(asked.body, body.to_string().as_bytes());
+    let called = setup.next_call().await;
+    let usage = TokenUsage {
+        input_tokens: 9,
+        cached_tokens: 5,
+        output_tokens: 6,
+        reasoning_tokens: 2,
+        ..TokenUsage::default()
+    };
+    assert_eq!(
+        (called.usage, called.protocol, called.model.as_str()),
+        (Some(usage), Protocol::Gemini, "gemini-2.5-pro")
+    );
+    let refused = setup.post("/v1beta/models/other:generateContent", &body).await;
+    assert_eq!((refused.status, &refused.json()["error"]["status"]), (403, &json!("PERMISSION_DENIED")));
+    assert_eq!(setup.provider_calls(), 0, "the provider was not asked again");
+}

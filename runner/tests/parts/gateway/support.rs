@@ -167,6 +167,7 @@ impl Setup {
         let providers = vec![
             provider(&[Protocol::ChatCompletions, Protocol::Responses], Credential::Bearer(key())),
             provider(&[Protocol::Messages], Credential::ApiKey(key())),
+            provider(&[Protocol::Gemini], Credential::GoogleKey(key())),
         ];
         let client = build_upstream_client().unwrap();
         let gateway = Gateway::start(GatewaySpec {

@@ -55,7 +55,7 @@ impl Session {
             sessions: SessionLocks::default(),
             runs,
             limits: SandboxLimits::default(),
-            default_models: DefaultModels { anthropic: String::new(), openai: String::new() },
+            default_models: DefaultModels { anthropic: String::new(), openai: String::new(), gemini: String::new() },
             permissions: PermissionPolicy::allow_all(),
         };
         Self { context, workspace, folder }
