@@ -186,6 +186,7 @@ mod tests {
         let credential = SharedCredential::new("credential".to_owned());
         let plane = ControlPlane::new(reqwest::Client::new(), &url, "7".to_owned(), credential);
         let plane = plane.hiding(SecretMask::of_values(["quiet otters"]));
+            retry_after_seconds: None,
         let entry = LogEntry { level: "info", message: "has quiet otters".to_owned() };
         let report = Report { events: vec![ReportEvent::Log(entry)], ..Report::default() };
         plane.report("1", &report).await.unwrap();

@@ -306,6 +306,9 @@ pub struct TaskResult {
     pub error_category: Option<&'static str>,
     pub execution_time_ms: u64,
     pub tokens_used: i64,
+    /// In how many seconds the provider of the model may be called again: the session pauses until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<String>,
 }

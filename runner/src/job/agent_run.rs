@@ -12,6 +12,7 @@ use super::{
     reporter::Command,
     run::{RunEnd, RunReport},
     session_slots::SlotHolder,
+    steering::Steering,
     transcript::Transcript,
 };
 use crate::acp::PermissionPolicy;
@@ -44,6 +45,7 @@ impl AgentRun<'_> {
             questions: OpenQuestions::new(self.job.task.lease.token),
             attachments: Attachments::new(attached, self.workspace, inner_work_tree),
             prompts: [self.first_prompt()].into_iter().chain(self.said.iter().cloned()).collect(),
+            steering: Steering::default(),
             unanswered: None,
             transcript: Transcript::default(),
             calls: ModelCalls::default(),

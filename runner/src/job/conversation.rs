@@ -18,6 +18,7 @@ use super::{
     reporter::{Command, Notice},
     run::{RunEnd, RunReport},
     session_slots::SlotHolder,
+    steering::{Steering, TurnMoment, steering_prompt},
     transcript::{Entry, Transcript},
 };
 use crate::{
@@ -51,6 +52,8 @@ pub(super) struct Conversation<'a> {
     pub(super) attachments: Attachments,
     /// What the next turn begins with.
     pub(super) prompts: Vec<String>,
+    /// Whether what people said ends the running turn.
+    pub(super) steering: Steering,
     /// The prompt of the running turn, until the agent has reported something.
     pub(super) unanswered: Option<String>,
     pub(super) transcript: Transcript,
@@ -96,6 +99,9 @@ impl Conversation<'_> {
                 if end.reason == TurnEndReason::Refusal {
                     return RunEnd::failed("AGENT_REFUSED", &"the agent refused the work").into();
                 }
+                if let Some(warning) = describe_cut_turn(&end.reason) {
+                    self.send(vec![Entry::log("warning", &warning)]).await;
+                }
                 match self.wait_for_prompt(agent).await {
                     Some(other) => outcome = other,
                     None => continue,
@@ -107,7 +113,7 @@ impl Conversation<'_> {
     }
 
     async fn take_turn(&mut self, agent: &mut StartedAgent, prompt: &str) -> TurnOutcome {
-        self.unanswered = Some(prompt.to_owned());
+        (self.unanswered, self.steering) = (Some(prompt.to_owned()), Steering::default());
         let prompted = agent.connection.clone();
         let mut turn = std::pin::pin!(prompted.prompt(prompt));
         let mut cancelled_until = None;
@@ -119,6 +125,7 @@ impl Conversation<'_> {
                 Some(event) = self.services.model_calls.recv() => self.count(event).await,
                 () = std::future::ready(()), if self.calls.are_given_up() => return TurnOutcome::GivenUp,
                 Some(denied) = self.services.denied.recv() => self.report_denied(&denied).await,
+                () = std::future::ready(()), if self.is_steering_due() => self.steer(agent).await,
                 ended = &mut turn => return match ended {
                     _ if cancelled_until.is_some() => TurnOutcome::Cancelled,
                     Ok(end) => TurnOutcome::Ended(end),
@@ -176,6 +183,23 @@ impl Conversation<'_> {
         TurnOutcome::Idle
     }
 
+    fn is_steering_due(&self) -> bool {
+        self.steering.is_due(TurnMoment {
+            has_begun: self.unanswered.is_none(),
+            calls_tool: self.transcript.has_open_calls(),
+            asks_person: self.questions.is_asking(),
+        })
+    }
+
+    /// Cancels the running turn for what people have said, with which the next one begins.
+    async fn steer(&mut self, agent: &StartedAgent) {
+        self.steering = Steering::Asked;
+        self.prompts = vec![steering_prompt(&std::mem::take(&mut self.prompts))];
+        if let Err(failure) = agent.connection.cancel().await {
+            tracing::warn!(%failure, "the agent receives what was said when its turn ends");
+        }
+    }
+
     /// Cancels the running turn. Whatever the agent waits for ends.
     async fn cancel(&mut self, agent: &StartedAgent) {
         self.questions.withdraw_all();
@@ -194,7 +218,10 @@ impl Conversation<'_> {
             Command::Suspend | Command::Resume | Command::Cancel | Command::Abandon => Destination::Nowhere,
         };
         match destination {
-            Destination::Prompt(text) => self.prompts.push(text),
+            Destination::Prompt(text) => {
+                self.prompts.push(text);
+                self.steering.request();
+            }
             Destination::Permission { id, granted } => decide(&agent.connection, id, granted).await,
             Destination::Nowhere => {}
         }
@@ -317,10 +344,22 @@ impl Conversation<'_> {
         RunReport {
             end,
             tokens: self.calls.tokens,
+            retry_after: self.calls.retry_after(),
             cost_usd: self.calls.cost_usd,
             attachments: self.attachments.into_files(),
         }
     }
+}
+
+/// What people are to know of a turn that ended before the agent was done.
+fn describe_cut_turn(reason: &TurnEndReason) -> Option<String> {
+    let cause = match reason {
+        TurnEndReason::MaxTokens => "the model reached its limit of tokens".to_owned(),
+        TurnEndReason::MaxTurnRequests => "the agent reached its limit of calls to the model".to_owned(),
+        TurnEndReason::Other(reason) => format!("of a reason of its own: {reason}"),
+        TurnEndReason::EndTurn | TurnEndReason::Refusal | TurnEndReason::Cancelled => return None,
+    };
+    Some(format!("The turn ended early, because {cause}. The work may be incomplete."))
 }
 
 async fn decide(connection: &AgentConnection, id: PermissionRequestId, granted: bool) {

@@ -24,6 +24,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(110);
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// The longest wait for a provider, in seconds: a week.
+const LONGEST_WAIT: u64 = 7 * 24 * 3600;
+
 /// The longest text of a result, in characters.
 const LONGEST: usize = 10_000;
 
@@ -63,13 +66,19 @@ fn write_result(task: &Task, outcome: &RunOutcome, took: Duration) -> TaskResult
         error_message: None,
         error_code: None,
         error_category: None,
+        retry_after_seconds: None,
         execution_time_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         tokens_used: report.tokens,
         cost_usd: report.cost_usd.clone(),
     };
     match &report.end {
         RunEnd::Completed { text } => result.output_data = Some(json!({"text": cut(text)})),
-        RunEnd::Failed { code, message } => fail(&mut result, code, message),
+        RunEnd::Failed { code, message } => {
+            fail(&mut result, code, message);
+            let is_limit = result.error_category == Some("rate_limit");
+            result.retry_after_seconds =
+                report.retry_after.filter(|_| is_limit).map(|wait| wait.as_secs().clamp(1, LONGEST_WAIT));
+        }
     }
     result
 }
@@ -77,6 +86,7 @@ fn write_result(task: &Task, outcome: &RunOutcome, took: Duration) -> TaskResult
 /// The text begins with the code, for readers that see nothing but the text.
 fn fail(result: &mut TaskResult, code: &str, message: &str) {
     result.status = "failed";
+    result.retry_after_seconds = None;
     result.error_message = Some(cut(&format!("{code}: {message}")));
     result.error_code = Some(code.to_owned());
     result.error_category = category_of(code);
@@ -182,6 +192,26 @@ fn cut(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::job::run::RunReport;
+
+    #[test]
+    fn only_the_limit_of_a_provider_pauses_a_session_and_not_work_that_is_lost() {
+        let task =
+            json!({"task_id": "1", "session_id": "2", "context": {}, "timeout_seconds": 60, "lease": {"token": 1}});
+        let task: Task = serde_json::from_value(task).unwrap();
+        for (code, wait, expected) in [
+            ("PROVIDER_RATE_LIMIT", Some(3600), Some(3600)),
+            ("PROVIDER_RATE_LIMIT", Some(u64::MAX), Some(LONGEST_WAIT)),
+            ("PROVIDER_RATE_LIMIT", None, None),
+            ("AGENT_EXITED", Some(3600), None),
+        ] {
+            let end = RunEnd::failed(code, &"it ended");
+            let report = RunReport { retry_after: wait.map(Duration::from_secs), ..RunReport::without_work(end) };
+            let mut result = write_result(&task, &RunOutcome { report, workspace: None }, Duration::from_secs(1));
+            assert_eq!(result.retry_after_seconds, expected, "{code} {wait:?}");
+            fail(&mut result, "WORK_NOT_DELIVERED", "the patch could not be uploaded");
+            assert_eq!(result.retry_after_seconds, None);
+        }
+    }
 
     #[test]
     fn a_failed_result_says_whose_failure_it_is_with_its_code() {

@@ -21,6 +21,7 @@ mod session_secrets;
 pub mod session_slots;
 mod session_work;
 pub mod setup;
+mod steering;
 pub mod transcript;
 
 use std::{path::Path, time::Instant};

@@ -1,5 +1,7 @@
 //! The calls of the model in a run: what they used, and whether the provider lets the agent work at all.
 
+use std::time::Duration;
+
 use crate::gateway::{GatewayEvent, ModelCall};
 
 use super::{reporter::Notice, run::RunEnd};
@@ -10,6 +12,9 @@ const MOST_FAILURES: u32 = 10;
 /// How many failures in a row are not those of a call beside the work, such as one for a title.
 const CLEAR_FAILURES: u32 = 3;
 
+/// From which wait on the session pauses, as a provider asks for it. Agents wait shorter ones out by themselves.
+const LONG_WAIT: Duration = Duration::from_mins(2);
+
 /// What is known of the calls so far.
 #[derive(Debug, Default)]
 pub(super) struct ModelCalls {
@@ -19,6 +24,8 @@ pub(super) struct ModelCalls {
     /// The failures since the last answer, and the last of them.
     failures: u32,
     last_failure: Option<ProviderFailure>,
+    /// A long wait that the provider has asked for since its last answer.
+    long_wait: Option<Duration>,
 }
 
 /// A call that a provider refused or could not answer.
@@ -42,7 +49,8 @@ impl ModelCalls {
             GatewayEvent::AuthenticationFailed { provider } => {
                 Notice::log("error", &format!("{provider} refuses the key."))
             }
-            GatewayEvent::RateLimited { provider, status, .. } => {
+            GatewayEvent::RateLimited { provider, status, retry_after } => {
+                self.long_wait = retry_after.filter(|wait| *wait >= LONG_WAIT);
                 Notice::log("warning", &format!("{provider} asks to wait ({status})."))
             }
             GatewayEvent::ModelRefused { model } => {
@@ -58,7 +66,7 @@ impl ModelCalls {
                 self.last_failure = Some(ProviderFailure { provider: call.provider, status: call.status });
             }
             ..=299 if call.complete => {
-                (self.has_answered, self.failures, self.last_failure) = (true, 0, None);
+                (self.has_answered, self.failures, self.last_failure, self.long_wait) = (true, 0, None, None);
             }
             // The agent gave the call up, or asked for something wrong.
             _ => {}
@@ -68,7 +76,13 @@ impl ModelCalls {
     /// Whether the provider fails for so long that the agent need not try again: a refusal does not pass with time.
     pub(super) fn are_given_up(&self) -> bool {
         let is_refusal = self.last_failure.as_ref().is_some_and(|failure| matches!(failure.status, 401..=403));
-        self.failures >= if is_refusal { CLEAR_FAILURES } else { MOST_FAILURES }
+        let has_failed = self.failures >= if is_refusal { CLEAR_FAILURES } else { MOST_FAILURES };
+        has_failed || self.retry_after().is_some()
+    }
+
+    /// For how long the session is to pause, because the provider asks for a long wait.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.long_wait.filter(|_| self.last_failure.as_ref().is_some_and(|failure| is_rate_limit(failure.status)))
     }
 
     /// How a turn ends that the agent has ended because of its provider, whatever it says itself.
@@ -77,37 +91,43 @@ impl ModelCalls {
         let (is_refusal, code, what) = match status {
             401 | 403 => (true, "PROVIDER_AUTH", "refuses the key"),
             402 => (true, "PROVIDER_QUOTA", "wants to be paid"),
-            429 | 529 => (false, "PROVIDER_RATE_LIMIT", "asks to wait"),
+            status if is_rate_limit(*status) => (false, "PROVIDER_RATE_LIMIT", "asks to wait"),
             _ => (false, "PROVIDER_ERROR", "does not answer"),
         };
-        let is_clear = is_refusal || !self.has_answered || self.failures >= CLEAR_FAILURES;
+        let is_clear =
+            is_refusal || !self.has_answered || self.failures >= CLEAR_FAILURES || self.retry_after().is_some();
         is_clear
             .then(|| RunEnd::failed(code, &format!("{provider} {what} ({status}), {} times in a row", self.failures)))
     }
 }
 
+fn is_rate_limit(status: u16) -> bool {
+    matches!(status, 429 | 529)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::gateway::Protocol;
 
     fn after(statuses: &[u16]) -> ModelCalls {
         let mut calls = ModelCalls::default();
         for status in statuses {
-            let call = ModelCall {
-                provider: "openai".into(),
-                protocol: Protocol::ChatCompletions,
-                model: "m".into(),
-                usage: None,
-                status: *status,
-                complete: true,
-                duration: Duration::ZERO,
-            };
-            calls.record(GatewayEvent::ModelCall(call), None);
+            calls.record(call(*status), None);
         }
         calls
+    }
+
+    fn call(status: u16) -> GatewayEvent {
+        GatewayEvent::ModelCall(ModelCall {
+            provider: "openai".into(),
+            protocol: Protocol::ChatCompletions,
+            model: "m".into(),
+            usage: None,
+            status,
+            complete: true,
+            duration: Duration::ZERO,
+        })
     }
 
     fn code(statuses: &[u16]) -> Option<String> {
@@ -129,6 +149,23 @@ mod tests {
         ] {
             assert_eq!(code(&statuses).as_deref(), Some(expected), "{statuses:?}");
         }
+    }
+
+    #[test]
+    fn a_long_wait_for_a_provider_ends_the_run_until_then_and_a_short_one_does_not() {
+        let limited = |seconds| {
+            let mut calls = after(&[200]);
+            let retry_after = Some(Duration::from_secs(seconds));
+            calls.record(GatewayEvent::RateLimited { provider: "openai".into(), status: 429, retry_after }, None);
+            calls.record(call(429), None);
+            calls
+        };
+        let mut calls = limited(3600);
+        assert!(calls.are_given_up() && calls.retry_after() == Some(Duration::from_hours(1)));
+        assert!(matches!(calls.failure(), Some(RunEnd::Failed { code, .. }) if code == "PROVIDER_RATE_LIMIT"));
+        calls.record(call(200), None);
+        assert!(!calls.are_given_up() && calls.retry_after().is_none(), "the agent got through");
+        assert!(!limited(60).are_given_up() && limited(60).retry_after().is_none());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a run is given, and what it comes to.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{attachments::Attachment, outage::OutageLimits, session_locks::SessionLocks, session_slots::SessionSlots};
 use crate::{
@@ -81,12 +81,14 @@ pub(super) struct RunReport {
     pub(super) tokens: i64,
     pub(super) cost_usd: Option<String>,
     pub(super) attachments: Vec<Attachment>,
+    /// For how long the session is to pause, if the provider of its model asks for it.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl RunReport {
     /// The report of a run in which no agent did anything.
     pub(super) fn without_work(end: RunEnd) -> Self {
-        Self { end, tokens: 0, cost_usd: None, attachments: Vec::new() }
+        Self { end, tokens: 0, cost_usd: None, attachments: Vec::new(), retry_after: None }
     }
 }
 

@@ -109,6 +109,11 @@ impl Transcript {
         running.map(end).collect()
     }
 
+    /// Whether a call has begun, or is announced, that has not ended.
+    pub fn has_open_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
     /// The last whole message of the agent.
     pub fn last_message(&self) -> &str {
         &self.last

@@ -151,3 +151,14 @@ async fn an_agent_that_dies_once_is_resumed_and_one_that_dies_again_fails() {
     };
     assert_eq!(runner.caller.events(&session).await.iter().filter(again).count(), 1);
 }
+
+#[tokio::test]
+async fn a_turn_that_the_limit_of_the_model_cuts_is_reported() {
+    let runner = RunnerFixture::with_behaviour("is-cut").await;
+    let session = runner.start_session("go", json!({})).await;
+    runner.wait_for_completion(&session).await;
+    let warns = |event: &serde_json::Value| {
+        event["payload"]["message"].as_str().is_some_and(|text| text.contains("its limit of tokens"))
+    };
+    assert!(runner.caller.events(&session).await.iter().any(warns));
+}

@@ -1,6 +1,8 @@
 //! What a session on a runner comes to when the provider of its model refuses or fails.
 
+use harness::until;
 use serde_json::{Value, json};
+use shared::kernel::clock::Clock;
 
 use super::{process::RunnerFixture, support::script};
 
@@ -37,4 +39,28 @@ async fn a_session_waits_for_a_provider_that_recovers_and_fails_with_one_that_do
     let session = runner.start_session(&script(&[json!({"status": 503, "headers": soon})]), json!({})).await;
     let error = wait_for_failure(&runner, &session).await;
     assert_eq!(error["code"], "PROVIDER_ERROR", "{error}");
+}
+
+/// The script of the second run asks for the same wait again, once it has gone on from the work of the first.
+#[tokio::test]
+async fn a_session_pauses_for_a_provider_that_asks_for_a_long_wait() {
+    let runner = RunnerFixture::with_program("claude").await;
+    let write = json!({"tool": "bash", "args": {"command": "echo more >> made.txt", "description": "Write"}});
+    let limit = json!({"status": 429, "headers": {"retry-after": "3600"}});
+    let begun = Clock::System.now();
+    let session = runner.start_session(&script(&[write, limit]), json!({})).await;
+    let lines = async || {
+        let diff = runner.caller.get(&format!("/sessions/{session}/diff")).await.expect(200);
+        diff["items"][0]["additions"].clone()
+    };
+    let paused = runner.caller.reaches(&session, &["paused", "failed", "completed"]).await;
+    assert_eq!(paused["pause"]["reason"], "rate_limit", "{paused:#}");
+    let until_then = chrono::DateTime::parse_from_rfc3339(paused["pause"]["resume_at"].as_str().unwrap()).unwrap();
+    assert!((until_then.to_utc() - begun).num_minutes() >= 60, "{paused:#}");
+    assert_eq!(lines().await, 1);
+    runner.caller.act(&format!("/sessions/{session}/resume")).await.expect(202);
+    until(async || runner.caller.states(&session).await.iter().filter(|state| *state == "paused").count() == 2).await;
+    assert_eq!(lines().await, 2, "one before the pause and one after it");
+    runner.caller.act(&format!("/sessions/{session}/stop")).await.expect(200);
+    runner.caller.reaches(&session, &["stopped"]).await;
 }

@@ -91,17 +91,26 @@ async fn opencode_has_no_subagents_where_people_are_asked() {
     assert!(!offered.iter().any(|tools| tools.contains("\"task\"")), "{offered:?}");
 }
 
+/// The call at work ends, the answer of the model after it does not come any more, and the next turn knows both.
 #[tokio::test]
-async fn a_message_to_a_busy_session_is_answered_once() {
-    let runner = RunnerFixture::with_program("opencode").await;
-    let first = script(&[bash("sleep 4"), json!({"text": "first"})]);
-    let session = runner.start_session(&first, json!({})).await;
-    wait_until_at_work(&runner, &session).await;
-    let second = script(&[json!({"text": "second"})]);
-    runner.caller.post(&format!("/sessions/{session}/messages"), json!({"text": second})).await.expect(202);
-    let ended = runner.wait_for_completion(&session).await;
-    assert_eq!(ended["outcome"]["result"]["text"], "second");
-    assert_eq!(texts(&runner.caller.events(&session).await), ["first", "second"]);
+async fn a_message_reaches_a_busy_agent_between_two_calls_of_its_tools() {
+    for program in ["opencode", "claude", "codex"] {
+        let runner = RunnerFixture::with_program(program).await;
+        let late = json!({"sleep": 5, "tool": "bash", "args": {"command": "echo late > late.txt"}});
+        let first = script(&[bash("sleep 2; echo done > done.txt"), late, json!({"text": "first"})]);
+        let session = runner.start_session(&first, json!({})).await;
+        wait_until_at_work(&runner, &session).await;
+        let second = script(&[bash("echo steered > steered.txt"), json!({"text": "second"})]);
+        runner.caller.post(&format!("/sessions/{session}/messages"), json!({"text": second})).await.expect(202);
+        let ended = runner.wait_for_completion(&session).await;
+        assert_eq!(ended["outcome"]["result"]["text"], "second", "{program}");
+        assert_eq!(runner.changed_paths(&session).await, ["done.txt", "steered.txt"], "{program}");
+        let events = runner.caller.events(&session).await;
+        let said = texts(&events).into_iter().filter(|text| ["first", "second"].contains(text)).collect::<Vec<_>>();
+        assert_eq!(said, ["second"], "{program}");
+        let has_both = |body: String| body.contains("done.txt") && body.contains("steered.txt");
+        assert!(runner.model.requests().iter().any(|request| has_both(request.body.to_string())), "{program}");
+    }
 }
 
 #[tokio::test]

@@ -112,6 +112,9 @@ def prompt(text):
     elif BEHAVIOUR == "asks-for-files":
         answer, _ = ask("fs/write_text_file", sessionId="s", path="/x", content="x")
         say(str(answer["error"]["code"]))
+    elif BEHAVIOUR == "is-cut":
+        say("half of an ans")
+        return {**done, "stopReason": "max_tokens"}
     elif BEHAVIOUR == "refuses":
         raise RuntimeError("the model is on holiday")
     return done

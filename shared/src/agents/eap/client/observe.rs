@@ -1,5 +1,6 @@
 //! Observes a task: reads its reports and derives the phase of the run.
 
+use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::{Eap, TaskCursor};
@@ -49,7 +50,13 @@ impl Eap {
     async fn task_phase(&self, assignment: &Assignment, snapshot: &TaskSnapshot) -> Result<Phase, Failure> {
         let task_state = &snapshot.state;
         Ok(match (task_state.status.as_str(), &task_state.result) {
-            (_, Some(kept)) => Phase::Finished(run_result(kept)),
+            (_, Some(kept)) => match kept.retry_after_seconds {
+                Some(seconds) if kept.status == ResultStatus::Failed && !task_state.cancel => {
+                    let resume_at = self.tasks.now() + TimeDelta::seconds(seconds);
+                    Phase::Limited { message: failure_message(kept), resume_at }
+                }
+                _ => Phase::Finished(run_result(kept)),
+            },
             // An earlier observation marked it as lost and was interrupted.
             ("lost", _) if self.is_lease_expired(task_state) && has_no_grants_left(task_state) => agent_lost(),
             ("lost", _) => failed_phase(AGENT_LOST, "The agent was silent for too long, so its task was revoked."),
@@ -103,6 +110,11 @@ fn failed_phase(code: &str, message: &str) -> Phase {
     Phase::Finished(Finish::Failed(Failure::transient(code, message)))
 }
 
+fn failure_message(kept: &StoredResult) -> String {
+    let said = kept.error_message.as_deref().filter(|text| !text.is_empty());
+    said.unwrap_or("The agent says that it failed.").to_owned()
+}
+
 fn run_result(kept: &StoredResult) -> Finish {
     match kept.status {
         ResultStatus::Completed => Finish::Completed {
@@ -110,14 +122,11 @@ fn run_result(kept: &StoredResult) -> Finish {
             success_rate: None,
             confidence_score: None,
         },
-        ResultStatus::Failed => {
-            let said = kept.error_message.as_deref().filter(|text| !text.is_empty());
-            Finish::Failed(Failure::new(
-                kept.error_category.map_or(Category::Agent, Category::from),
-                kept.error_code.as_deref().unwrap_or(AGENT_FAILED),
-                said.unwrap_or("The agent says that it failed."),
-            ))
-        }
+        ResultStatus::Failed => Finish::Failed(Failure::new(
+            kept.error_category.map_or(Category::Agent, Category::from),
+            kept.error_code.as_deref().unwrap_or(AGENT_FAILED),
+            failure_message(kept),
+        )),
     }
 }
 

@@ -17,7 +17,8 @@ use crate::{
 use super::{
     MAX_ARTIFACT, MAX_ARTIFACT_BYTES, PATCH_PATH,
     calls::{lease_lost, record_call, unknown_task},
-    result::{ArtifactContent, TaskOutcome, check_patch},
+    result::TaskOutcome,
+    result_artifacts::{ArtifactContent, check_patch},
     store::{self, AgentTask},
     uploads::{UploadOutcome, count_upload},
 };

@@ -14,6 +14,7 @@ pub mod registration;
 pub mod report;
 pub mod reported_failure;
 pub mod result;
+pub mod result_artifacts;
 pub mod run_progress;
 pub mod secrets;
 pub mod service;

@@ -39,6 +39,19 @@ impl From<ReportedCategory> for Category {
     }
 }
 
+/// The longest wait for a provider, in seconds: a week.
+const MAX_RETRY_AFTER: i64 = 7 * 24 * 3600;
+
+/// Rejects a wait that no provider imposes.
+pub(super) fn check_retry_after(seconds: Option<i64>, category: Option<ReportedCategory>) -> Result<(), String> {
+    match (seconds, category) {
+        (None, _) => Ok(()),
+        (Some(1..=MAX_RETRY_AFTER), Some(ReportedCategory::RateLimit)) => Ok(()),
+        (Some(1..=MAX_RETRY_AFTER), _) => Err("goes with the category `rate_limit`".to_owned()),
+        (Some(_), _) => Err(format!("must be 1 to {MAX_RETRY_AFTER}")),
+    }
+}
+
 /// Whether a text may be the code of a failure.
 pub(super) fn is_error_code(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
@@ -50,6 +63,22 @@ pub(super) fn is_error_code(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_is_bounded_and_goes_with_the_limit_of_a_provider() {
+        let limit = Some(ReportedCategory::RateLimit);
+        for (seconds, category, is_good) in [
+            (None, None, true),
+            (Some(1), limit, true),
+            (Some(MAX_RETRY_AFTER), limit, true),
+            (Some(0), limit, false),
+            (Some(MAX_RETRY_AFTER + 1), limit, false),
+            (Some(60), None, false),
+            (Some(60), Some(ReportedCategory::Auth), false),
+        ] {
+            assert_eq!(check_retry_after(seconds, category).is_ok(), is_good, "{seconds:?} {category:?}");
+        }
+    }
 
     #[test]
     fn a_code_is_in_upper_case_and_begins_with_a_letter() {
