@@ -2,6 +2,7 @@
 
 mod acp_agent;
 mod chunks;
+mod delays;
 mod forwarder;
 mod leftovers;
 mod plane;
@@ -41,6 +42,7 @@ pub(crate) async fn measure(effort: &Effort) -> Result<Vec<Figure>> {
     figures.push(Box::pin(sandboxes::measure(effort)).await?);
     figures.push(Box::pin(chunks::measure(effort)).await?);
     figures.extend(Box::pin(workspaces::measure(effort)).await?);
+    figures.extend(Box::pin(delays::measure(effort)).await?);
     Ok(figures)
 }
 
