@@ -107,7 +107,11 @@ pub fn documentation() -> Router<App> {
 /// All HTTP endpoints as one service.
 pub fn api(app: App) -> Router {
     let (routes, _) = areas().split_for_parts();
-    http::layers::wrap(routes.merge(documentation()).merge(live::socket::routes()), app, &PROTOCOLS)
+    http::layers::wrap(
+        routes.merge(documentation()).merge(live::socket::routes()).merge(live::runner_socket::routes()),
+        app,
+        &PROTOCOLS,
+    )
 }
 
 /// Some routes as a service of their own.

@@ -10,13 +10,17 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::{net::TcpListener, task::JoinSet, time::sleep};
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::read_clock,
     control_plane::{
-        CallFailure, ControlPlane, RunnerClient, RunnerIdentity, SharedCredential,
+        CallFailure, ControlPlane, RunnerClient, RunnerIdentity, RunnerSignals, SharedCredential, SignalConnection,
         wire::{RunnerHeartbeat, Task},
     },
     enrolment::{EnrolledRunner, describe_runner, enrol},
@@ -30,8 +34,9 @@ use crate::{
     workspace::{Owner, WorkspaceSettings, Workspaces},
 };
 
-/// How long a claim waits for work.
+/// How long a claim waits for work without signals, and how often work is claimed with them.
 const CLAIM_WAIT: Duration = Duration::from_secs(20);
+const CLAIM_INTERVAL: Duration = Duration::from_secs(15);
 /// The pause after a claim that failed, and between two claims of programs that share the last slot.
 const PAUSE: Duration = Duration::from_secs(2);
 /// The interval of heartbeats where the control plane names none that can be, and the shortest.
@@ -59,11 +64,13 @@ pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()
     let credential = SharedCredential::new(identity.credential.clone());
     let status = Arc::new(RunnerStatus::new(registration.slots));
     let context = Arc::new(context);
+    let signals = Arc::<RunnerSignals>::default();
     let mut workers = JoinSet::new();
     for program in programs {
         let agent = registered.agents.iter().find(|agent| agent.program == program.name);
         let agent = agent.with_context(|| format!("the control plane names no agent for {}", program.name))?;
-        let plane = ControlPlane::new(http.clone(), &settings.url, agent.agent_id.clone(), credential.clone());
+        let plane = ControlPlane::new(http.clone(), &settings.url, agent.agent_id.clone(), credential.clone())
+            .with_signals(signals.clone());
         let (context, status) = (context.clone(), status.clone());
         let worker = Worker { context, status, plane, program: Arc::new(program) };
         workers.spawn(worker.run(stop.clone()));
@@ -72,12 +79,15 @@ pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()
     let client = RunnerClient::new(http, &settings.url, identity.runner_id.clone(), credential.clone());
     let interval =
         Duration::try_from_secs_f64(registered.heartbeat_seconds).unwrap_or(HEARTBEAT).max(SHORTEST_HEARTBEAT);
+    let place = (settings.url.as_str(), identity.runner_id.as_str(), registered.signals_url);
+    let connection = SignalConnection::new(place, credential.clone(), signals);
     let heartbeats =
         HeartbeatLoop { client, status: status.clone(), credential, identity, data: settings.data.clone(), interval };
     let work = async { while workers.join_next().await.is_some() {} };
     tokio::select! {
         () = work => {}
         () = heartbeats.run(&stop) => {}
+        never = connection.run() => match never {},
         ended = serve_metrics(metrics, status.clone()) => ended?,
     }
     heartbeats.report_offline().await
@@ -179,14 +189,21 @@ impl Worker {
     async fn run(self, stop: CancellationToken) {
         let worker = Arc::new(self);
         let mut jobs = JoinSet::new();
+        let mut available = worker.plane.signals().watch_agent(worker.plane.agent_id());
         while stop.run_until_cancelled(worker.wait_for_room()).await.is_some() {
             while jobs.try_join_next().is_some() {}
-            let Some(claimed) = stop.run_until_cancelled(worker.plane.claim(1, CLAIM_WAIT)).await else { break };
+            available.mark_unchanged();
+            let wait = if worker.plane.signals().is_connected() { Duration::ZERO } else { CLAIM_WAIT };
+            let Some(claimed) = stop.run_until_cancelled(worker.plane.claim(1, wait)).await else { break };
             match claimed {
                 Ok(tasks) => {
                     worker.status.record_contact();
-                    let Some(task) = tasks.into_iter().next() else { continue };
-                    jobs.spawn(worker.clone().work_on(task));
+                    if let Some(task) = tasks.into_iter().next() {
+                        jobs.spawn(worker.clone().work_on(task));
+                    } else if wait.is_zero() {
+                        // Until a signal, or in case one was lost.
+                        let _ = stop.run_until_cancelled(timeout(CLAIM_INTERVAL, available.changed())).await;
+                    }
                 }
                 Err(error) => {
                     worker.status.record_failure();

@@ -5,21 +5,21 @@ use sha2::{Digest, Sha256};
 use shared::{
     agents::eap::{
         client::{self, Eap},
-        server::tasks::Tasks,
+        server::{task_notifier::TaskNotifier, tasks::Tasks},
     },
     app::Settings,
     identity::auth::Role,
     kernel::{clock::Clock, encryption::Pepper},
-    platform::{object_store::Files, postgres::Db, redis::cache::Cache},
+    platform::{object_store::Files, postgres::Db},
 };
 
 use crate::{Caller, PEPPER, Reply, Tenant, TestApp};
 
 /// The runtime of external agents on given services.
-pub fn runtime((db, cache, files): (&Db, &Cache, &Files), clock: &Clock, settings: &Settings) -> Eap {
+pub fn runtime((db, notifier, files): (&Db, TaskNotifier, &Files), clock: &Clock, settings: &Settings) -> Eap {
     let tasks = Tasks {
         db: db.clone(),
-        cache: cache.clone(),
+        notifier,
         files: files.clone(),
         pepper: Pepper(PEPPER.as_bytes().to_vec()),
         clock: clock.clone(),

@@ -7,6 +7,7 @@ use shared::training::trainers::Trainers;
 use shared::{
     agents::{
         contract::AgentRuntime,
+        eap::server::task_notifier::TaskNotifier,
         manual::Manual,
         registry::{self, Kind, PlatformAgent, Runtimes},
         scripted::ScriptedAgent,
@@ -236,13 +237,15 @@ pub fn app(database_url: &str, redis_url: &str, options: Options) -> App {
     let files = options.store.unwrap_or_else(|| Files::open_store(&options.files).expect("a place for files"));
     let db = db.expect("a database URL");
     let settings = options.settings;
-    let external = crate::eap_agent::runtime((&db, &cache, &files), &clock, &settings);
+    let queue = options.queue.unwrap_or_else(|| Queue::Memory(MemoryQueue::new(Limits::default())));
+    let notifier = TaskNotifier { cache: cache.clone(), queue: queue.clone(), backend: options.push.clone() };
+    let external = crate::eap_agent::runtime((&db, notifier, &files), &clock, &settings);
     let speaks_a2a = crate::a2a::runtime(&settings);
     let trainers = crate::training::trainers(options.trainers, (&db, &files), &clock);
     let parts = Parts {
         db,
         cache,
-        queue: options.queue.unwrap_or_else(|| Queue::Memory(MemoryQueue::new(Limits::default()))),
+        queue,
         files,
         pepper: Pepper(PEPPER.as_bytes().to_vec()),
         environment: "test".to_owned(),

@@ -7,7 +7,7 @@ pub use migrate::migrate;
 use shared::{
     app::{App, reconciler},
     engine::{admission, agent_departure, cleanup, dispatch, observe, server_probe},
-    events::stream::gateway::broadcast_tenant,
+    events::stream::gateway::{broadcast_tenant, signal_runners},
     kernel::error::Result,
     platform::queue::job::{Job, JobOutcome},
     sessions::SessionKey,
@@ -41,6 +41,7 @@ fn job_span(job: &Job) -> Span {
             tracing::info_span!("release_workspace", tenant.id = %tenant_id, session.id = %session_id)
         }
         Job::Broadcast { tenant_id, .. } => tracing::info_span!("broadcast", tenant.id = %tenant_id),
+        Job::SignalRunners { signal, .. } => tracing::info_span!("signal_runners", ?signal),
         Job::Train { tenant_id, job_id, .. } => {
             tracing::info_span!("train", tenant.id = %tenant_id, training.id = %job_id)
         }
@@ -68,6 +69,7 @@ async fn do_job(app: &App, job: Job) -> Result<JobOutcome> {
             Box::pin(cleanup::release_workspace(app, SessionKey::new(tenant_id, session_id))).await
         }
         Job::Broadcast { tenant_id, .. } => Box::pin(broadcast_tenant(app, tenant_id)).await,
+        Job::SignalRunners { signal, .. } => Box::pin(signal_runners(app, signal)).await,
         Job::Train { tenant_id, job_id, .. } => Box::pin(jobs::step::run_due_step(app, tenant_id, job_id, false)).await,
         Job::PollTraining { tenant_id, job_id, .. } => {
             Box::pin(jobs::step::run_due_step(app, tenant_id, job_id, true)).await

@@ -6,14 +6,18 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
+    agents::runners,
     app::App,
     events::stream::{
         ConnectionBackend,
-        gateway::{ApiGatewayClient, InitialSubscription, on_connect, on_disconnect, on_message},
+        gateway::{ApiGatewayClient, InitialSubscription, on_connect, on_disconnect, on_message, on_runner_connect},
         service::StreamCredentials,
     },
-    identity::auth::CallOrigin,
-    kernel::error::{Code, Error, Result},
+    identity::auth::{CallOrigin, CallerIdentity, Credentials, identify_caller},
+    kernel::{
+        error::{Code, Error, Result},
+        id::RunnerId,
+    },
 };
 
 use crate::http::{problem::status, request::credentials};
@@ -97,9 +101,32 @@ async fn connect(app: &App, event: Event) -> Result<()> {
         request_id: Arc::from(context.request_id.unwrap_or_default()),
         address: context.identity.source_ip.map(Arc::from),
     };
+    let credentials = credentials(&headers)?;
+    if let Some(runner) = of("runner") {
+        return connect_runner(app, &context.connection_id, runner, credentials, call).await;
+    }
     let initial = InitialSubscription { topic: of("topic"), after: of("after") };
-    let credentials = StreamCredentials { ticket: of("ticket"), credentials: credentials(&headers)? };
+    let credentials = StreamCredentials { ticket: of("ticket"), credentials };
     on_connect(app, &context.connection_id, credentials, call, initial).await
+}
+
+/// A runner opens the connection for its signals.
+async fn connect_runner(
+    app: &App,
+    connection: &str,
+    named: &str,
+    credentials: Credentials<'_>,
+    call: CallOrigin,
+) -> Result<()> {
+    let CallerIdentity::Runner(runner) = Box::pin(identify_caller(app, credentials, call)).await? else {
+        let detail = "Only the runner itself may open this connection, with its credential.";
+        return Err(Error::new(Code::RunnerCredentialRequired, detail));
+    };
+    let named: RunnerId = named.parse().map_err(|_| Error::invalid_field("runner", "is not a uuid"))?;
+    if named != runner.runner_id {
+        return Err(runners::not_found(named));
+    }
+    on_runner_connect(app, connection, &runner).await
 }
 
 async fn say(app: &App, gateway: &ApiGatewayClient, event: &Event) -> Result<()> {

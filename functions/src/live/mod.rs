@@ -3,6 +3,7 @@
 mod event_stream;
 mod events;
 pub mod gateway;
+pub mod runner_socket;
 pub mod socket;
 mod tickets;
 mod topic_event;

@@ -92,7 +92,7 @@ async fn open(State(app): State<App>, request: Request) -> HandlerResult<Respons
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
-fn no_socket(rejection: WebSocketUpgradeRejection) -> Error {
+pub(super) fn no_socket(rejection: WebSocketUpgradeRejection) -> Error {
     let detail = "This is a WebSocket: open it with one, or read GET /api/v1/live/events.";
     Error::new(Code::ValidationFailed, detail).caused_by(rejection.to_string())
 }

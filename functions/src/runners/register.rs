@@ -34,6 +34,9 @@ pub(super) struct RegisteredView {
     heartbeat_seconds: f64,
     /// The longest wait of a claim in seconds.
     poll_seconds: f64,
+    /// The URL of the WebSocket with the signals for the runner. Null: `/ws/runners/{id}` at the address of the API.
+    #[schema(required)]
+    signals_url: Option<String>,
 }
 
 /// The agent that a runner works as with one of its programs.
@@ -54,6 +57,7 @@ impl From<RegisteredRunner> for RegisteredView {
             agents: agents.collect(),
             heartbeat_seconds: runner.heartbeat_interval.as_secs_f64(),
             poll_seconds: runner.poll.as_secs_f64(),
+            signals_url: runner.signals_url,
         }
     }
 }

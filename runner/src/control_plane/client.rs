@@ -1,6 +1,6 @@
 //! The calls about tasks, as one of the agents that the runner works as.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
@@ -11,6 +11,7 @@ use super::{
     credential::SharedCredential,
     environment::TaskSecrets,
     error::{CallError, CallFailure},
+    signals::RunnerSignals,
     wire::{ClaimedTasks, Report, ReportAnswer, Task, TaskResult},
 };
 use crate::secret_mask::SecretMask;
@@ -31,12 +32,28 @@ pub struct ControlPlane {
     credential: SharedCredential,
     /// What must be in no report, result or file.
     mask: SecretMask,
+    signals: Arc<RunnerSignals>,
 }
 
 impl ControlPlane {
     pub fn new(http: reqwest::Client, url: &str, agent_id: String, credential: SharedCredential) -> Self {
         let url = url.trim_end_matches('/').to_owned();
-        Self { http, url, agent_id, credential, mask: SecretMask::default() }
+        Self { http, url, agent_id, credential, mask: SecretMask::default(), signals: Arc::default() }
+    }
+
+    /// The same, which is signalled when there is something to ask for.
+    #[must_use]
+    pub fn with_signals(self, signals: Arc<RunnerSignals>) -> Self {
+        Self { signals, ..self }
+    }
+
+    pub fn signals(&self) -> &RunnerSignals {
+        &self.signals
+    }
+
+    /// The agent as which it calls.
+    pub fn agent_id(&self) -> &str {
+        &self.agent_id
     }
 
     /// The same, with values that are replaced in everything that is reported, delivered or uploaded.
@@ -169,6 +186,7 @@ mod tests {
             error_message: Some(text.to_owned()),
             error_code: None,
             error_category: None,
+            retry_after_seconds: None,
             execution_time_ms: 1,
             tokens_used: 0,
             cost_usd: None,
@@ -186,7 +204,6 @@ mod tests {
         let credential = SharedCredential::new("credential".to_owned());
         let plane = ControlPlane::new(reqwest::Client::new(), &url, "7".to_owned(), credential);
         let plane = plane.hiding(SecretMask::of_values(["quiet otters"]));
-            retry_after_seconds: None,
         let entry = LogEntry { level: "info", message: "has quiet otters".to_owned() };
         let report = Report { events: vec![ReportEvent::Log(entry)], ..Report::default() };
         plane.report("1", &report).await.unwrap();

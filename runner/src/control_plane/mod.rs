@@ -2,8 +2,8 @@
 //! runners (`docs/runners.md`).
 //!
 //! [`runner_client`] makes the calls of the runner itself, and [`client`] those about tasks, as one of its agents;
-//! [`wire`] and [`environment`] hold what is sent and received, and [`identity`] keeps what the runner is to its
-//! control plane.
+//! [`wire`] and [`environment`] hold what is sent and received, [`identity`] keeps what the runner is to its control
+//! plane, and [`signals`] says when there is something to ask for.
 
 pub mod client;
 pub mod credential;
@@ -11,6 +11,8 @@ pub mod environment;
 pub mod error;
 pub mod identity;
 pub mod runner_client;
+pub mod signal_connection;
+pub mod signals;
 pub mod wire;
 
 pub use self::{
@@ -19,4 +21,6 @@ pub use self::{
     error::{CallError, CallFailure},
     identity::RunnerIdentity,
     runner_client::RunnerClient,
+    signal_connection::SignalConnection,
+    signals::RunnerSignals,
 };

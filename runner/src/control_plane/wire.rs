@@ -49,6 +49,8 @@ pub struct RegisteredRunner {
     pub agents: Vec<AgentOfRunner>,
     #[serde(default = "default_heartbeat")]
     pub heartbeat_seconds: f64,
+    /// Where the connection for signals is, if it is not where the API is.
+    pub signals_url: Option<String>,
 }
 
 /// The agent that the runner works as with one of its programs.
@@ -304,11 +306,11 @@ pub struct TaskResult {
     /// Whose failure it is, such as `user`; the agent's by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_category: Option<&'static str>,
-    pub execution_time_ms: u64,
-    pub tokens_used: i64,
     /// In how many seconds the provider of the model may be called again: the session pauses until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
+    pub execution_time_ms: u64,
+    pub tokens_used: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<String>,
 }

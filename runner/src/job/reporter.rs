@@ -23,7 +23,8 @@ use super::{outage::OutageLimits, run::Job, transcript::Entry};
 /// How often the lease is renewed if nothing happens.
 const RENEWAL: Duration = Duration::from_secs(15);
 
-/// The pause between reports while a person is asked, whose answer comes with one. It grows with the time that passes.
+/// The pause between reports while a person is asked, whose answer comes with one, and no signal would announce it. It
+/// grows with the time that passes.
 const FIRST_ANSWER_PAUSE: Duration = Duration::from_secs(2);
 
 /// The pause after a report that could not be delivered, and the longest.
@@ -82,10 +83,12 @@ pub async fn report_until_end(
     (mut notices, commands): (mpsc::Receiver<Notice>, mpsc::UnboundedSender<Command>),
 ) -> bool {
     let mut reporter = Reporter::new(plane, job, limits, commands);
+    let signals = plane.signals().watch_task(&job.task.task_id);
     loop {
         let more = tokio::select! {
             notice = notices.recv() => notice,
             () = sleep_until(reporter.due) => { reporter.must_send = true; None }
+            () = signals.wait_for_change() => { reporter.must_send = true; None }
         };
         match more {
             Some(notice) => reporter.take(notice),
@@ -167,7 +170,8 @@ impl<'a> Reporter<'a> {
                 let _ = self.commands.send(Command::Abandon);
                 return false;
             }
-            self.due = Instant::now() + pause_before_next(self.asked.values().max().map(Instant::elapsed));
+            let asked = self.asked.values().max().filter(|_| !self.plane.signals().is_connected());
+            self.due = Instant::now() + pause_before_next(asked.map(Instant::elapsed));
         }
         true
     }

@@ -3,7 +3,10 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use crate::{
-    agents::{eap::server::task_notifier::TaskWaiters, registry::Runtimes},
+    agents::{
+        eap::server::{task_notifier::TaskNotifier, task_waiters::TaskWaiters},
+        registry::Runtimes,
+    },
     events::stream::services::StreamServices,
 };
 
@@ -17,7 +20,9 @@ pub struct AgentParts {
     pub runtimes: Runtimes,
     /// How often agents send a heartbeat.
     pub heartbeat_interval: Duration,
-    /// The claims of external agents that wait in this process.
+    /// Signals agents and runners that there is something for them.
+    pub task_notifier: TaskNotifier,
+    /// The claims and connections in this process that wait for such signals.
     pub task_waiters: TaskWaiters,
 }
 

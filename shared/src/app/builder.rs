@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::{
     agents::{
-        eap::server::task_notifier::TaskWaiters,
+        eap::server::{task_notifier::TaskNotifier, task_waiters::TaskWaiters},
         registry::{Kind, PlatformAgent, Runtimes},
         services::{AgentParts, AgentServices},
     },
@@ -62,6 +62,8 @@ impl Parts {
         let settings = self.settings;
         let cursors = CursorCipher::new(&self.pepper)?;
         let notifier = StreamNotifier { backend: self.backend.clone() };
+        let task_notifier =
+            TaskNotifier { cache: self.cache.clone(), queue: self.queue.clone(), backend: self.backend.clone() };
         let context = Context::new(ContextParts {
             clock: self.clock,
             db: self.db,
@@ -89,7 +91,8 @@ impl Parts {
         let stream = StreamServices::new(StreamParts { identity, backend, stream_timings, stream_limits, cursors });
         let (runtimes, heartbeat_interval) = (self.runtimes, settings.heartbeat_interval);
         let task_waiters = TaskWaiters::default();
-        let agents = AgentServices::new(AgentParts { stream, runtimes, heartbeat_interval, task_waiters });
+        let agents =
+            AgentServices::new(AgentParts { stream, runtimes, heartbeat_interval, task_notifier, task_waiters });
         let sessions = SessionServices::new(SessionParts { agents, session_settings: session_settings(&settings) });
         let engine = Engine::new(EngineParts::new(sessions));
         let (trainers, training_settings) = (self.trainers, settings.tuning.clone());
@@ -114,17 +117,20 @@ impl Config {
     pub fn build(&self, clock: Clock, runtimes: RuntimeFactory, trainers: TrainerFactory) -> Result<App> {
         let (db, cache) = (Db::new(&self.database)?, Cache::connect(&self.redis_url)?);
         let files = Files::open_store(&self.files)?;
-        let stores = Stores { db: &db, cache: &cache, files: &files, clock: &clock };
+        let queue = match &self.sqs {
+            Some(settings) => Queue::Sqs(Sqs::new(settings.clone())),
+            None => Queue::Memory(MemoryQueue::new(Limits::default())),
+        };
+        let backend = match &self.live {
+            Some(settings) => ConnectionBackend::ApiGateway(ApiGatewayClient::new(settings.clone())),
+            None => ConnectionBackend::InProcess(ConnectionHub::default()),
+        };
+        let notifier = TaskNotifier { cache: cache.clone(), queue: queue.clone(), backend: backend.clone() };
+        let stores = Stores { db: &db, notifier: &notifier, files: &files, clock: &clock };
         let (runtimes, trainers) = (self.build_runtimes(runtimes, &stores), trainers(self, &stores)?);
         let parts = Parts {
-            queue: match &self.sqs {
-                Some(settings) => Queue::Sqs(Sqs::new(settings.clone())),
-                None => Queue::Memory(MemoryQueue::new(Limits::default())),
-            },
-            backend: match &self.live {
-                Some(settings) => ConnectionBackend::ApiGateway(ApiGatewayClient::new(settings.clone())),
-                None => ConnectionBackend::InProcess(ConnectionHub::default()),
-            },
+            queue,
+            backend,
             pepper: self.pepper.clone(),
             environment: self.environment.clone(),
             issuers: self.issuers.clone(),

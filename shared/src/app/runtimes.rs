@@ -36,7 +36,7 @@ fn eap_runtime(config: &Config, stores: &Stores<'_>) -> Eap {
     Eap::new(client::EapSettings {
         tasks: Tasks {
             db: stores.db.clone(),
-            cache: stores.cache.clone(),
+            notifier: stores.notifier.clone(),
             files: stores.files.clone(),
             pepper: config.pepper.clone(),
             clock: stores.clock.clone(),

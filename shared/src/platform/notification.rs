@@ -1,8 +1,11 @@
-//! Notifications that a tenant has new events. They carry ids only; the events are in Postgres.
+//! Notifications that a tenant has new events, and signals that a runner has something to fetch. They carry ids only;
+//! everything else is in Postgres.
 
 use std::{fmt, str::FromStr};
 
-use crate::kernel::id::{SessionId, TenantId};
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::id::{AgentId, ExternalTaskId, RunnerId, SessionId, TenantId};
 
 /// Names the log that has new events: a session's, or the tenant's own.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -28,6 +31,19 @@ impl FromStr for TenantNotification {
         let session_id = if session.is_empty() { None } else { Some(session.parse().map_err(drop)?) };
         Ok(Self { tenant_id: tenant.parse().map_err(drop)?, session_id })
     }
+}
+
+/// Makes the holder of a runner's connection, or a claim that waits, ask the control plane. A lost signal only delays
+/// it: it also polls.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum RunnerSignal {
+    /// A task waits for an agent.
+    TaskAvailable { agent_id: AgentId },
+    /// A task that a runner works on has new messages, or is to be cancelled.
+    TaskChanged { runner_id: RunnerId, task_id: ExternalTaskId },
+    /// A runner was removed, so that its connection ends.
+    RunnerRemoved { runner_id: RunnerId },
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod credentials;
 mod enrolments;
 mod management;
 mod register;
+mod signals;
 mod silence;
 mod tasks;
 

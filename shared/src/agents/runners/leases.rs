@@ -5,16 +5,14 @@ use std::time::Duration;
 use tokio_postgres::Row;
 
 use crate::{
-    agents::{
-        eap::server::{store::make_sessions_due, task_notifier},
-        services::AgentServices,
-    },
+    agents::{eap::server::store::make_sessions_due, services::AgentServices},
     kernel::{
         clock::Time,
         error::{Error, Result},
         id::{AgentId, RunnerId, SessionId, TenantId},
     },
     platform::{
+        notification::RunnerSignal,
         postgres::{Db, Tx},
         queue::job::Job,
     },
@@ -60,7 +58,7 @@ impl RevokedLeases {
         agents.sort_unstable();
         agents.dedup();
         for agent in agents {
-            task_notifier::notify_agent(&services.cache, agent).await;
+            services.task_notifier.send_signal(RunnerSignal::TaskAvailable { agent_id: agent }).await;
         }
     }
 }

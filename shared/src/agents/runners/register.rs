@@ -7,9 +7,12 @@ use crate::{
         eap::server::{MAX_WAIT, runner_heartbeat_interval},
         services::AgentServices,
     },
-    events::log::{
-        self,
-        tenant::{TenantEvent, TenantEventType},
+    events::{
+        log::{
+            self,
+            tenant::{TenantEvent, TenantEventType},
+        },
+        stream::ConnectionBackend,
     },
     identity::{
         audit::{self, AuditEntry},
@@ -52,6 +55,8 @@ pub struct RegisteredRunner {
     pub heartbeat_interval: Duration,
     /// How long a claim of it may wait.
     pub poll: Duration,
+    /// Where it opens the connection for its signals; `None` where the API is.
+    pub signals_url: Option<String>,
 }
 
 /// Registers a new runner in the pool of its enrolment. A runner of the same name that is offline is replaced: its
@@ -183,5 +188,9 @@ fn registered(
     agents: BTreeMap<String, AgentId>,
 ) -> RegisteredRunner {
     let heartbeat_interval = runner_heartbeat_interval(services.heartbeat_interval);
-    RegisteredRunner { runner_id, credential, agents, heartbeat_interval, poll: MAX_WAIT }
+    let signals_url = match &services.backend {
+        ConnectionBackend::ApiGateway(gateway) => Some(format!("{}?runner={runner_id}", gateway.connection_url())),
+        ConnectionBackend::InProcess(_) => None,
+    };
+    RegisteredRunner { runner_id, credential, agents, heartbeat_interval, poll: MAX_WAIT, signals_url }
 }

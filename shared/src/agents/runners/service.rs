@@ -17,7 +17,10 @@ use crate::{
         error::Result,
         id::{RunnerId, TenantId},
     },
-    platform::postgres::{Tx, lock_names, unit_of_work::after_commit},
+    platform::{
+        notification::RunnerSignal,
+        postgres::{Tx, lock_names, unit_of_work::after_commit},
+    },
 };
 
 pub use super::store::RunnerFilter;
@@ -101,7 +104,11 @@ pub async fn remove(services: &AgentServices, caller: &Caller, id: RunnerId) -> 
     services.notify_tenant(caller.tenant_id).await;
     let services = services.clone();
     // A request with an idempotency key commits later, and its tasks may be those of other tenants.
-    after_commit(Box::pin(async move { revoked.reassign(&services).await })).await;
+    after_commit(Box::pin(async move {
+        revoked.reassign(&services).await;
+        services.task_notifier.send_signal(RunnerSignal::RunnerRemoved { runner_id: id }).await;
+    }))
+    .await;
     Ok(())
 }
 

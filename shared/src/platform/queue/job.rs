@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{
-    error::Error,
-    id::{AgentId, SessionId, TenantId, TrainingJobId},
+use crate::{
+    kernel::{
+        error::Error,
+        id::{AgentId, SessionId, TenantId, TrainingJobId},
+    },
+    platform::notification::RunnerSignal,
 };
 
 /// A job. Losing, repeating or delaying one changes nothing but time.
@@ -28,6 +31,8 @@ pub enum Job {
     ReleaseWorkspace { version: u8, tenant_id: TenantId, session_id: SessionId },
     /// A tenant has new events: send them to its live connections.
     Broadcast { version: u8, tenant_id: TenantId },
+    /// Runners have something to fetch: send the signal to their connections.
+    SignalRunners { version: u8, signal: RunnerSignal },
     /// A training job has a step that does not poll its provider: curate, submit, evaluate, register, stop.
     Train { version: u8, tenant_id: TenantId, job_id: TrainingJobId },
     /// A provider trains: poll its progress.
@@ -97,6 +102,10 @@ impl Job {
         Self::Broadcast { version: VERSION, tenant_id }
     }
 
+    pub fn signal_runners(signal: RunnerSignal) -> Self {
+        Self::SignalRunners { version: VERSION, signal }
+    }
+
     pub fn train(tenant_id: TenantId, job_id: TrainingJobId) -> Self {
         Self::Train { version: VERSION, tenant_id, job_id }
     }
@@ -113,7 +122,7 @@ impl Job {
         match self {
             Self::Dispatch { .. } | Self::Admit { .. } | Self::ReassignSessions { .. } => QueueName::Dispatch,
             Self::Observe { .. } | Self::ReleaseWorkspace { .. } | Self::ProbeAgent { .. } => QueueName::Observe,
-            Self::Broadcast { .. } => QueueName::Broadcast,
+            Self::Broadcast { .. } | Self::SignalRunners { .. } => QueueName::Broadcast,
             Self::Train { .. } => QueueName::Train,
             Self::PollTraining { .. } => QueueName::Poll,
             Self::Reconcile { .. } => QueueName::Reconcile,
@@ -131,7 +140,7 @@ impl Job {
             | Self::Broadcast { tenant_id, .. }
             | Self::Train { tenant_id, .. }
             | Self::PollTraining { tenant_id, .. } => Some(*tenant_id),
-            Self::Reconcile { .. } | Self::ProbeAgent { .. } => None,
+            Self::Reconcile { .. } | Self::ProbeAgent { .. } | Self::SignalRunners { .. } => None,
         }
     }
 
@@ -144,6 +153,7 @@ impl Job {
             | Self::ReleaseWorkspace { version, .. }
             | Self::ProbeAgent { version, .. }
             | Self::Broadcast { version, .. }
+            | Self::SignalRunners { version, .. }
             | Self::Train { version, .. }
             | Self::PollTraining { version, .. }
             | Self::Reconcile { version } => *version,

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use harness::{Options, TestApp, eap_agent::result, valkey::Valkey};
 use serde_json::{Value, json};
 use shared::{
-    agents::eap::server::task_notifier::POLL_INTERVAL, identity::auth::Role, kernel::clock::Clock,
+    agents::eap::server::task_waiters::POLL_INTERVAL, identity::auth::Role, kernel::clock::Clock,
     platform::queue::job::Job,
 };
 

@@ -34,7 +34,7 @@ pub(crate) async fn member() -> Member {
     }
     let app = &world.app;
     let runtime: Box<dyn AgentRuntime> =
-        Box::new(runtime((&app.db, &app.cache, &app.files), &app.clock, &app.settings));
+        Box::new(runtime((&app.db, app.task_notifier.clone(), &app.files), &app.clock, &app.settings));
     let contact = AgentEndpoint {
         id: agent.id.parse().unwrap(),
         tenant_id: Some(world.tenant.id),

@@ -16,12 +16,14 @@ pub mod reported_failure;
 pub mod result;
 pub mod result_artifacts;
 pub mod run_progress;
+pub mod runner_signals;
 pub mod secrets;
 pub mod service;
 pub mod sign;
 pub mod store;
 pub mod task;
 pub mod task_notifier;
+pub mod task_waiters;
 pub mod tasks;
 mod uploads;
 

@@ -45,8 +45,7 @@ const MAX_RETRY_AFTER: i64 = 7 * 24 * 3600;
 /// Rejects a wait that no provider imposes.
 pub(super) fn check_retry_after(seconds: Option<i64>, category: Option<ReportedCategory>) -> Result<(), String> {
     match (seconds, category) {
-        (None, _) => Ok(()),
-        (Some(1..=MAX_RETRY_AFTER), Some(ReportedCategory::RateLimit)) => Ok(()),
+        (None, _) | (Some(1..=MAX_RETRY_AFTER), Some(ReportedCategory::RateLimit)) => Ok(()),
         (Some(1..=MAX_RETRY_AFTER), _) => Err("goes with the category `rate_limit`".to_owned()),
         (Some(_), _) => Err(format!("must be 1 to {MAX_RETRY_AFTER}")),
     }

@@ -342,11 +342,10 @@ pub enum TaskChange {
 
 pub async fn change_task(
     db: &Db,
-    tenant_id: TenantId,
-    task: ExternalTaskId,
+    TaskKey { tenant_id, task_id: task }: TaskKey,
     change: TaskChange,
     now: Time,
-) -> Result<()> {
+) -> Result<Option<RunnerId>> {
     let (set, until) = match change {
         TaskChange::Cancel => {
             ("cancel_requested = true, status = case when status = 'waiting' then 'closed' else status end", now)
@@ -359,34 +358,35 @@ pub async fn change_task(
         }
     };
     let sql = format!(
-        "update agent_tasks set {set}, updated_at = $3 where tenant_id = $1 and id = $2 and $4::timestamptz is not null"
+        "update agent_tasks set {set}, updated_at = $3 where tenant_id = $1 and id = $2 and $4::timestamptz is not null
+         returning case when status = 'leased' then runner_id end as runner_id"
     );
-    db.tenant(tenant_id).await?.query_and_commit(&sql, &[&tenant_id, &task, &now, &until]).await?;
-    Ok(())
+    let rows = db.tenant(tenant_id).await?.query_and_commit(&sql, &[&tenant_id, &task, &now, &until]).await?;
+    Ok(rows.first().map(|row| row.try_get("runner_id")).transpose()?.flatten())
 }
 
-/// Appends a message to the agent, once. Returns its number.
+/// Appends a message to the agent, once. Returns it with its number, and the runner that works on the task.
 pub async fn append_message(
     db: &Db,
     TaskKey { tenant_id, task_id: task }: TaskKey,
     id: MessageId,
     message: &UserMessage,
     now: Time,
-) -> Result<Option<TaskMessage>> {
+) -> Result<Option<(TaskMessage, Option<RunnerId>)>> {
     let sql = "with next as (
                    update agent_tasks t set messages_sent = t.messages_sent + 1, updated_at = $5
                    where t.tenant_id = $1 and t.id = $2
                      and not exists (select 1 from agent_task_messages m where m.tenant_id = $1 and m.task_id = $2 and m.id = $3)
-                   returning t.messages_sent),
+                   returning t.messages_sent, case when t.status = 'leased' then t.runner_id end as runner_id),
                new as (
                    insert into agent_task_messages (tenant_id, task_id, number, id, message, at)
                    select $1, $2, next.messages_sent, $3, $4, $5 from next returning number)
-               select number from new
-               union all select m.number from agent_task_messages m where m.tenant_id = $1 and m.task_id = $2 and m.id = $3";
+               select new.number, next.runner_id from new, next union all
+               select m.number, null from agent_task_messages m where m.tenant_id = $1 and m.task_id = $2 and m.id = $3";
     let tx = db.tenant(tenant_id).await?;
     let rows = tx.query_and_commit(sql, &[&tenant_id, &task, &id, &Json(message), &now]).await?;
-    let number = rows.first().map(|row| row.try_get("number")).transpose()?;
-    Ok(number.map(|number| TaskMessage { number, said: message.clone() }))
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some((TaskMessage { number: row.try_get("number")?, said: message.clone() }, row.try_get("runner_id")?)))
 }
 
 /// Makes the next observation of sessions due now, if they are offered or their agent works. The due time always

@@ -10,9 +10,9 @@ use crate::{
         clock::{Clock, Time},
         encryption::Pepper,
         error::{Error, Result},
-        id::{AgentId, MessageId, SessionId, TenantId},
+        id::{AgentId, MessageId, RunnerId, SessionId, TenantId},
     },
-    platform::{object_store::Files, postgres::Db, redis::cache::Cache},
+    platform::{notification::RunnerSignal, object_store::Files, postgres::Db},
 };
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
     result::{StoredResult, TaskOutcome},
     store::{self, AgentTask, NewStoredResult},
     task::TaskMessage,
-    task_notifier,
+    task_notifier::TaskNotifier,
 };
 
 pub use super::store::{NewTask, TaskChange, TaskKey, TaskSnapshot, TaskState};
@@ -29,7 +29,7 @@ pub use super::store::{NewTask, TaskChange, TaskKey, TaskSnapshot, TaskState};
 #[derive(Clone)]
 pub struct Tasks {
     pub db: Db,
-    pub cache: Cache,
+    pub notifier: TaskNotifier,
     pub files: Files,
     pub pepper: Pepper,
     pub clock: Clock,
@@ -52,7 +52,7 @@ impl Tasks {
     pub async fn create_task(&self, new: NewTask<'_>) -> Result<()> {
         store::insert_task(&self.db, &new, self.now()).await?;
         if new.pushed_until.is_none() {
-            task_notifier::notify_agent(&self.cache, new.agent_id).await;
+            self.notifier.send_signal(RunnerSignal::TaskAvailable { agent_id: new.agent_id }).await;
         }
         Ok(())
     }
@@ -67,7 +67,9 @@ impl Tasks {
     }
 
     pub async fn change_task(&self, key: TaskKey, change: TaskChange) -> Result<()> {
-        store::change_task(&self.db, key.tenant_id, key.task_id, change, self.now()).await
+        let runner = store::change_task(&self.db, key, change, self.now()).await?;
+        self.signal_runner(runner, key).await;
+        Ok(())
     }
 
     /// Takes back a task that waits to be claimed, or claimed anew. False: it was claimed.
@@ -82,7 +84,17 @@ impl Tasks {
         id: MessageId,
         message: &UserMessage,
     ) -> Result<Option<TaskMessage>> {
-        store::append_message(&self.db, key, id, message, self.now()).await
+        let appended = store::append_message(&self.db, key, id, message, self.now()).await?;
+        let Some((message, runner)) = appended else { return Ok(None) };
+        self.signal_runner(runner, key).await;
+        Ok(Some(message))
+    }
+
+    /// Signals the runner that works on a task, if one does.
+    async fn signal_runner(&self, runner: Option<RunnerId>, TaskKey { task_id, .. }: TaskKey) {
+        if let Some(runner_id) = runner {
+            self.notifier.send_signal(RunnerSignal::TaskChanged { runner_id, task_id }).await;
+        }
     }
 
     /// Records the result with which the agent answered a push.

@@ -16,7 +16,12 @@ use crate::{
     platform::queue::job::Job,
 };
 
-use super::{ApiGatewayClient, SendOutcome, connection_state::StoredConnection, registry};
+use super::{
+    ApiGatewayClient, SendOutcome,
+    connection_state::StoredConnection,
+    registry,
+    runner_connections::{delete_runner_connection, is_runner_connection},
+};
 
 /// The subscription that the URL of a connection asks for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,6 +61,9 @@ pub async fn on_connect(
 
 /// Deletes the state of a connection that was closed.
 pub async fn on_disconnect(services: &StreamServices, id: &str) -> Result<()> {
+    if delete_runner_connection(&services.cache, id).await? {
+        return Ok(());
+    }
     let state = registry::find_connection(&services.cache, id).await?;
     registry::delete_connection(&services.cache, state.map(|state| state.connection.subscriber.tenant_id), id).await
 }
@@ -67,6 +75,9 @@ pub async fn on_message(services: &StreamServices, gateway: &ApiGatewayClient, i
         return Err(Error::new(Code::DependencyUnavailable, "Another process is writing to the connection."));
     };
     let Some(mut state) = lease.state.clone() else {
+        if is_runner_connection(&services.cache, id).await? {
+            return Ok(());
+        }
         gateway.close_connection(id).await;
         return registry::delete_connection(&services.cache, None, id).await;
     };

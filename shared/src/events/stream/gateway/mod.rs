@@ -9,6 +9,7 @@ mod broadcast;
 mod connection_state;
 mod handlers;
 mod registry;
+mod runner_connections;
 mod wakeup;
 
 use std::{
@@ -31,6 +32,7 @@ use crate::{kernel::id::TenantId, platform::context::Context, platform::queue::j
 pub use self::{
     broadcast::broadcast_tenant,
     handlers::{InitialSubscription, on_connect, on_disconnect, on_message},
+    runner_connections::{on_runner_connect, signal_runners},
     wakeup::enqueue_all_broadcasts,
 };
 
@@ -120,8 +122,17 @@ impl ApiGatewayClient {
         match timeout(REDIS_TIMEOUT, registry::claim_wakeup(&context.cache, tenant_id)).await {
             Ok(Ok(true)) => context.enqueue(&[(Job::broadcast(tenant_id), Duration::ZERO)]).await,
             Ok(Ok(false)) => {}
-            Ok(Err(_)) | Err(_) => *self.lock_redis_pause() = Some(Instant::now() + REDIS_PAUSE),
+            Ok(Err(_)) | Err(_) => self.pause_redis(),
         }
+    }
+
+    /// The URL at which clients open connections.
+    pub fn connection_url(&self) -> String {
+        self.settings.endpoint.replacen("http", "ws", 1)
+    }
+
+    fn pause_redis(&self) {
+        *self.lock_redis_pause() = Some(Instant::now() + REDIS_PAUSE);
     }
 
     fn is_redis_paused(&self) -> bool {
