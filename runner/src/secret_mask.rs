@@ -1,6 +1,11 @@
 //! Removes the values of a session's secrets from everything that leaves the runner.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    io::{self, Read},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
@@ -9,6 +14,9 @@ const MASK: &str = "[redacted]";
 
 /// The shortest value that is searched for, in bytes. A shorter one would hide ordinary words.
 const SHORTEST: usize = 6;
+
+/// How much is searched at once, in bytes.
+const PIECE: usize = 64 * 1024;
 
 /// The values of secrets. They are never printed. Clones share them.
 #[derive(Clone, Default)]
@@ -79,6 +87,29 @@ impl SecretMask {
         }
         masked
     }
+
+    /// Whether a value occurs in what is read, be it text or not. What cannot be changed must not leave the runner then.
+    ///
+    /// # Errors
+    ///
+    /// What reading reports.
+    pub fn occurs_in(&self, mut content: impl Read) -> io::Result<bool> {
+        let longest = self.passages.first().map_or(0, String::len);
+        let mut window = Vec::new();
+        loop {
+            let read = content.by_ref().take(PIECE as u64).read_to_end(&mut window)?;
+            if read == 0 {
+                return Ok(false);
+            }
+            // A value begins and ends at letters, so bytes that are none hide nothing.
+            let text = String::from_utf8_lossy(&window);
+            if self.passages.iter().any(|passage| text.contains(passage.as_str())) {
+                return Ok(true);
+            }
+            // The next piece may end what this one has begun.
+            window.drain(..window.len().saturating_sub(longest));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +127,19 @@ mod tests {
         assert_eq!(value, json!({"a": ["[redacted]", 1, {"b": "no [redacted]"}]}));
         let patch = b"+password = quiet otters\n\xff quiet otters\n-x\r\n".to_vec();
         assert_eq!(mask.mask_bytes(patch), b"+password = [redacted]\n\xff quiet otters\n-x\r\n");
+    }
+
+    #[test]
+    fn a_value_is_found_in_bytes_of_any_kind_and_between_pieces() {
+        let mask = SecretMask::of_values(["quiet otters", "\u{e4}\u{f6}\u{fc}-key"]);
+        let found = |content: &[u8]| mask.occurs_in(content).unwrap();
+        assert!(found(b"\xff\0quiet otters\xe2\x82") && found(b"\xe2\x82\xc3\xa4\xc3\xb6\xc3\xbc-key"));
+        for before in (PIECE - 20)..(PIECE + 20) {
+            let content = [vec![b'q'; before], b"quiet otters".to_vec(), vec![0xc3; 7]].concat();
+            assert!(found(&content), "{before}");
+            assert!(!found(&content[..content.len() - 8]), "{before}");
+        }
+        assert!(!found(b"") && !SecretMask::default().occurs_in(&b"quiet otters"[..]).unwrap());
     }
 
     #[test]

@@ -27,8 +27,9 @@ const TOTAL_BYTES: u64 = 40 * 1024 * 1024;
 const FILES: usize = 100;
 /// The longest path, in bytes.
 const PATH_BYTES: usize = 1024;
-/// Under this name the changes of the session are delivered.
-const PATCH: &str = "changes.patch";
+/// Under these names the changes of the session and its commits are delivered.
+pub(super) const PATCH: &str = "changes.patch";
+pub(super) const BUNDLE: &str = "work.bundle";
 
 /// A copy of a file, for the result.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,8 +118,8 @@ impl Attachments {
                  colons, backslashes and control characters"
             ));
         }
-        if found == PATCH {
-            return Err(format!("{PATCH} is the name of the session's changes: give the file another name"));
+        if found == PATCH || found == BUNDLE {
+            return Err(format!("{found} is the name of the session's own changes: give the file another name"));
         }
         Ok(found)
     }
@@ -227,7 +228,9 @@ mod tests {
         {
             attachments.find_path(path).unwrap_err();
         }
-        assert!(attachments.find_path("../changes.patch").unwrap_err().contains("another name"));
+        for path in ["../changes.patch", "/work/work.bundle"] {
+            assert!(attachments.find_path(path).unwrap_err().contains("another name"), "{path}");
+        }
     }
 
     #[tokio::test]

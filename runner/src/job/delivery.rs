@@ -1,4 +1,4 @@
-//! Delivers the work of a run: its patch and the attached files as artifacts, then the result.
+//! Delivers the work of a run: its patch, its commits and the attached files as artifacts, then the result.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use tokio::{
 };
 
 use super::{
-    attachments::Attachment,
-    run::{RunEnd, RunOutcome},
+    attachments::{Attachment, PATCH},
+    run::{RunEnd, RunOutcome, RunWork},
 };
 use crate::{
     control_plane::{
@@ -31,7 +31,7 @@ const LONGEST_WAIT: u64 = 7 * 24 * 3600;
 const LONGEST: usize = 10_000;
 
 pub(super) async fn deliver(plane: &ControlPlane, task: &Task, outcome: RunOutcome, took: Duration) {
-    let patch = collect_patch(plane, task, &outcome).await;
+    let patch = upload_patch(plane, task, &outcome).await;
     let files = upload_files(plane, task, &outcome.report.attachments).await;
     let mut result = write_result(task, &outcome, took);
     match patch {
@@ -40,6 +40,9 @@ pub(super) async fn deliver(plane: &ControlPlane, task: &Task, outcome: RunOutco
         Err((code, message)) => fail(&mut result, code, &message),
     }
     let without_files = result.clone();
+    if let Some(Ok(RunWork { bundle, .. })) = outcome.work {
+        result.artifacts.extend(bundle);
+    }
     add_files(&mut result, files);
     let mut sent = with_patience(|| plane.send_result(&result)).await;
     if let Err(error) = &sent
@@ -156,22 +159,25 @@ fn add_files(result: &mut TaskResult, files: Vec<DeliveredFile>) {
 }
 
 /// Uploads the patch. The changes of a failed run are delivered as well: the next run continues from them.
-async fn collect_patch(
+async fn upload_patch(
     plane: &ControlPlane,
     task: &Task,
     outcome: &RunOutcome,
 ) -> Result<Vec<Artifact>, (&'static str, String)> {
-    let Some(workspace) = &outcome.workspace else { return Ok(Vec::new()) };
-    let work = workspace.collect().await.map_err(|error| (error.code(), error.message().to_owned()))?;
+    let Some(work) = &outcome.work else { return Ok(Vec::new()) };
+    let work = work.as_ref().map_err(|error| (error.code(), error.message().to_owned()))?;
     if work.patch.is_empty() {
         return Ok(Vec::new());
     }
     let sent = with_patience(|| plane.upload(&task.task_id, work.patch.clone())).await;
     let sha256 = sent.map_err(|error| ("WORK_NOT_DELIVERED", format!("the patch could not be uploaded: {error}")))?;
-    Ok(vec![Artifact { path: "changes.patch".to_owned(), sha256, mime_type: "text/x-diff" }])
+    Ok(vec![Artifact { path: PATCH.to_owned(), sha256, mime_type: "text/x-diff" }])
 }
 
-async fn with_patience<T, F: Future<Output = Result<T, CallError>>>(call: impl Fn() -> F) -> Result<T, CallError> {
+/// Repeats a call that may succeed later, for a while.
+pub(super) async fn with_patience<T, F: Future<Output = Result<T, CallError>>>(
+    call: impl Fn() -> F,
+) -> Result<T, CallError> {
     let end = Instant::now() + PATIENCE;
     loop {
         match call().await {
@@ -206,7 +212,7 @@ mod tests {
         ] {
             let end = RunEnd::failed(code, &"it ended");
             let report = RunReport { retry_after: wait.map(Duration::from_secs), ..RunReport::without_work(end) };
-            let mut result = write_result(&task, &RunOutcome { report, workspace: None }, Duration::from_secs(1));
+            let mut result = write_result(&task, &RunOutcome { report, work: None }, Duration::from_secs(1));
             assert_eq!(result.retry_after_seconds, expected, "{code} {wait:?}");
             fail(&mut result, "WORK_NOT_DELIVERED", "the patch could not be uploaded");
             assert_eq!(result.retry_after_seconds, None);
@@ -227,7 +233,7 @@ mod tests {
             ("AGENT_EXITED", None),
         ] {
             let report = RunReport::without_work(RunEnd::failed(code, &"it ended"));
-            let result = write_result(&task, &RunOutcome { report, workspace: None }, Duration::from_secs(1));
+            let result = write_result(&task, &RunOutcome { report, work: None }, Duration::from_secs(1));
             assert_eq!((result.status, result.error_code.as_deref()), ("failed", Some(code)));
             assert_eq!((result.error_category, result.output_data), (category, None));
             assert_eq!(result.error_message, Some(format!("{code}: it ended")));

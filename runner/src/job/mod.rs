@@ -23,6 +23,7 @@ mod session_work;
 pub mod setup;
 mod steering;
 pub mod transcript;
+mod work_collection;
 
 use std::{path::Path, time::Instant};
 
@@ -57,7 +58,7 @@ pub async fn run_job(context: &JobContext, plane: &ControlPlane, job: &Job) {
     // Both until nothing of the session is left.
     let mut slot = SlotHolder::new(&context.slots);
     let user = context.users.acquire();
-    let work = SessionWork { context, job: &job, secrets: &secrets, folder: &folder, user: user.user() };
+    let work = SessionWork { context, plane, job: &job, secrets: &secrets, folder: &folder, user: user.user() };
     let work = Box::pin(work.run(notices, orders, &mut slot));
     let (outcome, is_ours) = tokio::join!(work, report_until_end(plane, &job, context.outage, (received, commands)));
     if is_ours {

@@ -5,13 +5,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use super::{attachments::Attachment, outage::OutageLimits, session_locks::SessionLocks, session_slots::SessionSlots};
 use crate::{
     acp::PermissionPolicy,
-    control_plane::wire::Task,
+    control_plane::wire::{Artifact, Task},
     egress::EgressSettings,
     gateway::Provider,
     job_gauge::JobGauge,
     programs::{AgentProgram, DefaultModels},
     sandbox::{AgentUserPool, IsolationMethod, SandboxLimits},
-    workspace::{Workspace, Workspaces},
+    workspace::{WorkspaceError, Workspaces},
 };
 
 /// What all jobs of a runner share.
@@ -92,17 +92,25 @@ impl RunReport {
     }
 }
 
+/// The changes of a run, as they are delivered.
+#[derive(Debug)]
+pub(super) struct RunWork {
+    pub(super) patch: Vec<u8>,
+    /// The commits, uploaded already.
+    pub(super) bundle: Option<Artifact>,
+}
+
 /// What a run came to.
 #[derive(Debug)]
 pub(super) struct RunOutcome {
     pub(super) report: RunReport,
-    /// The workspace with the work; absent if it could not be prepared.
-    pub(super) workspace: Option<Workspace>,
+    /// Absent if no workspace could be prepared, or the task is another's now.
+    pub(super) work: Option<Result<RunWork, WorkspaceError>>,
 }
 
 impl RunOutcome {
     /// The outcome of a run for which there was no workspace.
     pub(super) fn without_workspace(end: RunEnd) -> Self {
-        Self { report: RunReport::without_work(end), workspace: None }
+        Self { report: RunReport::without_work(end), work: None }
     }
 }

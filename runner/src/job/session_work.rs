@@ -12,8 +12,10 @@ use super::{
     session_secrets::SessionSecrets,
     session_slots::SlotHolder,
     setup::SetupRun,
+    work_collection::WorkCollection,
 };
 use crate::{
+    control_plane::ControlPlane,
     egress::EgressPolicy,
     sandbox::{AgentUser, Isolation, IsolationMethod},
     workspace::{Owner, Workspace},
@@ -26,6 +28,8 @@ const NO_SANDBOX: &str = "ISOLATION_PROCESS: this runner makes no sandbox. The a
 /// The work on one session.
 pub(super) struct SessionWork<'a> {
     pub(super) context: &'a JobContext,
+    /// Without the values of the session's secrets.
+    pub(super) plane: &'a ControlPlane,
     pub(super) job: &'a Job,
     pub(super) secrets: &'a SessionSecrets,
     /// The folder of the run.
@@ -48,7 +52,7 @@ impl SessionWork<'_> {
         mut orders: mpsc::UnboundedReceiver<Command>,
         slot: &mut SlotHolder,
     ) -> RunOutcome {
-        let Self { context, job, secrets, folder, user } = *self;
+        let Self { context, job, secrets, folder, user, .. } = *self;
         let network = match self.choose_network() {
             Ok(network) => network,
             Err(end) => return RunOutcome::without_workspace(end),
@@ -63,24 +67,25 @@ impl SessionWork<'_> {
             let _ = notices.send(Notice::log("warning", NO_SANDBOX)).await;
         }
         let set_up = self.set_up((&workspace, &method, network.setup), &notices, (&mut orders, &mut said));
-        if let Err(end) = Box::pin(set_up).await {
-            return RunOutcome { report: RunReport::without_work(end), workspace: Some(workspace) };
-        }
-        let _ = notices.send(Notice::phase("starting")).await;
-        let run = AgentRun {
-            context,
-            job,
-            secrets,
-            said: &said,
-            folder,
-            workspace: &workspace,
-            method: &method,
-            network: &network.agent,
-            notices: &notices,
+        let report = match Box::pin(set_up).await {
+            Err(end) => RunReport::without_work(end),
+            Ok(()) => {
+                let run = AgentRun {
+                    context,
+                    job,
+                    secrets,
+                    said: &said,
+                    folder,
+                    workspace: &workspace,
+                    method: &method,
+                    network: &network.agent,
+                    notices: &notices,
+                };
+                work_with_agent(run, orders, slot).await
+            }
         };
-        let report = Box::pin(run.drive(orders, slot)).await;
-        let _ = notices.send(Notice::phase("delivering")).await;
-        RunOutcome { report, workspace: Some(workspace) }
+        let collecting = WorkCollection { plane: self.plane, job, workspace: &workspace, notices: &notices };
+        RunOutcome { report, work: Box::pin(collecting.run()).await }
     }
 
     /// Takes a slot and prepares the workspace. Claims follow the free slots, but a session that a person has answered
@@ -151,6 +156,18 @@ impl SessionWork<'_> {
         let _ = notices.send(Notice::log("info", &format!("The set-up took {took} ms."))).await;
         Ok(())
     }
+}
+
+async fn work_with_agent(
+    run: AgentRun<'_>,
+    orders: mpsc::UnboundedReceiver<Command>,
+    slot: &mut SlotHolder,
+) -> RunReport {
+    let notices = run.notices;
+    let _ = notices.send(Notice::phase("starting")).await;
+    let report = Box::pin(run.drive(orders, slot)).await;
+    let _ = notices.send(Notice::phase("delivering")).await;
+    report
 }
 
 /// Collects what people say until the session is cancelled. Nothing was asked yet, so there are no answers.

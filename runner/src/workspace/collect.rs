@@ -1,15 +1,15 @@
 //! A session's workspace, and the work that is collected from it.
 
 use std::{
-    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{
+    bundle::{KeptBranch, WorkBundle},
     check_out::VERBATIM_ATTRIBUTES,
     difference::Difference,
-    error::{NamePath, WorkspaceError},
+    error::WorkspaceError,
     files::{create_private_folder, is_real_folder, remove_folder, remove_half_written, write_owned},
     git::Git,
     history::AgentHistory,
@@ -19,6 +19,7 @@ use super::{
     tree_change::TreeChange,
     untracked::path_of,
 };
+use crate::secret_mask::SecretMask;
 
 /// How a path differs from the source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -157,23 +158,35 @@ impl Workspace {
     pub async fn bundle(&self, file: &Path) -> Result<(), WorkspaceError> {
         let work = self.collect().await?;
         let _reading = self.reading.lock().await;
-        let output = File::create(file).name_path(file)?;
-        let tree = &self.state.trees[0];
-        let call = self.git.on_session(&tree.repository, None).args(["bundle", "create", "--quiet", "-"]);
-        let call = call.arg(format!("refs/heads/{}", work.branch));
-        let call = match (&tree.base, &work.commit) {
-            _ if self.state.is_verbatim => call,
-            (Some(base), Some(commit)) if base == commit => call.arg("--not").arg(format!("{base}^@")),
-            (Some(base), _) => call.arg("--not").arg(base),
-            (None, _) => call,
-        };
-        let written = call.output_into(output.try_clone().name_path(file)?).run().await;
-        if written.is_err() {
-            std::fs::remove_file(file).name_path(file)?;
-        } else {
-            output.sync_all().name_path(file)?;
+        let unchanged = self.base().filter(|base| work.commit.as_deref() == Some(*base));
+        let parents = unchanged.map(|base| format!("{base}^@"));
+        let known = parents.as_deref().or(self.base()).filter(|_| !self.state.is_verbatim);
+        self.kept_branch(&work.branch, known).write(file).await
+    }
+
+    /// The commits of collected work as a git bundle of at most so many bytes, in which no secret of the mask occurs:
+    /// `git fetch` brings them into a clone of the source. Where the source has no commit, the bundle is complete, so
+    /// that it can be cloned. Changes within submodules and further repositories are not in it.
+    ///
+    /// # Errors
+    ///
+    /// What git and the file system report; a bundle that could not be searched for secrets is an error as well.
+    pub async fn bundle_without_secrets(
+        &self,
+        work: &CollectedWork,
+        most_bytes: u64,
+        mask: &SecretMask,
+    ) -> Result<WorkBundle, WorkspaceError> {
+        if self.state.is_verbatim || work.commit == work.base {
+            return Ok(WorkBundle::Nothing);
         }
-        written.map(drop)
+        let _reading = self.reading.lock().await;
+        let file = self.folder.meta().join("work.bundle");
+        self.kept_branch(&work.branch, self.base()).read_without_secrets(&file, most_bytes, mask).await
+    }
+
+    fn kept_branch<'a>(&'a self, branch: &'a str, known: Option<&'a str>) -> KeptBranch<'a> {
+        KeptBranch { git: &self.git, repository: &self.state.trees[0].repository, branch, known }
     }
 
     async fn read(&self, tree: &WorkTree, budget: &mut u64) -> Result<Snapshot, WorkspaceError> {

@@ -26,6 +26,7 @@
 //!
 //! Uncommitted changes of a source directory are not part of the workspace, as in a clone.
 
+mod bundle;
 mod check_out;
 mod collect;
 mod continuation;
@@ -53,6 +54,7 @@ mod untracked;
 mod url;
 mod workspaces;
 
+pub use bundle::WorkBundle;
 pub use collect::{ChangeKind, ChangedPath, CollectedWork, Workspace};
 pub use credential::GitCredential;
 pub use error::{ErrorCategory, WorkspaceError};

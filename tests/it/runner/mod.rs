@@ -2,6 +2,7 @@
 //! model. `make setup-test` installs them.
 
 mod agents;
+mod bundles;
 mod environment;
 mod people;
 mod process;

@@ -45,6 +45,11 @@ impl RunnerFixture {
         Self::start(program, &["--slots", "1"]).await
     }
 
+    /// A runner whose sessions may take files from a folder.
+    pub(crate) async fn with_folder(program: &str, folder: &Path) -> Self {
+        Self::start(program, &["--slots", "2", "--folders", folder.to_str().unwrap()]).await
+    }
+
     /// A runner that offers the agent of the tests of the protocol (`runner/tests/parts/acp/agent.py`), which behaves
     /// so.
     pub(crate) async fn with_behaviour(behaviour: &str) -> Self {
@@ -103,6 +108,13 @@ impl RunnerFixture {
         self.caller.start_session(session).await
     }
 
+    /// Starts a session of the runner's agent in a folder of its machine.
+    pub(crate) async fn start_session_at(&self, prompt: &str, directory: &Path) -> String {
+        let (config, workspace) = (json!({"agent": self.agent}), json!({"directory": directory}));
+        let session = json!({"initial_prompt": prompt, "agent_config": config, "workspace": workspace});
+        self.caller.start_session(session).await
+    }
+
     /// Waits until the session asks, and returns its question.
     pub(crate) async fn wait_for_question(&self, session: &str) -> Value {
         let paused = self.caller.reaches(session, &["paused", "completed", "failed"]).await;
@@ -132,6 +144,16 @@ impl RunnerFixture {
         let diff = diff.json();
         let files = diff["items"].as_array().into_iter().flatten();
         files.map(|file| file["path"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The content of an artifact of the session, if there is one at that path.
+    pub(crate) async fn download(&self, session: &str, path: &str) -> Option<Vec<u8>> {
+        let made = self.caller.get(&format!("/sessions/{session}/artifacts")).await.expect(200);
+        let made = made["items"].as_array().unwrap().iter().find(|one| one["path"] == path)?;
+        let reply = self.caller.get(&format!("/sessions/{session}/artifacts/{}", made["id"].as_str().unwrap())).await;
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.headers["content-type"], made["mime_type"].as_str().unwrap());
+        Some(reply.bytes.to_vec())
     }
 }
 

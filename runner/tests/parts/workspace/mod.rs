@@ -1,6 +1,7 @@
 //! Workspaces with real git: where files come from, what agents may do to them, and what is collected.
 
 mod agents;
+mod bundles;
 mod collecting;
 mod credentials;
 mod damage;

@@ -3,7 +3,10 @@
 use std::{fs, os::unix::fs::MetadataExt, process::Command};
 
 use nix::unistd::geteuid;
-use runner::workspace::{Owner, Workspace, WorkspaceSource};
+use runner::{
+    secret_mask::SecretMask,
+    workspace::{Owner, WorkBundle, Workspace, WorkspaceSource},
+};
 
 use super::fixture::{Fixture, assert_same_files, changed, folder_source, repository_source, run};
 
@@ -55,6 +58,9 @@ async fn agents_of_another_user_can_work_and_are_collected_as_that_user() {
     fs::remove_file(workspace.work_tree().join("s")).unwrap();
     assert_same_files(&fixture.apply(&repository, &work), &workspace.work_tree());
     workspace.bundle(&fixture.path().join("bundle")).await.unwrap();
+    let mask = SecretMask::of_values(["quiet otters"]);
+    let bundle = workspace.bundle_without_secrets(&work, 10 << 20, &mask).await.unwrap();
+    assert!(matches!(bundle, WorkBundle::Written(_)), "its user can read what is searched for secrets");
     fixture.workspaces.remove("s1").await.unwrap();
     assert!(!fixture.data().join("sessions/s1").exists());
 }
