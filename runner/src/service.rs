@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::read_clock,
     control_plane::{
-        CallFailure, ControlPlane, RunnerClient, RunnerIdentity, RunnerSignals, SharedCredential, SignalConnection,
+        CallError, CallFailure, ControlPlane, RunnerClient, RunnerIdentity, RunnerSignals, SharedCredential,
+        SignalConnection,
         wire::{RunnerHeartbeat, Task},
     },
     enrolment::{EnrolledRunner, describe_runner, enrol},
@@ -31,7 +32,7 @@ use crate::{
     sandbox::{AgentUser, AgentUserPool, Isolation, SandboxLimits, SandboxPrograms, choose_method, probe_isolation},
     settings::RunnerSettings,
     status::RunnerStatus,
-    workspace::{Owner, WorkspaceSettings, Workspaces},
+    workspace::{Owner, WorkspaceSettings, Workspaces, remove_agents_folder},
 };
 
 /// How long a claim waits for work without signals, and how often work is claimed with them.
@@ -122,11 +123,9 @@ async fn build_context(settings: &RunnerSettings) -> Result<(JobContext, Option<
         WorkspaceSettings { permitted_folders: settings.folders.clone(), owner, ..WorkspaceSettings::of_process() };
     let workspaces = Workspaces::open(&settings.data, workspace_settings)?;
     let runs = settings.data.join("runs");
-    // What an earlier process left: no task of it is ours any more.
+    // What an earlier process left. Its tasks are reclaimed and begin anew, because its agents were cut short anywhere.
     workspaces.remove_leftovers(&BTreeSet::new()).await?;
-    if runs.exists() {
-        std::fs::remove_dir_all(&runs).with_context(|| format!("{} cannot be emptied", runs.display()))?;
-    }
+    remove_agents_folder(runs.clone()).await?;
     std::fs::create_dir_all(&runs)?;
     let context = JobContext {
         workspaces,
@@ -190,19 +189,24 @@ impl Worker {
         let worker = Arc::new(self);
         let mut jobs = JoinSet::new();
         let mut available = worker.plane.signals().watch_agent(worker.plane.agent_id());
+        // A process before this one may have been killed. What it held begins anew, without the end of its leases.
+        let mut has_reclaimed = false;
         while stop.run_until_cancelled(worker.wait_for_room()).await.is_some() {
             while jobs.try_join_next().is_some() {}
             available.mark_unchanged();
             let wait = if worker.plane.signals().is_connected() { Duration::ZERO } else { CLAIM_WAIT };
-            let Some(claimed) = stop.run_until_cancelled(worker.plane.claim(1, wait)).await else { break };
+            let reclaims = !has_reclaimed;
+            let Some(claimed) = stop.run_until_cancelled(worker.claim(reclaims, wait)).await else { break };
             match claimed {
                 Ok(tasks) => {
+                    has_reclaimed = true;
                     worker.status.record_contact();
-                    if let Some(task) = tasks.into_iter().next() {
-                        jobs.spawn(worker.clone().work_on(task));
-                    } else if wait.is_zero() {
+                    if tasks.is_empty() && wait.is_zero() && !reclaims {
                         // Until a signal, or in case one was lost.
                         let _ = stop.run_until_cancelled(timeout(CLAIM_INTERVAL, available.changed())).await;
+                    }
+                    for task in tasks {
+                        jobs.spawn(worker.clone().work_on(task));
                     }
                 }
                 Err(error) => {
@@ -216,6 +220,10 @@ impl Worker {
             }
         }
         while jobs.join_next().await.is_some() {}
+    }
+
+    async fn claim(&self, reclaims: bool, wait: Duration) -> Result<Vec<Task>, CallError> {
+        if reclaims { self.plane.reclaim().await } else { self.plane.claim(1, wait).await }
     }
 
     /// Waits until the runner does not drain, and another session could have a slot. How many tasks it gets is decided

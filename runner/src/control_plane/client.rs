@@ -70,7 +70,16 @@ impl ControlPlane {
     /// Takes tasks, and waits for the first one.
     pub async fn claim(&self, most: usize, wait: Duration) -> Result<Vec<Task>, CallError> {
         let body = json!({"max": most.min(10), "wait_seconds": wait.as_secs().min(20)});
-        let response = self.call(Method::POST, "tasks/claim", &body, CALL_TIME + wait).await?;
+        self.request_tasks(&body, wait).await
+    }
+
+    /// Takes the tasks that this runner holds, each with a new lease, as after a restart; besides them, one task at most.
+    pub async fn reclaim(&self) -> Result<Vec<Task>, CallError> {
+        self.request_tasks(&json!({"max": 1, "wait_seconds": 0, "reclaim": true}), Duration::ZERO).await
+    }
+
+    async fn request_tasks(&self, body: &Value, wait: Duration) -> Result<Vec<Task>, CallError> {
+        let response = self.call(Method::POST, "tasks/claim", body, CALL_TIME + wait).await?;
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(Vec::new());
         }

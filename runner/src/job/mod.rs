@@ -27,7 +27,7 @@ mod work_collection;
 
 use std::{path::Path, time::Instant};
 
-use tokio::{fs, sync::mpsc};
+use tokio::sync::mpsc;
 
 pub use self::outage::OutageLimits;
 pub use self::run::{Job, JobContext, RunEnd};
@@ -37,7 +37,7 @@ use self::{
     delivery::deliver, environment::adapt_job, reporter::report_until_end, run::RunOutcome,
     session_secrets::SessionSecrets, session_slots::SlotHolder, session_work::SessionWork,
 };
-use crate::{control_plane::ControlPlane, sandbox::reclaim_work_tree};
+use crate::{control_plane::ControlPlane, sandbox::reclaim_work_tree, workspace::remove_agents_folder};
 
 /// Works on a task and reports its result, unless the task is lost meanwhile.
 pub async fn run_job(context: &JobContext, plane: &ControlPlane, job: &Job) {
@@ -73,10 +73,7 @@ async fn clean_up(context: &JobContext, session: &str, folder: &Path) {
     if let Err(error) = context.workspaces.remove(session).await {
         tracing::warn!(%error, session.id = session, "the workspace could not be removed");
     }
-    match fs::remove_dir_all(folder).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            tracing::warn!(%error, session.id = session, "the folder of the run could not be removed");
-        }
-        _ => {}
+    if let Err(error) = remove_agents_folder(folder.to_owned()).await {
+        tracing::warn!(%error, session.id = session, "the folder of the run could not be removed");
     }
 }

@@ -62,4 +62,4 @@ pub use settings::{CommitIdentity, Owner, WorkspaceLimits, WorkspaceSettings};
 pub use snapshot::{OmissionReason, OmittedFile};
 pub use source::{AdditionalRepository, WorkspaceSource};
 pub use state::WorkspaceWarning;
-pub use workspaces::Workspaces;
+pub use workspaces::{Workspaces, remove_agents_folder};

@@ -94,12 +94,12 @@ impl Workspaces {
         source: &ParsedSource,
         renew: bool,
     ) -> Result<Workspace, WorkspaceError> {
-        remove_in_background(folder.path().to_owned()).await?;
+        remove_agents_folder(folder.path().to_owned()).await?;
         let preparation = Preparation::new(&self.git, &self.mirrors, tenant, folder);
         match Box::pin(preparation.run(source, renew)).await {
             Ok(state) => Ok(Workspace::new(Arc::clone(&self.git), folder.clone(), state)),
             Err(error) => {
-                remove_in_background(folder.path().to_owned()).await?;
+                remove_agents_folder(folder.path().to_owned()).await?;
                 Err(error)
             }
         }
@@ -122,7 +122,7 @@ impl Workspaces {
     /// `WORKSPACE_FILES_FAILED` if something cannot be removed.
     pub async fn remove(&self, session: &str) -> Result<(), WorkspaceError> {
         let folder = self.folder_of(session)?;
-        remove_in_background(folder.path().to_owned()).await
+        remove_agents_folder(folder.path().to_owned()).await
     }
 
     /// Removes the workspaces of all sessions but those in `keep`, and mirrors that were replaced and that none of the
@@ -139,7 +139,7 @@ impl Workspaces {
             if keep.contains(&name) {
                 continue;
             }
-            match remove_in_background(entry.path()).await {
+            match remove_agents_folder(entry.path()).await {
                 Ok(()) => removed.push(name),
                 Err(error) => failed = Some(error),
             }
@@ -159,7 +159,12 @@ impl Workspaces {
     }
 }
 
-async fn remove_in_background(path: PathBuf) -> Result<(), WorkspaceError> {
+/// Removes a folder with everything in it, whatever an agent has done to it. Without one, nothing happens.
+///
+/// # Errors
+///
+/// `WORKSPACE_FILES_FAILED` if something cannot be removed.
+pub async fn remove_agents_folder(path: PathBuf) -> Result<(), WorkspaceError> {
     let removed = tokio::task::spawn_blocking(move || remove_folder(&path)).await;
     removed.unwrap_or_else(|error| Err(WorkspaceError::new(WorkspaceError::FILES_FAILED, error.to_string())))
 }

@@ -133,6 +133,30 @@ async fn a_restarted_runner_gets_its_own_tasks_back() {
 }
 
 #[tokio::test]
+async fn a_task_whose_runner_is_restarted_each_time_is_handed_out_three_times() {
+    let world = TestApp::new().await;
+    let (caller, runner) = (world.caller(Role::Member), world.runner("farm", "one").await);
+    let id = runner.session(&caller).await;
+    let mut task = runner.task().await;
+    for token in [2, 3] {
+        runner.progress(&task, json!({"seq": 1, "phase": "cloning"})).await.expect(200);
+        let again = runner.caller.post(&runner.path("tasks/claim"), json!({"reclaim": true})).await.expect(200);
+        task = again["tasks"][0].clone();
+        assert_eq!(task["lease"]["token"], token);
+    }
+    let session = caller.get(&format!("/sessions/{id}")).await.expect(200);
+    let phases = session["start_breakdown_ms"].as_object().unwrap();
+    assert_eq!(phases.keys().collect::<Vec<_>>(), ["claimed"], "it has begun anew");
+    assert_eq!(runner.caller.post(&runner.path("tasks/claim"), json!({"reclaim": true})).await.status, 204);
+    // One that has kept its memory goes on.
+    let held = json!({"held_task_ids": [task["task_id"]]});
+    let again = runner.caller.post(&runner.path("tasks/claim"), held).await.expect(200);
+    assert_eq!(again["tasks"][0]["lease"]["token"], 4);
+    assert_eq!(runner.result(&again["tasks"][0], "Done.").await.status, 202);
+    caller.reaches(&id, &["completed"]).await;
+}
+
+#[tokio::test]
 async fn a_runner_shows_the_tasks_of_its_own_tenant_only() {
     let world = TestApp::new().await;
     let other = world.another_tenant().await;

@@ -28,6 +28,38 @@ async fn a_killed_runner_leaves_no_agent_and_the_next_one_ends_its_session_once(
     machine.assert_nothing_left().await;
 }
 
+/// Without the end of its lease, which lasts as long as a runner may be silent.
+#[tokio::test]
+async fn a_runner_that_is_started_again_begins_its_sessions_anew_at_once() {
+    let machine = Machine::new().await;
+    let mut runner = machine.start_runner().await;
+    let ids = [machine.start_lasting_session().await, machine.start_lasting_session().await];
+    let before = ids.each_ref().map(|id| machine.work_tree_birth(id));
+    runner.kill().await;
+    for id in &ids {
+        machine.set_lease(id, "lease_until = now() + interval '1 hour'").await;
+    }
+    // At once: what the killed process left may be about to end.
+    let mut runner = machine.start_runner().await;
+    for (id, before) in ids.iter().zip(before) {
+        until(async || machine.work_tree_birth(id).is_some_and(|birth| Some(birth) != before)).await;
+        machine.wait_until_at_work(id).await;
+        machine.let_go(id);
+        machine.assert_completed_once(id).await;
+    }
+    machine.assert_nothing_left().await;
+    assert!(runner.is_running());
+    // Nothing that is over is reclaimed.
+    runner.kill().await;
+    let _runner = machine.start_runner().await;
+    let next = machine.start_session(&[json!({"text": "all is done"})]).await;
+    machine.assert_one_completion(&next).await;
+    for id in &ids {
+        assert_eq!(machine.caller.states(id).await.iter().filter(|state| *state == "running").count(), 1);
+    }
+    machine.assert_nothing_left().await;
+}
+
 #[tokio::test]
 async fn an_agent_that_is_killed_whenever_it_starts_fails_its_session_once() {
     let machine = Machine::new().await;
