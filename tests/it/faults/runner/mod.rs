@@ -3,10 +3,12 @@
 
 mod setup;
 
-use std::{fs, io::Write};
+use std::{fs, io::Write, os::unix::fs::PermissionsExt};
 
+use chrono::TimeDelta;
 use harness::until;
 use serde_json::json;
+use shared::platform::queue::job::Job;
 
 use setup::{Machine, kill_node};
 
@@ -58,6 +60,59 @@ async fn a_runner_that_is_started_again_begins_its_sessions_anew_at_once() {
         assert_eq!(machine.caller.states(id).await.iter().filter(|state| *state == "running").count(), 1);
     }
     machine.assert_nothing_left().await;
+}
+
+#[tokio::test]
+async fn a_machine_that_is_restarted_removes_what_was_left_and_begins_its_sessions_anew() {
+    let machine = Machine::new().await;
+    let mut runner = machine.start_runner().await;
+    let id = machine.start_lasting_session().await;
+    let before = machine.work_tree_birth(&id);
+    runner.cut_power().await;
+    machine.wait_for_no_agent().await;
+    machine.set_lease(&id, "lease_until = now() + interval '1 hour'").await;
+    let data = machine.data();
+    assert!(data.join("runs").join(&id).join("model.sock").exists(), "a socket that nobody serves");
+    // What else may be half-made.
+    for folder in ["runs/half/home/locked", "sessions/half/work/.git", "mirrors/half/1.part/objects"] {
+        fs::create_dir_all(data.join(folder)).unwrap();
+    }
+    fs::set_permissions(data.join("runs/half/home/locked"), fs::Permissions::from_mode(0)).unwrap();
+    fs::write(data.join("runner.new"), "{").unwrap();
+    let mut runner = machine.start_runner().await;
+    until(async || machine.work_tree_birth(&id).is_some_and(|birth| Some(birth) != before)).await;
+    machine.wait_until_at_work(&id).await;
+    machine.let_go(&id);
+    machine.assert_completed_once(&id).await;
+    assert_eq!(machine.count_results().await, 1);
+    machine.assert_nothing_left().await;
+    assert!(!data.join("mirrors/half/1.part").exists());
+    assert!(runner.is_running());
+}
+
+/// The leases of the runner seem to have ended, and the runner to have been silent. It measures time by itself.
+#[tokio::test]
+async fn a_jump_of_the_control_planes_clock_ends_each_session_once() {
+    for is_reconciled in [false, true] {
+        let machine = Machine::with_own_clock().await;
+        let mut runner = machine.start_runner().await;
+        let id = machine.start_lasting_session().await;
+        machine.world.app.clock.advance(TimeDelta::hours(1));
+        if is_reconciled {
+            machine.world.run(Job::reconcile()).await;
+        }
+        until(async || {
+            machine.let_go_if_at_work(&id);
+            ["completed", "failed"].contains(&machine.caller.session(&id).await["status"].as_str().unwrap())
+        })
+        .await;
+        machine.assert_completed_once(&id).await;
+        assert_eq!(machine.count_results().await, 1);
+        machine.assert_nothing_left().await;
+        assert!(runner.is_running());
+        let next = machine.start_session(&[json!({"text": "all is done"})]).await;
+        machine.assert_one_completion(&next).await;
+    }
 }
 
 #[tokio::test]

@@ -7,22 +7,24 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use harness::{Caller, TestApp, child_process::root, found, proxy::Proxy, until};
+use chrono::TimeDelta;
+use harness::{Caller, Options, TestApp, child_process::root, found, proxy::Proxy, until};
 use local::scripted_model::{ScriptedModel, serve};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use serde_json::{Value, json};
-use shared::identity::auth::Role;
+use shared::{identity::auth::Role, kernel::clock::Clock};
 use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
     process::{Child, Command},
     task::JoinSet,
+    time::{Instant, interval},
 };
 
 /// Runs `ioc-runner` with these arguments after it has mounted a small file system over the data folder, which nobody
@@ -38,24 +40,36 @@ pub(super) struct Machine {
     url: String,
     model: ScriptedModel,
     folder: TempDir,
-    _serving: JoinSet<()>,
+    /// The server of the API, and the clock.
+    tasks: JoinSet<()>,
 }
 
 impl Machine {
     pub(super) async fn new() -> Self {
-        let world = TestApp::new().await;
+        Self::at(TestApp::new().await).await
+    }
+
+    /// The same, whose control plane has a clock that goes on as that of the system does until a test moves it.
+    pub(super) async fn with_own_clock() -> Self {
+        let clock = Clock::fixed(Clock::System.now());
+        let mut machine = Self::at(TestApp::with(Options { clock: clock.clone(), ..Options::default() }).await).await;
+        machine.tasks.spawn(run_clock(clock));
+        machine
+    }
+
+    async fn at(world: TestApp) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let api = world.api.clone();
-        let mut serving = JoinSet::new();
-        serving.spawn(async move { axum::serve(listener, api).await.unwrap() });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { axum::serve(listener, api).await.unwrap() });
         // The system's temporary folder is not visible in sandboxes.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(folder.path().join("data")).unwrap();
         let (way, model) = (Proxy::to(&url).await, serve("127.0.0.1:0").await.unwrap());
         let caller = world.caller(Role::Lead);
-        Self { world, caller, way, url, model, folder, _serving: serving }
+        Self { world, caller, way, url, model, folder, tasks }
     }
 
     pub(super) fn data(&self) -> PathBuf {
@@ -125,7 +139,10 @@ impl Machine {
     pub(super) async fn start_session(&self, steps: &[Value]) -> String {
         let prompt = format!("@@STUB {} @@", Value::from(steps));
         let agent = self.wait_for_agent().await;
-        self.caller.start_session(json!({"initial_prompt": prompt, "agent_config": {"agent": agent}})).await
+        // It ends by no jump of a clock.
+        let session =
+            json!({"initial_prompt": prompt, "agent_config": {"agent": agent}, "max_duration_seconds": 86_400});
+        self.caller.start_session(session).await
     }
 
     /// Starts a session that works until [`Machine::let_go`], and waits until its agent is at work.
@@ -144,6 +161,13 @@ impl Machine {
     /// Lets the agent of a lasting session end its work.
     pub(super) fn let_go(&self, id: &str) {
         fs::write(self.work_tree(id).join("go"), "").unwrap();
+    }
+
+    /// The same, where the agent may not have begun, or its folder may be about to go.
+    pub(super) fn let_go_if_at_work(&self, id: &str) {
+        if self.work_tree(id).join("started").exists() {
+            let _ = fs::write(self.work_tree(id).join("go"), "");
+        }
     }
 
     pub(super) fn work_tree(&self, id: &str) -> PathBuf {
@@ -196,6 +220,12 @@ impl Machine {
         assert!(said >= 1, "{events:#?}");
     }
 
+    /// How many results of tasks were accepted.
+    pub(super) async fn count_results(&self) -> i64 {
+        let results = "select count(*) from audit_entries where action = 'session.result'";
+        self.world.superuser().await.number(results).await
+    }
+
     /// Nothing of any session is left on the machine.
     pub(super) async fn assert_nothing_left(&self) {
         let entries = |folder: &str| fs::read_dir(self.data().join(folder)).map_or(0, Iterator::count);
@@ -218,8 +248,30 @@ impl RunnerProcess {
         self.child.kill().await.unwrap();
     }
 
+    /// The end of the whole machine: no process of the runner or of an agent notices the end of another.
+    pub(super) async fn cut_power(&mut self) {
+        let all: Vec<_> =
+            read_processes().into_iter().filter(|id| is_below(*id, self.id())).chain([self.id()]).collect();
+        for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+            for id in &all {
+                let _ = kill(*id, signal);
+            }
+        }
+        self.child.wait().await.unwrap();
+    }
+
     pub(super) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+}
+
+/// Moves a clock as far as time passes.
+async fn run_clock(clock: Clock) {
+    let (mut ticks, mut before) = (interval(Duration::from_millis(20)), Instant::now());
+    loop {
+        let now = ticks.tick().await;
+        clock.advance(TimeDelta::from_std(now.saturating_duration_since(before)).unwrap());
+        before = now.max(before);
     }
 }
 
