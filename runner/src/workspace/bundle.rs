@@ -1,8 +1,10 @@
 //! Writes the branch that keeps a session's work as a git bundle, which outlives the workspace.
 
 use std::{
+    fmt::Display,
     fs::{self, File},
-    io,
+    io::{self, Read, Seek},
+    os::fd::OwnedFd,
     path::Path,
 };
 
@@ -45,29 +47,36 @@ impl KeptBranch<'_> {
     /// Writes the bundle into a file.
     pub(super) async fn write(self, file: &Path) -> Result<(), WorkspaceError> {
         let output = File::create(file).name_path(file)?;
-        let call = self.call().args(["bundle", "create", "--quiet", "-"]);
-        let call = self.range(call).output_into(output.try_clone().name_path(file)?);
-        let written = call.run().await;
+        let written = self.write_into(output.try_clone().name_path(file)?).await;
         if written.is_err() {
             fs::remove_file(file).name_path(file)?;
         } else {
             output.sync_all().name_path(file)?;
         }
-        written.map(drop)
+        written
     }
 
-    /// The bundle, if it has at most so many bytes and holds no secret. `file` is for the meantime.
+    async fn write_into(self, output: File) -> Result<(), WorkspaceError> {
+        let call = self.call().args(["bundle", "create", "--quiet", "-"]);
+        self.range(call).output_into(output).run().await.map(drop)
+    }
+
+    /// The bundle, if it has at most so many bytes and holds no secret. `folder` is for the meantime.
     pub(super) async fn read_without_secrets(
         self,
-        file: &Path,
+        folder: &Path,
         most_bytes: u64,
         mask: &SecretMask,
     ) -> Result<WorkBundle, WorkspaceError> {
-        self.write(file).await?;
-        let bytes = fs::metadata(file).name_path(file)?.len();
-        let content = if bytes <= most_bytes { Some(fs::read(file).name_path(file)?) } else { None };
-        fs::remove_file(file).name_path(file)?;
-        let Some(content) = content else { return Ok(WorkBundle::TooLarge { bytes }) };
+        // Without a name: an agent's user, who owns the folder of its session, can put no link in its place.
+        let mut file = tempfile::tempfile_in(folder).name_path(folder)?;
+        self.write_into(file.try_clone().name_path(folder)?).await?;
+        let bytes = file.metadata().name_path(folder)?.len();
+        if bytes > most_bytes {
+            return Ok(WorkBundle::TooLarge { bytes });
+        }
+        let mut content = Vec::new();
+        file.rewind().and_then(|()| file.read_to_end(&mut content)).name_path(folder)?;
         // Its head names references and the title of the base as they are; everything else is compressed.
         let has_secret = mask.occurs_in(content.as_slice()).unwrap_or(true) || self.has_secret(mask).await?;
         Ok(if has_secret { WorkBundle::HasSecret } else { WorkBundle::Written(content) })
@@ -80,13 +89,13 @@ impl KeptBranch<'_> {
         }
         let list = self.call().args(["rev-list", "--objects", "--no-object-names"]);
         let objects = self.range(list).run().await?;
-        let failed = |error: &dyn std::fmt::Display| {
+        let failed = |error: &dyn Display| {
             WorkspaceError::new(WorkspaceError::GIT_FAILED, format!("the commits cannot be searched: {error}"))
         };
         // Unpacked they may be of any size, so they are searched while they are read.
         let (reader, writer) = io::pipe().map_err(|error| failed(&error))?;
         let call = self.call().args(["cat-file", "--batch", "--buffer"]).input(objects);
-        let call = call.output_into(File::from(std::os::fd::OwnedFd::from(writer)));
+        let call = call.output_into(File::from(OwnedFd::from(writer)));
         let mask = mask.clone();
         let (read, searched) = tokio::join!(call.run(), spawn_blocking(move || mask.occurs_in(reader)));
         let has_secret = searched.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;

@@ -181,8 +181,9 @@ impl Workspace {
             return Ok(WorkBundle::Nothing);
         }
         let _reading = self.reading.lock().await;
-        let file = self.folder.meta().join("work.bundle");
-        self.kept_branch(&work.branch, self.base()).read_without_secrets(&file, most_bytes, mask).await
+        // Beside the folder of the session, which its agent's user owns.
+        let folder = self.folder.path().parent().unwrap_or(self.folder.path());
+        self.kept_branch(&work.branch, self.base()).read_without_secrets(folder, most_bytes, mask).await
     }
 
     fn kept_branch<'a>(&'a self, branch: &'a str, known: Option<&'a str>) -> KeptBranch<'a> {
