@@ -172,6 +172,8 @@ impl Operation {
             .replace("{sha256}", EMPTY_OBJECT);
         let path = path.replace("{name}", session).replace("{version}", "1.0.0").replace("{alias}", "champion");
         let path = if path.ends_with("/compare") { path + "?a=1.0.0&b=champion" } else { path };
+        let reads_children = self.reads() && path.ends_with(&format!("/tasks/{artifact}/sessions"));
+        let path = if reads_children { path + "?lease_token=1&ids=01900000-0000-7000-8000-000000000000" } else { path };
         assert!(!path.replace("{tenant}", "").contains('{'), "say what to put into {path}");
         path
     }
@@ -224,6 +226,7 @@ impl Operation {
             "result" => {
                 json!({"task_id": task, "status": "completed", "execution_time_ms": 1, "tokens_used": 1, "cost_usd": 0})
             }
+            "sessions" if self.is_for_agents() => json!({"lease_token": 1, "request_id": "1", "prompt": "Do a part."}),
             "route" => json!({"required_capabilities": ["testing"]}),
             "agents" => {
                 json!({"name": "another", "agent_type": "reviewer", "kind": "eap", "capabilities": ["testing"]})

@@ -25,6 +25,7 @@ const EVERY_TABLE: &str = "
     insert into runner_credentials values (':tenant', ':id', ':id', 'test', sha256('a'), now(), null, null, now());
     insert into agent_task_reports values (':tenant', ':id', 1, 1, 1, '{}', now());
     insert into agent_task_messages values (':tenant', ':id', 1, ':id', '{}', now());
+    insert into agent_task_sessions values (':tenant', ':id', 'one', ':session', now());
     insert into training_jobs (tenant_id, id, base_model, target_model_name, provider, parameters, recipe, status,
     status_changed_at, created_by, created_at, updated_at)
     values (':tenant', ':id', 'tiny', 'reviewer', 'simulated', '{}', '{}', 'pending', now(), '{}', now(), now());

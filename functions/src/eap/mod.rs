@@ -1,6 +1,7 @@
 //! The operations that external agents call, described in `docs/external-agent-protocol.md`.
 
 mod artifact;
+mod children;
 mod claim;
 mod heartbeat;
 mod leave;
@@ -9,6 +10,7 @@ mod register;
 mod result;
 mod rotate;
 mod secrets;
+mod spawn;
 mod task;
 
 use shared::app::App;
@@ -24,6 +26,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(progress::progress))
         .routes(routes!(secrets::receive))
         .routes(routes!(artifact::artifact))
+        .routes(routes!(spawn::spawn, children::children))
         .routes(routes!(result::result))
         .routes(routes!(rotate::rotate))
 }

@@ -158,7 +158,7 @@ status_table! {
     BAD_REQUEST: BodyMalformed TenantInvalid;
     UNAUTHORIZED: AgentDeregistered RunnerRemoved Unauthenticated;
     FORBIDDEN: AgentNotOwned AgentTokenRequired EnrolmentTokenRequired Forbidden RunnerCredentialRequired
-        SecretsForbidden TenantInactive TenantMismatch;
+        CreatorForbidden SecretsForbidden SpawnForbidden TenantInactive TenantMismatch;
     NOT_FOUND: AgentNotFound AgentTokenNotFound AliasNotFound ApiKeyNotFound ArtifactNotFound CheckpointNotFound
         EnvironmentNotFound JobNotFound EnrolmentNotFound ExperimentNotFound ModelNotFound ModelVersionNotFound
         DatasetNotFound RouteNotFound RunnerNotFound SecretNotFound SessionNotFound TaskNotFound TenantNotFound

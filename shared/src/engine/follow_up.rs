@@ -4,11 +4,12 @@
 use serde_json::json;
 
 use crate::{
+    agents::eap::server::service::observe_soon,
     engine::{admission::admit_for_tenant, services::Engine},
     kernel::{
         actor::{Actor, By},
         error::{Code, Result},
-        id::AgentId,
+        id::{AgentId, SessionId, TenantId},
     },
     platform::postgres::{Tx, unit_of_work::after_commit},
     sessions::{
@@ -92,6 +93,9 @@ async fn follow_up(engine: &Engine, change: &SessionChange) {
     if change.frees_slot {
         admit_after_commit(engine, key, agent_id.or(change.previous_agent)).await;
     }
+    if let Some(parent) = change.session.lineage.parent_id.filter(|_| change.ends_session()) {
+        wake_parent(engine, key.tenant_id, parent).await;
+    }
     if change.orphans_children && change.session.lineage.child_count > 0 {
         let engine = engine.clone();
         after_commit(Box::pin(async move {
@@ -101,6 +105,18 @@ async fn follow_up(engine: &Engine, change: &SessionChange) {
         }))
         .await;
     }
+}
+
+/// Has a session observed at once, once the end of its child is committed: it may wait for it. Otherwise it notices the
+/// end with its next step.
+async fn wake_parent(engine: &Engine, tenant_id: TenantId, parent: SessionId) {
+    let engine = engine.clone();
+    after_commit(Box::pin(async move {
+        if let Err(error) = observe_soon(&engine, tenant_id, parent).await {
+            tracing::warn!(?error, session.id = %parent, "the parent of a session that ended is observed later");
+        }
+    }))
+    .await;
 }
 
 /// Gives what a session freed to those that wait for it, once the change is committed.

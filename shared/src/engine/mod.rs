@@ -27,6 +27,7 @@ mod resume;
 pub mod routing;
 pub mod server_probe;
 pub mod services;
+mod session_wait;
 pub mod tenant_removal;
 pub mod tenant_suspension;
 pub mod tenant_update;

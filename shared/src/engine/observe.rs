@@ -3,7 +3,7 @@
 
 use crate::{
     agents::{
-        contract::{Finish, Observation, Phase, UserMessage},
+        contract::{Answer, Finish, Observation, Phase, UserMessage},
         registry,
     },
     engine::{
@@ -20,6 +20,7 @@ use crate::{
         routing::has_other_agent,
         server_probe::probe_after,
         services::Engine,
+        session_wait::{find_answer, find_answer_to},
         unclaimed::{self, UnclaimedRun},
     },
     kernel::{
@@ -38,7 +39,7 @@ use crate::{
         transitions::{
             collection,
             commands::{self, CommandOutcome},
-            offer, run,
+            offer, run, wait,
         },
     },
 };
@@ -214,6 +215,7 @@ impl ObserveStep<'_> {
             report,
             is_silent,
             goes_elsewhere,
+            answer: self.find_answer_to(&observation.phase).await?,
             jitter,
             lost,
         };
@@ -232,6 +234,16 @@ impl ObserveStep<'_> {
             return Ok(false);
         }
         Ok(!store::has_agent_spoken(&self.engine.db, self.session().key()).await?)
+    }
+
+    /// The answer to what the agent waits for, if it is known already.
+    async fn find_answer_to(&self, phase: &Phase) -> Result<Option<Answer>> {
+        match phase {
+            Phase::Waiting(question) => {
+                find_answer_to(self.engine, self.session(), question, chrono::TimeDelta::zero()).await
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The agent of a session that waits for an answer reported something. Its result withdraws the question.
@@ -313,8 +325,10 @@ impl ObserveStep<'_> {
         }
     }
 
-    /// Resumes a paused session whose time has come.
+    /// Resumes a paused session whose time has come, or whose agent waits for sessions that are over.
     async fn resume_if_due(&self) -> Result<()> {
+        let answer = find_answer(self.engine, self.session()).await?;
+        let before = self.session().schedule.next_step_at;
         let queue_until = self.settings().queue_deadline(self.engine.clock.now());
         let fence = self.session().schedule.fence;
         let resumed = change_by_capacity(
@@ -330,7 +344,13 @@ impl ObserveStep<'_> {
                 }
                 // A command resumed it meanwhile, or it waits for a person: only a time of its own ends this pause.
                 if is_paused {
-                    change.session.schedule.next_step_at = change.session.pause.resume_at;
+                    let requested = change.session.schedule.next_step_at.filter(|due| Some(*due) != before);
+                    let check = wait::next_check(&change.session, requested, change.now);
+                    change.session.schedule.next_step_at = check;
+                    if let Some(answer) = answer {
+                        let can_start = snapshot.can_start_now();
+                        return wait::end_wait(change, MessageId::new(), answer, can_start, queue_until);
+                    }
                 }
                 Ok(CommandOutcome::Applied)
             },

@@ -1,7 +1,7 @@
 //! What an observation changes: the session is paused, continues, ends, or leaves its agent.
 
 use crate::{
-    agents::contract::{Finish, Observation},
+    agents::contract::{Answer, Finish, Observation},
     engine::{agent_call::RunReport, interrupt},
     kernel::{
         actor::Actor,
@@ -9,7 +9,7 @@ use crate::{
         clock::Time,
         error::Result,
         failure::{AGENT_LOST, Category, Failure},
-        id::AgentId,
+        id::{AgentId, MessageId},
     },
     sessions::{
         Intent, IntentVerb,
@@ -21,6 +21,7 @@ use crate::{
         transitions::{
             collection, offer,
             run::{self, NextAction},
+            wait,
         },
     },
 };
@@ -37,6 +38,8 @@ pub(crate) struct ObservedRun<'a> {
     /// The run completed without any work or word of its agent.
     pub(crate) is_silent: bool,
     pub(crate) jitter: f64,
+    /// The answer to the question of the agent, if it needs no person.
+    pub(crate) answer: Option<Answer>,
     /// A failed run continues at another agent.
     pub(crate) goes_elsewhere: bool,
     /// The agent that lost the work, once that is decided.
@@ -62,7 +65,11 @@ impl ObservedRun<'_> {
             }
             NextAction::Ask(question) => {
                 self.warn_of_unread_work(change);
-                run::pause_with_question(change, &question, self.report.work.take())
+                match self.answer.take() {
+                    Some(answer) => wait::answer_at_once(change, MessageId::new(), answer),
+                    None => run::pause_with_question(change, &question, self.report.work.take())?,
+                }
+                Ok(())
             }
             // The agent works on and is metered; the next step aborts it again.
             NextAction::PauseUntil { .. } | NextAction::Continue if self.report.aborted.is_err() => Ok(()),

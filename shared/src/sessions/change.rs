@@ -337,6 +337,10 @@ impl SessionChange {
         let mut after = audited_fields(&self.session);
         after["parent_id"] = json!(self.session.lineage.parent_id);
         after["forked_from"] = json!(self.session.lineage.forked_from);
+        // An agent creates sessions for somebody.
+        if self.by.actor != self.session.created_by {
+            after["on_behalf_of"] = json!(self.session.created_by);
+        }
         self.new_entry(self.verb.unwrap_or("create")).with_after(after)
     }
 

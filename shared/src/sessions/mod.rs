@@ -1,13 +1,14 @@
 //! A coding session: a prompt given to an agent, run to an end, with everything it did on record.
 //!
 //! [`session`] is the row, [`spec`] the part that the caller decides, [`status`] the table of states. [`draft`] and
-//! [`reports`] parse what callers send. [`transitions`] decide, purely, what a command or a step changes, as a
-//! [`change::SessionChange`]. [`routing`] ranks the agents for a session. [`store`] is the SQL, [`service`] creates and
-//! reads sessions; the engine runs them.
+//! [`reports`] parse what callers send, and [`child`] is what the agent of a parent learns. [`transitions`] decide,
+//! purely, what a command or a step changes, as a [`change::SessionChange`]. [`routing`] ranks the agents for a
+//! session. [`store`] is the SQL, [`service`] creates and reads sessions; the engine runs them.
 
 pub mod admission;
 pub mod change;
 mod checkpoint_cause;
+pub mod child;
 pub mod draft;
 pub(crate) mod fields;
 pub mod next_step;

@@ -124,6 +124,7 @@ pub enum PauseReason {
     Quota,
     /// The provider asked to wait; resumes by itself.
     RateLimit,
+    /// The agent waits for sessions that it created; resumes by itself.
     Dependency,
     Maintenance,
 }

@@ -20,6 +20,8 @@ struct Trial {
     token: String,
     agent: String,
     name: String,
+    /// Whether no lead has registered it.
+    is_restricted: bool,
     /// The sessions that were created.
     sessions: Vec<String>,
     checks: Checks,
@@ -39,6 +41,7 @@ pub(super) async fn check(url: &str, key: &str, tenant: &str) -> Result<u8> {
         token: String::new(),
         agent: String::new(),
         name: format!("CONFORMANCE-{id}"),
+        is_restricted: false,
         sessions: Vec::new(),
         checks: Checks::default(),
     };
@@ -54,6 +57,7 @@ impl Trial {
         Box::pin(self.guards()).await?;
         Box::pin(self.hands_out()).await?;
         Box::pin(self.asks()).await?;
+        Box::pin(self.spawns()).await?;
         Box::pin(self.calls_off()).await?;
         Box::pin(self.rotates()).await
     }
@@ -103,6 +107,7 @@ impl Trial {
         self.expect("a registration is answered with 201", &answer, 201, None);
         let text = |field: &str| answer.1[field].as_str().unwrap_or_default().to_owned();
         (self.token, self.agent) = (text("auth_token"), text("agent_id"));
+        self.is_restricted = answer.1["restricted"] == true;
         self.checks
             .holds("an agent without an endpoint pulls", answer.1["delivery"] == "pull", || answer.1.to_string());
         let again = self.person("/agents/external/register", &body(&self.name)).await?;
@@ -267,6 +272,19 @@ impl Trial {
         self.becomes("a question pauses the session", &session, "paused").await?;
         let answer = json!({"answer": {"question_id": "q", "decision": "approve"}});
         self.person(&format!("/sessions/{session}/messages"), &answer).await?;
+        let heard = self.hears(&place).await?;
+        let answered = heard["messages"][0]["answer"]["decision"] == "approve";
+        self.checks.holds("the answer reaches the agent", answered, || heard.to_string());
+        let quiet = self.call(&format!("{place}/progress"), &json!({"seq": 3, "received": 1})).await?.1;
+        self.checks
+            .holds("an acknowledged message is not sent again", quiet["messages"].is_null(), || quiet.to_string());
+        self.call(&format!("{place}/result"), &result_of(&task)).await?;
+        self.becomes("it completes after it", &session, "completed").await?;
+        Ok(())
+    }
+
+    /// The answer to a second report, once it has a message.
+    async fn hears(&self, place: &str) -> Result<Value> {
         let mut heard = Value::Null;
         for _ in 0..200 {
             heard = self.call(&format!("{place}/progress"), &json!({"seq": 2})).await?.1;
@@ -275,13 +293,47 @@ impl Trial {
             }
             sleep(Duration::from_millis(100)).await;
         }
-        let answered = heard["messages"][0]["answer"]["decision"] == "approve";
-        self.checks.holds("the answer reaches the agent", answered, || heard.to_string());
-        let quiet = self.call(&format!("{place}/progress"), &json!({"seq": 3, "received": 1})).await?.1;
-        self.checks
-            .holds("an acknowledged message is not sent again", quiet["messages"].is_null(), || quiet.to_string());
+        Ok(heard)
+    }
+
+    /// Sessions of version 1.1 that an agent creates, and waits for.
+    async fn spawns(&mut self) -> Result<()> {
+        let (session, task) = self.work().await?;
+        let place = format!("/tasks/{}", task["task_id"].as_str().unwrap_or_default());
+        let lease = task["lease"]["token"].clone();
+        let body = json!({"lease_token": lease, "request_id": "1", "prompt": "Do a part."});
+        let answer = self.call(&format!("{place}/sessions"), &body).await?;
+        if self.is_restricted {
+            self.expect("an agent without trust creates no session", &answer, 403, Some("SPAWN_FORBIDDEN"));
+        } else {
+            self.expect("a session is created below that of the task", &answer, 201, None);
+            self.waits_for(&answer.1, (&session, &place), &body).await?;
+        }
         self.call(&format!("{place}/result"), &result_of(&task)).await?;
-        self.becomes("it completes after it", &session, "completed").await?;
+        self.becomes("the session of the agent completes", &session, "completed").await?;
+        Ok(())
+    }
+
+    async fn waits_for(&mut self, child: &Value, (session, place): (&str, &str), body: &Value) -> Result<()> {
+        let id = child["id"].as_str().context("a session without an id")?.to_owned();
+        self.sessions.push(id.clone());
+        let again = self.call(&format!("{place}/sessions"), body).await?;
+        self.expect("the same request again is answered with 200", &again, 200, None);
+        self.checks.holds("it names the same session", again.1["id"] == json!(id), || again.1.to_string());
+        let question = json!({"question_id": "s", "kind": "sessions", "text": "Waits.", "details": {"sessions": [id]}});
+        self.call(&format!("{place}/progress"), &json!({"seq": 1, "question": question})).await?;
+        self.becomes("a wait for sessions pauses the session", session, "paused").await?;
+        let claimed = self.call("/tasks/claim", &json!({"wait_seconds": 20})).await?;
+        self.expect("the created session is handed out", &claimed, 200, None);
+        let part = &claimed.1["tasks"][0];
+        self.call(&format!("/tasks/{}/result", part["task_id"].as_str().unwrap_or_default()), &result_of(part)).await?;
+        let heard = self.hears(place).await?;
+        let text = heard["messages"][0]["answer"]["text"].as_str().unwrap_or_default();
+        self.checks.holds("the answer says what it came to", text.contains("Done."), || heard.to_string());
+        let states = format!("{}/agents/external/{}{place}/sessions", self.url, self.agent);
+        let states = format!("{states}?lease_token={}&ids={id}", body["lease_token"]);
+        let read = sent(self.http.get(states).header("x-agent-token", &self.token)).await?;
+        self.checks.holds("its state can be read", read.1["sessions"][0]["is_over"] == true, || read.1.to_string());
         Ok(())
     }
 

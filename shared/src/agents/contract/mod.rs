@@ -154,10 +154,21 @@ pub struct Question {
     /// The options to choose from; empty means a free text.
     #[serde(default)]
     pub options: Vec<Choice>,
-    /// For an approval: the tool with its command or paths.
+    /// For an approval: the tool with its command or paths. For a wait: the ids of the sessions, as `sessions`.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     #[schema(value_type = Object)]
     pub details: Value,
+}
+
+impl Question {
+    /// The most sessions for which an agent waits at once.
+    pub const MAX_SESSIONS: usize = 20;
+
+    /// The sessions that the question waits for; `None` if it names none, too many, or something else.
+    pub fn awaited_sessions(&self) -> Option<Vec<SessionId>> {
+        let ids = self.details.get("sessions").map(Vec::<SessionId>::deserialize)?.ok()?;
+        (1..=Self::MAX_SESSIONS).contains(&ids.len()).then_some(ids)
+    }
 }
 
 /// The kind of question.
@@ -171,6 +182,9 @@ pub enum QuestionKind {
     /// A credential, which is given to the agent itself and never to us. Answer the question, or resume the session,
     /// once that is done.
     Auth,
+    /// The end of the sessions that `details.sessions` names. The platform answers with what they came to; a person who
+    /// says something ends the wait.
+    Sessions,
 }
 
 /// An option of a question.

@@ -1,7 +1,10 @@
 //! Trust in an agent: which sessions it may get before it has proven that it does its work. Pure; docs/agents.md
 //! specifies the rules.
 
-use crate::kernel::{clock::Time, id::UserId};
+use crate::kernel::{
+    clock::Time,
+    id::{TenantId, UserId},
+};
 
 /// So many successes end the probation of an agent.
 pub const PROOF_SUCCESSES: f64 = 3.0;
@@ -36,6 +39,35 @@ impl Default for TrustRecord {
             lacks_conformance: false,
             unnamed_running: 0,
             serves: true,
+        }
+    }
+}
+
+impl TrustRecord {
+    /// Whether a tenant trusts an agent of this owner with more than the work itself, such as its secrets and further
+    /// sessions: one of the platform (no owner), or one of its own that a lead enrolled or trusts. What an agent says
+    /// of itself, such as its isolation, does not count.
+    pub fn is_trusted_by(&self, tenant_id: TenantId, owner: Option<TenantId>) -> bool {
+        owner.is_none_or(|owner| owner == tenant_id && (self.trusted || !self.restricted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_is_trusted_by_the_word_of_a_lead_of_the_tenant() {
+        let tenant = TenantId::new();
+        for (owner, restricted, trusted, may) in [
+            (None, false, true, true),
+            (Some(tenant), false, false, true),
+            (Some(tenant), true, false, false),
+            (Some(tenant), true, true, true),
+            (Some(TenantId::new()), false, true, false),
+        ] {
+            let trust = TrustRecord { trusted, restricted, ..TrustRecord::default() };
+            assert_eq!(trust.is_trusted_by(tenant, owner), may, "{owner:?} {restricted} {trusted}");
         }
     }
 }

@@ -5,6 +5,8 @@ pub mod agent_caller;
 pub mod agent_token_store;
 pub mod agent_tokens;
 pub mod caller;
+pub mod creator;
+mod creator_store;
 pub mod credential_cache;
 pub mod identification;
 pub mod key;

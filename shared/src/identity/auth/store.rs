@@ -76,7 +76,7 @@ pub(crate) fn parse_role(text: &str) -> Result<Role> {
     Role::parse(text).ok_or_else(|| Error::internal(format!("role {text}")))
 }
 
-fn parse_scopes(texts: &[String]) -> Result<Arc<[Scope]>> {
+pub(super) fn parse_scopes(texts: &[String]) -> Result<Arc<[Scope]>> {
     texts.iter().map(|text| text.parse().map_err(|_| Error::internal(format!("scope {text}")))).collect()
 }
 

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use crate::{
-    agents::environments::{reference::EnvironmentChoice, service::resolve_choice},
+    agents::{
+        eap::server::calls::lease_lost,
+        environments::{reference::EnvironmentChoice, service::resolve_choice},
+    },
     events::log::EventType,
     identity::{audit, auth::Caller, tenants},
     kernel::{
+        actor::{Actor, By},
         error::{Error, Result},
-        id::SessionId,
+        id::{SessionId, TenantId},
     },
     models::{experiments, registry},
     platform::postgres::{OwnedStatement, Tx, lock_names, unit_of_work::DeferredWrite},
@@ -19,14 +23,28 @@ use crate::{
         draft::SessionDraft,
         next_step::next_step_job,
         services::SessionServices,
-        store::{self, FoundSession},
+        store::{self, FoundSession, SpawnKey, SpawnRecord},
         transitions::commands,
     },
 };
 
+/// For whom a session is created, and by which call.
+pub(super) struct Creator {
+    pub(super) tenant_id: TenantId,
+    /// Whose session it is.
+    pub(super) actor: Actor,
+    pub(super) by: By,
+}
+
+impl From<&Caller> for Creator {
+    fn from(caller: &Caller) -> Self {
+        Self { tenant_id: caller.tenant_id, actor: caller.actor(), by: caller.by() }
+    }
+}
+
 /// Creates a session, and starts it if the draft asks for it. Creates nothing if the tenant's limits refuse it.
 pub async fn create(sessions: &SessionServices, caller: &Caller, draft: SessionDraft) -> Result<FoundSession> {
-    create_from(sessions, caller, draft, None).await
+    create_from(sessions, &caller.into(), draft, None).await
 }
 
 /// As [`create`], with the files and the summary of an earlier session at its last checkpoint, which does not change.
@@ -47,43 +65,83 @@ pub async fn create_continuation(
     if let (false, Some(agent)) = (spec.agent_config.contains_key("agent"), earlier.spec.agent_config.get("agent")) {
         spec.agent_config.insert("agent".to_owned(), agent.clone());
     }
-    create_from(sessions, caller, draft, Some(&earlier)).await
+    create_from(sessions, &caller.into(), draft, Some(&earlier)).await
+}
+
+/// As [`create`], once for each request of an agent at work. Returns the session, and whether this request created it.
+pub(super) async fn create_spawned(
+    sessions: &SessionServices,
+    creator: &Creator,
+    draft: SessionDraft,
+    key: &SpawnKey,
+) -> Result<(SessionId, bool)> {
+    check_place(sessions, &draft)?;
+    tenants::service::check_new_session(sessions, creator.tenant_id).await?;
+    let mut tx = sessions.db.tenant(creator.tenant_id).await?;
+    // Two repetitions at once take turns.
+    tx.take_lock(&lock_names::tenant_slots(creator.tenant_id));
+    match store::find_spawned(&mut tx, creator.tenant_id, key).await? {
+        SpawnRecord::LeaseLost => return Err(lease_lost()),
+        SpawnRecord::Created(id) => {
+            tx.commit().await?;
+            return Ok((id, false));
+        }
+        SpawnRecord::New => {}
+    }
+    let new = build(sessions, &mut tx, creator, draft, None).await?;
+    let (id, now) = (new.change.session.id, new.change.now);
+    store::insert_spawned(&mut tx, creator.tenant_id, key, id, now).await?;
+    insert(sessions, tx, new).await?;
+    Ok((id, true))
 }
 
 async fn create_from(
     sessions: &SessionServices,
-    caller: &Caller,
-    mut draft: SessionDraft,
+    creator: &Creator,
+    draft: SessionDraft,
     earlier: Option<&Session>,
 ) -> Result<FoundSession> {
-    if let Some(workspace) = &draft.spec.workspace {
-        workspace.check_place(&sessions.outbound_allowed)?;
+    check_place(sessions, &draft)?;
+    tenants::service::check_new_session(sessions, creator.tenant_id).await?;
+    let mut tx = sessions.db.tenant(creator.tenant_id).await?;
+    if draft.start {
+        tx.take_lock(&lock_names::tenant_slots(creator.tenant_id));
     }
-    tenants::service::check_new_session(sessions, caller.tenant_id).await?;
-    let start = draft.start;
-    let mut tx = sessions.db.tenant(caller.tenant_id).await?;
-    if start {
-        tx.take_lock(&lock_names::tenant_slots(caller.tenant_id));
-    }
-    let now = sessions.clock.now();
+    let new = build(sessions, &mut tx, creator, draft, earlier).await?;
+    insert(sessions, tx, new).await
+}
+
+fn check_place(sessions: &SessionServices, draft: &SessionDraft) -> Result<()> {
+    draft.spec.workspace.as_ref().map_or(Ok(()), |workspace| workspace.check_place(&sessions.outbound_allowed))
+}
+
+/// Builds a session that is about to be inserted. Where it starts, the transaction holds the tenant's slots.
+async fn build(
+    sessions: &SessionServices,
+    tx: &mut Tx,
+    creator: &Creator,
+    mut draft: SessionDraft,
+    earlier: Option<&Session>,
+) -> Result<SessionInsert> {
+    let (start, tenant_id, now) = (draft.start, creator.tenant_id, sessions.clock.now());
     let agent = draft.agent_name().unwrap_or(store::ANY_AGENT).to_owned();
-    check_model(&mut tx, caller, &draft).await?;
-    draft.spec.set_environment(resolve_choice(&mut tx, caller.tenant_id, &draft.environment).await?);
-    let lineage = add_to_tree(&mut tx, caller, draft.parent_id).await?;
-    let mut session = Session::new(caller.tenant_id, draft.spec, lineage, caller.actor(), now);
+    check_model(tx, tenant_id, &draft).await?;
+    draft.spec.set_environment(resolve_choice(tx, tenant_id, &draft.environment).await?);
+    let lineage = add_to_tree(tx, tenant_id, draft.parent_id).await?;
+    let mut session = Session::new(tenant_id, draft.spec, lineage, creator.actor.clone(), now);
     if let Some(earlier) = earlier {
         let checkpoint = (earlier.last_checkpoint > 0).then_some(earlier.last_checkpoint);
         session.lineage.forked_from = Some(ForkedFrom { session_id: earlier.id, checkpoint });
         session.run.handover = checkpoint.map(|sequence| Handover::Checkpoint { session_id: earlier.id, sequence });
     }
-    let mut change = SessionChange::new(session, caller, now);
+    let mut change = SessionChange::new(session, creator.by.clone(), now);
     add_creation_event(&mut change);
     if start {
         commands::start(&mut change, sessions.session_settings.queue_deadline(now))?;
         change.session.version = 1;
     }
     change.verb = Some("create");
-    insert(sessions, tx, SessionInsert { change, agent, start }).await
+    Ok(SessionInsert { change, agent, start })
 }
 
 /// Writes a new session, and enqueues its first step; or says why it is refused.
@@ -146,11 +204,11 @@ fn unknown_agent(name: &str) -> Error {
 
 /// Refuses a reference to an unknown model, alias or version, and an experiment that is not running. The reference is
 /// resolved at the dispatch, because an alias moves.
-async fn check_model(tx: &mut Tx, caller: &Caller, draft: &SessionDraft) -> Result<()> {
+async fn check_model(tx: &mut Tx, tenant_id: TenantId, draft: &SessionDraft) -> Result<()> {
     let Some(named) = draft.spec.model_identifier.as_deref() else { return Ok(()) };
     if let Some(name) = named.strip_prefix(registry::name::EXPERIMENT) {
         let target = (Some(name), None);
-        let running = experiments::store::find_running(tx, caller.tenant_id, target, draft.spec.session_type).await?;
+        let running = experiments::store::find_running(tx, tenant_id, target, draft.spec.session_type).await?;
         let refusal = || Error::invalid_field("model_identifier", format!("no experiment {name} runs"));
         return running.map(|_| ()).ok_or_else(refusal);
     }
@@ -159,7 +217,7 @@ async fn check_model(tx: &mut Tx, caller: &Caller, draft: &SessionDraft) -> Resu
     }
     let reference: registry::Reference =
         named.parse().map_err(|why: String| Error::invalid_field("model_identifier", why))?;
-    let resolution = registry::store::resolve_reference(tx, caller.tenant_id, &reference).await?;
+    let resolution = registry::store::resolve_reference(tx, tenant_id, &reference).await?;
     match resolution.into_resolved(&reference) {
         Ok(_) => Ok(()),
         Err(failure) => {
@@ -169,9 +227,9 @@ async fn check_model(tx: &mut Tx, caller: &Caller, draft: &SessionDraft) -> Resu
 }
 
 /// Counts the new session as a child of its parent, within the limits of the tree.
-async fn add_to_tree(tx: &mut Tx, caller: &Caller, parent: Option<SessionId>) -> Result<NewLineage> {
+async fn add_to_tree(tx: &mut Tx, tenant_id: TenantId, parent: Option<SessionId>) -> Result<NewLineage> {
     let Some(id) = parent else { return Ok(NewLineage::root_lineage(None)) };
-    let (parent, has_room) = store::add_child(tx, caller.tenant_id, id, MAX_TREE)
+    let (parent, has_room) = store::add_child(tx, tenant_id, id, MAX_TREE)
         .await?
         .ok_or_else(|| Error::invalid_field("parent_id", format!("there is no session {id}")))?;
     if parent.depth >= MAX_DEPTH {

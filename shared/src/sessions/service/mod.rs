@@ -3,6 +3,7 @@
 
 mod create;
 mod read;
+pub mod spawn;
 pub mod storage;
 mod wait;
 mod waits;

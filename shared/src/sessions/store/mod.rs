@@ -9,6 +9,7 @@ mod related_rows;
 mod results;
 mod row;
 mod session_rows;
+mod spawned;
 pub mod statement;
 mod stored_bytes;
 mod suspension;
@@ -32,6 +33,7 @@ pub use self::{
         ANY_AGENT, ClaimedSession, ParentPosition, add_child, claim_session, delete, find_session, is_due,
         lock_session, release_failed_step, renew_lease, save_and_find, save_change, waiting_children,
     },
+    spawned::{SpawnKey, SpawnRecord, find_spawned, insert_spawned},
     stored_bytes::count_stored,
     suspension::{sessions_to_resume, sessions_to_suspend, suspended_sessions},
     undelivered::count_undelivered,

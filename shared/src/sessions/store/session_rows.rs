@@ -360,10 +360,11 @@ pub async fn add_child(
     Ok(Some((parent, has_room || is_root_deleted)))
 }
 
-/// The children of a session that have waited for it since before its end: pending, queued, or paused for it.
+/// The children of a session that have waited for it since before its end: pending, queued, or paused for it. One that
+/// waits for sessions of its own has begun.
 pub async fn waiting_children(db: &Db, tenant_id: TenantId, parent: SessionId) -> Result<Vec<SessionId>> {
     let sql = "select id from sessions where tenant_id = $1 and parent_id = $2
-               and (status in ('pending', 'queued') or pause_reason = 'dependency')
+               and (status in ('pending', 'queued') or pause_reason = 'dependency' and pause_question is null)
                and created_at <= coalesce((select p.ended_at from sessions p where p.tenant_id = $1 and p.id = $2), created_at)";
     let rows = db.read(tenant_id, sql, &[&tenant_id, &parent]).await?;
     rows.iter().map(|row| row.try_get("id").map_err(Error::from)).collect()

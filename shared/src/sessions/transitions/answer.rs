@@ -27,7 +27,7 @@ fn answer_of_text(session: &Session, question: &Question, text: String) -> Resul
             Some(decision) => Ok(Answer { question_id, decision: Some(decision), choices: None, text: Some(text) }),
             None => Err(not_a_decision(session, question)),
         },
-        QuestionKind::Input | QuestionKind::Auth => {
+        QuestionKind::Input | QuestionKind::Auth | QuestionKind::Sessions => {
             let chosen = question.options.iter().find(|option| is_same_choice(&option.label, &text));
             let choices = chosen.map(|option| vec![option.label.clone()]);
             Ok(Answer { question_id, decision: None, choices, text: Some(text) })

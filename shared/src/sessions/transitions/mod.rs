@@ -10,3 +10,4 @@ pub mod offer;
 pub mod run;
 pub mod suspension;
 mod transcript;
+pub mod wait;

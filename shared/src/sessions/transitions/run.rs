@@ -149,10 +149,15 @@ pub fn pause_with_question(change: &mut SessionChange, question: &Question, work
         QuestionKind::Approval => PauseReason::Approval,
         QuestionKind::Input => PauseReason::Input,
         QuestionKind::Auth => PauseReason::Auth,
+        QuestionKind::Sessions => PauseReason::Dependency,
     };
     change.checkpoint_with(CheckpointCause::Pause, work);
     change.add_redacted_event(agent, EventType::Question, payload);
     pause_for(change, reason, "the agent asks", None)?;
+    if question.kind == QuestionKind::Sessions {
+        // Nobody answers it: the next step reads how far the sessions are.
+        change.session.schedule.next_step_at = Some(change.now);
+    }
     change.session.pause.question = Some(question);
     Ok(())
 }

@@ -12,3 +12,5 @@ mod push;
 mod register;
 mod result;
 mod returns;
+mod session_wait;
+mod spawn;

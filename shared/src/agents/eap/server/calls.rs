@@ -47,6 +47,6 @@ pub(super) fn unknown_task(task: ExternalTaskId) -> Error {
 }
 
 #[track_caller]
-pub(super) fn lease_lost() -> Error {
+pub(crate) fn lease_lost() -> Error {
     Error::new(Code::LeaseLost, "The task is no longer assigned to this agent.")
 }

@@ -4,11 +4,13 @@
 //!
 //! [`registration`], [`report`] and [`result`] parse what agents send (pure); [`service`] holds the use cases of
 //! agents, [`artifacts`] those of the files that they produce, and [`secrets`] that of the secrets that they receive;
-//! [`tasks`] is the side of the runtime, which creates and reads tasks; [`sign`] signs pushes.
+//! [`lease`] checks calls that act for the session of a task; [`tasks`] is the side of the runtime, which creates and
+//! reads tasks; [`sign`] signs pushes.
 
 pub mod artifacts;
-mod calls;
+pub(crate) mod calls;
 pub mod claims;
+pub mod lease;
 pub mod phase;
 pub mod registration;
 pub mod report;

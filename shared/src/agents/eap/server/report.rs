@@ -5,7 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
-    agents::contract::{LogLevel, Question},
+    agents::contract::{LogLevel, Question, QuestionKind},
     kernel::{
         error::{Result, ValidationErrors},
         usage::UsdAmount,
@@ -254,6 +254,10 @@ fn check_question(refused: &mut ValidationErrors, question: &Question) {
     if options.len() > 50 || options.iter().any(|one| long(&one.label) || long(&one.description)) {
         refused.add("question.options", "must be at most 50, of at most 1000 characters each");
     }
+    if question.kind == QuestionKind::Sessions && question.awaited_sessions().is_none() {
+        let most = Question::MAX_SESSIONS;
+        refused.add("question.details.sessions", format!("must be the ids of 1 to {most} sessions"));
+    }
     refused.check("question.details", check_json(&question.details));
 }
 
@@ -340,6 +344,10 @@ mod tests {
             ("tokens_used", json!({"seq": 1, "tokens_used": -1})),
             ("cost_usd", json!({"seq": 1, "cost_usd": -0.1})),
             ("question.text", json!({"seq": 1, "question": {"question_id": "q", "kind": "input", "text": ""}})),
+            (
+                "question.details.sessions",
+                json!({"seq": 1, "question": {"question_id": "q", "kind": "sessions", "text": "x", "details": {"sessions": ["1"]}}}),
+            ),
         ] {
             assert_eq!(read(body).unwrap_err().fields()[0].field, field);
         }

@@ -5,10 +5,7 @@ use serde_json::json;
 use tokio_postgres::types::Json;
 
 use crate::{
-    agents::{
-        registry::{self, trust::TrustRecord},
-        services::AgentServices,
-    },
+    agents::services::AgentServices,
     identity::{
         audit::{self, AuditEntry},
         auth::AgentCaller,
@@ -23,8 +20,8 @@ use crate::{
 };
 
 use super::{
-    calls::{lease_lost, record_call, unknown_task},
-    store,
+    calls::{lease_lost, record_call},
+    lease::{find_leased, is_trusted},
 };
 
 /// The secrets that the environment of a task names. They can be asked for again until the first report with content
@@ -36,13 +33,12 @@ pub async fn issue_secrets(
     lease_token: i64,
 ) -> Result<RevealedSecrets> {
     record_call(services, agent, false).await?;
-    let owner = store::find_owner(&services.db, agent.agent_id, task).await?.ok_or_else(|| unknown_task(task))?;
-    if !owner.leased || owner.lease_token != lease_token {
-        return Err(lease_lost());
-    }
+    let owner = find_leased(services, agent, task, lease_token).await?;
     let now = services.clock.now();
     let mut tx = services.db.tenant(owner.tenant_id).await?;
-    check_trust(&mut tx, owner.tenant_id, agent).await?;
+    if !is_trusted(&mut tx, owner.tenant_id, agent).await? {
+        return Err(Error::new(Code::SecretsForbidden, "The tenant does not trust this agent with its secrets."));
+    }
     let task = find_task_state(&mut tx, owner.tenant_id, task, lease_token).await?.ok_or_else(lease_lost)?;
     if task.has_reported {
         return Err(Error::new(Code::SecretsClosed, "The agent has reported under this lease already."));
@@ -60,23 +56,6 @@ pub async fn issue_secrets(
     audit::record(&mut tx, entry.with_after(details));
     tx.commit().await?;
     Ok(revealed)
-}
-
-/// Refuses an agent that the tenant of the task does not trust with its secrets.
-async fn check_trust(tx: &mut Tx, tenant_id: TenantId, caller: &AgentCaller) -> Result<()> {
-    let forbidden = || Error::new(Code::SecretsForbidden, "The tenant does not trust this agent with its secrets.");
-    match registry::store::find_agent_in(tx, caller.agent_id).await {
-        Ok(agent) if may_receive_secrets(agent.tenant_id, &agent.trust, tenant_id) => Ok(()),
-        Ok(_) => Err(forbidden()),
-        Err(error) if error.code() == Code::AgentNotFound => Err(forbidden()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether a tenant trusts an agent with its secrets: one of the platform (no owner), or one of its own that a lead
-/// enrolled or trusts. What an agent says of itself, such as its isolation, does not count.
-fn may_receive_secrets(owner: Option<TenantId>, trust: &TrustRecord, tenant_id: TenantId) -> bool {
-    owner.is_none_or(|owner| owner == tenant_id && (trust.trusted || !trust.restricted))
 }
 
 /// What a task says about its secrets.
@@ -111,24 +90,4 @@ async fn find_task_state(
         created_by,
         has_reported: row.try_get("has_reported")?,
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_agent_receives_secrets_by_the_trust_of_a_lead_of_the_tenant() {
-        let tenant = TenantId::new();
-        for (owner, restricted, trusted, may) in [
-            (None, false, true, true),
-            (Some(tenant), false, false, true),
-            (Some(tenant), true, false, false),
-            (Some(tenant), true, true, true),
-            (Some(TenantId::new()), false, true, false),
-        ] {
-            let trust = TrustRecord { trusted, restricted, ..TrustRecord::default() };
-            assert_eq!(may_receive_secrets(owner, &trust, tenant), may, "{owner:?} {restricted} {trusted}");
-        }
-    }
 }
