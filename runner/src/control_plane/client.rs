@@ -12,7 +12,7 @@ use super::{
     environment::TaskSecrets,
     error::{CallError, CallFailure},
     signals::RunnerSignals,
-    wire::{ClaimedTasks, Report, ReportAnswer, Task, TaskResult},
+    wire::{ChildSession, ClaimedTasks, NewChild, Report, ReportAnswer, Task, TaskResult},
 };
 use crate::secret_mask::SecretMask;
 
@@ -102,6 +102,12 @@ impl ControlPlane {
     pub async fn report(&self, task: &str, report: &Report) -> Result<ReportAnswer, CallError> {
         let body = self.without_secrets(report)?;
         read_json(self.call(Method::POST, &format!("tasks/{task}/progress"), &body, CALL_TIME).await?).await
+    }
+
+    /// Creates a session below that of a task. A request that is repeated creates no second one.
+    pub(crate) async fn create_child(&self, task: &str, child: &NewChild) -> Result<ChildSession, CallError> {
+        let body = self.without_secrets(child)?;
+        read_json(self.call(Method::POST, &format!("tasks/{task}/sessions"), &body, CALL_TIME).await?).await
     }
 
     /// Uploads a file before the result that names it, and returns its hash.

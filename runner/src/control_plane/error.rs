@@ -42,6 +42,11 @@ impl CallFailure {
         }
     }
 
+    /// Whether nobody answered, so that it is not known what the call has done.
+    pub fn is_unavailable(self) -> bool {
+        self == Self::Unavailable
+    }
+
     /// Whether the same call may succeed later.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Unavailable | Self::Busy { .. })

@@ -243,7 +243,7 @@ pub struct LogEntry {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Question {
     pub question_id: String,
-    /// `input`, `approval` or `auth`.
+    /// `input`, `approval`, `auth`, or `sessions`, which the control plane answers itself.
     pub kind: &'static str,
     pub text: String,
     /// The answers to choose from.
@@ -257,6 +257,32 @@ pub struct Question {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct QuestionOption {
     pub label: String,
+}
+
+/// A session that an agent asks for.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewChild {
+    pub lease_token: i64,
+    /// The runner's own, another one for each session of a task.
+    pub request_id: String,
+    pub prompt: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+
+/// A session that was created for an agent.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ChildSession {
+    pub id: String,
+    pub status: String,
+    /// Absent unless it is queued.
+    pub waits: Option<ChildWait>,
+}
+
+/// What a queued session waits for.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ChildWait {
+    pub detail: String,
 }
 
 /// The answer to a report.

@@ -5,6 +5,7 @@ use tokio::sync::mpsc;
 use super::{
     agent_start::{AgentEnd, AgentRun, SessionServices},
     attachments::Attachments,
+    children::ChildRequests,
     conversation::Conversation,
     idle_watch::IdleWatch,
     model_calls::ModelCalls,
@@ -43,6 +44,7 @@ impl AgentRun<'_> {
             idle: IdleWatch::new(),
             is_suspended: false,
             questions: OpenQuestions::new(self.job.task.lease.token),
+            children: ChildRequests::new(self.plane, &self.job.task),
             attachments: Attachments::new(attached, self.workspace, inner_work_tree),
             prompts: [self.first_prompt()].into_iter().chain(self.said.iter().cloned()).collect(),
             steering: Steering::default(),

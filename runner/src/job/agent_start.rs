@@ -19,6 +19,7 @@ use crate::{
     acp::{
         AgentConnection, AgentFailure, AgentFailureCode, AgentUpdates, ConnectionOptions, McpServer, PermissionPolicy,
     },
+    control_plane::ControlPlane,
     egress::{DeniedConnection, EgressPolicy, EgressProxy, EgressSpec},
     gateway::{Gateway, GatewayEvent, GatewaySpec},
     mcp::{ToolAccess, ToolCall, build_tool_routes},
@@ -43,6 +44,7 @@ const WAITING_CALLS: usize = 16;
 #[derive(Clone, Copy)]
 pub(super) struct AgentRun<'a> {
     pub(super) context: &'a JobContext,
+    pub(super) plane: &'a ControlPlane,
     pub(super) job: &'a Job,
     pub(super) secrets: &'a SessionSecrets,
     /// What people said before the agent started.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -12,6 +12,7 @@ use super::{
     agent_start::{AgentEnd, SessionServices, StartedAgent, end_of_failure, end_of_sandbox},
     approval::describe_request,
     attachments::Attachments,
+    children::ChildRequests,
     idle_watch::IdleWatch,
     model_calls::ModelCalls,
     questions::{Asker, Destination, OpenQuestions},
@@ -50,6 +51,7 @@ pub(super) struct Conversation<'a> {
     pub(super) is_suspended: bool,
     pub(super) questions: OpenQuestions,
     pub(super) attachments: Attachments,
+    pub(super) children: ChildRequests,
     /// What the next turn begins with.
     pub(super) prompts: Vec<String>,
     /// Whether what people said ends the running turn.
@@ -137,6 +139,7 @@ impl Conversation<'_> {
                 },
                 () = grace, if cancelled_until.is_some() => return TurnOutcome::Cancelled,
                 Some(call) = self.services.tool_calls.recv() => self.take_call(call).await,
+                () = self.children.pass_on() => self.idle.record_activity(),
                 () = self.idle.wait_until_due(self.slot), if agent.is_resumable && self.questions.is_asking() => {
                     return TurnOutcome::Idle;
                 }
@@ -167,6 +170,7 @@ impl Conversation<'_> {
                     Some(event) = self.services.model_calls.recv() => { self.count(event).await; continue }
                     Some(denied) = self.services.denied.recv() => { self.report_denied(&denied).await; continue }
                     Some(call) = self.services.tool_calls.recv() => { self.take_call(call).await; continue }
+                    () = self.children.pass_on() => continue,
                     order = self.orders.recv() => order.unwrap_or(Command::Abandon),
                 },
             };
@@ -255,6 +259,17 @@ impl Conversation<'_> {
             ToolCall::Attach { file, reply } => {
                 // Nobody may wait for it any more; the file is attached all the same.
                 let _ = reply.send(self.attachments.add(&file).await);
+            }
+            ToolCall::SpawnSession { asked, reply } => self.children.ask(asked, reply),
+            ToolCall::WaitFor { awaited, reply } => {
+                let sessions = Some(awaited.sessions).filter(|ids| !ids.is_empty());
+                let sessions = sessions.unwrap_or_else(|| self.children.created().to_vec());
+                if sessions.is_empty() {
+                    let _ = reply.send(Err("you have created no session: name those to wait for".to_owned()));
+                    return;
+                }
+                let question = self.questions.ask(wait_for(&sessions), Asker::Tool(reply));
+                self.report_question(question).await;
             }
         }
     }
@@ -378,5 +393,16 @@ fn question_of(asked: PersonQuestion) -> Question {
         text: asked.question,
         options: asked.options.into_iter().map(|label| QuestionOption { label }).collect(),
         details: Value::Null,
+    }
+}
+
+/// The wait for sessions is a question that the control plane answers.
+fn wait_for(sessions: &[String]) -> Question {
+    Question {
+        question_id: String::new(),
+        kind: "sessions",
+        text: format!("The agent waits for {} of its sessions.", sessions.len()),
+        options: Vec::new(),
+        details: json!({"sessions": sessions}),
     }
 }

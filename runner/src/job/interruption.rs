@@ -67,6 +67,7 @@ impl Conversation<'_> {
     /// The process of the agent is gone, and with it whatever waited for answers, and its calls.
     pub(super) async fn forget_process(&mut self) {
         self.questions.orphan_all();
+        self.children.orphan_all();
         let entries = self.transcript.end_calls();
         self.send(entries).await;
         self.idle.record_activity();

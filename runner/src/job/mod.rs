@@ -5,6 +5,7 @@ mod agent_run;
 mod agent_start;
 mod approval;
 mod attachments;
+mod children;
 mod conversation;
 mod delivery;
 mod environment;

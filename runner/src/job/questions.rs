@@ -164,9 +164,10 @@ impl OpenQuestions {
         !self.open.is_empty()
     }
 
-    /// Whether a tool's question is open. Its answer is work to be done, also after the call has ended.
+    /// Whether a tool's question is open, to a person or for sessions. Its answer is work to be done, also after the
+    /// call has ended.
     pub(super) fn awaits_input(&self) -> bool {
-        self.open.iter().any(|one| one.question.kind == "input")
+        self.open.iter().any(|one| matches!(one.question.kind, "input" | "sessions"))
     }
 
     fn take(&mut self, question_id: &str) -> Option<OpenQuestion> {
@@ -180,6 +181,9 @@ fn is_granted(answer: &Answer) -> bool {
 }
 
 fn prompt_of(question: &Question, answer: &Answer) -> Destination {
+    if question.kind == "sessions" {
+        return Destination::Prompt(format!("What you waited for has come:\n\n{}", text_of(answer)));
+    }
     Destination::Prompt(format!("The answer to your question \"{}\" is: {}", question.text, text_of(answer)))
 }
 

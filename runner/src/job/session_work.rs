@@ -52,7 +52,7 @@ impl SessionWork<'_> {
         mut orders: mpsc::UnboundedReceiver<Command>,
         slot: &mut SlotHolder,
     ) -> RunOutcome {
-        let Self { context, job, secrets, folder, user, .. } = *self;
+        let Self { context, plane, job, secrets, folder, user } = *self;
         let network = match self.choose_network() {
             Ok(network) => network,
             Err(end) => return RunOutcome::without_workspace(end),
@@ -63,15 +63,14 @@ impl SessionWork<'_> {
             Err(end) => return RunOutcome::without_workspace(end),
         };
         let method = context.method.clone().with_agent_user(user);
-        if method.isolation() != Isolation::Sandbox {
-            let _ = notices.send(Notice::log("warning", NO_SANDBOX)).await;
-        }
+        warn_of_isolation(&method, &notices).await;
         let set_up = self.set_up((&workspace, &method, network.setup), &notices, (&mut orders, &mut said));
         let report = match Box::pin(set_up).await {
             Err(end) => RunReport::without_work(end),
             Ok(()) => {
                 let run = AgentRun {
                     context,
+                    plane,
                     job,
                     secrets,
                     said: &said,
@@ -84,7 +83,7 @@ impl SessionWork<'_> {
                 work_with_agent(run, orders, slot).await
             }
         };
-        let collecting = WorkCollection { plane: self.plane, job, workspace: &workspace, notices: &notices };
+        let collecting = WorkCollection { plane, job, workspace: &workspace, notices: &notices };
         RunOutcome { report, work: Box::pin(collecting.run()).await }
     }
 
@@ -168,6 +167,12 @@ async fn work_with_agent(
     let report = Box::pin(run.drive(orders, slot)).await;
     let _ = notices.send(Notice::phase("delivering")).await;
     report
+}
+
+async fn warn_of_isolation(method: &IsolationMethod, notices: &mpsc::Sender<Notice>) {
+    if method.isolation() != Isolation::Sandbox {
+        let _ = notices.send(Notice::log("warning", NO_SANDBOX)).await;
+    }
 }
 
 /// Collects what people say until the session is cancelled. Nothing was asked yet, so there are no answers.

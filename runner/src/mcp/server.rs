@@ -12,7 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     SERVER_NAME,
-    arguments::{ASK_PERSON, ATTACH, AttachedFile, PersonQuestion, list_tools},
+    arguments::{
+        ASK_PERSON, ATTACH, AttachedFile, AwaitedSessions, ChildPrompt, PersonQuestion, SPAWN_SESSION, WAIT_FOR,
+        list_tools,
+    },
 };
 
 /// Where the result of a call goes: a text for the model, or a text that says why there is none. It is closed once
@@ -26,6 +29,10 @@ pub enum ToolCall {
     AskPerson { asked: PersonQuestion, reply: ToolReply },
     /// Adds a file to the result.
     Attach { file: AttachedFile, reply: ToolReply },
+    /// Creates a session below that of the agent.
+    SpawnSession { asked: ChildPrompt, reply: ToolReply },
+    /// Waits for sessions that the agent has created.
+    WaitFor { awaited: AwaitedSessions, reply: ToolReply },
 }
 
 /// The server of one session.
@@ -46,7 +53,12 @@ impl ToolServer {
         let call = match params.name.as_ref() {
             ASK_PERSON => ToolCall::AskPerson { asked: PersonQuestion::parse(arguments)?, reply },
             ATTACH => ToolCall::Attach { file: AttachedFile::parse(arguments)?, reply },
-            other => return Err(format!("there is no tool {other}: use {ASK_PERSON} or {ATTACH}")),
+            SPAWN_SESSION => ToolCall::SpawnSession { asked: ChildPrompt::parse(arguments)?, reply },
+            WAIT_FOR => ToolCall::WaitFor { awaited: AwaitedSessions::parse(arguments)?, reply },
+            other => {
+                let tools = [ASK_PERSON, ATTACH, SPAWN_SESSION, WAIT_FOR].join(", ");
+                return Err(format!("there is no tool {other}: use one of {tools}"));
+            }
         };
         let over = || "the session is over".to_owned();
         self.calls.send(call).await.map_err(|_| over())?;

@@ -3,6 +3,7 @@
 
 mod agents;
 mod bundles;
+mod children;
 mod environment;
 mod people;
 mod process;

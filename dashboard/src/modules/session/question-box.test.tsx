@@ -43,6 +43,13 @@ test("an approval is given or denied with buttons, never as text", async () => {
   expect(answer).toHaveBeenCalledExactlyOnceWith("s1", { question_id: "q1", decision: "deny" });
 });
 
+test("a wait for sessions is no question, and ends with what a person says", async () => {
+  shown({ kind: "sessions", details: { sessions: ["s2"] } });
+  expect(screen.getByText("Waits for sessions")).toBeTruthy();
+  await userEvent.type(screen.getByLabelText("Your answer"), "Go on{Enter}");
+  expect(answer).toHaveBeenCalledExactlyOnceWith("s1", { question_id: "q1", text: "Go on" });
+});
+
 test("callers without write permission see the question without controls", () => {
   shown({ options: [{ label: "red" }] }, false);
   expect(screen.getByText("Which?")).toBeTruthy();

@@ -1,6 +1,6 @@
 "use client";
 
-import { CircleHelp, KeyRound, ShieldQuestion } from "lucide-react";
+import { CircleHelp, GitFork, KeyRound, ShieldQuestion } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import type { Answer, Question } from "@/api/schema";
 import { ActionButton } from "@/components/action-button";
@@ -9,7 +9,8 @@ import { useAction } from "@/hooks/use-action";
 import { sessionCalls, sessionKeys } from "@/queries/sessions";
 import { ApprovalDetails } from "./approval-details";
 
-const ICONS = { approval: ShieldQuestion, input: CircleHelp, auth: KeyRound } as const;
+const ICONS = { approval: ShieldQuestion, input: CircleHelp, auth: KeyRound, sessions: GitFork } as const;
+const LABELS = { approval: "Approval needed", input: "Question", auth: "Question", sessions: "Waits for sessions" } as const;
 
 interface QuestionBoxProps {
   id: string;
@@ -25,7 +26,7 @@ export function QuestionBox({ id, question, mayWrite }: QuestionBoxProps) {
       <div className="flex gap-2.5">
         <Icon aria-hidden className="mt-0.5 size-5 shrink-0 text-warning" />
         <div className="min-w-0 flex-1">
-          <p className="label text-text">{question.kind === "approval" ? "Approval needed" : "Question"}</p>
+          <p className="label text-text">{LABELS[question.kind]}</p>
           <p className="mt-0.5 font-medium break-words whitespace-pre-wrap">{revealHiddenCharacters(question.text)}</p>
           <QuestionDetails question={question} />
           {mayWrite && <AnswerControls id={id} question={question} />}
@@ -80,10 +81,15 @@ function AnswerControls({ id, question }: Omit<QuestionBoxProps, "mayWrite">) {
         </div>
       )}
       {question.kind !== "approval" && (
-        <AnswerForm placeholder={options.length > 0 ? "Or answer in your own words" : "Your answer"} {...part} />
+        <AnswerForm placeholder={placeholderFor(question)} {...part} />
       )}
     </div>
   );
+}
+
+function placeholderFor({ kind, options }: Question) {
+  if (kind === "sessions") return "End the wait with a message to the agent";
+  return (options ?? []).length > 0 ? "Or answer in your own words" : "Your answer";
 }
 
 function ApprovalButtons({ busy, onAnswer }: AnswerPartProps) {

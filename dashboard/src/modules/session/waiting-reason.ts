@@ -8,7 +8,7 @@ const PAUSE_REASONS: Readonly<Record<PauseReason, string>> = {
   budget: "reached its budget",
   quota: "this month's tokens are used up",
   rate_limit: "the provider's limit is reached",
-  dependency: "waiting for a dependency",
+  dependency: "waiting for its sessions",
   maintenance: "paused for maintenance",
 };
 

@@ -67,7 +67,7 @@ async fn end_of(mut tasks: JoinSet<(String, bool)>) -> (String, bool) {
 }
 
 #[tokio::test]
-async fn a_client_finds_both_tools() {
+async fn a_client_finds_all_tools() {
     let tools = Tools::start().await;
     let version =
         json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
@@ -75,7 +75,7 @@ async fn a_client_finds_both_tools() {
     assert_eq!(started["result"]["serverInfo"]["name"], "ioc");
     let listed = read_answer(tools.request(&tools.access.token, "tools/list", &json!({}))).await;
     let names: Vec<_> = listed["result"]["tools"].as_array().unwrap().iter().map(|tool| &tool["name"]).collect();
-    assert_eq!(names, ["ask_person", "attach"]);
+    assert_eq!(names, ["ask_person", "attach", "spawn_session", "wait_for"]);
 }
 
 #[tokio::test]
@@ -108,6 +108,21 @@ async fn two_questions_at_once_get_each_its_own_answer() {
 }
 
 #[tokio::test]
+async fn sessions_are_created_and_waited_for_by_calls_of_their_own() {
+    let mut tools = Tools::start().await;
+    let created = tools.call("spawn_session", &json!({"prompt": "Do a part.", "title": "A part"}));
+    let ToolCall::SpawnSession { asked, reply } = tools.next().await else { panic!() };
+    assert_eq!((asked.prompt.as_str(), asked.title.as_deref()), ("Do a part.", Some("A part")));
+    reply.send(Ok("it was created".to_owned())).unwrap();
+    assert_eq!(end_of(created).await, ("it was created".to_owned(), false));
+    let waited = tools.call("wait_for", &json!({}));
+    let ToolCall::WaitFor { awaited, reply } = tools.next().await else { panic!() };
+    assert!(awaited.sessions.is_empty());
+    reply.send(Ok("all are over".to_owned())).unwrap();
+    assert_eq!(end_of(waited).await, ("all are over".to_owned(), false));
+}
+
+#[tokio::test]
 async fn a_call_whose_client_disconnects_waits_no_longer() {
     let mut tools = Tools::start().await;
     let call = tools.call("ask_person", &json!({"question": "colour"}));
@@ -122,7 +137,7 @@ async fn wrong_arguments_and_unknown_tools_are_results_that_a_model_can_read() {
     let (text, is_error) = end_of(tools.call("ask_person", &json!({"text": "colour"}))).await;
     assert!(is_error && text.contains("unknown field `text`"), "{text}");
     let (text, is_error) = end_of(tools.call("spawn", &json!({}))).await;
-    assert!(is_error && text.contains("use ask_person or attach"), "{text}");
+    assert!(is_error && text.contains("use one of ask_person, attach, spawn_session, wait_for"), "{text}");
     assert!(tools.calls.try_recv().is_err());
 }
 

@@ -1,4 +1,4 @@
-//! An agent at work creates a session below its own, and reads what it came to. ADR 33 says who may, and on whose
+//! An agent at work creates a session below its own, and reads what it came to. ADR 34 says who may, and on whose
 //! behalf.
 
 use serde::Deserialize;
