@@ -88,7 +88,7 @@ impl SecretMask {
         masked
     }
 
-    /// Whether a value occurs in what is read, be it text or not. What cannot be changed must not leave the runner then.
+    /// Whether a value occurs in what is read, text or not. What cannot be changed must not leave the runner then.
     ///
     /// # Errors
     ///

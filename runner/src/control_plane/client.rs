@@ -73,7 +73,7 @@ impl ControlPlane {
         self.request_tasks(&body, wait).await
     }
 
-    /// Takes the tasks that this runner holds, each with a new lease, as after a restart; besides them, one task at most.
+    /// Takes the tasks that this runner holds, each with a new lease, as after a restart; besides them, at most one.
     pub async fn reclaim(&self) -> Result<Vec<Task>, CallError> {
         self.request_tasks(&json!({"max": 1, "wait_seconds": 0, "reclaim": true}), Duration::ZERO).await
     }

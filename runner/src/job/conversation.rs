@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -15,7 +14,7 @@ use super::{
     children::ChildRequests,
     idle_watch::IdleWatch,
     model_calls::ModelCalls,
-    questions::{Asker, Destination, OpenQuestions},
+    questions::{Asker, Destination, OpenQuestions, question_of, question_of_sessions},
     reporter::{Command, Notice},
     run::{RunEnd, RunReport},
     session_slots::SlotHolder,
@@ -24,11 +23,11 @@ use super::{
 };
 use crate::{
     acp::{AgentConnection, AgentFailure, AgentUpdate, PermissionAnswer, PermissionRequestId, TurnEnd, TurnEndReason},
-    control_plane::wire::{Question, QuestionOption},
+    control_plane::wire::Question,
     egress::DeniedConnection,
     gateway::GatewayEvent,
     job_gauge::JobGauge,
-    mcp::{PersonQuestion, ToolCall},
+    mcp::ToolCall,
     sandbox::SandboxEnd,
 };
 
@@ -268,7 +267,7 @@ impl Conversation<'_> {
                     let _ = reply.send(Err("you have created no session: name those to wait for".to_owned()));
                     return;
                 }
-                let question = self.questions.ask(wait_for(&sessions), Asker::Tool(reply));
+                let question = self.questions.ask(question_of_sessions(&sessions), Asker::Tool(reply));
                 self.report_question(question).await;
             }
         }
@@ -383,26 +382,5 @@ async fn decide(connection: &AgentConnection, id: PermissionRequestId, granted: 
         tracing::warn!(%failure, "a decision did not reach the agent");
         // A request that offers no answer which grants must not wait for ever.
         let _ = connection.answer_permission(id, &PermissionAnswer::Refuse).await;
-    }
-}
-
-fn question_of(asked: PersonQuestion) -> Question {
-    Question {
-        question_id: String::new(),
-        kind: "input",
-        text: asked.question,
-        options: asked.options.into_iter().map(|label| QuestionOption { label }).collect(),
-        details: Value::Null,
-    }
-}
-
-/// The wait for sessions is a question that the control plane answers.
-fn wait_for(sessions: &[String]) -> Question {
-    Question {
-        question_id: String::new(),
-        kind: "sessions",
-        text: format!("The agent waits for {} of its sessions.", sessions.len()),
-        options: Vec::new(),
-        details: json!({"sessions": sessions}),
     }
 }

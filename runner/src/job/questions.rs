@@ -1,9 +1,11 @@
 //! The questions of a run that no person has answered yet: who asked, and where an answer goes. Pure.
 
+use serde_json::{Value, json};
+
 use crate::{
     acp::PermissionRequestId,
-    control_plane::wire::{Answer, Question},
-    mcp::ToolReply,
+    control_plane::wire::{Answer, Question, QuestionOption},
+    mcp::{PersonQuestion, ToolReply},
 };
 
 /// How many questions of tools may be open at once.
@@ -196,6 +198,28 @@ fn text_of(answer: &Answer) -> String {
     let written = text.filter(|text| !is_chosen(text)).map(str::to_owned);
     let said = chosen.into_iter().chain(written).collect::<Vec<_>>().join("\n");
     if said.is_empty() { "(an answer without a text)".to_owned() } else { said }
+}
+
+/// The question that a call of `ask_person` asks.
+pub(super) fn question_of(asked: PersonQuestion) -> Question {
+    Question {
+        question_id: String::new(),
+        kind: "input",
+        text: asked.question,
+        options: asked.options.into_iter().map(|label| QuestionOption { label }).collect(),
+        details: Value::Null,
+    }
+}
+
+/// The wait for sessions is a question that the control plane answers.
+pub(super) fn question_of_sessions(sessions: &[String]) -> Question {
+    Question {
+        question_id: String::new(),
+        kind: "sessions",
+        text: format!("The agent waits for {} of its sessions.", sessions.len()),
+        options: Vec::new(),
+        details: json!({"sessions": sessions}),
+    }
 }
 
 #[cfg(test)]

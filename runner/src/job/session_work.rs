@@ -65,26 +65,25 @@ impl SessionWork<'_> {
         let method = context.method.clone().with_agent_user(user);
         warn_of_isolation(&method, &notices).await;
         let set_up = self.set_up((&workspace, &method, network.setup), &notices, (&mut orders, &mut said));
-        let report = match Box::pin(set_up).await {
-            Err(end) => RunReport::without_work(end),
-            Ok(()) => {
-                let run = AgentRun {
-                    context,
-                    plane,
-                    job,
-                    secrets,
-                    said: &said,
-                    folder,
-                    workspace: &workspace,
-                    method: &method,
-                    network: &network.agent,
-                    notices: &notices,
-                };
-                work_with_agent(run, orders, slot).await
-            }
+        let report = if let Err(end) = Box::pin(set_up).await {
+            RunReport::without_work(end)
+        } else {
+            let run = AgentRun {
+                context,
+                plane,
+                job,
+                secrets,
+                said: &said,
+                folder,
+                workspace: &workspace,
+                method: &method,
+                network: &network.agent,
+                notices: &notices,
+            };
+            work_with_agent(run, orders, slot).await
         };
-        let collecting = WorkCollection { plane, job, workspace: &workspace, notices: &notices };
-        RunOutcome { report, work: Box::pin(collecting.run()).await }
+        let collection = WorkCollection { plane, job, workspace: &workspace, notices: &notices };
+        RunOutcome { report, work: Box::pin(collection.run()).await }
     }
 
     /// Takes a slot and prepares the workspace. Claims follow the free slots, but a session that a person has answered

@@ -1,8 +1,8 @@
 //! Collects the work of a run while its lease is still renewed: the patch, and the commits as a git bundle.
 //!
 //! The bundle is an addition to the patch, which later runs continue from. Whatever prevents it is a warning in the
-//! session's log. It is compressed, so values of secrets can be neither found nor replaced in it: it is uploaded only if
-//! there is none in anything that it is made of, and none in the patch.
+//! session's log. It is compressed, so values of secrets can be neither found nor replaced in it: it is uploaded only
+//! if there is none in anything that it is made of, and none in the patch.
 
 use tokio::sync::mpsc;
 

@@ -22,7 +22,7 @@ async fn bundle(workspace: &Workspace, secret: &str) -> WorkBundle {
 async fn downloaded(fixture: &Fixture, workspace: &Workspace) -> PathBuf {
     let WorkBundle::Written(content) = bundle(workspace, "").await else { panic!("a bundle") };
     let path = fixture.path().join("work.bundle");
-    fs::write(&path, content).unwrap();
+    fs::write(&path, content).expect("a file");
     path
 }
 
