@@ -77,7 +77,7 @@ async fn a_machine_that_is_restarted_removes_what_was_left_and_begins_its_sessio
     for folder in ["runs/half/home/locked", "sessions/half/work/.git", "mirrors/half/1.part/objects"] {
         fs::create_dir_all(data.join(folder)).unwrap();
     }
-    fs::set_permissions(data.join("runs/half/home/locked"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(data.join("runs/half/home/locked"), fs::Permissions::from_mode(0o000)).unwrap();
     fs::write(data.join("runner.new"), "{").unwrap();
     let mut runner = machine.start_runner().await;
     until(async || machine.work_tree_birth(&id).is_some_and(|birth| Some(birth) != before)).await;
