@@ -51,10 +51,7 @@ const ROTATION: TimeDelta = TimeDelta::days(1);
 /// Works until `stop` is cancelled, and then until no task is left.
 pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()> {
     settings.check()?;
-    let metrics = match settings.metrics_address {
-        Some(address) => Some(metrics::listen(address).await?),
-        None => None,
-    };
+    let metrics = listen_for_metrics(&settings).await?;
     let (context, reason) = build_context(&settings).await?;
     let isolation = context.method.isolation();
     let programs = find_programs(&settings)?;
@@ -73,8 +70,7 @@ pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()
         let plane = ControlPlane::new(http.clone(), &settings.url, agent.agent_id.clone(), credential.clone())
             .with_signals(signals.clone());
         let (context, status) = (context.clone(), status.clone());
-        let worker = Worker { context, status, plane, program: Arc::new(program) };
-        workers.spawn(worker.run(stop.clone()));
+        workers.spawn(Worker { context, status, plane, program: Arc::new(program) }.run(stop.clone()));
     }
     tracing::info!(slots = registration.slots, runner.id = identity.runner_id, "the runner takes work");
     let client = RunnerClient::new(http, &settings.url, identity.runner_id.clone(), credential.clone());
@@ -99,6 +95,14 @@ fn log_introduction(settings: &RunnerSettings, isolation: Isolation, programs: &
     let names: Vec<_> = programs.iter().map(|program| program.name.as_str()).collect();
     tracing::info!("runner: isolation: {}; programs: {}", isolation.name(), names.join(", "));
     tracing::info!("runner: sessions at once: {}", settings.describe_slots());
+}
+
+/// Listens for readers of the metrics, if they are asked for.
+async fn listen_for_metrics(settings: &RunnerSettings) -> Result<Option<TcpListener>> {
+    Ok(match settings.metrics_address {
+        Some(address) => Some(metrics::listen(address).await?),
+        None => None,
+    })
 }
 
 /// Serves the metrics, if they are asked for.

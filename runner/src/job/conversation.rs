@@ -132,10 +132,9 @@ impl Conversation<'_> {
                     Ok(end) => TurnOutcome::Ended(end),
                     Err(failure) => TurnOutcome::Failed(failure),
                 },
-                ended = agent.sandbox.wait() => return match cancelled_until {
-                    Some(_) => TurnOutcome::Cancelled,
-                    None => TurnOutcome::SandboxEnded(ended),
-                },
+                ended = agent.sandbox.wait() => {
+                    return cancelled_until.map_or(TurnOutcome::SandboxEnded(ended), |_| TurnOutcome::Cancelled);
+                }
                 () = grace, if cancelled_until.is_some() => return TurnOutcome::Cancelled,
                 Some(call) = self.services.tool_calls.recv() => self.take_call(call).await,
                 () = self.children.pass_on() => self.idle.record_activity(),

@@ -10,7 +10,12 @@ import { sessionCalls, sessionKeys } from "@/queries/sessions";
 import { ApprovalDetails } from "./approval-details";
 
 const ICONS = { approval: ShieldQuestion, input: CircleHelp, auth: KeyRound, sessions: GitFork } as const;
-const LABELS = { approval: "Approval needed", input: "Question", auth: "Question", sessions: "Waits for sessions" } as const;
+const LABELS = {
+  approval: "Approval needed",
+  input: "Question",
+  auth: "Question",
+  sessions: "Waits for sessions",
+} as const;
 
 interface QuestionBoxProps {
   id: string;
@@ -80,9 +85,7 @@ function AnswerControls({ id, question }: Omit<QuestionBoxProps, "mayWrite">) {
           ))}
         </div>
       )}
-      {question.kind !== "approval" && (
-        <AnswerForm placeholder={placeholderFor(question)} {...part} />
-      )}
+      {question.kind !== "approval" && <AnswerForm placeholder={placeholderFor(question)} {...part} />}
     </div>
   );
 }

@@ -86,10 +86,7 @@ pub(super) fn parse_artifacts(
             refused.add(field("path"), "is there twice");
         }
         let mime_type = one.mime_type.unwrap_or_else(|| "text/plain".to_owned());
-        let visible = mime_type.bytes().all(|b| (0x20..0x7f).contains(&b));
-        if !visible || !(3..=200).contains(&mime_type.len()) || !mime_type.contains('/') {
-            refused.add(field("mime_type"), "must be a media type such as text/plain");
-        }
+        refused.check(&field("mime_type"), check_media_type(&mime_type));
         let (content, size, sha256) = match (one.content, one.sha256) {
             (Some(content), None) => {
                 let content = refused.check(&field("content"), decode(content, one.encoding)).unwrap_or_default();
@@ -112,6 +109,12 @@ pub(super) fn parse_artifacts(
         kept.push((TaskArtifact { path: one.path, mime_type, content }, stored));
     }
     kept
+}
+
+fn check_media_type(text: &str) -> Result<(), String> {
+    let is_visible = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    let is_type = is_visible && (3..=200).contains(&text.len()) && text.contains('/');
+    if is_type { Ok(()) } else { Err("must be a media type such as text/plain".to_owned()) }
 }
 
 fn decode(content: String, encoding: Option<Encoding>) -> Result<Vec<u8>, String> {

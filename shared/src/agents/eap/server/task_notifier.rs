@@ -1,4 +1,5 @@
-//! Signals about tasks, to the claims that wait and to the connections of runners. A lost signal only delays: both poll.
+//! Signals about tasks, to the claims that wait and to the connections of runners. A lost signal only delays, because
+//! both poll.
 
 use crate::{
     events::stream::ConnectionBackend,
