@@ -301,6 +301,18 @@ async fn a_session_that_waits_for_its_workspace_does_not_block_the_next_one() {
 }
 
 #[tokio::test]
+async fn sessions_on_one_repository_and_branch_run_at_once() {
+    let world = idle(slots(2)).await;
+    let caller = world.caller(Role::Member);
+    let workspace = json!({"repository": "https://git.example.com/team/app.git", "ref": "main"});
+    for _ in 0..2 {
+        let id = caller.start_session(json!({"agent_config": {"agent": "manual"}, "workspace": workspace})).await;
+        reconcile(&world.app).await.unwrap();
+        assert_eq!(status(&caller, &id).await, "offered");
+    }
+}
+
+#[tokio::test]
 async fn a_resumed_session_waits_in_the_queue_while_no_slot_or_workspace_is_free() {
     let mut world = idle(slots(1)).await;
     world.work();

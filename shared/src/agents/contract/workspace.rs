@@ -9,7 +9,8 @@ use crate::{
     platform::http_client::AllowedDestinations,
 };
 
-/// The place where the agent works. Two sessions of a tenant never run at once in one workspace.
+/// The place where the agent works. A repository is cloned for each session; two sessions of a tenant never run at
+/// once in one directory without a repository.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Workspace {
@@ -58,18 +59,14 @@ impl Workspace {
         check_repository_place(repository, allowed).map_err(|why| Error::invalid_field("workspace.repository", why))
     }
 
-    /// The key of the exclusive lock on a workspace: the SHA-256 of the place, in hexadecimal. Every spelling of a
-    /// place has the same key. Without a repository, the branch is not part of it.
-    pub fn lock_key(&self) -> String {
-        let mut hash = Sha256::new();
-        let repository = self.repository.as_deref().unwrap_or_default();
-        let reference = self.reference.as_deref().filter(|_| !repository.is_empty()).unwrap_or_default();
-        let directory = self.directory.as_deref().map(normalize_path).unwrap_or_default();
-        for part in [repository, reference, &directory] {
-            hash.update(part.trim_end_matches('/'));
-            hash.update([0]);
+    /// The key of the exclusive lock on a directory of the agent's machine: the SHA-256 of the place, in hexadecimal.
+    /// Every spelling of a place has the same key. `None` with a repository, of which each session has a clone.
+    pub fn lock_key(&self) -> Option<String> {
+        if self.repository.is_some() {
+            return None;
         }
-        hex::encode(hash.finalize())
+        let directory = self.directory.as_deref().map(normalize_path).unwrap_or_default();
+        Some(hex::encode(Sha256::digest(directory.trim_end_matches('/'))))
     }
 }
 
@@ -208,13 +205,9 @@ mod tests {
         }
         assert_eq!(folder("/srv/app", Some("main")), one);
         assert_ne!(folder("/srv/app2", None), one);
-        let branch = |reference: &str, directory: &str| {
-            let repository = Some("https://example.org/a.git".to_owned());
-            let (reference, directory) = (Some(reference.to_owned()), Some(directory.to_owned()));
-            Workspace { repository, reference, directory }.lock_key()
-        };
-        assert_ne!(branch("main", "a"), branch("next", "a"));
-        assert_eq!(branch("main", "./a/"), branch("main", "a"));
+        let repository = Some("https://example.org/a.git".to_owned());
+        let cloned = Workspace { repository, reference: Some("main".to_owned()), directory: Some("a".to_owned()) };
+        assert!(one.is_some() && cloned.lock_key().is_none(), "each session has a clone of its own");
     }
 
     fn refused(workspace: &Workspace) -> bool {

@@ -187,7 +187,7 @@ pub(super) fn fixed_fields(s: &Session) -> Vec<Field<'_>> {
         ("workspace", optional_json(s.spec.workspace.as_ref())),
         (
             "workspace_key",
-            Box::new(s.spec.workspace.as_ref().map(crate::agents::contract::workspace::Workspace::lock_key)),
+            Box::new(s.spec.workspace.as_ref().and_then(crate::agents::contract::workspace::Workspace::lock_key)),
         ),
         ("environment", optional_json(s.spec.environment.as_ref())),
         ("cpu_limit", Box::new(s.spec.cpu_limit)),
