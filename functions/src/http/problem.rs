@@ -66,6 +66,11 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// The error that a response stands for, before it is rendered.
+pub(crate) fn attached_error(response: &Response<Body>) -> Option<&Error> {
+    response.extensions().get::<AttachedError>().map(|attached| attached.0.as_ref())
+}
+
 /// Writes the body of a response that is an error, ours or one of the router, in the form of its protocol.
 pub(crate) fn render(
     mut response: Response<Body>,

@@ -33,7 +33,7 @@ use crate::{
         queue::{Limits, MemoryQueue, Queue, Sqs},
         redis::{cache::Cache, lock::Locks},
     },
-    sessions::services::{SessionParts, SessionServices, SessionSettings},
+    sessions::services::{SessionServices, SessionSettings},
     training::{
         services::{TrainingParts, TrainingServices},
         trainers::Trainers,
@@ -93,7 +93,7 @@ impl Parts {
         let task_waiters = TaskWaiters::default();
         let agents =
             AgentServices::new(AgentParts { stream, runtimes, heartbeat_interval, task_notifier, task_waiters });
-        let sessions = SessionServices::new(SessionParts { agents, session_settings: session_settings(&settings) });
+        let sessions = SessionServices::new(agents, session_settings(&settings));
         let engine = Engine::new(EngineParts::new(sessions));
         let (trainers, training_settings) = (self.trainers, settings.tuning.clone());
         Ok(App::new(TrainingServices::new(TrainingParts { engine, trainers, training_settings }), settings))

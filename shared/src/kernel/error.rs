@@ -28,6 +28,7 @@ struct Details {
     fields: Vec<FieldError>,
     current: Option<Value>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    repeatable: bool,
     location: &'static Location<'static>,
 }
 
@@ -44,6 +45,7 @@ impl Error {
             fields: Vec::new(),
             current: None,
             source: None,
+            repeatable: false,
             location: Location::caller(),
         }))
     }
@@ -100,6 +102,19 @@ impl Error {
     pub fn with_current(mut self, current: Value) -> Self {
         self.0.current = Some(current);
         self
+    }
+
+    /// Marks an error of work that assumed something that is no longer true: nothing was done, and the same work is
+    /// to be carried out again at once.
+    #[must_use]
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.0.repeatable = true;
+        self
+    }
+
+    /// Whether nothing was done, and the same work is to be carried out again at once.
+    pub fn is_repeatable(&self) -> bool {
+        self.0.repeatable
     }
 
     pub fn code(&self) -> Code {

@@ -5,7 +5,9 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 
 use crate::{
-    agents::{registry::AgentEndpoint, services::AgentServices},
+    agents::{
+        environments::tenants_with_default::TenantsWithDefault, registry::AgentEndpoint, services::AgentServices,
+    },
     kernel::{backoff::RetryPolicy, clock::Time},
 };
 
@@ -82,12 +84,14 @@ pub struct SessionServices(Arc<SessionParts>);
 /// The fields of [`SessionServices`].
 pub struct SessionParts {
     pub agents: AgentServices,
+    pub tenants_with_default: TenantsWithDefault,
     pub session_settings: SessionSettings,
 }
 
 impl SessionServices {
-    pub fn new(parts: SessionParts) -> Self {
-        Self(Arc::new(parts))
+    pub fn new(agents: AgentServices, session_settings: SessionSettings) -> Self {
+        let tenants_with_default = TenantsWithDefault::default();
+        Self(Arc::new(SessionParts { agents, tenants_with_default, session_settings }))
     }
 }
 

@@ -46,6 +46,36 @@ async fn a_session_that_names_none_works_in_the_default_if_there_is_one() {
 }
 
 #[tokio::test]
+async fn a_default_that_was_just_set_or_unset_applies_however_a_session_is_created() {
+    let world = TestApp::full().await;
+    let (lead, member) = (world.caller(Role::Lead), world.caller(Role::Member));
+    let usual = create_environment(&lead, "usual", json!({})).await;
+    let prompt = json!({"title": "Work", "initial_prompt": "Do it."});
+    let started = json!({"title": "Work", "initial_prompt": "Do it.", "start": true});
+    for (way, (keyed, body)) in
+        [(false, &prompt), (false, &started), (true, &prompt), (true, &started)].iter().enumerate()
+    {
+        let creator = if *keyed {
+            member.with("idempotency-key", &format!("way-{way}"))
+        } else {
+            member.without("idempotency-key")
+        };
+        lead.patch(&format!("{PATH}/{usual}"), json!({"is_default": true})).await.expect(200);
+        let created = creator.post("/sessions", (*body).clone()).await.expect(201);
+        assert_eq!(created["environment"]["name"], "usual", "way {way}");
+        if *keyed {
+            let repeated = creator.post("/sessions", (*body).clone()).await.expect(201);
+            assert_eq!(repeated["id"], created["id"], "way {way}");
+        }
+        lead.patch(&format!("{PATH}/{usual}"), json!({"is_default": false})).await.expect(200);
+        let later = member.post("/sessions", (*body).clone()).await.expect(201);
+        assert_eq!(later["environment"], Value::Null, "way {way}");
+    }
+    let listed = member.get("/sessions?limit=100").await.expect(200);
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(8), "each was created once");
+}
+
+#[tokio::test]
 async fn an_environment_that_there_is_not_is_refused_and_no_session_created() {
     let world = TestApp::full().await;
     let owner = world.superuser().await;

@@ -12,13 +12,13 @@ use shared::{
     app::App,
     identity::{
         auth::CallerIdentity,
-        idempotency::{self, MAX_KEY_LENGTH, StoredResponse},
+        idempotency::{self, KeyClaim, MAX_KEY_LENGTH, StoredResponse},
     },
     kernel::error::{Error, Result},
 };
 
 use crate::http::{
-    problem::ApiError,
+    problem::{ApiError, attached_error},
     protocol::Protocol,
     request::{BODY_LIMIT, identify_caller, read_body},
     version::HasSecret,
@@ -51,8 +51,24 @@ async fn run_once(app: &App, request: Request, next: Next) -> Result<Response> {
     let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), |target| target.as_str()).to_owned();
     let method = parts.method.clone();
     let sent = idempotency::KeyedRequest { key: &key, method: method.as_str(), target: &target, body: &body };
-    let claimed = idempotency::claim_key(app, &caller, &sent);
-    let response = claimed.run_with_key(next.run(Request::from_parts(parts, Body::from(body.clone())))).await;
+    let attempt = || {
+        let request = Request::from_parts(parts.clone(), Body::from(body.clone()));
+        carry_out(app, idempotency::claim_key(app, &caller, &sent), request, next.clone())
+    };
+    let first = Box::pin(attempt()).await;
+    if is_outdated(&first) { Box::pin(attempt()).await } else { first }
+}
+
+/// Whether nothing was done because the work assumed something that is no longer true.
+fn is_outdated(outcome: &Result<Response>) -> bool {
+    match outcome {
+        Ok(response) => attached_error(response).is_some_and(Error::is_repeatable),
+        Err(error) => error.is_repeatable(),
+    }
+}
+
+async fn carry_out(app: &App, claimed: KeyClaim, request: Request, next: Next) -> Result<Response> {
+    let response = claimed.run_with_key(next.run(request)).await;
     if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         // What the caller may do now decides, not what it might do at the first request.
         return Ok(response);

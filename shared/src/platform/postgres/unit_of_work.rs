@@ -10,7 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::{FutureExt, future::BoxFuture};
 
 use crate::{
-    kernel::{error::Error, id::TenantId},
+    kernel::{
+        error::{Error, Result},
+        id::TenantId,
+    },
     platform::postgres::OwnedStatement,
 };
 
@@ -144,5 +147,17 @@ pub async fn after_commit(work: impl Future<Output = ()> + Send + 'static) {
     match UnitOfWork::current_unit() {
         Some(unit) => unit.with_state(|state| state.after.push(Box::pin(work))),
         None => work.await,
+    }
+}
+
+/// Carries out work once more if it assumed something that was no longer true. Within a unit of work, whose other parts
+/// are lost as well, whoever began the unit does that.
+pub(crate) async fn repeat_outdated<T, F>(work: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    match Box::pin(work()).await {
+        Err(error) if error.is_repeatable() && UnitOfWork::current_unit().is_none() => Box::pin(work()).await,
+        done => done,
     }
 }

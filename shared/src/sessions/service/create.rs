@@ -5,25 +5,29 @@ use std::sync::Arc;
 use crate::{
     agents::{
         eap::server::calls::lease_lost,
-        environments::{reference::EnvironmentChoice, service::resolve_choice},
+        environments::{
+            reference::EnvironmentChoice, service::resolve_choice, tenants_with_default::TenantsWithDefault,
+        },
     },
     events::log::EventType,
     identity::{audit, auth::Caller, tenants},
     kernel::{
         actor::{Actor, By},
-        error::{Error, Result},
+        error::{Code, Error, Result},
         id::{SessionId, TenantId},
     },
     models::{experiments, registry},
-    platform::postgres::{OwnedStatement, Tx, lock_names, unit_of_work::DeferredWrite},
+    platform::postgres::{
+        OwnedStatement, Tx, lock_names,
+        unit_of_work::{DeferredWrite, repeat_outdated},
+    },
     sessions::{
         ForkedFrom, Handover, MAX_DEPTH, MAX_TREE, NewLineage, Session, SessionKey,
-        admission::AdmissionSnapshot,
         change::SessionChange,
         draft::SessionDraft,
         next_step::next_step_job,
         services::SessionServices,
-        store::{self, FoundSession, SpawnKey, SpawnRecord},
+        store::{self, FoundSession, InsertOptions, InsertRefusal, SpawnKey, SpawnRecord},
         transitions::commands,
     },
 };
@@ -77,6 +81,15 @@ pub(super) async fn create_spawned(
 ) -> Result<(SessionId, bool)> {
     check_place(sessions, &draft)?;
     tenants::service::check_new_session(sessions, creator.tenant_id).await?;
+    repeat_outdated(|| insert_spawned(sessions, creator, draft.clone(), key)).await
+}
+
+async fn insert_spawned(
+    sessions: &SessionServices,
+    creator: &Creator,
+    draft: SessionDraft,
+    key: &SpawnKey,
+) -> Result<(SessionId, bool)> {
     let mut tx = sessions.db.tenant(creator.tenant_id).await?;
     // Two repetitions at once take turns.
     tx.take_lock(&lock_names::tenant_slots(creator.tenant_id));
@@ -103,6 +116,15 @@ async fn create_from(
 ) -> Result<FoundSession> {
     check_place(sessions, &draft)?;
     tenants::service::check_new_session(sessions, creator.tenant_id).await?;
+    repeat_outdated(|| insert_new(sessions, creator, draft.clone(), earlier)).await
+}
+
+async fn insert_new(
+    sessions: &SessionServices,
+    creator: &Creator,
+    draft: SessionDraft,
+    earlier: Option<&Session>,
+) -> Result<FoundSession> {
     let mut tx = sessions.db.tenant(creator.tenant_id).await?;
     if draft.start {
         tx.take_lock(&lock_names::tenant_slots(creator.tenant_id));
@@ -126,7 +148,7 @@ async fn build(
     let (start, tenant_id, now) = (draft.start, creator.tenant_id, sessions.clock.now());
     let agent = draft.agent_name().unwrap_or(store::ANY_AGENT).to_owned();
     check_model(tx, tenant_id, &draft).await?;
-    draft.spec.set_environment(resolve_choice(tx, tenant_id, &draft.environment).await?);
+    let without_default_environment = !choose_environment(sessions, tx, tenant_id, &mut draft).await?;
     let lineage = add_to_tree(tx, tenant_id, draft.parent_id).await?;
     let mut session = Session::new(tenant_id, draft.spec, lineage, creator.actor.clone(), now);
     if let Some(earlier) = earlier {
@@ -141,7 +163,8 @@ async fn build(
         change.session.version = 1;
     }
     change.verb = Some("create");
-    Ok(SessionInsert { change, agent, start })
+    let options = InsertOptions { start, without_default_environment };
+    Ok(SessionInsert { change, agent, options, tenants_with_default: sessions.tenants_with_default.clone() })
 }
 
 /// Writes a new session, and enqueues its first step; or says why it is refused.
@@ -149,7 +172,7 @@ async fn insert(sessions: &SessionServices, mut tx: Tx, insert: SessionInsert) -
     audit::record(&mut tx, insert.change.creation_entry());
     let insert = Arc::new(insert);
     // The queue's place of a started session has to be read. Everything about any other session is known beforehand.
-    let found = if insert.start {
+    let found = if insert.options.start {
         let found = Box::pin(store::insert_and_find(tx, &insert.change, insert.insert_statement())).await;
         Some(found.map_err(|error| insert.map_refusal(error))?)
     } else {
@@ -168,19 +191,26 @@ async fn insert(sessions: &SessionServices, mut tx: Tx, insert: SessionInsert) -
 struct SessionInsert {
     change: SessionChange,
     agent: String,
-    start: bool,
+    options: InsertOptions,
+    tenants_with_default: TenantsWithDefault,
 }
 
 impl SessionInsert {
     fn insert_statement(&self) -> OwnedStatement<'_> {
-        store::insert_statement(&self.change, &self.agent, self.start)
+        store::insert_statement(&self.change, &self.agent, self.options)
     }
 
-    fn limit_error(&self, snapshot: &AdmissionSnapshot) -> Error {
+    fn refusal_error(&self, refusal: &InsertRefusal) -> Error {
+        let snapshot = &refusal.snapshot;
+        if refusal.has_default_environment {
+            self.tenants_with_default.record(self.change.session.tenant_id, true);
+            let detail = "The tenant's default environment was set at the same time.";
+            return Error::new(Code::DependencyUnavailable, detail).repeatable();
+        }
         if snapshot.agent_id.is_none() && self.agent != store::ANY_AGENT {
             return unknown_agent(&self.agent);
         }
-        let refusal = snapshot.check_limits(self.start).err();
+        let refusal = snapshot.check_limits(self.options.start).err();
         refusal.unwrap_or_else(|| Error::internal("a session was refused without a reason"))
     }
 }
@@ -192,7 +222,7 @@ impl DeferredWrite for Arc<SessionInsert> {
 
     fn map_refusal(&self, error: Error) -> Error {
         match store::parse_refusal(&error) {
-            Some(snapshot) => snapshot.map_or_else(|error| error, |snapshot| self.limit_error(&snapshot)),
+            Some(refusal) => refusal.map_or_else(|error| error, |refusal| self.refusal_error(&refusal)),
             None => error,
         }
     }
@@ -200,6 +230,27 @@ impl DeferredWrite for Arc<SessionInsert> {
 
 fn unknown_agent(name: &str) -> Error {
     Error::invalid_field("agent_config.agent", format!("there is no agent {name:?}; GET /api/v1/agents lists them"))
+}
+
+/// Sets the environment that the draft asks for. Returns false where that is the tenant's default and the tenant is
+/// taken to have none, without asking: most have none, and the statement that inserts the session checks it.
+async fn choose_environment(
+    sessions: &SessionServices,
+    tx: &mut Tx,
+    tenant_id: TenantId,
+    draft: &mut SessionDraft,
+) -> Result<bool> {
+    let known = &sessions.tenants_with_default;
+    let by_default = draft.environment == EnvironmentChoice::TenantDefault;
+    if by_default && !known.contains(tenant_id) {
+        return Ok(false);
+    }
+    let environment = resolve_choice(tx, tenant_id, &draft.environment).await?;
+    if by_default {
+        known.record(tenant_id, environment.is_some());
+    }
+    draft.spec.set_environment(environment);
+    Ok(true)
 }
 
 /// Refuses a reference to an unknown model, alias or version, and an experiment that is not running. The reference is
@@ -281,5 +332,7 @@ pub async fn fork_session(sessions: &SessionServices, caller: &Caller, fork: &Fo
     let mut change = SessionChange::new(session, caller, now);
     change.verb = Some("fork");
     add_creation_event(&mut change);
-    insert(sessions, tx, SessionInsert { change, agent: store::ANY_AGENT.to_owned(), start: false }).await
+    let options = InsertOptions { start: false, without_default_environment: false };
+    let (agent, tenants_with_default) = (store::ANY_AGENT.to_owned(), sessions.tenants_with_default.clone());
+    insert(sessions, tx, SessionInsert { change, agent, options, tenants_with_default }).await
 }

@@ -16,7 +16,9 @@ mod suspension;
 mod undelivered;
 mod workspace_releases;
 
-pub(in crate::sessions) use self::session_rows::{insert_and_find, insert_statement, parse_refusal};
+pub(in crate::sessions) use self::session_rows::{
+    InsertOptions, InsertRefusal, insert_and_find, insert_statement, parse_refusal,
+};
 pub use self::{
     admission::{
         AgentSelector, AwaitedAgents, DispatchState, awaited_agents, dispatch_state, lock_with_snapshot, next_in_queue,

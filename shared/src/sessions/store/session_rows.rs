@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use serde::Deserialize;
 use serde_json::Value;
 use tokio_postgres::{
     Row,
@@ -161,12 +162,11 @@ pub async fn renew_lease(db: &Db, key: SessionKey, fence: i64, until: Time) -> R
 }
 
 /// The statement that inserts a session with its first events, if there is such an agent and the tenant's limits allow
-/// it, else fails with an error that [`parse_refusal`] understands. With `start` the session is queued on that agent.
-/// With [`ANY_AGENT`] it needs no agent yet.
+/// it, else fails with an error that [`parse_refusal`] understands. With [`ANY_AGENT`] it needs no agent yet.
 pub(in crate::sessions) fn insert_statement<'a>(
     change: &'a SessionChange,
     agent: &'a str,
-    start: bool,
+    options: InsertOptions,
 ) -> OwnedStatement<'a> {
     let session = &change.session;
     let mut fields = row::fixed_fields(session);
@@ -176,15 +176,35 @@ pub(in crate::sessions) fn insert_statement<'a>(
     let Events { ids, types, actors, payloads } = Events::of(&change.events);
     let mut values: Vec<row::Value<'a>> = fields.into_iter().map(|(_, value)| value).collect();
     values.extend([Box::new(ids) as row::Value<'a>, Box::new(types), Box::new(actors), Box::new(payloads)]);
-    values.extend([Box::new(change.now) as row::Value<'a>, Box::new(agent), Box::new(start)]);
+    let InsertOptions { start, without_default_environment } = options;
+    values.extend([Box::new(change.now) as row::Value<'a>, Box::new(agent)]);
+    values.extend([Box::new(start) as row::Value<'a>, Box::new(without_default_environment)]);
     OwnedStatement { sql, values }
 }
 
-/// The counts that an [`insert_statement`] was refused by, if this error is such a refusal.
-pub(in crate::sessions) fn parse_refusal(error: &Error) -> Option<Result<AdmissionSnapshot>> {
+/// How a session is inserted.
+#[derive(Clone, Copy)]
+pub(in crate::sessions) struct InsertOptions {
+    /// The session is queued on its agent.
+    pub(in crate::sessions) start: bool,
+    /// The tenant is taken to have no default environment, and the insertion is refused if it has one.
+    pub(in crate::sessions) without_default_environment: bool,
+}
+
+/// Why an [`insert_statement`] was refused.
+#[derive(Deserialize)]
+pub(in crate::sessions) struct InsertRefusal {
+    #[serde(flatten)]
+    pub(in crate::sessions) snapshot: AdmissionSnapshot,
+    /// The tenant has a default environment, although it was taken to have none.
+    pub(in crate::sessions) has_default_environment: bool,
+}
+
+/// The reason why an [`insert_statement`] was refused, if this error is such a refusal.
+pub(in crate::sessions) fn parse_refusal(error: &Error) -> Option<Result<InsertRefusal>> {
     let detail = refused_with(error, SESSION_REFUSED)?;
-    let snapshot = serde_json::from_str::<Option<AdmissionSnapshot>>(detail).map_err(Error::internal);
-    Some(snapshot.and_then(|snapshot| snapshot.ok_or_else(admission::no_tenant)))
+    let refusal = serde_json::from_str::<Option<InsertRefusal>>(detail).map_err(Error::internal);
+    Some(refusal.and_then(|refusal| refusal.ok_or_else(admission::no_tenant)))
 }
 
 /// Inserts a session, and reads it with its computed fields in the same round trip.
@@ -199,20 +219,25 @@ pub(in crate::sessions) async fn insert_and_find(
     answers[1].first().map(row::found_of_row).transpose()?.ok_or_else(|| Error::session_not_found(session.id))
 }
 
-/// `names` are the columns, each with a parameter; after them come those of the events, the agent and the start.
+/// `names` are the columns, each with a parameter; after them come those of the events, the agent and the options.
 fn insert_sql(names: &[&str]) -> String {
     let count = names.len();
     let (now, agent, start) =
         (format!("${}", count + 5), format!("${}::text", count + 6), format!("${}::boolean", count + 7));
+    let without_default = format!("${}::boolean", count + 8);
     let places: Vec<_> = (1..=count).map(|n| format!("${n}")).collect();
     format!(
-        "with snapshot as materialized ({snapshot}),
+        "with snapshot as materialized (
+             select r.*, {without_default} and exists (
+                 select 1 from environments e where e.tenant_id = $1 and e.is_default) as has_default_environment
+             from ({snapshot}) r),
          changed as (
              insert into sessions ({names}, agent_id)
              select {places}, case when {start} then r.agent_id end from snapshot r
              where (r.agent_id is not null or {agent} = '')
                and not (r.rejects and (r.running + r.queued >= r.max_concurrent or r.out_of_tokens))
                and not ({start} and r.queued >= r.max_queued)
+               and not r.has_default_environment
              returning tenant_id, id, last_event_seq, last_event_position),
          appended as ({appended})
          select reject_session((select to_jsonb(r) from snapshot r)) where not exists (select 1 from changed)",
