@@ -57,6 +57,7 @@ export RUST_TEST_THREADS ?= 6
 # and single tests that take many seconds (docs/testing.md).
 LEFT_OUT := faults:: fine_tuning:: fuzz:: killed:: lambda:: local:: ports:: runner:: \
 	examples:: experiments:: hostile_text:: slow:: removal:: \
+	cost_tests:: the_cost_of disguise_tests:: equal_arms the_interval_holds_the_true_difference every_frame_is_small \
 	a_flood_of_calls the_official_sdk the_openapi_3_1_document two_hundred_concurrent
 UNLESS_PASSED := sh infra/local/unless_passed.sh
 

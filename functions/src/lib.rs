@@ -29,6 +29,8 @@ pub mod sessions;
 pub mod tenants;
 pub mod users;
 
+use std::sync::LazyLock;
+
 use axum::Router;
 use shared::app::App;
 use utoipa_axum::router::OpenApiRouter;
@@ -104,18 +106,23 @@ pub fn documentation() -> Router<App> {
     health::documentation(openapi)
 }
 
+/// The routes of all HTTP endpoints. They are made once, because their OpenAPI is made along with them.
+static ROUTES: LazyLock<Router<App>> = LazyLock::new(|| {
+    let (routes, _) = areas().split_for_parts();
+    routes.merge(documentation()).merge(live::socket::routes()).merge(live::runner_socket::routes())
+});
+
 /// All HTTP endpoints as one service.
 pub fn api(app: App) -> Router {
-    let (routes, _) = areas().split_for_parts();
-    http::layers::wrap(
-        routes.merge(documentation()).merge(live::socket::routes()).merge(live::runner_socket::routes()),
-        app,
-        &PROTOCOLS,
-    )
+    wrap(ROUTES.clone(), app)
 }
 
 /// Some routes as a service of their own.
 pub fn serve(routes: OpenApiRouter<App>, app: App) -> Router {
     let (routes, _) = routes.split_for_parts();
-    http::layers::wrap(routes, app, &PROTOCOLS)
+    wrap(routes, app)
+}
+
+fn wrap(routes: Router<App>, app: App) -> Router {
+    http::layers::wrap(routes.layer(health::readiness_layer()), app, &PROTOCOLS)
 }

@@ -1,12 +1,51 @@
 //! A database for each test, copied from a migrated one in some tens of milliseconds, and dropped with the test.
 
+use std::sync::LazyLock;
+
 use shared::{kernel::id::TenantId, platform::postgres::migrations};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, mpsc, oneshot};
 
 /// Where the application's role logs in; the cluster is private to the tests.
 const PASSWORD: &str = "ioc";
 
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+
+/// Creates databases, and removes them: two connections, because a removal may have to wait.
+static CREATIONS: LazyLock<OwnerConnection> = LazyLock::new(OwnerConnection::start);
+static REMOVALS: LazyLock<OwnerConnection> = LazyLock::new(OwnerConnection::start);
+
+type Batch = (Vec<String>, oneshot::Sender<Result<(), tokio_postgres::Error>>);
+
+/// A connection of the owner that outlives the tests' runtimes, on a thread of its own. It executes batches in turn.
+struct OwnerConnection(mpsc::UnboundedSender<Batch>);
+
+impl OwnerConnection {
+    fn start() -> Self {
+        let (sender, mut batches) = mpsc::unbounded_channel::<Batch>();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let client = migrations::connect_owner(&crate::postgres_url()).await.expect("Postgres answers");
+                while let Some((statements, done)) = batches.recv().await {
+                    let mut outcome = Ok(());
+                    for statement in statements {
+                        let executed = client.batch_execute(&statement).await;
+                        outcome = outcome.and(executed);
+                    }
+                    let _ = done.send(outcome);
+                }
+            });
+        });
+        Self(sender)
+    }
+
+    /// Executes statements one by one, also after one of them failed. Sends them at once, without being awaited.
+    fn execute(&self, statements: Vec<String>) -> impl Future<Output = Result<(), tokio_postgres::Error>> + use<> {
+        let (done, outcome) = oneshot::channel();
+        self.0.send((statements, done)).expect("the connection's thread runs");
+        async { outcome.await.expect("the connection's thread runs") }
+    }
+}
 
 /// A migrated database that nobody else uses.
 pub struct Database {
@@ -23,13 +62,10 @@ impl Database {
         let admin = crate::postgres_url();
         let template = TEMPLATE.get_or_init(|| template(&admin)).await;
         let name = format!("ioc_test_{}", TenantId::new().0.simple());
-        let client = migrations::connect_owner(&admin).await.expect("Postgres answers");
-        // A copy needs the template to itself for a moment: several at once take turns.
-        client.execute("select pg_advisory_lock(1)", &[]).await.expect("a lock");
-        let made =
-            client.batch_execute(&format!("create database {name} template {template} strategy file_copy")).await;
-        client.execute("select pg_advisory_unlock(1)", &[]).await.expect("a lock");
-        made.expect("a database");
+        // A copy needs the template to itself for a moment: several at once take turns, also those of other processes.
+        let copy = format!("create database {name} template {template} strategy file_copy");
+        let statements = ["select pg_advisory_lock(1)", &copy, "select pg_advisory_unlock(1)"];
+        CREATIONS.execute(statements.map(str::to_owned).to_vec()).await.expect("a database");
         Self { url: login(&admin, &name), owner_url: with_name(&admin, &name), name: Some(name) }
     }
 
@@ -44,17 +80,10 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let Some(name) = self.name.take() else { return };
-        let admin = crate::postgres_url();
-        // On a thread of its own, because the test's runtime may be gone, and without waiting for it: Postgres waits
-        // with a drop for whoever is just logging in, and that may be a connection of this very test, which goes on or
-        // ends only when its runtime does. What the end of the process cuts short goes with the private server.
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            runtime.block_on(async {
-                let client = migrations::connect_owner(&admin).await.ok()?;
-                client.batch_execute(&format!("drop database if exists {name} with (force)")).await.ok()
-            })
-        });
+        // Nobody waits for it: Postgres waits with a drop for whoever is just logging in, and that may be a connection
+        // of this very test, which goes on or ends only when its runtime does. What the end of the process cuts short
+        // goes with the private server.
+        drop(REMOVALS.execute(vec![format!("drop database if exists {name} with (force)")]));
     }
 }
 

@@ -10,11 +10,17 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) use docs::documentation;
 
+use self::ready::LastReadiness;
+
 /// `/health` and `/ready`.
 pub fn routes() -> OpenApiRouter<App> {
     live::start_clock();
-    let ready = OpenApiRouter::new().routes(routes!(ready::ready)).layer(Extension(ready::LastReadiness::default()));
-    OpenApiRouter::new().routes(routes!(live::health)).merge(ready)
+    OpenApiRouter::new().routes(routes!(live::health)).routes(routes!(ready::ready))
+}
+
+/// What `/ready` remembers. Each service has its own.
+pub(crate) fn readiness_layer() -> Extension<LastReadiness> {
+    Extension(LastReadiness::default())
 }
 
 /// Sets the revision that this process was built from. Only the first call has an effect.

@@ -20,7 +20,7 @@ const STORAGE_FAILURE_TTL: Duration = Duration::from_mins(1);
 
 /// The last answer of this process. Whoever holds the lock checks for all who ask meanwhile.
 #[derive(Clone, Default)]
-pub(super) struct LastReadiness(Arc<Mutex<Option<(Instant, Readiness)>>>);
+pub(crate) struct LastReadiness(Arc<Mutex<Option<(Instant, Readiness)>>>);
 
 /// The readiness of the process.
 #[derive(Clone, Serialize, ToSchema)]
