@@ -53,10 +53,12 @@ REPEATING := $(PYTHON) infra/local/run_tests.py
 TEST := cargo test --locked --workspace --no-fail-fast --lib --bin ioc --test it
 export RUST_TEST_THREADS ?= 6
 
-# What `make check` leaves to `make test`: agents, functions and local hosts as programs of their own, faults, trainings,
-# and single tests that take many seconds (docs/testing.md).
+# What `make check` leaves to `make test`: agents, functions and local hosts as programs of their own, agents that speak
+# another protocol or are called, faults, trainings, partitions, and tests that take many seconds (docs/testing.md).
 LEFT_OUT := faults:: fine_tuning:: fuzz:: killed:: lambda:: local:: ports:: runner:: \
 	examples:: experiments:: hostile_text:: slow:: removal:: \
+	a2a:: breakers:: datasets:: deactivation:: eap::push marketplace:: partitions:: \
+	event_replay:: every_command_in_every_state a_hanging_postgres \
 	cost_tests:: the_cost_of disguise_tests:: equal_arms the_interval_holds_the_true_difference every_frame_is_small \
 	a_flood_of_calls the_official_sdk the_openapi_3_1_document two_hundred_concurrent
 UNLESS_PASSED := sh infra/local/unless_passed.sh
