@@ -51,6 +51,7 @@ const ROTATION: TimeDelta = TimeDelta::days(1);
 /// Works until `stop` is cancelled, and then until no task is left.
 pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()> {
     settings.check()?;
+    leave_groups();
     let metrics = listen_for_metrics(&settings).await?;
     let (context, reason) = build_context(&settings).await?;
     let isolation = context.method.isolation();
@@ -88,6 +89,16 @@ pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()
         ended = serve_metrics(metrics, status.clone()) => ended?,
     }
     heartbeats.report_offline().await
+}
+
+/// A runner that is root handles the files of a session as their owner. What root's further groups may read would still
+/// be open to it then.
+fn leave_groups() {
+    if nix::unistd::geteuid().is_root()
+        && let Err(error) = nix::unistd::setgroups(&[])
+    {
+        tracing::warn!(%error, "the further groups of root could not be left");
+    }
 }
 
 /// For people, and for the local host, which repeats these lines.

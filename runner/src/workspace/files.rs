@@ -8,15 +8,49 @@ use std::{
     process::{Command, Stdio},
 };
 
+use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+
 use super::{
     error::{NamePath, WorkspaceError},
     settings::Owner,
 };
 
-/// Creates a folder with its parents, which only the owner may enter.
-pub(super) fn create_private_folder(path: &Path, owner: Option<Owner>) -> Result<(), WorkspaceError> {
+/// Does something to files of a session as their owner may. An agent that runs as the owner can put a link at any path
+/// of the session: it leads a runner that is root to nothing that the agent could not reach itself.
+pub(super) fn as_owner<T>(owner: Option<Owner>, work: impl FnOnce() -> T) -> T {
+    let _identity = owner.map(FileIdentity::assume);
+    work()
+}
+
+/// The identity for access to files, which is one of this thread alone. It ends with this value.
+struct FileIdentity {
+    former_uid: Uid,
+    former_gid: Gid,
+}
+
+impl FileIdentity {
+    fn assume(owner: Owner) -> Self {
+        let former_gid = setfsgid(Gid::from_raw(owner.gid));
+        Self { former_uid: setfsuid(Uid::from_raw(owner.uid)), former_gid }
+    }
+}
+
+impl Drop for FileIdentity {
+    fn drop(&mut self) {
+        setfsuid(self.former_uid);
+        setfsgid(self.former_gid);
+    }
+}
+
+/// Creates the folder of a session in a folder of the runner. Only its owner may enter it.
+pub(super) fn create_session_folder(path: &Path, owner: Option<Owner>) -> Result<(), WorkspaceError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).name_path(path)?;
-    pass_to_owner(path, owner)
+    owner.map_or(Ok(()), |owner| lchown(path, Some(owner.uid), Some(owner.gid)).name_path(path))
+}
+
+/// Creates a folder within that of a session, with its parents, which only the owner may enter.
+pub(super) fn create_private_folder(path: &Path, owner: Option<Owner>) -> Result<(), WorkspaceError> {
+    as_owner(owner, || fs::DirBuilder::new().recursive(true).mode(0o700).create(path)).name_path(path)
 }
 
 /// Creates a folder below another with what is missing of its parents. It must not be there yet, or be empty, and no
@@ -48,26 +82,22 @@ pub(super) fn create_shared_folder(path: &Path, mode: u32) -> Result<(), Workspa
 
 /// Writes a file of a session.
 pub(super) fn write_owned(path: &Path, bytes: &[u8], owner: Option<Owner>) -> Result<(), WorkspaceError> {
-    fs::write(path, bytes).name_path(path)?;
-    pass_to_owner(path, owner)
+    as_owner(owner, || fs::write(path, bytes)).name_path(path)
 }
 
 /// Copies a file of a session.
 pub(super) fn copy_owned(from: &Path, to: &Path, owner: Option<Owner>) -> Result<(), WorkspaceError> {
-    fs::copy(from, to).name_path(from)?;
-    pass_to_owner(to, owner)
+    as_owner(owner, || fs::copy(from, to)).name_path(from).map(drop)
 }
 
 /// Copies an index with its time of modification. Git compares that time with those of files: what was written in the
 /// same second is compared by content. Under a later time, an edit right after the checkout would go unnoticed.
 pub(super) fn copy_index(from: &Path, to: &Path, owner: Option<Owner>) -> Result<(), WorkspaceError> {
-    let modified = fs::metadata(from).and_then(|file| file.modified()).name_path(from)?;
-    copy_owned(from, to, owner)?;
-    fs::File::options().append(true).open(to).and_then(|file| file.set_modified(modified)).name_path(to)
-}
-
-fn pass_to_owner(path: &Path, owner: Option<Owner>) -> Result<(), WorkspaceError> {
-    owner.map_or(Ok(()), |owner| lchown(path, Some(owner.uid), Some(owner.gid)).name_path(path))
+    as_owner(owner, || {
+        let modified = fs::metadata(from).and_then(|file| file.modified()).name_path(from)?;
+        fs::copy(from, to).name_path(from)?;
+        fs::File::options().append(true).open(to).and_then(|file| file.set_modified(modified)).name_path(to)
+    })
 }
 
 /// Lets the group of the agents' user read a folder of the runner.

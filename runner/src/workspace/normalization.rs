@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     error::WorkspaceError,
-    files::create_private_folder,
+    files::{as_owner, create_private_folder},
     git::Git,
     git_call::GitCall,
     tree_change::{TreeChange, parse_stage},
@@ -52,7 +52,7 @@ impl Normalization<'_> {
         self.check_out(&self.base_index(), &[at_base.as_slice(), &paths].concat()).await?;
         for path in &at_base {
             // A path that the checkout refused is not there.
-            let _ = std::fs::remove_file(self.files().join(path_of(path)));
+            let _ = as_owner(self.git.settings().owner, || std::fs::remove_file(self.files().join(path_of(path))));
         }
         self.check_out(self.index, &now).await?;
         let store = self.call(&self.base_index()).args(["update-index", "-z", "--stdin"]);

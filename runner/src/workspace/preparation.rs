@@ -13,7 +13,7 @@ use super::{
     copied_folder::copy_folder,
     credential::GitCredential,
     error::{NamePath, WorkspaceError},
-    files::{create_empty_folder, create_private_folder, is_real_folder, write_owned},
+    files::{create_empty_folder, create_private_folder, create_session_folder, is_real_folder, write_owned},
     git::Git,
     mirror::{MirrorRequest, MirrorUse, Mirrors},
     source::{Origin, ParsedAddition, ParsedSource},
@@ -66,7 +66,7 @@ impl<'a> Preparation<'a> {
     /// Makes the workspace. With `renew`, mirrors are made anew, because one turned out to be damaged.
     pub(super) async fn run(mut self, source: &ParsedSource, renew: bool) -> Result<WorkspaceState, WorkspaceError> {
         let owner = self.git.settings().owner;
-        create_private_folder(self.folder.path(), owner)?;
+        create_session_folder(self.folder.path(), owner)?;
         create_private_folder(&self.folder.meta(), owner)?;
         self.choose_identity(source).await;
         self.credentials.clone_from(&source.credentials);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     error::{NamePath, WorkspaceError},
-    files::write_owned,
+    files::{as_owner, write_owned},
     settings::{CommitIdentity, Owner},
 };
 
@@ -97,7 +97,7 @@ impl SessionFolder {
         })?;
         let part = self.meta().join("workspace.part");
         write_owned(&part, &text, owner)?;
-        fs::rename(&part, self.state_file()).name_path(&part)
+        as_owner(owner, || fs::rename(&part, self.state_file())).name_path(&part)
     }
 
     /// The state of a complete workspace.

@@ -124,3 +124,37 @@ async fn sessions_of_two_users_share_a_mirror_and_cannot_read_each_other() {
     }
     assert_eq!(made[0].1.borrowed_objects(), made[1].1.borrowed_objects());
 }
+
+#[tokio::test]
+async fn links_that_an_agent_put_into_our_own_folders_lead_root_nowhere() {
+    if !geteuid().is_root() {
+        eprintln!("skipped: only root can run agents as another user");
+        return;
+    }
+    let fixture = Fixture::with(|settings| settings.owner = Some(OWNER));
+    let repository = fixture.repository("r", "echo a > a");
+    let victim = fixture.path().join("victim");
+    fs::create_dir(&victim).unwrap();
+    fs::write(victim.join("attributes"), "only for root").unwrap();
+    run(&victim, "chmod 600 attributes; echo lock > index.lock");
+    let links = [
+        "for d in $(find ../meta -type d -name info); do ln -sf VICTIM/attributes $d/attributes; done",
+        "for f in $(find ../meta -name pristine-index); do ln -sf VICTIM/attributes $f; done",
+        "for d in $(find ../meta -type d -name info); do rm -rf $d; ln -s VICTIM $d; done",
+        "for d in $(find ../meta -type d -name refs); do rm -rf $d; ln -s VICTIM $d; done",
+    ];
+    for (at, link) in links.iter().enumerate() {
+        let workspace = fixture.prepare(&format!("s{at}"), &repository_source(&repository)).await;
+        let script = format!("echo b > b; {}", link.replace("VICTIM", victim.to_str().unwrap()));
+        run_as_owner(&workspace, &script);
+        let collected = workspace.collect().await;
+        let facts = fs::metadata(victim.join("attributes")).unwrap();
+        assert_eq!(fs::read_to_string(victim.join("attributes")).unwrap(), "only for root", "{link}: {collected:?}");
+        assert_eq!((facts.uid(), facts.mode() & 0o777), (0, 0o600), "{link}");
+        let files: Vec<_> = fs::read_dir(&victim).unwrap().map(|one| one.unwrap().file_name()).collect();
+        assert_eq!(files.len(), 2, "{link}: {files:?}");
+        assert_eq!(fs::metadata(&victim).unwrap().uid(), 0, "{link}");
+        let copies = format!("grep -rl 'only for root' {} || true", fixture.data().join("sessions").display());
+        assert_eq!(run(fixture.path(), &copies), "", "{link}: nothing of root's was copied to where the agent reads");
+    }
+}
