@@ -72,17 +72,17 @@ impl SecretMask {
         }
     }
 
-    /// Replaces values in a patch or a file, line by line: lines that are no UTF-8 stay, and so do line ends, so that a
-    /// patch still applies.
+    /// Replaces values in a patch or a file of any bytes, line by line: line ends stay, so that a patch still applies.
     pub fn mask_bytes(&self, content: Vec<u8>) -> Vec<u8> {
         if self.is_empty() {
             return content;
         }
         let mut masked = Vec::with_capacity(content.len());
         for line in content.split_inclusive(|byte| *byte == b'\n') {
-            match std::str::from_utf8(line) {
-                Ok(text) => masked.extend_from_slice(self.mask_text(text).as_bytes()),
-                Err(_) => masked.extend_from_slice(line),
+            // A value is UTF-8, so it lies between bytes that are none.
+            for chunk in line.utf8_chunks() {
+                masked.extend_from_slice(self.mask_text(chunk.valid()).as_bytes());
+                masked.extend_from_slice(chunk.invalid());
             }
         }
         masked
@@ -125,8 +125,8 @@ mod tests {
         let mut value = json!({"a": ["quiet otters", 1, {"b": "no quiet otters"}]});
         mask.mask_json(&mut value);
         assert_eq!(value, json!({"a": ["[redacted]", 1, {"b": "no [redacted]"}]}));
-        let patch = b"+password = quiet otters\n\xff quiet otters\n-x\r\n".to_vec();
-        assert_eq!(mask.mask_bytes(patch), b"+password = [redacted]\n\xff quiet otters\n-x\r\n");
+        let patch = b"+password = quiet otters\n\xffquiet otters\xe2\x82\n-x\r\n".to_vec();
+        assert_eq!(mask.mask_bytes(patch), b"+password = [redacted]\n\xff[redacted]\xe2\x82\n-x\r\n");
     }
 
     #[test]

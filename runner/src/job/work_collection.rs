@@ -14,11 +14,14 @@ use super::{
 };
 use crate::{
     control_plane::{ControlPlane, wire::Artifact},
-    workspace::{CollectedWork, WorkBundle, Workspace, WorkspaceError},
+    workspace::{CollectedWork, OmissionReason, OmittedFile, WorkBundle, Workspace, WorkspaceError},
 };
 
 /// The largest bundle, which the control plane takes at once, in bytes.
 const MOST_BYTES: u64 = 10 * 1024 * 1024;
+
+/// How many files that are not delivered are named one by one.
+const MOST_NAMED: usize = 100;
 
 /// The work of one run in its workspace. No process of the agent is left.
 pub(super) struct WorkCollection<'a> {
@@ -34,10 +37,11 @@ impl WorkCollection<'_> {
         if self.notices.is_closed() {
             return None;
         }
-        let work = match self.workspace.collect().await {
+        let work = match self.workspace.collect_without_secrets(self.plane.mask()).await {
             Ok(work) => work,
             Err(error) => return Some(Err(error)),
         };
+        self.report_omitted(&work.omitted).await;
         let bundle = match self.upload_bundle(&work).await {
             Ok(bundle) => bundle,
             Err(reason) => {
@@ -48,6 +52,17 @@ impl WorkCollection<'_> {
             }
         };
         Some(Ok(RunWork { patch: work.patch, bundle }))
+    }
+
+    /// Names the changed files that are not delivered, so that nobody takes them for unchanged.
+    async fn report_omitted(&self, omitted: &[OmittedFile]) {
+        for file in omitted.iter().take(MOST_NAMED) {
+            let _ = self.notices.send(Notice::log("warning", &describe_omission(file))).await;
+        }
+        if let Some(more) = omitted.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+            let text = format!("FILE_OMITTED: {more} more changed files are not delivered.");
+            let _ = self.notices.send(Notice::log("warning", &text)).await;
+        }
     }
 
     /// Uploads the commits, if there are any. The error is a clause for people.
@@ -71,4 +86,20 @@ impl WorkCollection<'_> {
         let sha256 = sent.map_err(|error| format!("it could not be uploaded: {error}"))?;
         Ok(Some(Artifact { path: BUNDLE.to_owned(), sha256, mime_type: "application/x-git-bundle" }))
     }
+}
+
+fn describe_omission(file: &OmittedFile) -> String {
+    let reason = match file.reason {
+        OmissionReason::TooLarge => "it is larger than one file may be",
+        OmissionReason::TotalTooLarge => "with it, the changes would be larger than they may be in all",
+        OmissionReason::Unreadable => "the agent took away the permission to read it",
+        OmissionReason::Refused => "git does not store it, because of its name or its declared encoding",
+        OmissionReason::NotText => "it is a link whose target is no UTF-8",
+        OmissionReason::HasSecret => "it is binary, and it holds the value of a secret of the session, now or before",
+    };
+    format!(
+        "FILE_OMITTED: {} ({} bytes) is not part of the delivered changes: {reason}.",
+        file.path.display(),
+        file.bytes
+    )
 }

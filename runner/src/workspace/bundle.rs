@@ -1,19 +1,16 @@
 //! Writes the branch that keeps a session's work as a git bundle, which outlives the workspace.
 
 use std::{
-    fmt::Display,
     fs::{self, File},
-    io::{self, Read, Seek},
-    os::fd::OwnedFd,
+    io::{Read, Seek},
     path::Path,
 };
-
-use tokio::task::spawn_blocking;
 
 use super::{
     error::{NamePath, WorkspaceError},
     git::Git,
     git_call::GitCall,
+    secret_search::has_secret,
 };
 use crate::secret_mask::SecretMask;
 
@@ -89,18 +86,7 @@ impl KeptBranch<'_> {
         }
         let list = self.call().args(["rev-list", "--objects", "--no-object-names"]);
         let objects = self.range(list).run().await?;
-        let failed = |error: &dyn Display| {
-            WorkspaceError::new(WorkspaceError::GIT_FAILED, format!("the commits cannot be searched: {error}"))
-        };
-        // Unpacked they may be of any size, so they are searched while they are read.
-        let (reader, writer) = io::pipe().map_err(|error| failed(&error))?;
-        let call = self.call().args(["cat-file", "--batch", "--buffer"]).input(objects);
-        let call = call.output_into(File::from(OwnedFd::from(writer)));
-        let mask = mask.clone();
-        let (read, searched) = tokio::join!(call.run(), spawn_blocking(move || mask.occurs_in(reader)));
-        let has_secret = searched.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
-        // The search ends with the first value, and git with it.
-        if has_secret { Ok(true) } else { read.map(|_| false) }
+        has_secret(self.call(), objects, mask).await
     }
 
     fn call(self) -> GitCall {

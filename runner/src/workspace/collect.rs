@@ -1,6 +1,7 @@
 //! A session's workspace, and the work that is collected from it.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,7 +11,7 @@ use super::{
     check_out::VERBATIM_ATTRIBUTES,
     difference::Difference,
     error::WorkspaceError,
-    files::{create_private_folder, is_real_folder, remove_folder, remove_half_written, write_owned},
+    files::{as_owner, create_private_folder, is_real_folder, remove_folder, remove_half_written, write_owned},
     git::Git,
     history::AgentHistory,
     preparation::{branch_of, submodules_below},
@@ -109,14 +110,24 @@ impl Workspace {
         &self.state.warnings
     }
 
+    /// As [`Workspace::collect_without_secrets`], for whoever may read everything.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub async fn collect(&self) -> Result<CollectedWork, WorkspaceError> {
+        self.collect_without_secrets(&SecretMask::default()).await
+    }
+
     /// Reads the files as they stand, whatever the agent did to its repository, and keeps them on the branch
-    /// `ioc/<session>` of our own repository. The agent's processes must have ended or be stopped.
+    /// `ioc/<session>` of our own repository. The agent's processes must have ended or be stopped. Binary files with the
+    /// value of a secret are omitted from the patch; in its text, whoever sends it replaces them.
     ///
     /// # Errors
     ///
     /// `WORKSPACE_WORK_TREE_MISSING` if the work tree is gone; else what git and the file system report. An error never
     /// means that there is no work.
-    pub async fn collect(&self) -> Result<CollectedWork, WorkspaceError> {
+    pub async fn collect_without_secrets(&self, mask: &SecretMask) -> Result<CollectedWork, WorkspaceError> {
         let _reading = self.reading.lock().await;
         if !is_real_folder(&self.folder.work(), Path::new("")) {
             let message = "the work tree of the session is gone";
@@ -143,7 +154,7 @@ impl Workspace {
             } else if !snapshot.changes.is_empty() {
                 work.changed_submodules.push(tree.path.clone());
             }
-            self.add(&mut work, tree, snapshot).await?;
+            self.add(&mut work, tree, snapshot, mask).await?;
         }
         Ok(work)
     }
@@ -196,7 +207,7 @@ impl Workspace {
         remove_folder(&scratch)?;
         create_private_folder(&scratch, owner)?;
         // An earlier call may have been given up, or killed, anywhere.
-        remove_half_written(&tree.repository)?;
+        as_owner(owner, || remove_half_written(&tree.repository))?;
         let attributes = if self.state.is_verbatim { VERBATIM_ATTRIBUTES } else { b"" };
         write_owned(&tree.repository.join("info/attributes"), attributes, owner)?;
         let request = SnapshotRequest {
@@ -252,22 +263,35 @@ impl Workspace {
         Ok(tip)
     }
 
-    async fn add(&self, work: &mut CollectedWork, tree: &WorkTree, snapshot: Snapshot) -> Result<(), WorkspaceError> {
+    async fn add(
+        &self,
+        work: &mut CollectedWork,
+        tree: &WorkTree,
+        snapshot: Snapshot,
+        mask: &SecretMask,
+    ) -> Result<(), WorkspaceError> {
         let difference = Difference {
             git: &self.git,
             repository: &tree.repository,
             base_tree: &tree.base_tree,
             tree: &snapshot.tree,
             folder: &tree.path,
+            mask,
         };
         let patch = difference.write(&snapshot.changes).await?;
         work.patch.extend(patch.text);
-        let written = snapshot.changes.iter().filter(|change| !patch.unwritten.contains(&change.path));
+        let is_missing = |path| patch.unwritten.contains(path) || patch.withheld.contains(path);
+        let written = snapshot.changes.iter().filter(|change| !is_missing(&change.path));
         work.changed.extend(written.map(|change| describe(change, &tree.path)));
         let omitted = snapshot.omitted.into_iter();
         work.omitted.extend(omitted.map(|file| OmittedFile { path: tree.path.join(&file.path), ..file }));
-        let unwritten = patch.unwritten.iter().map(|path| tree.path.join(path_of(path)));
-        work.omitted.extend(unwritten.map(|path| OmittedFile { path, bytes: 0, reason: OmissionReason::NotText }));
+        let unwritten = patch.unwritten.iter().map(|path| (path, OmissionReason::NotText));
+        let withheld = patch.withheld.iter().map(|path| (path, OmissionReason::HasSecret));
+        for (path, reason) in unwritten.chain(withheld) {
+            let path = tree.path.join(path_of(path));
+            let bytes = fs::symlink_metadata(self.folder.work().join(&path)).map_or(0, |file| file.len());
+            work.omitted.push(OmittedFile { path, bytes, reason });
+        }
         Ok(())
     }
 }

@@ -7,7 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{error::WorkspaceError, files::write_owned, git::Git, tree_change::TreeChange};
+use super::{
+    error::WorkspaceError,
+    files::{as_owner, write_owned},
+    git::Git,
+    secret_search::has_secret,
+    tree_change::TreeChange,
+};
+use crate::secret_mask::SecretMask;
 
 /// What is compared.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +25,8 @@ pub(super) struct Difference<'a> {
     pub(super) tree: &'a str,
     /// The folder below the session's work tree, for the names in the patch.
     pub(super) folder: &'a Path,
+    /// What no binary file of the patch may hold: such a file is compressed there, where nothing can be replaced.
+    pub(super) mask: &'a SecretMask,
 }
 
 /// A patch and what could not be put into it.
@@ -26,6 +35,8 @@ pub(super) struct WrittenPatch {
     pub(super) text: Vec<u8>,
     /// Paths of links whose targets are no UTF-8. Git has no binary form for them.
     pub(super) unwritten: BTreeSet<Vec<u8>>,
+    /// Paths of binary files that hold the value of a secret, now or in the base.
+    pub(super) withheld: BTreeSet<Vec<u8>>,
 }
 
 impl Difference<'_> {
@@ -35,7 +46,8 @@ impl Difference<'_> {
             return Ok(WrittenPatch::default());
         }
         let patch = self.compare().await?;
-        let (mut text, other) = split_by_encoding(&patch, changes, |_| true)?;
+        let withheld = self.find_withheld(&patch, changes).await?;
+        let (mut text, other) = split_by_encoding(&patch, changes, |path| !withheld.contains(path))?;
         let mut unwritten = BTreeSet::new();
         if !other.is_empty() {
             let binary = self.compare_as_binary().await?;
@@ -43,14 +55,41 @@ impl Difference<'_> {
             text.extend(more);
             unwritten = rest;
         }
-        Ok(WrittenPatch { text, unwritten })
+        Ok(WrittenPatch { text, unwritten, withheld })
+    }
+
+    /// The changes of files that are binary, or will be because they are no UTF-8, in which a value of the mask occurs.
+    async fn find_withheld(self, patch: &[u8], changes: &[TreeChange]) -> Result<BTreeSet<Vec<u8>>, WorkspaceError> {
+        if self.mask.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let sections = assign_sections(patch, changes)?.into_iter();
+        let binary: Vec<_> =
+            sections.filter(|(_, part)| !is_text(part) || is_binary(part)).map(|(one, _)| one).collect();
+        let mut withheld = BTreeSet::new();
+        // Usually none does, which one search shows.
+        if self.has_secret(&binary).await? {
+            for change in binary {
+                if self.has_secret(&[change]).await? {
+                    withheld.insert(change.path.clone());
+                }
+            }
+        }
+        Ok(withheld)
+    }
+
+    async fn has_secret(self, changes: &[&TreeChange]) -> Result<bool, WorkspaceError> {
+        let sides = changes.iter().flat_map(|one| [(&one.old_mode, &one.old_object), (&one.new_mode, &one.new_object)]);
+        let files = sides.filter(|(mode, _)| mode.starts_with("10") || mode.starts_with("12"));
+        let objects: String = files.map(|(_, object)| format!("{object}\n")).collect();
+        has_secret(self.git.on_session(self.repository, None), objects.into_bytes(), self.mask).await
     }
 
     /// The attributes of our own repository take precedence over all others; without a work tree there are no others.
     async fn compare_as_binary(&self) -> Result<Vec<u8>, WorkspaceError> {
         let attributes: PathBuf = self.repository.join("info/attributes");
-        let before = std::fs::read(&attributes).unwrap_or_default();
         let owner = self.git.settings().owner;
+        let before = as_owner(owner, || std::fs::read(&attributes)).unwrap_or_default();
         write_owned(&attributes, b"* -diff\n", owner)?;
         let patch = self.compare().await;
         write_owned(&attributes, &before, owner)?;
@@ -75,13 +114,25 @@ impl Difference<'_> {
     }
 }
 
-/// The sections of the wanted paths that are UTF-8, and the other ones of those paths. Sections are in the order of the
-/// changes; a change of type is two sections, which stay together.
+/// The sections of the wanted paths that are UTF-8, and the other ones of those paths. The two of a change of type stay
+/// together.
 fn split_by_encoding(
     patch: &[u8],
     changes: &[TreeChange],
     is_wanted: impl Fn(&[u8]) -> bool,
 ) -> Result<(Vec<u8>, BTreeSet<Vec<u8>>), WorkspaceError> {
+    let sections = assign_sections(patch, changes)?;
+    let pairs = || sections.iter().filter(|(one, _)| is_wanted(&one.path));
+    let other: BTreeSet<_> = pairs().filter(|(_, part)| !is_text(part)).map(|(one, _)| one.path.clone()).collect();
+    let text = pairs().filter(|(one, _)| !other.contains(&one.path)).flat_map(|(_, part)| part.to_vec()).collect();
+    Ok((text, other))
+}
+
+/// The sections with their changes, in whose order they are; a change of type has two.
+fn assign_sections<'a>(
+    patch: &'a [u8],
+    changes: &'a [TreeChange],
+) -> Result<Vec<(&'a TreeChange, &'a [u8])>, WorkspaceError> {
     let sections_of = |change| std::iter::repeat_n(change, if change_is_of_type(change) { 2 } else { 1 });
     let owners: Vec<&TreeChange> = changes.iter().flat_map(sections_of).collect();
     let sections = split_sections(patch);
@@ -89,11 +140,16 @@ fn split_by_encoding(
         let message = format!("the patch has {} sections for {} changes", sections.len(), owners.len());
         return Err(WorkspaceError::new(WorkspaceError::GIT_FAILED, message));
     }
-    let is_text = |section: &[u8]| std::str::from_utf8(section).is_ok();
-    let pairs = || owners.iter().zip(&sections).filter(|(one, _)| is_wanted(&one.path));
-    let other: BTreeSet<_> = pairs().filter(|(_, part)| !is_text(part)).map(|(one, _)| one.path.clone()).collect();
-    let text = pairs().filter(|(one, _)| !other.contains(&one.path)).flat_map(|(_, part)| part.to_vec()).collect();
-    Ok((text, other))
+    Ok(owners.into_iter().zip(sections).collect())
+}
+
+fn is_text(section: &[u8]) -> bool {
+    std::str::from_utf8(section).is_ok()
+}
+
+/// No line of content begins like this one.
+fn is_binary(section: &[u8]) -> bool {
+    section.split(|byte| *byte == b'\n').any(|line| line == b"GIT binary patch")
 }
 
 fn change_is_of_type(change: &TreeChange) -> bool {

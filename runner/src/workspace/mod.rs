@@ -44,6 +44,7 @@ mod mirror;
 mod mirror_generation;
 mod normalization;
 mod preparation;
+mod secret_search;
 mod settings;
 mod snapshot;
 mod source;

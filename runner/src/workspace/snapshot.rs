@@ -35,6 +35,8 @@ pub enum OmissionReason {
     Refused,
     /// It is a link whose target is no UTF-8, which a patch cannot express. The kept branch has it.
     NotText,
+    /// It is a binary file that holds the value of a secret, now or in the base. The kept branch has it.
+    HasSecret,
 }
 
 /// A file that was changed and is not part of the collected work.

@@ -63,14 +63,14 @@ async fn the_commits_of_a_session_are_fetched_from_its_bundle() {
 }
 
 #[tokio::test]
-async fn commits_with_a_secret_or_of_many_bytes_stay_and_the_log_says_why() {
+async fn commits_and_binary_files_with_a_secret_stay_and_the_log_says_why() {
     let runner = RunnerFixture::with_program("opencode").await;
     let lead = runner.app.caller(Role::Lead);
     let secret = json!({"value": VALUE, "phase": "agent"}).to_string().into_bytes();
     lead.send("PUT", "/api/v1/secrets/tenant/PASSPHRASE", Some(secret)).await.expect(200);
     lead.post("/api/v1/environments", json!({"name": "vault", "secrets": ["PASSPHRASE"]})).await.expect(201);
     for (content, reason) in [
-        ("echo \"$PASSPHRASE\"", Some("the value of a secret")),
+        ("printf '\\0%s' \"$PASSPHRASE\" > blob; echo \"$PASSPHRASE\"", Some("the value of a secret")),
         ("head -c 11000000 /dev/urandom", Some("it has 110")),
         ("echo harmless", None),
     ] {
@@ -86,6 +86,7 @@ async fn commits_with_a_secret_or_of_many_bytes_stay_and_the_log_says_why() {
             (reason.is_none(), reason.is_some()),
             "{content}"
         );
+        assert_eq!(events.contains("FILE_OMITTED: blob (2"), content.contains("blob"), "{content}: {events}");
         assert!(events.contains(reason.unwrap_or("all is done")) && !events.contains(VALUE), "{content}: {events}");
     }
 }

@@ -7,7 +7,10 @@ use std::{
     path::Path,
 };
 
-use runner::workspace::{ChangeKind, OmissionReason, WorkspaceSource};
+use runner::{
+    secret_mask::SecretMask,
+    workspace::{ChangeKind, OmissionReason, WorkspaceSource},
+};
 
 use super::fixture::{Fixture, assert_same_files, changed, folder_source, repository_source, run};
 
@@ -259,4 +262,28 @@ async fn an_edit_right_after_the_checkout_is_noticed_also_much_later() {
     tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
     assert_eq!(workspace.collect().await.unwrap().changed.len(), 50);
     assert_eq!(workspace.collect().await.unwrap().changed.len(), 50);
+}
+
+#[tokio::test]
+async fn a_binary_file_with_a_secret_is_named_and_not_in_the_patch() {
+    let fixture = Fixture::new();
+    let repository = fixture.repository(
+        "r",
+        "printf '\\0quiet otters' > had; printf '\\0quiet otters' > gone; printf '\\0plain' > plain; echo a > a",
+    );
+    let workspace = fixture.prepare("s1", &repository_source(&repository)).await;
+    run(
+        &workspace.work_tree(),
+        "printf '\\0clean' > had; rm gone; printf '\\0other' > plain; echo 'quiet otters' >> a; \
+         printf '\\0\\0 quiet otters \\377' > new; printf 'caf\\351 quiet otters' > latin; printf 'caf\\351' > coffee",
+    );
+    let mask = SecretMask::of_values(["quiet otters"]);
+    let work = workspace.collect_without_secrets(&mask).await.unwrap();
+    assert_eq!(changed(&work), ["a", "coffee", "plain"]);
+    let omitted: Vec<_> = work.omitted.iter().map(|one| (one.path.to_str().unwrap(), one.bytes, one.reason)).collect();
+    let has_secret = |path, bytes| (path, bytes, OmissionReason::HasSecret);
+    assert_eq!(omitted, [has_secret("gone", 0), has_secret("had", 6), has_secret("latin", 17), has_secret("new", 17)]);
+    let work = workspace.collect().await.unwrap();
+    assert_eq!(changed(&work), ["a", "coffee", "gone", "had", "latin", "new", "plain"], "for whoever may read all");
+    assert_eq!(work.omitted, []);
 }
