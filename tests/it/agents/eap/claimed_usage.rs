@@ -106,7 +106,8 @@ async fn an_agent_of_another_tenant_cannot_empty_the_months_tokens() {
 
 #[tokio::test]
 async fn the_bound_grows_with_the_minutes_of_a_run() {
-    let clock = Clock::fixed(Clock::System.now());
+    // Within a month, whose tokens are counted.
+    let clock = Clock::fixed("2030-06-15T12:00:00Z".parse().unwrap());
     let bounds = UsageBounds { tokens_per_minute: 300, ..per_run() };
     let world = TestApp::with(Options { clock: clock.clone(), ..bounded(bounds) }).await;
     let (caller, agent) = (world.caller(Role::Member), world.puller("BUILDER").await);
