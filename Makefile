@@ -6,7 +6,7 @@ PYTHON ?= python3
 TIMED := sh infra/local/timed.sh
 
 .DEFAULT_GOAL := help
-.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up link demo check check-dashboard clippy deny-where-installed lint-openapi-where-installed test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda runner-package clean
+.PHONY: e2e help needed setup setup-test dashboard build lora-trainer up link demo bench-quick check check-dashboard clippy deny-where-installed lint-openapi-where-installed test test-one test-dashboard screenshots fmt lint deny audit lint-openapi lint-template bench bench-dashboard lambda runner-package clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,7 @@ test: needed ## Everything: formatting, lints, the template, all tests, against 
 	@$(TIMED) 'template' $(MAKE) --no-print-directory lint-template
 	@$(TIMED) 'example that trains' $(MAKE) --no-print-directory lora-trainer
 	@$(TIMED) 'tests' $(IOC) services -- $(REPEATING) $(TEST) --test parts
+	@$(TIMED) 'benchmarks' $(MAKE) --no-print-directory bench-quick
 	@$(TIMED) 'dashboard' $(MAKE) --no-print-directory check-dashboard
 	@$(TIMED) 'dashboard in a browser' $(MAKE) --no-print-directory e2e
 
@@ -135,6 +136,10 @@ bench: needed ## Measure, beside the floor; BENCH="--quick", "--only http,locks"
 	@cargo build --release $(BENCHED) --bin ioc --bin ioc-server --bin ioc-runner --bench bench
 	@cargo build --profile lambda $(BENCHED) --bin sessions
 	@target/release/ioc services -- cargo bench $(BENCHED) --bench bench -- --json "$(CURDIR)/target/bench.json" $(BENCH)
+
+bench-quick: build ## Can everything that `make bench` measures still be measured? The figures of a debug build mean nothing
+	@cargo build --locked --workspace --bin sessions
+	@$(IOC) services -- cargo test --locked --workspace --bench bench -- --quick
 
 bench-dashboard: setup-test build ## Measure the dashboard in a real browser against the local host with 100 000 sessions
 	@cd dashboard && npm run --silent figures

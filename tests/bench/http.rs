@@ -72,7 +72,8 @@ async fn inserts(postgres: &Postgres, first: &str) -> Result<String> {
         }
     }
     values.extend(events(postgres, first, "session.created", 1).await?);
-    values.extend([literal(Some("scripted"), "text"), "false".to_owned()]);
+    // The agent, not started, and the tenant has no default environment.
+    values.extend([literal(Some("scripted"), "text"), "false".to_owned(), "true".to_owned()]);
     Ok(fill(insert, &values))
 }
 

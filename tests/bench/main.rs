@@ -110,6 +110,9 @@ async fn run() -> Result<()> {
             pgbench::leave_out();
         }
         let figures = measure(&arguments).await?;
+        if arguments.quick {
+            check_complete(&figures)?;
+        }
         (table(&figures), serde_json::json!({"figures": figures}))
     };
     say(&format!("{}\n\n{text}", machine.text()));
@@ -119,6 +122,14 @@ async fn run() -> Result<()> {
         report["quick"] = arguments.quick.into();
         fs::write(path, serde_json::to_string_pretty(&report)?)?;
     }
+    Ok(())
+}
+
+/// A smoke run is there to show that everything can be measured.
+fn check_complete(figures: &[Figure]) -> Result<()> {
+    let missing = figures.iter().filter(|figure| figure.median.is_none());
+    let missing: Vec<_> = missing.map(|figure| format!("{}: {}", figure.name, figure.note)).collect();
+    anyhow::ensure!(missing.is_empty(), "these figures could not be measured:\n{}", missing.join("\n"));
     Ok(())
 }
 
