@@ -51,7 +51,6 @@ const ROTATION: TimeDelta = TimeDelta::days(1);
 /// Works until `stop` is cancelled, and then until no task is left.
 pub async fn run(settings: RunnerSettings, stop: CancellationToken) -> Result<()> {
     settings.check()?;
-    leave_groups();
     let metrics = listen_for_metrics(&settings).await?;
     let (context, reason) = build_context(&settings).await?;
     let isolation = context.method.isolation();
@@ -126,6 +125,7 @@ async fn serve_metrics(listener: Option<TcpListener>, status: Arc<RunnerStatus>)
 
 /// What all jobs share, and why they are not isolated more, if so.
 async fn build_context(settings: &RunnerSettings) -> Result<(JobContext, Option<String>)> {
+    leave_groups();
     let runner = std::env::current_exe().context("the program of the runner cannot be found")?;
     let bubblewrap = settings.bubblewrap.clone().or_else(|| find_bubblewrap(&settings.installed));
     let user = AgentUser { uid: settings.agent_uid, gid: settings.agent_uid };

@@ -14,7 +14,7 @@ use crate::{
     client::{Client, Request, run},
     figure::{Figure, Samples, Target},
     pgbench::{self, transaction},
-    sql::{columns, connect, events, fill, inserted, literal},
+    sql::{columns, connect, copy_session, events, fill, inserted, literal},
     stand::{SESSIONS, Stand, body},
 };
 
@@ -72,26 +72,15 @@ async fn inserts(postgres: &Postgres, first: &str) -> Result<String> {
         }
     }
     values.extend(events(postgres, first, "session.created", 1).await?);
-    // The agent, not started, and the tenant has no default environment.
-    values.extend([literal(Some("scripted"), "text"), "false".to_owned(), "true".to_owned()]);
+    // The agent, not started, the tenant has no default environment, and its limits are counted exactly.
+    values.extend([literal(Some("scripted"), "text"), "false".to_owned(), "true".to_owned(), "true".to_owned()]);
     Ok(fill(insert, &values))
 }
 
 /// Copies a session until there are many, and gives the ids of some.
 async fn seed(postgres: &Postgres, first: &str) -> Result<Vec<String>> {
-    // A generated column finds its value by itself.
-    let names = "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
-                 where attrelid = 'sessions'::regclass and attnum > 0 and not attisdropped and attgenerated = ''";
-    let names: String = postgres.query_one(names, &[]).await?.get(0);
-    let sql = format!(
-        "insert into sessions ({names}) select {names} from (
-             select (jsonb_populate_record(s, jsonb_build_object('id', n.id, 'root_id', n.id))).*
-             from sessions s, (select uuidv7() as id from generate_series(1, {MANY})) n where s.id = '{first}') copied
-         returning id::text"
-    );
-    let rows = postgres.query(&sql, &[]).await?;
-    postgres.batch_execute("analyze sessions").await.or_else(|_| anyhow::Ok(()))?;
-    Ok(rows.iter().step_by(MANY / 100).map(|row| row.get(0)).collect())
+    let ids = copy_session(postgres, first, MANY).await?;
+    Ok(ids.into_iter().step_by(MANY / 100).collect())
 }
 
 async fn get(stand: &Stand, effort: &Effort, ids: &[String]) -> Result<Figure> {

@@ -18,6 +18,7 @@ mod resp;
 mod runner;
 mod sql;
 mod stand;
+mod starts;
 mod watch;
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
@@ -34,8 +35,10 @@ use crate::{
 };
 
 /// What can be measured.
-const PARTS: [&str; 11] =
-    ["http", "guards", "handover", "agents", "locks", "events", "watch", "curation", "runner", "host", "lambda"];
+const PARTS: [&str; 12] = [
+    "http", "starts", "guards", "handover", "agents", "locks", "events", "watch", "curation", "runner", "host",
+    "lambda",
+];
 
 /// Measures ioc.
 #[derive(Parser)]
@@ -46,7 +49,7 @@ struct Arguments {
     /// Also write the figures to this file
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Only some: http, guards, handover, agents, locks, events, watch, curation, runner, lambda, host
+    /// Only some: http, starts, guards, handover, agents, locks, events, watch, curation, runner, lambda, host
     #[arg(long, value_delimiter = ',', value_parser = PARTS)]
     only: Vec<String>,
     /// Build this revision too, run its bench and ours in turns, and compare the figures of the same name
@@ -138,6 +141,9 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     if ["http", "handover", "agents"].into_iter().any(|part| arguments.wants(part)) {
         figures.extend(measure_on_stand(arguments, &effort).await?);
+    }
+    if arguments.wants("starts") {
+        figures.extend(Box::pin(starts::measure(&effort)).await?);
     }
     if arguments.wants("guards") {
         figures.extend(Box::pin(guards::measure(&effort)).await?);

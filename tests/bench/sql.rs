@@ -34,6 +34,23 @@ pub(crate) fn literal(value: Option<&str>, kind: &str) -> String {
     format!("E'{}'::{kind}", escaped.replace('\n', r"\n"))
 }
 
+/// Copies a session so many times; answers the ids of the copies.
+pub(crate) async fn copy_session(client: &Client, id: &str, count: usize) -> Result<Vec<String>> {
+    // A generated column finds its value by itself.
+    let names = "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+                 where attrelid = 'sessions'::regclass and attnum > 0 and not attisdropped and attgenerated = ''";
+    let names: String = client.query_one(names, &[]).await?.get(0);
+    let sql = format!(
+        "insert into sessions ({names}) select {names} from (
+             select (jsonb_populate_record(s, jsonb_build_object('id', n.id, 'root_id', n.id))).*
+             from sessions s, (select uuidv7() as id from generate_series(1, {count})) n where s.id = '{id}') copied
+         returning id::text"
+    );
+    let rows = client.query(&sql, &[]).await?;
+    client.batch_execute("analyze sessions").await.or_else(|_| anyhow::Ok(()))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// What the columns of a session's row hold, as literals.
 pub(crate) async fn columns(client: &Client, session: &str, names: &[&str]) -> Result<Vec<String>> {
     let texts: Vec<_> = names.iter().map(|name| format!("{name}::text, pg_typeof({name})::text")).collect();

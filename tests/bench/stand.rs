@@ -11,7 +11,11 @@ use shared::{
         registry::{Kind, PlatformAgent},
     },
     app::{App, Settings},
-    identity::{auth::Role, rate_limits::RateLimits, tenants::TenantLimits},
+    identity::{
+        auth::Role,
+        rate_limits::RateLimits,
+        tenants::{TenantLimits, quotas::StorageQuotas},
+    },
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +32,8 @@ pub(crate) struct Stand {
 impl Stand {
     /// With an agent `watched` besides the scripted one.
     pub(crate) async fn new(watched: Arc<dyn AgentRuntime>, settings: Settings) -> Result<Self> {
-        let settings = Settings { rate: RateLimits::unlimited(), ..settings };
+        let quotas = StorageQuotas { open_sessions: 0, ..settings.quotas };
+        let settings = Settings { rate: RateLimits::unlimited(), quotas, ..settings };
         let limits = open_limits();
         let agent =
             PlatformAgent { name: "watched".to_owned(), kind: Kind::Scripted, capacity: None, runtime: Some(watched) };

@@ -23,14 +23,16 @@ fn assert_golden(name: &str, sql: &str) {
 async fn the_busiest_statements_are_those_of_the_golden_files() {
     let world = TestApp::full().await;
     let caller = world.caller(Role::Member);
-    // Two of them are assembled at their first use.
+    // Three of them are assembled at their first use.
     let id = caller.new_session(json!({})).await;
+    caller.act(&format!("/sessions/{id}/start")).await.expect(202);
     caller.act(&format!("/sessions/{id}/cancel")).await.expect(200);
     assert_golden("insert_session", statement::INSERT.get().expect("a session was created"));
+    assert_golden("start_session", statement::START.get().expect("a session was started"));
     assert_golden("save_session", statement::SAVE.get().expect("a session was changed"));
     assert_golden("find_session", &statement::FIND);
     assert_golden("lock_session", &statement::LOCK);
     assert_golden("list_sessions", &statement::list(""));
-    assert_golden("admission_snapshot", &statement::ADMISSION_SNAPSHOT);
+    assert_golden("admission_snapshot", statement::ADMISSION_SNAPSHOT);
     assert_golden("queue_order", statement::DISPATCH_STATE);
 }

@@ -152,6 +152,57 @@ async fn the_queue_limit_holds_under_concurrent_starts() {
 }
 
 #[tokio::test]
+async fn the_queue_limit_holds_where_starts_cease_to_share_its_lock() {
+    let world = idle(slots(0)).await;
+    let (caller, owner) = (&world.caller(Role::Member), world.superuser().await);
+    // Starts share the lock while the queue is further from its limit than the server has connections.
+    let connections = owner.number("select current_setting('max_connections')::bigint").await;
+    owner.run(&format!("update tenants set max_queued_sessions = {}", connections + 10)).await;
+    let ids: Vec<String> = join_all((0..60).map(|_| caller.new_session(json!({})))).await;
+    let start = async |ids: &[String]| {
+        let replies = join_all(ids.iter().map(|id| async move { caller.act(&format!("/sessions/{id}/start")).await }));
+        let (taken, refused): (Vec<_>, Vec<_>) = replies.await.into_iter().partition(|reply| reply.status == 202);
+        for reply in refused {
+            reply.problem(429, "QUOTA_EXCEEDED");
+        }
+        taken.len()
+    };
+    assert_eq!(start(&ids[..30]).await, 30);
+    let names = "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+                 where attrelid = 'sessions'::regclass and attnum > 0 and not attisdropped and attgenerated = ''";
+    let names = owner.texts(names).await.remove(0);
+    let copies = format!(
+        "insert into sessions ({names}) select {names} from (
+             select (jsonb_populate_record(s, jsonb_build_object('id', n.id, 'root_id', n.id))).*
+             from sessions s, (select uuidv7() as id from generate_series(1, {})) n where s.id = '{}') copied",
+        connections - 30,
+        ids[0]
+    );
+    owner.run(&copies).await;
+    assert_eq!(start(&ids[30..]).await, 10);
+    assert_eq!(owner.number("select count(*) from sessions where status = 'queued'").await, connections + 10);
+}
+
+#[tokio::test]
+async fn a_session_started_twice_at_once_is_queued_once() {
+    let world = idle(slots(0)).await;
+    let (caller, owner) = (&world.caller(Role::Member), world.superuser().await);
+    for _ in 0..5 {
+        let id = caller.new_session(json!({})).await;
+        let place = format!("/sessions/{id}/start");
+        let replies = join_all((0..4).map(|_| caller.act(&place))).await;
+        let (taken, refused): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status == 202);
+        assert_eq!(taken.len(), 1);
+        for reply in refused {
+            reply.problem(409, "INVALID_TRANSITION");
+        }
+        let queued =
+            format!("select count(*) from session_events where session_id = '{id}' and payload->>'to' = 'queued'");
+        assert_eq!(owner.number(&queued).await, 1);
+    }
+}
+
+#[tokio::test]
 async fn a_resumed_session_does_not_count_against_a_full_queue() {
     let world = idle(TenantLimits { max_queued_sessions: 1, ..slots(0) }).await;
     let (caller, owner) = (&world.caller(Role::Member), world.superuser().await);

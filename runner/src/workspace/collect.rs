@@ -120,8 +120,8 @@ impl Workspace {
     }
 
     /// Reads the files as they stand, whatever the agent did to its repository, and keeps them on the branch
-    /// `ioc/<session>` of our own repository. The agent's processes must have ended or be stopped. Binary files with the
-    /// value of a secret are omitted from the patch; in its text, whoever sends it replaces them.
+    /// `ioc/<session>` of our own repository. The agent's processes must have ended or be stopped. Binary files with
+    /// the value of a secret are omitted from the patch; in its text, whoever sends it replaces them.
     ///
     /// # Errors
     ///
@@ -278,17 +278,17 @@ impl Workspace {
             folder: &tree.path,
             mask,
         };
-        let patch = difference.write(&snapshot.changes).await?;
-        work.patch.extend(patch.text);
-        let is_missing = |path| patch.unwritten.contains(path) || patch.withheld.contains(path);
-        let written = snapshot.changes.iter().filter(|change| !is_missing(&change.path));
-        work.changed.extend(written.map(|change| describe(change, &tree.path)));
+        let written = difference.write(&snapshot.changes).await?;
+        work.patch.extend(written.text);
+        let is_missing = |name| written.unwritten.contains(name) || written.withheld.contains(name);
+        let delivered = snapshot.changes.iter().filter(|change| !is_missing(&change.path));
+        work.changed.extend(delivered.map(|change| describe(change, &tree.path)));
         let omitted = snapshot.omitted.into_iter();
         work.omitted.extend(omitted.map(|file| OmittedFile { path: tree.path.join(&file.path), ..file }));
-        let unwritten = patch.unwritten.iter().map(|path| (path, OmissionReason::NotText));
-        let withheld = patch.withheld.iter().map(|path| (path, OmissionReason::HasSecret));
-        for (path, reason) in unwritten.chain(withheld) {
-            let path = tree.path.join(path_of(path));
+        let unwritten = written.unwritten.iter().map(|name| (name, OmissionReason::NotText));
+        let withheld = written.withheld.iter().map(|name| (name, OmissionReason::HasSecret));
+        for (name, reason) in unwritten.chain(withheld) {
+            let path = tree.path.join(path_of(name));
             let bytes = fs::symlink_metadata(self.folder.work().join(&path)).map_or(0, |file| file.len());
             work.omitted.push(OmittedFile { path, bytes, reason });
         }

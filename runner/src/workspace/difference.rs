@@ -81,8 +81,8 @@ impl Difference<'_> {
     async fn has_secret(self, changes: &[&TreeChange]) -> Result<bool, WorkspaceError> {
         let sides = changes.iter().flat_map(|one| [(&one.old_mode, &one.old_object), (&one.new_mode, &one.new_object)]);
         let files = sides.filter(|(mode, _)| mode.starts_with("10") || mode.starts_with("12"));
-        let objects: String = files.map(|(_, object)| format!("{object}\n")).collect();
-        has_secret(self.git.on_session(self.repository, None), objects.into_bytes(), self.mask).await
+        let objects: Vec<u8> = files.flat_map(|(_, object)| [object.as_bytes(), b"\n"]).flatten().copied().collect();
+        has_secret(self.git.on_session(self.repository, None), objects, self.mask).await
     }
 
     /// The attributes of our own repository take precedence over all others; without a work tree there are no others.

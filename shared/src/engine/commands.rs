@@ -21,7 +21,7 @@ use crate::{
     },
     platform::{
         cpu,
-        postgres::{in_unit_of_work, lock_names},
+        postgres::{in_unit_of_work, lock_names, unit_of_work::repeat_outdated},
         queue::job::Job,
     },
     sessions::{
@@ -30,37 +30,67 @@ use crate::{
         draft::SessionPatch,
         outcome::Outcome,
         reports::{CheckpointInput, ReportedFailure},
+        service,
         status::Status,
-        store::{self, AgentSelector, Checkpoint, FoundSession},
+        store::{self, Checkpoint, FoundSession, StartCondition},
         transitions::commands::{self, CommandOutcome},
     },
 };
 
-/// Queues a pending session. Under the lock of the tenant's slots, so that its queue never exceeds its limit.
+/// Queues a pending session.
 pub async fn start(engine: &Engine, caller: &Caller, id: SessionId) -> Result<(FoundSession, CommandOutcome)> {
     queue_session(engine, caller, id, commands::start).await
 }
 
+/// Queues a session, with the decision repeated if somebody changes the session meanwhile. The tenant's queue never
+/// exceeds its limit: near it, additions to the queue take turns.
 async fn queue_session(
     engine: &Engine,
     caller: &Caller,
     id: SessionId,
-    decide: impl FnOnce(&mut SessionChange, Time) -> Result<CommandOutcome>,
+    decide: fn(&mut SessionChange, Time) -> Result<CommandOutcome>,
 ) -> Result<(FoundSession, CommandOutcome)> {
-    let mut tx = engine.db.tenant(caller.tenant_id).await?;
-    tx.take_lock(&lock_names::tenant_slots(caller.tenant_id));
-    let now = engine.clock.now();
-    let key = SessionKey::new(caller.tenant_id, id);
-    let (session, snapshot) = store::lock_with_snapshot(&mut tx, key, AgentSelector::Configured, now).await?;
-    let mut change = SessionChange::new(session, caller, now);
+    repeat_outdated(|| try_to_queue(engine, caller, id, decide)).await
+}
+
+async fn try_to_queue(
+    engine: &Engine,
+    caller: &Caller,
+    id: SessionId,
+    decide: fn(&mut SessionChange, Time) -> Result<CommandOutcome>,
+) -> Result<(FoundSession, CommandOutcome)> {
+    let (tenant_id, now) = (caller.tenant_id, engine.clock.now());
+    let candidate = store::find_start_candidate(&engine.db, SessionKey::new(tenant_id, id)).await?;
+    let mut change = SessionChange::new(candidate.session, caller, now);
     let outcome = decide(&mut change, engine.session_settings.queue_deadline(now))?;
-    snapshot.check_limits(true)?;
-    if snapshot.agent_id.is_none() && !change.session.is_routed() {
+    if candidate.agent_id.is_none() && !change.session.is_routed() {
         return Err(Error::new(Code::AgentUnavailable, "The session's agent was removed."));
     }
     // For a session that any agent may run this is a first guess. A session that has worked somewhere keeps that agent.
-    change.session.run.agent_id = snapshot.agent_id.or(change.session.run.agent_id);
-    Ok((save_and_find(engine, tx, &mut change).await?, outcome))
+    change.session.run.agent_id = candidate.agent_id.or(change.session.run.agent_id);
+    let counts_exactly = engine.tenants_near_limit.contains(tenant_id);
+    let mut tx = engine.db.tenant(tenant_id).await?;
+    service::lock_queue(&mut tx, tenant_id, counts_exactly);
+    let condition = StartCondition { revision: &candidate.revision, counts_exactly };
+    let found = follow_up::start_and_find(engine, tx, &mut change, &condition).await;
+    Ok((found.map_err(|error| refusal_error(engine, change.session.key(), error))?, outcome))
+}
+
+/// Why a start was refused: by a limit, or because what it assumed is not so.
+fn refusal_error(engine: &Engine, key: SessionKey, error: Error) -> Error {
+    let refusal = match store::parse_start_refusal(&error) {
+        None => return error,
+        Some(Err(unreadable)) => return unreadable,
+        Some(Ok(None)) => return Error::session_not_found(key.id),
+        Some(Ok(Some(refusal))) => refusal,
+    };
+    if refusal.is_outdated {
+        return service::outdated_error();
+    }
+    refusal.counts.check_limits(true).err().unwrap_or_else(|| {
+        engine.tenants_near_limit.record(key.tenant_id, true);
+        service::outdated_error()
+    })
 }
 
 pub async fn unqueue(engine: &Engine, caller: &Caller, id: SessionId) -> Result<(FoundSession, CommandOutcome)> {

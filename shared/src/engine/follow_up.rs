@@ -16,7 +16,7 @@ use crate::{
         SessionKey,
         change::SessionChange,
         next_step::next_step_job,
-        store::{self, FoundSession},
+        store::{self, FoundSession, StartCondition},
         transitions::commands,
     },
 };
@@ -48,6 +48,19 @@ pub(crate) async fn save_and_follow_up(engine: &Engine, mut tx: Tx, change: &mut
 pub(crate) async fn save_and_find(engine: &Engine, mut tx: Tx, change: &mut SessionChange) -> Result<FoundSession> {
     complete_change(&mut tx, change).await?;
     let found = store::save_and_find(tx, change).await?;
+    follow_up(engine, change).await;
+    Ok(found)
+}
+
+/// Writes a start as [`store::start_and_find`] does, then does what follows from it.
+pub(crate) async fn start_and_find(
+    engine: &Engine,
+    tx: Tx,
+    change: &mut SessionChange,
+    condition: &StartCondition<'_>,
+) -> Result<FoundSession> {
+    change.session.clock.updated_at = change.now;
+    let found = store::start_and_find(tx, change, condition).await?;
     follow_up(engine, change).await;
     Ok(found)
 }

@@ -27,6 +27,7 @@ pub(crate) async fn change_by_capacity(
         tx.take_lock(&lock_names::agent_turns(agent));
     }
     tx.take_lock(&lock_names::tenant_slots(key.tenant_id));
+    tx.take_lock(&lock_names::tenant_queue(key.tenant_id));
     let (session, snapshot) = store::lock_with_snapshot(&mut tx, key, AgentSelector::Assigned, now).await?;
     let mut change = SessionChange::new(session, by, now);
     let outcome = decide(&mut change, &snapshot)?;

@@ -10,5 +10,6 @@ pub mod object_store;
 pub mod postgres;
 pub mod queue;
 pub mod redis;
+pub mod remembered_tenants;
 pub(crate) mod tls;
 pub mod variables;

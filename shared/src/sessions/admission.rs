@@ -8,7 +8,8 @@ use crate::kernel::{
 };
 
 /// The counts and limits that decide whether a session may be queued, start or resume.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct AdmissionSnapshot {
     /// Whether the tenant is active: no session of a deactivated tenant starts.
     pub active: bool,

@@ -5,10 +5,9 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 
 use crate::{
-    agents::{
-        environments::tenants_with_default::TenantsWithDefault, registry::AgentEndpoint, services::AgentServices,
-    },
+    agents::{registry::AgentEndpoint, services::AgentServices},
     kernel::{backoff::RetryPolicy, clock::Time},
+    platform::remembered_tenants::RememberedTenants,
 };
 
 use super::{
@@ -84,14 +83,21 @@ pub struct SessionServices(Arc<SessionParts>);
 /// The fields of [`SessionServices`].
 pub struct SessionParts {
     pub agents: AgentServices,
-    pub tenants_with_default: TenantsWithDefault,
+    /// The tenants whose sessions worked in a default environment lately.
+    pub tenants_with_default: RememberedTenants,
+    /// The tenants that were near a limit of their queue lately.
+    pub tenants_near_limit: RememberedTenants,
     pub session_settings: SessionSettings,
 }
 
 impl SessionServices {
     pub fn new(agents: AgentServices, session_settings: SessionSettings) -> Self {
-        let tenants_with_default = TenantsWithDefault::default();
-        Self(Arc::new(SessionParts { agents, tenants_with_default, session_settings }))
+        Self(Arc::new(SessionParts {
+            agents,
+            tenants_with_default: RememberedTenants::new(Duration::from_mins(10)),
+            tenants_near_limit: RememberedTenants::new(Duration::from_secs(2)),
+            session_settings,
+        }))
     }
 }
 

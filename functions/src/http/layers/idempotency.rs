@@ -15,6 +15,7 @@ use shared::{
         idempotency::{self, KeyClaim, MAX_KEY_LENGTH, StoredResponse},
     },
     kernel::error::{Error, Result},
+    platform::postgres::unit_of_work::MOST_ATTEMPTS,
 };
 
 use crate::http::{
@@ -55,8 +56,14 @@ async fn run_once(app: &App, request: Request, next: Next) -> Result<Response> {
         let request = Request::from_parts(parts.clone(), Body::from(body.clone()));
         carry_out(app, idempotency::claim_key(app, &caller, &sent), request, next.clone())
     };
-    let first = Box::pin(attempt()).await;
-    if is_outdated(&first) { Box::pin(attempt()).await } else { first }
+    let mut outcome = Box::pin(attempt()).await;
+    for _ in 1..MOST_ATTEMPTS {
+        if !is_outdated(&outcome) {
+            break;
+        }
+        outcome = Box::pin(attempt()).await;
+    }
+    outcome
 }
 
 /// Whether nothing was done because the work assumed something that is no longer true.

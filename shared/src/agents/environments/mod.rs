@@ -10,7 +10,6 @@ pub mod reference;
 pub mod service;
 pub mod spec;
 pub mod store;
-pub mod tenants_with_default;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

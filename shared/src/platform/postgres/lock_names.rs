@@ -1,8 +1,8 @@
 //! The names of the advisory locks that transactions take.
 //!
 //! A transaction that takes several takes them in this order, or two transactions could wait for each other: an agent's
-//! turns, an agent's offers, a tenant's slots, keys, agents, environments or secrets or a session tree, a pool of
-//! runners, then rows.
+//! turns, an agent's offers, a tenant's slots, a tenant's queue, keys, agents, environments or secrets or a session
+//! tree, a pool of runners, then rows.
 
 use crate::kernel::id::{AgentId, SessionId, TenantId};
 
@@ -16,9 +16,14 @@ pub(crate) fn agent_offers(id: AgentId) -> String {
     format!("offers:{id}")
 }
 
-/// Decisions about the slots and the queue of a tenant.
+/// Decisions about the slots of a tenant.
 pub(crate) fn tenant_slots(id: TenantId) -> String {
     format!("slots:{id}")
+}
+
+/// The number of a tenant's queued sessions. Additions share it while the queue is far from its limit.
+pub(crate) fn tenant_queue(id: TenantId) -> String {
+    format!("queue:{id}")
 }
 
 /// The number of a tenant's API keys.

@@ -101,6 +101,11 @@ impl Db {
         tx.query_and_commit(sql, params).await
     }
 
+    /// As [`Db::read`], with a statement that is planned once for each connection: for what is found by its key.
+    pub async fn find(&self, tenant_id: TenantId, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
+        self.tenant(tenant_id).await?.query_and_commit(sql, params).await
+    }
+
     /// Calls a directory function (see the migrations). Only these see more than one tenant.
     pub async fn query_directory(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
         let mut answer = run_query(self.checkout_client(None).await?, sql, params).await;

@@ -64,8 +64,11 @@ impl TransactionPreamble {
     }
 
     pub(super) fn add_lock(&mut self, name: &str) {
-        let quoted = name.replace('\'', "''");
-        self.locks.push(format!("select pg_advisory_xact_lock(hashtextextended('{quoted}', 0))"));
+        self.locks.push(lock_statement("pg_advisory_xact_lock", name));
+    }
+
+    pub(super) fn add_shared_lock(&mut self, name: &str) {
+        self.locks.push(lock_statement("pg_advisory_xact_lock_shared", name));
     }
 
     /// Encodes the preamble for a transaction that sees a tenant, alone or within a unit of work. If this round trip
@@ -102,6 +105,10 @@ impl EncodedPreamble {
     pub(super) fn begins_transaction(&self) -> bool {
         self.begins
     }
+}
+
+fn lock_statement(function: &str, name: &str) -> String {
+    format!("select {function}(hashtextextended('{}', 0))", name.replace('\'', "''"))
 }
 
 /// The statement that makes a transaction see one tenant.

@@ -77,6 +77,14 @@ impl Tx {
         }
     }
 
+    /// As [`Tx::take_lock`], beside others that share the lock, and not beside one that has it alone.
+    pub(crate) fn share_lock(&mut self, name: &str) {
+        debug_assert!(self.preamble.is_some(), "locks are taken as the transaction begins");
+        if let Some(preamble) = &mut self.preamble {
+            preamble.add_shared_lock(name);
+        }
+    }
+
     /// Sends a statement of this tenant later in the transaction, without a round trip of its own.
     pub(crate) fn defer(&mut self, class: DeferredClass, statement: OwnedStatement<'static>) {
         match class {

@@ -150,14 +150,21 @@ pub async fn after_commit(work: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
-/// Carries out work once more if it assumed something that was no longer true. Within a unit of work, whose other parts
-/// are lost as well, whoever began the unit does that.
+/// How often work is carried out at most, because it assumed something that was no longer true.
+pub const MOST_ATTEMPTS: usize = 5;
+
+/// Carries out work again if it assumed something that was no longer true. Within a unit of work, whose other parts are
+/// lost as well, whoever began the unit does that.
 pub(crate) async fn repeat_outdated<T, F>(work: impl Fn() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
-    match Box::pin(work()).await {
-        Err(error) if error.is_repeatable() && UnitOfWork::current_unit().is_none() => Box::pin(work()).await,
-        done => done,
+    let mut attempts = if UnitOfWork::current_unit().is_some() { 1 } else { MOST_ATTEMPTS };
+    loop {
+        attempts -= 1;
+        match Box::pin(work()).await {
+            Err(error) if error.is_repeatable() && attempts > 0 => {}
+            done => return done,
+        }
     }
 }

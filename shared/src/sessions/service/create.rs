@@ -5,9 +5,7 @@ use std::sync::Arc;
 use crate::{
     agents::{
         eap::server::calls::lease_lost,
-        environments::{
-            reference::EnvironmentChoice, service::resolve_choice, tenants_with_default::TenantsWithDefault,
-        },
+        environments::{reference::EnvironmentChoice, service::resolve_choice},
     },
     events::log::EventType,
     identity::{audit, auth::Caller, tenants},
@@ -92,7 +90,7 @@ async fn insert_spawned(
 ) -> Result<(SessionId, bool)> {
     let mut tx = sessions.db.tenant(creator.tenant_id).await?;
     // Two repetitions at once take turns.
-    tx.take_lock(&lock_names::tenant_slots(creator.tenant_id));
+    lock_queue(&mut tx, creator.tenant_id, true);
     match store::find_spawned(&mut tx, creator.tenant_id, key).await? {
         SpawnRecord::LeaseLost => return Err(lease_lost()),
         SpawnRecord::Created(id) => {
@@ -126,11 +124,31 @@ async fn insert_new(
     earlier: Option<&Session>,
 ) -> Result<FoundSession> {
     let mut tx = sessions.db.tenant(creator.tenant_id).await?;
+    let counts_exactly = !draft.start || sessions.tenants_near_limit.contains(creator.tenant_id);
     if draft.start {
-        tx.take_lock(&lock_names::tenant_slots(creator.tenant_id));
+        lock_queue(&mut tx, creator.tenant_id, counts_exactly);
     }
-    let new = build(sessions, &mut tx, creator, draft, earlier).await?;
+    let mut new = build(sessions, &mut tx, creator, draft, earlier).await?;
+    new.options.counts_exactly = counts_exactly;
     insert(sessions, tx, new).await
+}
+
+/// Takes the lock under which sessions are added to the queue of a tenant. Near its limits, each addition is counted
+/// exactly, alone and beside no change of its slots.
+pub(crate) fn lock_queue(tx: &mut Tx, tenant_id: TenantId, counts_exactly: bool) {
+    let queue = lock_names::tenant_queue(tenant_id);
+    if counts_exactly {
+        tx.take_lock(&lock_names::tenant_slots(tenant_id));
+        tx.take_lock(&queue);
+    } else {
+        tx.share_lock(&queue);
+    }
+}
+
+/// The error of work that assumed what is no longer so. It is carried out again.
+pub(crate) fn outdated_error() -> Error {
+    Error::new(Code::DependencyUnavailable, "Somebody else changed the same session or its tenant at once.")
+        .repeatable()
 }
 
 fn check_place(sessions: &SessionServices, draft: &SessionDraft) -> Result<()> {
@@ -163,8 +181,8 @@ async fn build(
         change.session.version = 1;
     }
     change.verb = Some("create");
-    let options = InsertOptions { start, without_default_environment };
-    Ok(SessionInsert { change, agent, options, tenants_with_default: sessions.tenants_with_default.clone() })
+    let options = InsertOptions { start, without_default_environment, counts_exactly: true };
+    Ok(SessionInsert { change, agent, options, sessions: sessions.clone() })
 }
 
 /// Writes a new session, and enqueues its first step; or says why it is refused.
@@ -192,7 +210,7 @@ struct SessionInsert {
     change: SessionChange,
     agent: String,
     options: InsertOptions,
-    tenants_with_default: TenantsWithDefault,
+    sessions: SessionServices,
 }
 
 impl SessionInsert {
@@ -201,17 +219,18 @@ impl SessionInsert {
     }
 
     fn refusal_error(&self, refusal: &InsertRefusal) -> Error {
-        let snapshot = &refusal.snapshot;
+        let (snapshot, tenant_id) = (&refusal.snapshot, self.change.session.tenant_id);
         if refusal.has_default_environment {
-            self.tenants_with_default.record(self.change.session.tenant_id, true);
-            let detail = "The tenant's default environment was set at the same time.";
-            return Error::new(Code::DependencyUnavailable, detail).repeatable();
+            self.sessions.tenants_with_default.record(tenant_id, true);
+            return outdated_error();
         }
         if snapshot.agent_id.is_none() && self.agent != store::ANY_AGENT {
             return unknown_agent(&self.agent);
         }
-        let refusal = snapshot.check_limits(self.options.start).err();
-        refusal.unwrap_or_else(|| Error::internal("a session was refused without a reason"))
+        snapshot.check_limits(self.options.start).err().unwrap_or_else(|| {
+            self.sessions.tenants_near_limit.record(tenant_id, true);
+            outdated_error()
+        })
     }
 }
 
@@ -332,7 +351,7 @@ pub async fn fork_session(sessions: &SessionServices, caller: &Caller, fork: &Fo
     let mut change = SessionChange::new(session, caller, now);
     change.verb = Some("fork");
     add_creation_event(&mut change);
-    let options = InsertOptions { start: false, without_default_environment: false };
-    let (agent, tenants_with_default) = (store::ANY_AGENT.to_owned(), sessions.tenants_with_default.clone());
-    insert(sessions, tx, SessionInsert { change, agent, options, tenants_with_default }).await
+    let options = InsertOptions { start: false, without_default_environment: false, counts_exactly: true };
+    let (agent, sessions) = (store::ANY_AGENT.to_owned(), sessions.clone());
+    insert(&sessions.clone(), tx, SessionInsert { change, agent, options, sessions }).await
 }

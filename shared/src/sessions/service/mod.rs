@@ -8,6 +8,7 @@ pub mod storage;
 mod wait;
 mod waits;
 
+pub(crate) use self::create::{lock_queue, outdated_error};
 pub use self::{
     create::{Fork, create, create_continuation, fork_session},
     read::{

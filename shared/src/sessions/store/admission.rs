@@ -25,8 +25,6 @@ use super::{
 /// Which agent [`lock_with_snapshot`] counts for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AgentSelector {
-    /// The agent that the session's configuration names, else the only agent that could run the session.
-    Configured,
     /// The agent that the session is assigned to.
     Assigned,
     /// This agent.
@@ -41,15 +39,14 @@ pub async fn lock_with_snapshot(
     selector: AgentSelector,
     now: Time,
 ) -> Result<(Session, AdmissionSnapshot)> {
-    let configured = selector == AgentSelector::Configured;
     let agent = match selector {
-        AgentSelector::Agent(agent) => Some(agent.to_string()),
-        AgentSelector::Configured | AgentSelector::Assigned => None,
+        AgentSelector::Agent(agent) => Some(agent),
+        AgentSelector::Assigned => None,
     };
     let answers = tx
         .query_all(&[
             (&LOCK, &[&key.tenant_id, &key.id]),
-            (&ADMISSION_SNAPSHOT, &[&key.tenant_id, &key.id, &now, &agent, &configured]),
+            (ADMISSION_SNAPSHOT, &[&key.tenant_id, &key.id, &now, &agent]),
         ])
         .await?;
     let session =
@@ -92,7 +89,7 @@ pub struct DispatchState {
     pub routed: bool,
     /// The tenant has a slot and tokens left.
     pub tenant_has_capacity: bool,
-    /// While it is queued: the next sessions in the queue of its agent.
+    /// While it may be admitted: the next sessions in the queue of its agent.
     pub next_in_queue: Vec<SessionKey>,
 }
 

@@ -8,8 +8,10 @@ mod log;
 mod related_rows;
 mod results;
 mod row;
+mod save;
 mod session_rows;
 mod spawned;
+mod start;
 pub mod statement;
 mod stored_bytes;
 mod suspension;
@@ -31,11 +33,13 @@ pub use self::{
         Artifact, Checkpoint, CheckpointOrigin, TreeNode, find_artifact, find_checkpoint, has_agent_spoken,
         list_artifacts, list_checkpoints, list_files, read_tree, save_artifacts,
     },
+    save::{save_and_find, save_change},
     session_rows::{
         ANY_AGENT, ClaimedSession, ParentPosition, add_child, claim_session, delete, find_session, is_due,
-        lock_session, release_failed_step, renew_lease, save_and_find, save_change, waiting_children,
+        lock_session, release_failed_step, renew_lease, waiting_children,
     },
     spawned::{SpawnKey, SpawnRecord, find_spawned, insert_spawned},
+    start::{StartCandidate, StartCondition, find_start_candidate, parse_start_refusal, start_and_find},
     stored_bytes::count_stored,
     suspension::{sessions_to_resume, sessions_to_suspend, suspended_sessions},
     undelivered::count_undelivered,

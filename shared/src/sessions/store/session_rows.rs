@@ -3,25 +3,19 @@
 use std::sync::OnceLock;
 
 use serde::Deserialize;
-use serde_json::Value;
-use tokio_postgres::{
-    Row,
-    types::{Json, ToSql},
-};
+use tokio_postgres::{Row, types::Json};
 
 use crate::{
     agents::{
         contract::UserMessage,
         registry::{self, AgentEndpoint},
     },
-    events::log::NewEvent,
-    identity::audit,
     kernel::{
         clock::Time,
         error::{Error, Result},
-        id::{EventId, MessageId, SessionId, TenantId},
+        id::{MessageId, SessionId, TenantId},
     },
-    platform::postgres::{Db, OwnedStatement, Params, Statement, Tx, refused_with},
+    platform::postgres::{Db, OwnedStatement, Params, Tx, refused_with},
 };
 
 use super::{
@@ -32,20 +26,20 @@ use super::{
     },
     admission,
     found::FoundSession,
-    related_rows,
     row::{self, COLUMNS},
-    statement::{FIND, INSERT, LOCK, SAVE, snapshot_of_new},
+    save::{Events, append_sql},
+    statement::{FIND, INSERT, LOCK, snapshot_of_new},
 };
 
 /// The error of Postgres with which a session is refused, by `reject_session`.
-const SESSION_REFUSED: &str = "SR001";
+pub(super) const SESSION_REFUSED: &str = "SR001";
 
 /// Stands for any suitable agent, where an agent could be named.
 pub const ANY_AGENT: &str = "";
 
 /// One session with its computed fields.
 pub async fn find_session(db: &Db, key: SessionKey, now: Time) -> Result<FoundSession> {
-    let rows = db.read(key.tenant_id, &FIND, &[&now, &key.tenant_id, &key.id]).await?;
+    let rows = db.find(key.tenant_id, &FIND, &[&now, &key.tenant_id, &key.id]).await?;
     rows.first().map(row::found_of_row).transpose()?.ok_or_else(|| Error::session_not_found(key.id))
 }
 
@@ -176,9 +170,9 @@ pub(in crate::sessions) fn insert_statement<'a>(
     let Events { ids, types, actors, payloads } = Events::of(&change.events);
     let mut values: Vec<row::Value<'a>> = fields.into_iter().map(|(_, value)| value).collect();
     values.extend([Box::new(ids) as row::Value<'a>, Box::new(types), Box::new(actors), Box::new(payloads)]);
-    let InsertOptions { start, without_default_environment } = options;
-    values.extend([Box::new(change.now) as row::Value<'a>, Box::new(agent)]);
-    values.extend([Box::new(start) as row::Value<'a>, Box::new(without_default_environment)]);
+    let InsertOptions { start, without_default_environment, counts_exactly } = options;
+    values.extend([Box::new(change.now) as row::Value<'a>, Box::new(agent), Box::new(start)]);
+    values.extend([Box::new(without_default_environment) as row::Value<'a>, Box::new(counts_exactly)]);
     OwnedStatement { sql, values }
 }
 
@@ -189,6 +183,9 @@ pub(in crate::sessions) struct InsertOptions {
     pub(in crate::sessions) start: bool,
     /// The tenant is taken to have no default environment, and the insertion is refused if it has one.
     pub(in crate::sessions) without_default_environment: bool,
+    /// The transaction has the lock of the tenant's queue alone. Otherwise it shares it, and the insertion is refused
+    /// near the tenant's limits.
+    pub(in crate::sessions) counts_exactly: bool,
 }
 
 /// Why an [`insert_statement`] was refused.
@@ -224,7 +221,7 @@ fn insert_sql(names: &[&str]) -> String {
     let count = names.len();
     let (now, agent, start) =
         (format!("${}", count + 5), format!("${}::text", count + 6), format!("${}::boolean", count + 7));
-    let without_default = format!("${}::boolean", count + 8);
+    let (without_default, exactly) = (format!("${}::boolean", count + 8), format!("${}::boolean", count + 9));
     let places: Vec<_> = (1..=count).map(|n| format!("${n}")).collect();
     format!(
         "with snapshot as materialized (
@@ -235,110 +232,17 @@ fn insert_sql(names: &[&str]) -> String {
              insert into sessions ({names}, agent_id)
              select {places}, case when {start} then r.agent_id end from snapshot r
              where (r.agent_id is not null or {agent} = '')
-               and not (r.rejects and (r.running + r.queued >= r.max_concurrent or r.out_of_tokens))
-               and not ({start} and r.queued >= r.max_queued)
+               and not (r.rejects and (r.running + r.queued + r.margin >= r.max_concurrent or r.out_of_tokens))
+               and not ({start} and r.queued + r.margin >= r.max_queued)
                and not r.has_default_environment
              returning tenant_id, id, last_event_seq, last_event_position),
          appended as ({appended})
          select reject_session((select to_jsonb(r) from snapshot r)) where not exists (select 1 from changed)",
-        snapshot = snapshot_of_new("$1", &now, &agent, &start),
+        snapshot = snapshot_of_new(["$1", &now, &agent, &start, &exactly]),
         names = names.join(", "),
         places = places.join(", "),
         appended = append_sql(count),
     )
-}
-
-/// Writes a changed session with its new events. The transaction has locked the row.
-pub async fn save_change(tx: Tx, change: &SessionChange) -> Result<()> {
-    Box::pin(write_change(tx, change, None)).await.map(|_| ())
-}
-
-/// As [`save_change`], and reads the session with its computed fields in the same round trip.
-pub async fn save_and_find(tx: Tx, change: &SessionChange) -> Result<FoundSession> {
-    let session = &change.session;
-    let shown: Params<'_> = &[&change.now, &session.tenant_id, &session.id];
-    let rows = Box::pin(write_change(tx, change, Some((&FIND, shown)))).await?;
-    rows.first().map(row::found_of_row).transpose()?.ok_or_else(|| Error::session_not_found(session.id))
-}
-
-/// Writes everything of a change, and runs `then`, in one round trip.
-async fn write_change(mut tx: Tx, change: &SessionChange, then: Option<Statement<'_>>) -> Result<Vec<Row>> {
-    if let Some(entry) = change.audit_entry() {
-        audit::record(&mut tx, entry);
-    }
-    let session = &change.session;
-    let mut values: Vec<row::Field<'_>> =
-        vec![("tenant_id", Box::new(session.tenant_id)), ("id", Box::new(session.id))];
-    values.extend(row::changing_fields(session));
-    let sql = SAVE.get_or_init(|| {
-        let sets = values.iter().enumerate().skip(2).map(|(at, (name, _))| format!("{name} = ${}", at + 1));
-        let sets: Vec<_> = sets.collect();
-        let last = 1 + values.iter().position(|(name, _)| *name == "last_event_seq").unwrap_or_default();
-        // A transaction that waited for the row may have begun before the one whose events precede its own.
-        format!(
-            "with changed as (
-                 update sessions set {}, last_event_position = case last_event_seq when ${last} then last_event_position
-                                         else greatest(last_event_position, pg_current_xact_id()) end
-                 where tenant_id = $1 and id = $2 returning tenant_id, id, last_event_seq, last_event_position)
-             {}",
-            sets.join(", "),
-            append_sql(values.len())
-        )
-    });
-    let events = Events::of(&change.events);
-    let row = save_parameters(&values, &events, change);
-    let beside = related_rows::insert_statements(change)?;
-    let params: Vec<_> = beside.iter().map(OwnedStatement::params).collect();
-    let mut statements: Vec<Statement<'_>> =
-        beside.iter().zip(&params).map(|(one, params)| (one.sql, params.as_slice())).collect();
-    statements.push((sql, &row));
-    statements.extend(then);
-    Ok(tx.finish_all(&statements).await?.pop().unwrap_or_default())
-}
-
-/// Appends events with numbers up to the `last_event_seq` of the row in `changed`.
-fn append_sql(parameters: usize) -> String {
-    let p = |n: usize| format!("${}", parameters + n);
-    format!(
-        "insert into session_events (tenant_id, session_id, seq, id, type, actor, at, payload, position)
-         select c.tenant_id, c.id, c.last_event_seq - cardinality({ids}::uuid[]) + e.ord, e.id, e.type, e.actor, {at}, e.payload,
-             c.last_event_position
-         from changed c, unnest({ids}::uuid[], {types}::text[], {actors}::jsonb[], {payloads}::jsonb[])
-             with ordinality as e(id, type, actor, payload, ord)",
-        ids = p(1),
-        types = p(2),
-        actors = p(3),
-        payloads = p(4),
-        at = p(5),
-    )
-}
-
-fn save_parameters<'a>(
-    values: &'a [row::Field<'_>],
-    events: &'a Events<'_>,
-    change: &'a SessionChange,
-) -> Vec<&'a (dyn ToSql + Sync)> {
-    let row = values.iter().map(|(_, value)| value.as_ref() as &(dyn ToSql + Sync));
-    row.chain([&events.ids as &(dyn ToSql + Sync), &events.types, &events.actors, &events.payloads, &change.now])
-        .collect()
-}
-
-struct Events<'a> {
-    ids: Vec<EventId>,
-    types: Vec<&'static str>,
-    actors: Vec<Json<&'a crate::kernel::actor::Actor>>,
-    payloads: Vec<&'a Value>,
-}
-
-impl<'a> Events<'a> {
-    fn of(events: &'a [NewEvent]) -> Self {
-        Self {
-            ids: events.iter().map(|_| EventId::new()).collect(),
-            types: events.iter().map(|event| event.kind.name()).collect(),
-            actors: events.iter().map(|event| Json(&event.actor)).collect(),
-            payloads: events.iter().map(|event| &event.payload).collect(),
-        }
-    }
 }
 
 /// Deletes a session and everything that belongs to it.

@@ -81,79 +81,110 @@ pub fn list(narrowed: &str) -> String {
 }
 
 /// The counts that decide about a start of an existing session: `$1` the tenant, `$2` the session, `$3` the time, `$4`
-/// the agent to count for, `$5` whether to count for the agent of the configuration instead of the assigned one.
-pub static ADMISSION_SNAPSHOT: LazyLock<String> = LazyLock::new(|| {
-    let agent = "coalesce($4::text, case when $5 then coalesce(s.agent_config->>'agent',
-        case when s.routed then '' else s.agent_id::text end) else s.agent_id::text end)";
-    let session = "join sessions s on s.tenant_id = t.id and s.id = $2";
-    let withheld = "coalesce(is_withheld(a, t.id, s.created_by, s.routed, $3::timestamptz), false)";
-    snapshot_sql(["$1", "$3"], session, agent, "s.workspace_key", ["true", "true"], withheld)
+/// the agent to count for, else the assigned one.
+pub const ADMISSION_SNAPSHOT: &str = "
+        select t.is_active as active, t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
+            t.admission = 'reject' as rejects,
+            (select count(*) from sessions r
+                where r.tenant_id = t.id and occupies_slot(r.status, r.offered_until)) as running,
+            (select count(*) from sessions h
+                where h.tenant_id = t.id and h.suspended and h.status = 'paused') as held,
+            (select count(*) from sessions q
+                where q.tenant_id = t.id and q.status = 'queued' and q.offered_until is null) as queued,
+            (select count(*) from sessions q
+                where q.tenant_id = t.id and q.status = 'queued' and q.offered_until is null and q.agent_id = a.id) as queued_on_agent,
+            token_quota_reached(t.max_tokens_per_month, (select u.tokens from tenant_usage u
+                where u.tenant_id = t.id and u.month = utc_month($3::timestamptz))) as out_of_tokens,
+            exists (select 1 from sessions w where w.tenant_id = t.id and w.workspace_key = s.workspace_key
+                and occupies_slot(w.status, w.offered_until)) as workspace_taken,
+            a.id as agent_id,
+            -- An agent that the tenant may not use any more has no capacity for it.
+            case when a.id is null and coalesce($4, s.agent_id) is not null then true
+                when agent_capacity_now(a, $3::timestamptz) = 0 then true
+                else coalesce(agent_running_sessions(a.id) >= agent_capacity_now(a, $3::timestamptz), false) end as agent_full,
+            coalesce(is_withheld(a, t.id, s.created_by, s.routed, $3::timestamptz), false) as agent_withheld
+        from tenants t join sessions s on s.tenant_id = t.id and s.id = $2
+        left join agents a on a.id = coalesce($4::uuid, s.agent_id)
+        where t.id = $1";
+
+/// The counts and the agent that decide about a creation. The parameters are the placeholders of the tenant, the time,
+/// the agent, whether the session is to start, and whether the counts must be exact. Nothing starts with its creation,
+/// so its workspace and what its agent can take are checked later.
+pub(super) fn snapshot_of_new([tenant, now, agent, start, exactly]: [&str; 5]) -> String {
+    let limits = queue_limits_sql(tenant, now, exactly, &format!("({start} or t.admission = 'reject')"));
+    format!("select l.*, {} as agent_id from ({limits}) l", agent_sql(tenant, agent, start))
+}
+
+/// The agent for a session `s`: the one of its configuration, or none in particular, or the one that it is assigned to.
+const CONFIGURED_AGENT: &str = "coalesce(s.agent_config->>'agent',
+    case when s.routed then '' else s.agent_id::text end)";
+
+/// Reads one session that is to be started, without a lock: `$1` the tenant, `$2` the session.
+pub(super) static START_CANDIDATE: LazyLock<String> = LazyLock::new(|| {
+    let agent = agent_sql("s.tenant_id", CONFIGURED_AGENT, &format!("{CONFIGURED_AGENT} = ''"));
+    format!(
+        "select {COLUMNS}, s.xmin::text as revision, {agent} as start_agent_id
+         from sessions s where s.tenant_id = $1 and s.id = $2"
+    )
 });
 
-/// The counts that decide about a creation. The parameters are the placeholders of the tenant, the time, the agent, and
-/// whether the session is to start. Its workspace is not checked, and counts that decide nothing are left out.
-pub(super) fn snapshot_of_new(tenant: &str, now: &str, agent: &str, start: &str) -> String {
-    let rejects = "t.admission = 'reject'";
-    // Nothing starts with its creation, so what withholds the agent is checked later.
-    snapshot_sql([tenant, now], "", agent, "null", [rejects, &format!("({start} or {rejects})")], "false")
+/// Updates a session that is to be started, and appends its new events. Set by its first use.
+pub static START: OnceLock<String> = OnceLock::new();
+
+/// The counts that decide whether one more session of a tenant may be queued, of which the queued ones are counted only
+/// under a condition.
+pub(super) fn queue_limits_sql(tenant: &str, now: &str, exactly: &str, if_queued: &str) -> String {
+    let margin = margin_sql(exactly);
+    format!(
+        "select t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
+            t.admission = 'reject' as rejects,
+            case when t.admission = 'reject' then (select count(*) from sessions r
+                where r.tenant_id = t.id and occupies_slot(r.status, r.offered_until)) else 0 end as running,
+            case when {if_queued} then (select count(*) from sessions q
+                where q.tenant_id = t.id and q.status = 'queued' and q.offered_until is null) else 0 end as queued,
+            t.admission = 'reject' and token_quota_reached(t.max_tokens_per_month, (select u.tokens from tenant_usage u
+                where u.tenant_id = t.id and u.month = utc_month({now}::timestamptz))) as out_of_tokens,
+            {margin} as margin
+         from tenants t where t.id = {tenant}"
+    )
+}
+
+/// How far from a limit the counts must be where transactions add at once: no more of them can be under way than the
+/// server has connections.
+fn margin_sql(exactly: &str) -> String {
+    format!("case when {exactly} then 0 else current_setting('max_connections')::bigint end")
 }
 
 /// The agent of sessions that name none, if there is only one routable agent.
 const SOLE: &str = "(select case when count(*) = 1 then (array_agg(r.id))[1] end
     from (select id from agents where routable and not restricted and state <> 'deregistered' limit 2) r)";
 
-/// `counted` says when the running and when the queued sessions matter.
-fn snapshot_sql(
-    [tenant, now]: [&str; 2],
-    session: &str,
-    agent: &str,
-    workspace_key: &str,
-    counted: [&str; 2],
-    withheld: &str,
-) -> String {
-    let [if_running, if_queued] = counted;
+/// The id of the agent that a text names, the tenant's own before those of others; for no text, under a condition, the
+/// only routable agent.
+fn agent_sql(tenant: &str, agent: &str, if_sole: &str) -> String {
     format!(
-        "select t.is_active as active, t.max_concurrent_sessions::bigint as max_concurrent, t.max_queued_sessions::bigint as max_queued,
-            t.admission = 'reject' as rejects,
-            case when {if_running} then (select count(*) from sessions r
-                where r.tenant_id = t.id and occupies_slot(r.status, r.offered_until)) else 0 end as running,
-            case when {if_running} then (select count(*) from sessions h
-                where h.tenant_id = t.id and h.suspended and h.status = 'paused') else 0 end as held,
-            case when {if_queued} then (select count(*) from sessions q
-                where q.tenant_id = t.id and q.status = 'queued' and q.offered_until is null) else 0 end as queued,
-            case when {if_queued} then (select count(*) from sessions q
-                where q.tenant_id = t.id and q.status = 'queued' and q.offered_until is null and q.agent_id = a.id) else 0 end as queued_on_agent,
-            token_quota_reached(t.max_tokens_per_month, (select u.tokens from tenant_usage u
-                where u.tenant_id = t.id and u.month = utc_month({now}::timestamptz))) as out_of_tokens,
-            exists (select 1 from sessions w where w.tenant_id = t.id and w.workspace_key = {workspace_key}
-                and occupies_slot(w.status, w.offered_until)) as workspace_taken,
-            a.id as agent_id,
-            -- An agent that the tenant may not use any more has no capacity for it.
-            case when a.id is null and {agent} <> '' then true
-                when agent_capacity_now(a, {now}::timestamptz) = 0 then true
-                else coalesce(agent_running_sessions(a.id) >= agent_capacity_now(a, {now}::timestamptz), false) end as agent_full,
-            {withheld} as agent_withheld
-        from tenants t {session}
-        left join agents a on case {agent} when '' then a.id = {SOLE}
-            else a.name = {agent} and a.state <> 'deregistered' or a.id::text = {agent} end
-        where t.id = {tenant}
-        order by a.tenant_id = t.id desc nulls last, a.tenant_id nulls first limit 1"
+        "case when {agent} <> '' then (
+             select a.id from agents a where a.name = {agent} and a.state <> 'deregistered' or a.id::text = {agent}
+             order by a.tenant_id = {tenant} desc nulls last, a.tenant_id nulls first limit 1)
+         when {if_sole} then {SOLE} end"
     )
 }
 
-/// The state of a session for its dispatch, and while it is queued the next sessions in the queue of its agent. `$1`
-/// the tenant, `$2` the session, `$3` the time, `$4` its month, `$5` the limit.
+/// The state of a session for its dispatch, and while it may be admitted the next sessions in the queue of its agent.
+/// `$1` the tenant, `$2` the session, `$3` the time, `$4` its month, `$5` the limit.
 pub const DISPATCH_STATE: &str = "
     select s.status, s.offered_until is not null as offered, s.agent_id, s.handover is not null as handover, s.routed,
-        n.tenant_id as next_tenant, n.session_id as next_session,
-        s.status = 'queued' and s.offered_until is null and exists (select 1 from tenants t
+        n.tenant_id as next_tenant, n.session_id as next_session, w.tenant_has_room
+    from sessions s
+    cross join lateral (select s.status = 'queued' and s.offered_until is null and exists (select 1 from tenants t
             left join tenant_usage u on u.tenant_id = t.id and u.month = $4
             where t.id = s.tenant_id and t.is_active
               and not token_quota_reached(t.max_tokens_per_month, u.tokens)
               and t.max_concurrent_sessions > (select count(*) from sessions r where r.tenant_id = t.id
-                  and (occupies_slot(r.status, r.offered_until) or r.suspended and r.status = 'paused'))) as tenant_has_room
-    from sessions s
-    left join lateral next_in_queue(case when s.status = 'queued' and s.offered_until is null then s.agent_id end, $3, $4, $5)
-        with ordinality as n(tenant_id, session_id, turn) on true
+                  and (occupies_slot(r.status, r.offered_until) or r.suspended and r.status = 'paused')))
+        as tenant_has_room offset 0) w
+    -- A session whose tenant has no room changes nothing for others, so their queue is not read.
+    left join lateral (select q.* from next_in_queue(s.agent_id, $3, $4, $5) with ordinality as q(tenant_id, session_id, turn)
+        where w.tenant_has_room and s.agent_id is not null and $5 > 0) n on true
     where s.tenant_id = $1 and s.id = $2
     order by n.turn";
