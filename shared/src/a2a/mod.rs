@@ -28,6 +28,13 @@ pub enum A2aRefusal {
     Failed(Error),
 }
 
+impl A2aRefusal {
+    /// Whether nothing was done, and the same work is to be carried out again at once.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.is_repeatable())
+    }
+}
+
 impl From<Error> for A2aRefusal {
     fn from(error: Error) -> Self {
         Self::Failed(error)

@@ -49,7 +49,7 @@ const MOST_INLINE: i64 = 256 * 1024;
 const MOST_REFERENCES: usize = 10;
 /// How often a cancellation is retried when the task changes meanwhile.
 const MOVES: u32 = 5;
-/// How long to wait for another request that processes the same message.
+/// How long to wait for another request that processes the same message, or changed what the work assumed.
 const TRIES: u32 = 100;
 const TRY_PAUSE: Duration = Duration::from_millis(50);
 
@@ -83,8 +83,10 @@ pub async fn accept_message(engine: &Engine, caller: &Caller, said: &Message) ->
         };
         match earlier {
             Err(error) if error.code() == Code::IdempotencyInProgress && tries < TRIES => tries += 1,
+            Err(error) if error.is_repeatable() && tries < TRIES => tries += 1,
             Err(error) => return Err(error.into()),
             Ok(Some(answer)) => return Ok(read_id(&answer)?),
+            Ok(None) if taken.as_ref().is_err_and(A2aRefusal::is_repeatable) && tries < TRIES => tries += 1,
             Ok(None) => return taken,
         }
         tokio::time::sleep(TRY_PAUSE).await;

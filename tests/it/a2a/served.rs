@@ -18,7 +18,7 @@ use shared::{
     a2a::task_state,
     agents::a2a_client::push_notification,
     app::Settings,
-    identity::auth::Role,
+    identity::{auth::Role, tenants::TenantLimits},
     kernel::id::SessionId,
     sessions::status::{PauseReason, Status},
 };
@@ -265,4 +265,32 @@ fn the_states_in_the_document_are_those_of_the_code() {
     for reason in PauseReason::ALL {
         row(&format!("paused ({})", reason.name()), &name(Status::Paused, Some(reason)));
     }
+}
+
+#[tokio::test]
+async fn the_session_of_a_message_works_in_the_default_environment_of_its_tenant() {
+    let world = TestApp::full().await;
+    let (lead, member) = (world.caller(Role::Lead), world.caller(Role::Member));
+    let body = json!({"name": "usual", "is_default": true});
+    lead.post("/api/v1/environments", body).await.expect(201);
+    for text in ["Do it.", "And that."] {
+        let answer = member
+            .post("/api/v1/a2a/{tenant}/message:send", message(text.trim_end_matches('.'), text))
+            .await
+            .expect(200);
+        let session = member.session(answer["task"]["id"].as_str().unwrap()).await;
+        assert_eq!(session["environment"]["name"], "usual", "{text}");
+    }
+    assert_eq!(member.get("/sessions").await.expect(200)["items"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn a_tenant_without_a_free_place_in_its_queue_refuses_a_message() {
+    let limits = TenantLimits { max_concurrent_sessions: 0, max_queued_sessions: 1, ..TenantLimits::default() };
+    let world = TestApp::idle(Options { limits, ..Options::default() }).await;
+    let member = world.caller(Role::Member);
+    member.post("/api/v1/a2a/{tenant}/message:send", message("m", "Do it.")).await.expect(200);
+    let refused = member.post("/api/v1/a2a/{tenant}/message:send", message("n", "And that.")).await;
+    assert_eq!(refused.status, 429);
+    assert!(refused.json().to_string().contains("QUOTA_EXCEEDED"), "{}", refused.json());
 }
