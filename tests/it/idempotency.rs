@@ -147,7 +147,7 @@ async fn a_key_that_is_in_use_is_refused_at_once_where_its_work_would_wait() {
     let world = TestApp::full().await;
     let (tenant, key) = (world.tenant.id, world.tenant.key_id(Role::Member));
     let owner = world.superuser().await;
-    for name in [format!("idempotency:{tenant}:key:{key}:busy"), format!("slots:{tenant}")] {
+    for name in [format!("idempotency:{tenant}:key:{key}:busy"), format!("queue:{tenant}")] {
         owner.run(&format!("select pg_advisory_lock(hashtextextended('{name}', 0))")).await;
     }
     let start = json!({"title": "Fix the parser", "initial_prompt": "Do it.", "start": true});

@@ -252,10 +252,10 @@ async fn a_key_has_a_bounded_number_of_calls_in_progress() {
     let world = TestApp::idle(options).await;
     let caller = world.caller(Role::Member);
     let body = json!({"title": "Fix the parser", "initial_prompt": "Do it.", "start": true});
-    // Two creations wait for the lock of the tenant's slots, which another connection holds.
+    // Two creations wait for the lock of the tenant's queue, which another connection holds.
     let superuser = world.superuser().await;
     let id = world.tenant.id;
-    superuser.run(&format!("begin; select pg_advisory_xact_lock(hashtextextended('slots:{id}', 0))")).await;
+    superuser.run(&format!("begin; select pg_advisory_xact_lock(hashtextextended('queue:{id}', 0))")).await;
     let waiting = async { join_all((0..2).map(|_| caller.post("/sessions", body.clone()))).await };
     let probing = async {
         let others = world.caller(Role::Viewer);

@@ -86,7 +86,7 @@ async fn commits_and_binary_files_with_a_secret_stay_and_the_log_says_why() {
             (reason.is_none(), reason.is_some()),
             "{content}"
         );
-        assert_eq!(events.contains("FILE_OMITTED: blob (2"), content.contains("blob"), "{content}: {events}");
+        assert_eq!(events.contains("FILE_OMITTED: blob (19 bytes)"), content.contains("blob"), "{content}: {events}");
         assert!(events.contains(reason.unwrap_or("all is done")) && !events.contains(VALUE), "{content}: {events}");
     }
 }
