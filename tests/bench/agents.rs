@@ -99,6 +99,8 @@ async fn heartbeat(stand: &Stand, agents: &Arc<[Agent]>, time: Duration) -> Resu
 async fn claim(stand: &Stand, owner: &Superuser, agents: &Arc<[Agent]>) -> Result<f64> {
     let mut person = Client::connect(&stand.place).await?;
     let session = stand.pending(&mut person, "{}").await?;
+    // Only tasks of sessions at work, or paused, are handed out. A paused one is left alone.
+    owner.place(&session, "paused").await;
     fill(stand, owner, &session, agents).await;
     let began = Instant::now();
     let mut tasks = JoinSet::new();
@@ -175,7 +177,8 @@ async fn pull(stand: &Stand, agent: &Agent, count: usize) -> Result<Samples> {
         samples.push(millis(at.saturating_duration_since(sent)));
         let task = answer["tasks"][0]["task_id"].as_str().context("no task came")?;
         let result = format!(
-            r#"{{"task_id": "{task}", "status": "completed", "execution_time_ms": 1, "tokens_used": 1, "cost_usd": 0}}"#
+            r#"{{"task_id": "{task}", "status": "completed", "execution_time_ms": 1, "tokens_used": 1, "cost_usd": 0,
+                "output_data": {{"text": "Done."}}}}"#
         );
         puller.send("POST", &path(agent, &format!("tasks/{task}/result")), &result).await?;
     }

@@ -101,6 +101,8 @@ async fn first_poll(program: &Path) -> Result<Duration> {
         ("API_KEY_PEPPER", "bench"),
         ("DATABASE_URL", "postgres://ioc_app@127.0.0.1:9/none"),
         ("REDIS_URL", "redis://127.0.0.1:9"),
+        ("BROADCAST_QUEUE_URL", queue),
+        ("BROADCAST_DEAD_QUEUE_URL", queue),
         ("DISPATCH_QUEUE_URL", queue),
         ("DISPATCH_DEAD_QUEUE_URL", queue),
         ("OBSERVE_QUEUE_URL", queue),

@@ -19,7 +19,10 @@ use crate::{
 };
 
 pub(crate) async fn measure(effort: &Effort) -> Result<Vec<Figure>> {
-    let world = TestApp::idle(Options::default()).await;
+    let mut options = Options::default();
+    // All subscribers have one key.
+    options.settings.stream_limits.per_credential = 2000;
+    let world = TestApp::idle(options).await;
     let served = Served::of(&world).await;
     let (one, _) = watched_by(&world, &served, 1, effort.starts / 2).await?;
     let (hundred, last_of_hundred) = watched_by(&world, &served, 100, effort.starts / 2).await?;
