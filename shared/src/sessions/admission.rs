@@ -7,7 +7,8 @@ use crate::kernel::{
     id::AgentId,
 };
 
-/// The counts and limits that decide whether a session may be queued, start or resume.
+/// The counts and limits that decide whether a session may be queued, start or resume. The statements that insert or
+/// queue a session count only what decides about that; the rest has its default there.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct AdmissionSnapshot {
